@@ -1,0 +1,15 @@
+/* hash.h -- XXH3-64 for ids and mixes; the values are part of stored and sampled results, so never change them. */
+#ifndef SH_HASH_H
+#define SH_HASH_H
+
+#include <stdint.h>
+
+#include "text.h"
+
+/* XXH3_64bits of the bytes. */
+uint64_t sh_hash_text(struct sh_text text);
+uint64_t sh_hash_bytes(const void *bytes, size_t byte_count, uint64_t seed);
+/* A good 64-bit mix of two words: the 128-bit product folded, as in wyhash's mum step. */
+uint64_t sh_hash_mix(uint64_t a, uint64_t b);
+
+#endif

@@ -1,0 +1,40 @@
+/* limits.h -- every bound of the engine, with where its number comes from. One name, one place. */
+#ifndef SH_LIMITS_H
+#define SH_LIMITS_H
+
+enum {
+    /* Names and ids: DESIGN of the data: an external id is 1 to 255 bytes, so a length is one byte. */
+    SH_ID_BYTES_MAX = 255,
+    SH_NAME_BYTES_MAX = 64,      /* attribute, tag set, event type, workspace, segment: 21 Chinese characters */
+    SH_STRING_BYTES_MAX = 4096,  /* one string value or tag: a note of the sales staff, not a document */
+    SH_ATTRIBUTE_COUNT_MAX = 1024,
+    SH_TAG_SET_COUNT_MAX = 64,
+    SH_TAGS_PER_ROW_MAX = 4096,
+    SH_EVENT_TYPE_COUNT_MAX = 256, /* a type is one byte in a history link's cell */
+    SH_EVENT_PROPERTY_COUNT_MAX = 64,
+    SH_DICTIONARY_COUNT_MAX = 1 << 30,
+    /* Up to this many distinct values an attribute keeps a bitmap for each; above it a column compare is cheaper than
+     * the bookkeeping, and 4,096 empty-ish bitmaps of 10 M users are 150 directory entries each. */
+    SH_VALUE_BITMAP_COUNT_MAX = 4096,
+    SH_WORKSPACE_COUNT_MAX = 256,
+
+    /* Requests. 8 MiB carries 100,000 compact rows; a loader gains nothing above 1 MiB. */
+    SH_FRAME_BYTES_MAX = 8 << 20,
+    SH_BATCH_ROW_COUNT_MAX = 65536,
+    SH_EXPRESSION_BYTES_MAX = 64 << 10,
+    SH_EXPRESSION_NODE_COUNT_MAX = 4096,
+    SH_EXPRESSION_DEPTH_MAX = 64, /* recursion in parser and planner: 64 frames of some hundred bytes */
+    SH_REQUEST_ARENA_BYTES_MAX = 256 << 20,
+    SH_ANSWER_BYTES_MAX = 256 << 20, /* a list of 10 M short ids is 100 MiB */
+    SH_LIST_LIMIT_MAX = 1000000,     /* rows in one page */
+    SH_CURSOR_COUNT_MAX = 1024,      /* open frozen audiences in a shard; each is at most one bit a user */
+    SH_CURSOR_IDLE_MS_MAX = 300000,
+    SH_FEED_COUNT_MAX = 1000,
+    SH_ASK_COUNT_MAX = 16, /* answers taken from one evaluation */
+
+    SH_SHARD_COUNT_MAX = 64,
+    SH_CONNECTION_COUNT_MAX = 10000,
+    SH_PIPELINE_COUNT_MAX = 1024, /* requests in flight on one connection before it is no longer read */
+};
+
+#endif

@@ -1,0 +1,69 @@
+#include "memory.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNED_FROM_BYTES = 64, ALIGNMENT_BYTES = 64, HUGE_FROM_BYTES = 1 << 20 };
+
+static _Thread_local uint64_t successes_left = UINT64_MAX;
+static _Thread_local bool planned_failure_happened;
+
+static bool allocation_may_succeed(void) {
+    if (successes_left == UINT64_MAX) return true;
+    if (successes_left == 0) {
+        successes_left = UINT64_MAX;
+        planned_failure_happened = true;
+        return false;
+    }
+    successes_left--;
+    return true;
+}
+
+void *sh_alloc(size_t byte_count) {
+    if (!allocation_may_succeed()) return NULL;
+    if (byte_count < ALIGNED_FROM_BYTES) return malloc(byte_count == 0 ? 1 : byte_count);
+    void *memory = NULL;
+    return posix_memalign(&memory, ALIGNMENT_BYTES, byte_count) == 0 ? memory : NULL;
+}
+
+void *sh_alloc_zero(size_t byte_count) {
+    void *memory = sh_alloc(byte_count);
+    if (memory != NULL) memset(memory, 0, byte_count);
+    return memory;
+}
+
+void *sh_realloc(void *memory, size_t old_byte_count, size_t byte_count) {
+    if (memory == NULL) return sh_alloc(byte_count);
+    void *grown = sh_alloc(byte_count);
+    if (grown == NULL) return NULL;
+    memcpy(grown, memory, old_byte_count < byte_count ? old_byte_count : byte_count);
+    sh_free(memory);
+    return grown;
+}
+
+void sh_free(void *memory) {
+    free(memory);
+}
+
+enum sh_status sh_grow(void **array, uint32_t *capacity, uint64_t needed, size_t element_bytes) {
+    if (needed <= *capacity) return SH_OK;
+    uint64_t wanted = *capacity + (uint64_t)*capacity / 2;
+    if (wanted < needed) wanted = needed;
+    if (wanted < 8) wanted = 8;
+    if (wanted > UINT32_MAX) return SH_ERR_LIMIT;
+    void *grown = sh_realloc(*array, *capacity * element_bytes, wanted * element_bytes);
+    if (grown == NULL) return SH_ERR_MEMORY;
+    *array = grown;
+    *capacity = (uint32_t)wanted;
+    return SH_OK;
+}
+
+void sh_memory_fail_after(uint64_t successes) {
+    successes_left = successes;
+    planned_failure_happened = false;
+}
+
+bool sh_memory_failed(void) {
+    return planned_failure_happened;
+}

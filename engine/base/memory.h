@@ -1,0 +1,30 @@
+/* memory.h -- every allocation that can grow with the data.
+ *
+ * One door, so that a test can make the n-th allocation fail and so that a shard's bytes are counted. What these return
+ * is freed with sh_free. Alignment is 64 bytes, a cache line and an AVX-512 register, for blocks of at least 64 bytes.
+ * Counters are per thread: a shard belongs to one thread.
+ */
+#ifndef SH_MEMORY_H
+#define SH_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+/* NULL when memory is out or a test says so. byte_count 0 is allowed and returns a pointer that must be freed. */
+void *sh_alloc(size_t byte_count);
+void *sh_alloc_zero(size_t byte_count);
+/* As realloc: on NULL the old memory is untouched. Keeps the 64-byte alignment. old_byte_count is what is copied. */
+void *sh_realloc(void *memory, size_t old_byte_count, size_t byte_count);
+void sh_free(void *memory); /* NULL is fine */
+
+/* Grow an array to hold at least needed elements, by half again each time. On SH_ERR_MEMORY nothing changed. */
+SH_MUST_CHECK enum sh_status sh_grow(void **array, uint32_t *capacity, uint64_t needed, size_t element_bytes);
+
+/* The allocation after the next `successes` fails, once; UINT64_MAX switches this off. For tests. */
+void sh_memory_fail_after(uint64_t successes);
+/* Did the planned failure happen since sh_memory_fail_after()? */
+bool sh_memory_failed(void);
+
+#endif

@@ -1,0 +1,106 @@
+/* query.h -- the door of the expression language: who (users), what (items) and when (events).
+ *
+ *   text ---- sh_query_parse --.                                            .-- sh_query_run: block by block, bits out
+ *                               +-- tree -- check -- bound tree -- plan ---+--- sh_query_test: one slot, true or false
+ *   msgpack - sh_query_read ---'      |                                    '-- sh_query_explain: the program and costs
+ *                                     '-- sh_query_print (canonical text), sh_query_write (canonical msgpack), hash
+ *
+ * Everything made here lives in the caller's arena and is freed with it. Nothing here changes a table.
+ *
+ * Semantics (each has a test that names it):
+ *   - Two-valued logic. A comparison with a missing value is false, != and not in included. `not` is the complement in
+ *     the set of live rows. `is missing` asks. count and sum over nothing are 0; avg, min, max, first, last and
+ *     days_since over nothing are missing. `has none` on an empty set is true.
+ *   - last N days is (now - N * 86,400,000 ms, now]; events after now are ignored everywhere. Calendar windows are
+ *     half-open in the workspace's zone. days_since counts whole elapsed 24 hours since the latest event.
+ *   - now moves windows and expiry only; attributes are today's; item.category is the item's current one.
+ *   - Enums compare by rank. Decimals compare exactly; averages by cross-multiplication.
+ *   - sample(p%, 'seed') keeps a row if mix(XXH3(external id), XXH3(seed)) falls below p: nested for growing p.
+ */
+#ifndef SH_QUERY_H
+#define SH_QUERY_H
+
+#include "calendar.h"
+#include "cursor.h"
+#include "event_store.h"
+#include "query_tree.h"
+#include "table.h"
+
+/* What an expression is about. The caller keeps all of it alive and unchanged in place while a plan is used; a plan
+ * refers to attributes and event types by number, so rows may be written between two blocks of one run. */
+struct sh_query_scope {
+    const struct sh_table *table;         /* the rows described: users, or items */
+    const struct sh_table *items;         /* for item.<name> inside where; NULL if the rows are items */
+    const struct sh_event_store *events;  /* NULL if the rows are items */
+    const struct sh_zone *zone;
+    int64_t now_ms;
+    /* The saved expression of that name as a tree in the given arena, or SH_ERR_NAME; NULL where there are none.
+     * Cycles and depth are the owner's to refuse. */
+    enum sh_status (*segment)(void *owner, struct sh_text name, struct sh_arena *arena, struct sh_node **tree,
+                              struct sh_error *err);
+    void *segment_owner;
+};
+
+/* --- trees: query_parse.c, query_print.c, query_msgpack.c, query_check.c --- */
+
+/* SH_ERR_SYNTAX with the byte position and what was expected; SH_ERR_LIMIT over SH_EXPRESSION_*_MAX. An empty text, or
+ * only blanks and comments, is `true`: everybody. */
+SH_MUST_CHECK enum sh_status sh_query_parse(struct sh_text text, struct sh_arena *arena, struct sh_node **tree,
+                                            struct sh_error *err);
+/* The msgpack form; the value under the cursor is a str (text, as above) or an array (tree). */
+SH_MUST_CHECK enum sh_status sh_query_read(struct sh_cursor *cursor, struct sh_arena *arena, struct sh_node **tree,
+                                           struct sh_error *err);
+/* Bring the tree into canonical form, in place. Called by parse and read. */
+SH_MUST_CHECK enum sh_status sh_query_canonicalize(struct sh_arena *arena, struct sh_node **tree,
+                                                   struct sh_error *err);
+/* Canonical text: parses back to an equal tree. */
+void sh_query_print(const struct sh_node *tree, struct sh_buffer *buffer);
+/* Canonical msgpack arrays: reads back to an equal tree. */
+void sh_query_write(const struct sh_node *tree, msgpack_packer *packer);
+/* XXH3-64 of the canonical text. */
+SH_MUST_CHECK enum sh_status sh_query_hash(const struct sh_node *tree, struct sh_arena *arena, uint64_t *hash);
+/* Resolve names, types and literals; expands in_segment. SH_ERR_NAME with the nearest known name, SH_ERR_TYPE with the
+ * position. */
+SH_MUST_CHECK enum sh_status sh_query_check(struct sh_node **tree, const struct sh_query_scope *scope,
+                                            struct sh_arena *arena, struct sh_error *err);
+/* Window -> instants [*from_ms, *until_ms) in the scope's zone and now. Bound trees only (literals were checked). */
+void sh_query_window(const struct sh_window *window, const struct sh_query_scope *scope, int64_t *from_ms,
+                     int64_t *until_ms);
+
+/* --- plans: query_plan.c, query_run.c, query_events.c, query_test.c, query_explain.c --- */
+
+struct sh_plan; /* opaque; see query_plan.h for modules that must look inside */
+
+/* Order children by cost, choose an operator for each leaf, reserve registers. `tree` must be checked. */
+SH_MUST_CHECK enum sh_status sh_query_plan(const struct sh_node *tree, const struct sh_query_scope *scope,
+                                           struct sh_arena *arena, struct sh_plan **plan, struct sh_error *err);
+/* How many blocks a run visits: the table's live blocks now. */
+uint32_t sh_plan_block_count(const struct sh_plan *plan);
+/* Evaluate one block into 1,024 words: *words points at the result (the plan's own register or a table's own words,
+ * valid until the next call), NULL when the block is empty; *count is its popcount. SH_ERR_OVERFLOW from sum. */
+SH_MUST_CHECK enum sh_status sh_plan_run_block(struct sh_plan *plan, uint32_t block, const uint64_t **words,
+                                               uint32_t *count, struct sh_error *err);
+/* The answer is known from kept counts without any block (bare tag, bare value, true, false)? */
+bool sh_plan_count_kept(const struct sh_plan *plan, uint64_t *count);
+/* All blocks, counted. The last operator is fused with the popcount. */
+SH_MUST_CHECK enum sh_status sh_plan_count(struct sh_plan *plan, uint64_t *count, struct sh_error *err);
+/* One slot, without touching its block: the same answer as the bit of sh_plan_run_block. */
+SH_MUST_CHECK enum sh_status sh_plan_test(struct sh_plan *plan, uint32_t slot, bool *matches, struct sh_error *err);
+
+/* One line of an explained program. With analyze, the plan has been run once and rows and took_ns are measured. */
+struct sh_plan_line {
+    uint32_t depth;
+    const char *operation; /* "and", "value bitmap", "column range", "event window" ... */
+    struct sh_text clause; /* canonical text of the clause */
+    double cost_ns;        /* estimate for all blocks */
+    uint64_t estimate;     /* rows expected to be left after this line */
+    uint64_t rows;         /* measured: rows left after this clause in its place */
+    uint64_t took_ns;      /* measured */
+    uint32_t blocks_run, blocks_skipped;
+};
+/* clock_ns may be NULL without analyze. *lines lives in the arena. */
+SH_MUST_CHECK enum sh_status sh_plan_explain(struct sh_plan *plan, uint64_t (*clock_ns)(void *), void *clock_context,
+                                             bool analyze, struct sh_arena *arena, struct sh_plan_line **lines,
+                                             uint32_t *line_count, struct sh_error *err);
+
+#endif

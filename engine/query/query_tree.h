@@ -1,0 +1,157 @@
+/* query_tree.h -- an expression as a tree: what the parser makes, the checker binds, the planner runs.
+ *
+ *   tier >= 'gold' and count(purchase where amount > 50, last 30 days) >= 2
+ *
+ *                    and
+ *                   /   \
+ *           compare >=   compare >=
+ *           /     \       /       \
+ *     attribute  'gold'  aggregate  2
+ *       tier             count purchase, last 30 days
+ *                          where: compare >  (amount, 50)
+ *
+ * One struct for every node; children are a linked list. The tree lives in the arena it was made in and never owns
+ * memory. The parser (text) and the reader (msgpack arrays) make the same tree; both fill only the "as written" part.
+ * sh_query_check() resolves names and literals against a scope and fills the "bound" part in place; before it, the
+ * bound part is zero. Canonical form: nested and/or flattened, double negation removed, children of and/or ordered by
+ * their printed form and without doubles, literals of in/has sorted and without doubles. Two expressions that mean the
+ * same after these steps print the same text and have the same hash.
+ */
+#ifndef SH_QUERY_TREE_H
+#define SH_QUERY_TREE_H
+
+#include "arena.h"
+#include "text.h"
+
+enum sh_node_kind {
+    SH_NODE_TRUE,
+    SH_NODE_FALSE,
+    SH_NODE_AND, /* children: two or more */
+    SH_NODE_OR,
+    SH_NODE_NOT,      /* one child */
+    SH_NODE_COMPARE,  /* operand, compare, literals[0] */
+    SH_NODE_BETWEEN,  /* operand, literals[0] and [1], both included */
+    SH_NODE_IN,       /* operand, literals; `negated` for "not in", which is false for a missing operand */
+    SH_NODE_MISSING,  /* operand: "is missing"; `negated` for "is not missing" */
+    SH_NODE_STARTS,   /* operand (string), literals[0] */
+    SH_NODE_CONTAINS, /* operand (string), literals[0] */
+    SH_NODE_WINDOW,   /* operand (time) in window: the value lies in it */
+    SH_NODE_NEXT,     /* operand "in next N days": time: within (now, now + N days]; date: its yearly day is today or
+                         one of the next N - 1 days in the zone; 29 February counts on 28 February in other years */
+    SH_NODE_HAS,      /* tag set, has, literals */
+    SH_NODE_DID,      /* aggregate with function COUNT: at least one */
+    SH_NODE_SAMPLE,   /* parts, seed */
+    SH_NODE_SEGMENT   /* literals[0]: a saved expression, resolved by the scope's owner */
+};
+
+enum sh_compare { SH_COMPARE_EQ, SH_COMPARE_NE, SH_COMPARE_LT, SH_COMPARE_LE, SH_COMPARE_GT, SH_COMPARE_GE };
+enum sh_has { SH_HAS_ANY, SH_HAS_ALL, SH_HAS_NONE };
+enum sh_function {
+    SH_FUNCTION_NONE, /* the operand is an attribute or event property, not an aggregate */
+    SH_FUNCTION_COUNT,
+    SH_FUNCTION_SUM,
+    SH_FUNCTION_MIN,
+    SH_FUNCTION_MAX,
+    SH_FUNCTION_AVG,
+    SH_FUNCTION_FIRST, /* of a property, or the time itself when no property is named */
+    SH_FUNCTION_LAST,
+    SH_FUNCTION_DAYS_SINCE
+};
+
+enum sh_window_kind {
+    SH_WINDOW_EVER,     /* no window written: every event up to now */
+    SH_WINDOW_SLIDING,  /* last `count` `unit`: (now - span, now] */
+    SH_WINDOW_CALENDAR, /* last `count` calendar `unit`s: the current one and the count - 1 before it, up to now */
+    SH_WINDOW_THIS,     /* today, this week/month/quarter/year: from its start, up to now */
+    SH_WINDOW_PREVIOUS, /* yesterday, previous week/month/quarter/year: the whole one before the current */
+    SH_WINDOW_BETWEEN,  /* between A and B: dates are whole days, both included; instants are [A, B) */
+    SH_WINDOW_ON,       /* on A: that day */
+    SH_WINDOW_SINCE,    /* since A (included), up to now */
+    SH_WINDOW_BEFORE    /* before A (not included) */
+};
+enum sh_unit {
+    SH_UNIT_NONE,
+    SH_UNIT_MINUTE,
+    SH_UNIT_HOUR,
+    SH_UNIT_DAY,
+    SH_UNIT_WEEK, /* sliding: 7 days; calendar: from Monday (ISO 8601) */
+    SH_UNIT_MONTH,
+    SH_UNIT_QUARTER,
+    SH_UNIT_YEAR
+};
+
+enum sh_literal_kind { SH_LITERAL_NUMBER, SH_LITERAL_TEXT, SH_LITERAL_BOOL };
+struct sh_literal {
+    enum sh_literal_kind kind;
+    struct sh_text text; /* NUMBER: its decimal digits as written ("-12.50"); TEXT: unescaped; BOOL: "true"/"false" */
+    uint32_t position;   /* byte offset in the expression, for errors */
+};
+
+struct sh_window {
+    enum sh_window_kind kind;
+    enum sh_unit unit;
+    int64_t count;
+    struct sh_literal from, to; /* BETWEEN, ON, SINCE (from), BEFORE (to) */
+    uint32_t position;
+};
+
+/* What kind of value an operand has once bound. */
+enum sh_subject {
+    SH_SUBJECT_ATTRIBUTE,  /* of the table being described (users, or items in an item expression) */
+    SH_SUBJECT_PROPERTY,   /* inside where: a property of the event itself, `amount` and `time` included */
+    SH_SUBJECT_ITEM        /* inside where: item.<attribute or tag set>, or item.id */
+};
+
+/* "tier", "count(purchase, last 30 days)", "sum(purchase.amount where store = 's1', this month)". */
+struct sh_operand {
+    /* as written */
+    enum sh_function function;
+    bool of_item;           /* "item." stood before the name */
+    struct sh_text name;    /* attribute or property; for an aggregate the property, count 0 if none */
+    struct sh_text event;   /* aggregates: the event type */
+    struct sh_node *where;  /* aggregates: NULL if none */
+    struct sh_window window;
+    uint32_t position;
+    uint32_t name_position;
+    /* bound by sh_query_check */
+    enum sh_subject subject;
+    uint32_t event_type; /* number of the event type */
+    uint32_t index;      /* attribute, tag set or property number; SH_OPERAND_* for built-in ones */
+    int32_t type;        /* enum sh_type of the value (table.h) */
+    uint32_t scale;      /* of a decimal */
+    bool date_only;      /* a time of day precision */
+};
+/* Built-in "indexes" beside the properties an event type declares and the attributes a table has. */
+enum { SH_OPERAND_TIME = 0xFFFFFFF0, SH_OPERAND_AMOUNT = 0xFFFFFFF1, SH_OPERAND_ID = 0xFFFFFFF2, SH_OPERAND_NO_INDEX = 0xFFFFFFFF };
+
+struct sh_node {
+    enum sh_node_kind kind;
+    uint32_t position; /* byte offset of the node's first character; 0 for trees that came as msgpack */
+    struct sh_node *child; /* first child; AND, OR, NOT */
+    struct sh_node *next;  /* next sibling */
+    /* as written */
+    struct sh_operand operand;
+    enum sh_compare compare;
+    enum sh_has has;
+    bool negated;
+    struct sh_literal *literals;
+    uint32_t literal_count;
+    struct sh_window window;   /* WINDOW */
+    int64_t count;             /* NEXT: days */
+    uint32_t sample_parts;     /* SAMPLE: millionths, 10% is 100,000 */
+    struct sh_text sample_seed;
+    /* bound by sh_query_check: the values that satisfy the operand, in its canonical int64 form.
+     *   COMPARE and BETWEEN on numbers, times, bools and enums (by rank): low..high, both included, empty if low > high.
+     *   `!=` is the range of the equal value with `negated`.
+     *   IN, and COMPARE =/!= on strings and enums: `values`, sorted. Strings that no row has are left out.
+     *   STARTS, CONTAINS: resolved against the dictionary at plan time.
+     *   HAS: `values` = tag codes that exist; a tag nobody ever had keeps its place in literal_count only.
+     *   sum and avg compare in 128 bits: low128/high128 are in units of 10^-scale, avg by cross-multiplication. */
+    int64_t low, high;
+    __int128 low128, high128;
+    int64_t *values;
+    uint32_t value_count;
+    uint32_t tag_set; /* HAS */
+};
+
+#endif
