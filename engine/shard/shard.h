@@ -1,0 +1,107 @@
+/* shard.h -- one core's whole state, and the one door to it.
+ *
+ *   request (method, params as msgpack, now) --> start --> step, step ... --> answer (msgpack map)
+ *
+ * A shard holds workspaces; a workspace holds users, items, events, the feed's model, frozen audiences. Everything that
+ * changes it comes through sh_shard_start with a writing method, so that a log can record exactly what was done and a
+ * replay of the same requests with the same `now` gives the same state and the same answers. A shard has no clock, no
+ * randomness, no socket and no lock: one thread owns it.
+ *
+ * With several shards, users are dealt by hash of their id. A method says how it spreads (enum sh_spread):
+ *   ONE     about one user: goes to the owner                         user.get, feed.get
+ *   ROWS    rows of users: split by owner, answers added up           user.put, event.append, user.forget
+ *   EVERY   the same write in all shards, which all answer alike      schema.put, item.put, item.remove
+ *   ALL     a question to all shards, answers merged                  audience.*, stats
+ *   ANY     any shard can answer alone                                schema.get, item.get, audience.explain, feed.trending
+ * The server asks sh_request_split for the parts, runs each in its shard, and gives the answers to sh_request_merge.
+ * With one shard there is nothing to split or merge, and neither is called.
+ *
+ * What events say about items (popularity) must be known in every shard. A shard that applied events leaves the sums
+ * for its siblings in answer.effects; the server sends them to every other shard as the writing method `shard.learn`
+ * before it answers. The sums are integers and commute.
+ *
+ * Answer: a msgpack map whose head already counts one pair more, `took_us`, which the server appends last.
+ */
+#ifndef SH_SHARD_H
+#define SH_SHARD_H
+
+#include "buffer.h"
+#include "limits.h"
+
+struct sh_shard;
+struct sh_job; /* a request that is not finished yet */
+
+struct sh_shard_options {
+    uint32_t shard_index;
+    uint32_t shard_count;
+};
+
+enum sh_spread { SH_SPREAD_ONE, SH_SPREAD_ROWS, SH_SPREAD_EVERY, SH_SPREAD_ALL, SH_SPREAD_ANY };
+struct sh_method {
+    const char *name;
+    enum sh_spread spread;
+    bool writes;
+    bool internal; /* between shards only; refused from clients */
+    uint32_t number; /* dense, for counters; below sh_method_count() */
+};
+/* NULL if there is none; err then has the nearest name. */
+const struct sh_method *sh_method_find(struct sh_text name, struct sh_error *err);
+const struct sh_method *sh_method_at(uint32_t number);
+uint32_t sh_method_count(void);
+
+struct sh_request {
+    const struct sh_method *method;
+    struct sh_text workspace; /* from the session, never from the params */
+    const uint8_t *params;    /* one msgpack map; must stay in place until the request is finished */
+    size_t params_count;
+    int64_t now_ms; /* the server's clock when the request was read */
+    uint64_t id;    /* unique among the server's requests; names cursors and recommendations */
+};
+
+struct sh_answer {
+    struct sh_buffer *body;   /* the caller's; appended to. On an error it is as it was before the request */
+    struct sh_buffer *effects; /* the caller's; what the sibling shards must learn; may be NULL with one shard */
+};
+
+SH_MUST_CHECK enum sh_status sh_shard_create(const struct sh_shard_options *options, struct sh_shard **shard,
+                                             struct sh_error *err);
+void sh_shard_destroy(struct sh_shard *shard);
+
+/* Begin a request. *job is NULL when it is already finished: then the status is its result. Otherwise call sh_job_step
+ * until it is. Writes always finish at once. */
+SH_MUST_CHECK enum sh_status sh_shard_start(struct sh_shard *shard, const struct sh_request *request,
+                                            const struct sh_answer *answer, struct sh_job **job, struct sh_error *err);
+/* Work on for about block_count blocks of 65,536 rows. *done says whether the status is final; the job is then gone. */
+SH_MUST_CHECK enum sh_status sh_job_step(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err);
+/* The client has gone: drop it. */
+void sh_job_cancel(struct sh_job *job);
+/* start and all steps at once: for embedding, tests and replay. */
+SH_MUST_CHECK enum sh_status sh_shard_apply(struct sh_shard *shard, const struct sh_request *request,
+                                            const struct sh_answer *answer, struct sh_error *err);
+/* Housekeeping that time asks for (cursors that rested too long). Call about once a second. */
+void sh_shard_tick(struct sh_shard *shard, int64_t now_ms);
+
+/* The shard that owns a user. */
+uint32_t sh_shard_of_user(struct sh_text id, uint32_t shard_count);
+
+/* One part of a request that several shards work on. params are owned by the part's buffer. */
+struct sh_part {
+    uint32_t shard;
+    struct sh_buffer params;
+    uint32_t *row_numbers; /* ROWS: the part's row -> the request's row, for `refused` */
+    uint32_t row_count;
+};
+struct sh_split {
+    struct sh_part parts[SH_SHARD_COUNT_MAX];
+    uint32_t part_count;
+};
+/* Cut a request for shard_count > 1 shards. ONE and ANY give one part (ANY: shard `home`). Free with sh_split_free. */
+SH_MUST_CHECK enum sh_status sh_request_split(const struct sh_request *request, uint32_t shard_count, uint32_t home,
+                                              struct sh_split *split, struct sh_error *err);
+void sh_split_free(struct sh_split *split);
+/* Merge the parts' answers (bodies in the order of split->parts) into one answer body, took_us still to be appended. */
+SH_MUST_CHECK enum sh_status sh_request_merge(const struct sh_request *request, const struct sh_split *split,
+                                              const struct sh_buffer *bodies, struct sh_buffer *merged,
+                                              struct sh_error *err);
+
+#endif
