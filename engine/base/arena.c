@@ -53,8 +53,10 @@ void *sh_arena_alloc(struct sh_arena *arena, size_t byte_count) {
         chunk->next = NULL;
         chunk->used_bytes = 0;
         chunk->capacity_bytes = capacity;
-        if (arena->last == NULL) arena->first = chunk;
-        else arena->last->next = chunk;
+        if (arena->last == NULL)
+            arena->first = chunk;
+        else
+            arena->last->next = chunk;
         arena->last = chunk;
         start = 0;
     }

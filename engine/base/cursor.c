@@ -138,27 +138,48 @@ static enum sh_status next_long(struct sh_cursor *cursor, struct sh_value *value
         value->boolean = head == 0xC3;
         cursor->at = body;
         return SH_OK;
-    case 0xC4: return take_string(cursor, value, SH_VALUE_BIN, body + 1, body[0], err);
-    case 0xC5: return take_string(cursor, value, SH_VALUE_BIN, body + 2, load_16(body), err);
-    case 0xC6: return take_string(cursor, value, SH_VALUE_BIN, body + 4, load_32(body), err);
-    case 0xCA: return take_real(cursor, value, (double)float_of(load_32(body)), 5, err);
-    case 0xCB: return take_real(cursor, value, double_of(load_64(body)), 9, err);
-    case 0xCC: return take_integer(cursor, value, body[0], 2);
-    case 0xCD: return take_integer(cursor, value, load_16(body), 3);
-    case 0xCE: return take_integer(cursor, value, load_32(body), 5);
-    case 0xCF: return take_big(cursor, value, load_64(body));
-    case 0xD0: return take_integer(cursor, value, (int8_t)body[0], 2);
-    case 0xD1: return take_integer(cursor, value, (int16_t)load_16(body), 3);
-    case 0xD2: return take_integer(cursor, value, (int32_t)load_32(body), 5);
-    case 0xD3: return take_integer(cursor, value, (int64_t)load_64(body), 9);
-    case 0xD9: return take_string(cursor, value, SH_VALUE_STR, body + 1, body[0], err);
-    case 0xDA: return take_string(cursor, value, SH_VALUE_STR, body + 2, load_16(body), err);
-    case 0xDB: return take_string(cursor, value, SH_VALUE_STR, body + 4, load_32(body), err);
-    case 0xDC: return take_container(cursor, value, SH_VALUE_ARRAY, body + 2, load_16(body), err);
-    case 0xDD: return take_container(cursor, value, SH_VALUE_ARRAY, body + 4, load_32(body), err);
-    case 0xDE: return take_container(cursor, value, SH_VALUE_MAP, body + 2, load_16(body), err);
-    case 0xDF: return take_container(cursor, value, SH_VALUE_MAP, body + 4, load_32(body), err);
-    default: return fail_head(cursor, head, err);
+    case 0xC4:
+        return take_string(cursor, value, SH_VALUE_BIN, body + 1, body[0], err);
+    case 0xC5:
+        return take_string(cursor, value, SH_VALUE_BIN, body + 2, load_16(body), err);
+    case 0xC6:
+        return take_string(cursor, value, SH_VALUE_BIN, body + 4, load_32(body), err);
+    case 0xCA:
+        return take_real(cursor, value, (double)float_of(load_32(body)), 5, err);
+    case 0xCB:
+        return take_real(cursor, value, double_of(load_64(body)), 9, err);
+    case 0xCC:
+        return take_integer(cursor, value, body[0], 2);
+    case 0xCD:
+        return take_integer(cursor, value, load_16(body), 3);
+    case 0xCE:
+        return take_integer(cursor, value, load_32(body), 5);
+    case 0xCF:
+        return take_big(cursor, value, load_64(body));
+    case 0xD0:
+        return take_integer(cursor, value, (int8_t)body[0], 2);
+    case 0xD1:
+        return take_integer(cursor, value, (int16_t)load_16(body), 3);
+    case 0xD2:
+        return take_integer(cursor, value, (int32_t)load_32(body), 5);
+    case 0xD3:
+        return take_integer(cursor, value, (int64_t)load_64(body), 9);
+    case 0xD9:
+        return take_string(cursor, value, SH_VALUE_STR, body + 1, body[0], err);
+    case 0xDA:
+        return take_string(cursor, value, SH_VALUE_STR, body + 2, load_16(body), err);
+    case 0xDB:
+        return take_string(cursor, value, SH_VALUE_STR, body + 4, load_32(body), err);
+    case 0xDC:
+        return take_container(cursor, value, SH_VALUE_ARRAY, body + 2, load_16(body), err);
+    case 0xDD:
+        return take_container(cursor, value, SH_VALUE_ARRAY, body + 4, load_32(body), err);
+    case 0xDE:
+        return take_container(cursor, value, SH_VALUE_MAP, body + 2, load_16(body), err);
+    case 0xDF:
+        return take_container(cursor, value, SH_VALUE_MAP, body + 4, load_32(body), err);
+    default:
+        return fail_head(cursor, head, err);
     }
 }
 
@@ -208,12 +229,12 @@ enum sh_status sh_cursor_skip(struct sh_cursor *cursor, const uint8_t **begin, s
 
 enum sh_status sh_cursor_peek(const struct sh_cursor *cursor, enum sh_value_kind *kind, struct sh_error *err) {
     static const enum sh_value_kind kinds[32] = {
-        [0x00] = SH_VALUE_NIL,   [0x02] = SH_VALUE_BOOL,  [0x03] = SH_VALUE_BOOL,  [0x04] = SH_VALUE_BIN,
-        [0x05] = SH_VALUE_BIN,   [0x06] = SH_VALUE_BIN,   [0x0A] = SH_VALUE_FLOAT, [0x0B] = SH_VALUE_FLOAT,
-        [0x0C] = SH_VALUE_INT,   [0x0D] = SH_VALUE_INT,   [0x0E] = SH_VALUE_INT,   [0x0F] = SH_VALUE_INT,
-        [0x10] = SH_VALUE_INT,   [0x11] = SH_VALUE_INT,   [0x12] = SH_VALUE_INT,   [0x13] = SH_VALUE_INT,
-        [0x19] = SH_VALUE_STR,   [0x1A] = SH_VALUE_STR,   [0x1B] = SH_VALUE_STR,   [0x1C] = SH_VALUE_ARRAY,
-        [0x1D] = SH_VALUE_ARRAY, [0x1E] = SH_VALUE_MAP,   [0x1F] = SH_VALUE_MAP,
+        [0x00] = SH_VALUE_NIL,   [0x02] = SH_VALUE_BOOL, [0x03] = SH_VALUE_BOOL,  [0x04] = SH_VALUE_BIN,
+        [0x05] = SH_VALUE_BIN,   [0x06] = SH_VALUE_BIN,  [0x0A] = SH_VALUE_FLOAT, [0x0B] = SH_VALUE_FLOAT,
+        [0x0C] = SH_VALUE_INT,   [0x0D] = SH_VALUE_INT,  [0x0E] = SH_VALUE_INT,   [0x0F] = SH_VALUE_INT,
+        [0x10] = SH_VALUE_INT,   [0x11] = SH_VALUE_INT,  [0x12] = SH_VALUE_INT,   [0x13] = SH_VALUE_INT,
+        [0x19] = SH_VALUE_STR,   [0x1A] = SH_VALUE_STR,  [0x1B] = SH_VALUE_STR,   [0x1C] = SH_VALUE_ARRAY,
+        [0x1D] = SH_VALUE_ARRAY, [0x1E] = SH_VALUE_MAP,  [0x1F] = SH_VALUE_MAP,
     };
     if (cursor->at == cursor->end) return fail_short(cursor, 1, 0, err);
     const uint8_t head = *cursor->at;
@@ -286,15 +307,24 @@ enum sh_status sh_cursor_map(struct sh_cursor *cursor, uint32_t *pair_count, con
 
 const char *sh_value_kind_name(enum sh_value_kind kind) {
     switch (kind) {
-    case SH_VALUE_NIL: return "nil";
-    case SH_VALUE_BOOL: return "bool";
-    case SH_VALUE_INT: return "int";
-    case SH_VALUE_UINT_BIG: return "an int above 9223372036854775807";
-    case SH_VALUE_FLOAT: return "float";
-    case SH_VALUE_STR: return "str";
-    case SH_VALUE_BIN: return "bin";
-    case SH_VALUE_ARRAY: return "array";
-    case SH_VALUE_MAP: return "map";
+    case SH_VALUE_NIL:
+        return "nil";
+    case SH_VALUE_BOOL:
+        return "bool";
+    case SH_VALUE_INT:
+        return "int";
+    case SH_VALUE_UINT_BIG:
+        return "an int above 9223372036854775807";
+    case SH_VALUE_FLOAT:
+        return "float";
+    case SH_VALUE_STR:
+        return "str";
+    case SH_VALUE_BIN:
+        return "bin";
+    case SH_VALUE_ARRAY:
+        return "array";
+    case SH_VALUE_MAP:
+        return "map";
     }
     return "unknown";
 }

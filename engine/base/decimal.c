@@ -161,8 +161,7 @@ enum sh_status sh_decimal_rescale(int64_t units, uint32_t from, uint32_t to, int
         return SH_OK;
     }
     const int64_t divisor = sh_power_of_ten[from - to];
-    if (units % divisor != 0)
-        return sh_fail(err, SH_ERR_ARGUMENT, -1, "only %u digits are kept after the point", to);
+    if (units % divisor != 0) return sh_fail(err, SH_ERR_ARGUMENT, -1, "only %u digits are kept after the point", to);
     *rescaled = units / divisor;
     return SH_OK;
 }

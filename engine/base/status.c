@@ -42,24 +42,42 @@ enum sh_status sh_fail_hint(struct sh_error *err, enum sh_status status, const c
 
 const char *sh_status_name(enum sh_status status) {
     switch (status) {
-    case SH_OK: return "ok";
-    case SH_ERR_PROTOCOL: return "protocol";
-    case SH_ERR_TOO_LARGE: return "too_large";
-    case SH_ERR_UNSUPPORTED: return "unsupported";
-    case SH_ERR_ARGUMENT: return "argument";
-    case SH_ERR_SYNTAX: return "syntax";
-    case SH_ERR_TYPE: return "type";
-    case SH_ERR_NAME: return "name";
-    case SH_ERR_NOT_FOUND: return "not_found";
-    case SH_ERR_CONFLICT: return "conflict";
-    case SH_ERR_OVERFLOW: return "overflow";
-    case SH_ERR_BUSY: return "busy";
-    case SH_ERR_DEADLINE: return "deadline";
-    case SH_ERR_LIMIT: return "limit";
-    case SH_ERR_CLOSED: return "closed";
-    case SH_ERR_MEMORY: return "memory";
-    case SH_ERR_IO: return "io";
-    case SH_ERR_CORRUPT: return "corrupt";
+    case SH_OK:
+        return "ok";
+    case SH_ERR_PROTOCOL:
+        return "protocol";
+    case SH_ERR_TOO_LARGE:
+        return "too_large";
+    case SH_ERR_UNSUPPORTED:
+        return "unsupported";
+    case SH_ERR_ARGUMENT:
+        return "argument";
+    case SH_ERR_SYNTAX:
+        return "syntax";
+    case SH_ERR_TYPE:
+        return "type";
+    case SH_ERR_NAME:
+        return "name";
+    case SH_ERR_NOT_FOUND:
+        return "not_found";
+    case SH_ERR_CONFLICT:
+        return "conflict";
+    case SH_ERR_OVERFLOW:
+        return "overflow";
+    case SH_ERR_BUSY:
+        return "busy";
+    case SH_ERR_DEADLINE:
+        return "deadline";
+    case SH_ERR_LIMIT:
+        return "limit";
+    case SH_ERR_CLOSED:
+        return "closed";
+    case SH_ERR_MEMORY:
+        return "memory";
+    case SH_ERR_IO:
+        return "io";
+    case SH_ERR_CORRUPT:
+        return "corrupt";
     }
     return "unknown";
 }
