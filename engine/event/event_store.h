@@ -46,7 +46,7 @@
 
 #include "calendar.h"
 #include "dictionary.h"
-#include "limits.h"
+#include "bounds.h"
 #include "strip.h"
 #include "table.h"
 

@@ -26,7 +26,7 @@
 #define SH_SHARD_H
 
 #include "buffer.h"
-#include "limits.h"
+#include "bounds.h"
 
 struct sh_shard;
 struct sh_job; /* a request that is not finished yet */

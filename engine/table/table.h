@@ -32,7 +32,7 @@
 #include "bitmap.h"
 #include "column.h"
 #include "dictionary.h"
-#include "limits.h"
+#include "bounds.h"
 #include "text.h"
 
 #define SH_SLOT_NONE UINT32_MAX

@@ -1,6 +1,8 @@
-/* limits.h -- every bound of the engine, with where its number comes from. One name, one place. */
-#ifndef SH_LIMITS_H
-#define SH_LIMITS_H
+/* bounds.h -- every bound of the engine, with where its number comes from. One name, one place.
+ *
+ * Not limits.h: gcc's own <limits.h> would find that name on the quote path. */
+#ifndef SH_BOUNDS_H
+#define SH_BOUNDS_H
 
 enum {
     /* Names and ids: DESIGN of the data: an external id is 1 to 255 bytes, so a length is one byte. */
