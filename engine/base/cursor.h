@@ -3,9 +3,11 @@
  * A cursor walks one value after another over a frame. Texts point into the frame. Every length is compared with the
  * bytes that remain before anything moves, so five hostile bytes that promise a billion elements are refused at once:
  * an array of n needs n more bytes, a map of n needs 2n. Depth is bounded by SH_MSGPACK_DEPTH_MAX, ext types are
- * refused, floats must be finite, str must be UTF-8.
+ * refused, floats must be finite, str must be UTF-8 without a zero byte.
  *
- * Errors: SH_ERR_PROTOCOL with the byte offset (from the cursor's start + base_offset) and what was expected.
+ * Errors: SH_ERR_PROTOCOL with the byte offset from the cursor's start and what was expected. On any failure the cursor
+ * stays where it was.
+ * Cost: about 3 ns for a small value; a str costs its UTF-8 check, eight ASCII bytes at a time.
  */
 #ifndef SH_CURSOR_H
 #define SH_CURSOR_H
@@ -43,9 +45,11 @@ struct sh_cursor {
     const uint8_t *start;
     const uint8_t *at;
     const uint8_t *end;
-    uint32_t depth; /* containers the reader says it is inside of; sh_cursor_skip counts its own */
+    uint32_t depth; /* containers the reader says it is inside of: at most SH_MSGPACK_DEPTH_MAX, so the head of one more
+                     * is refused at that depth. sh_cursor_skip counts its own on top. */
 };
 
+/* byte_count is at most UINT32_MAX. bytes may be NULL when it is 0. */
 void sh_cursor_init(struct sh_cursor *cursor, const void *bytes, size_t byte_count);
 static inline bool sh_cursor_at_end(const struct sh_cursor *cursor) { return cursor->at == cursor->end; }
 static inline int64_t sh_cursor_offset(const struct sh_cursor *cursor) { return cursor->at - cursor->start; }
@@ -54,7 +58,7 @@ static inline int64_t sh_cursor_offset(const struct sh_cursor *cursor) { return 
 SH_MUST_CHECK enum sh_status sh_cursor_next(struct sh_cursor *cursor, struct sh_value *value, struct sh_error *err);
 /* Pass over one whole value, containers included, checking all of it; *begin (may be NULL) gets where it started. */
 SH_MUST_CHECK enum sh_status sh_cursor_skip(struct sh_cursor *cursor, const uint8_t **begin, struct sh_error *err);
-/* The kind of the next value without moving. */
+/* The kind of the next value without moving. Looks at its first bytes only: reading it may still fail. */
 SH_MUST_CHECK enum sh_status sh_cursor_peek(const struct sh_cursor *cursor, enum sh_value_kind *kind,
                                             struct sh_error *err);
 

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNED_FROM_BYTES = 64, ALIGNMENT_BYTES = 64, HUGE_FROM_BYTES = 1 << 20 };
+enum { ALIGNED_FROM_BYTES = 64, ALIGNMENT_BYTES = 64 };
 
 static _Thread_local uint64_t successes_left = UINT64_MAX;
 static _Thread_local bool planned_failure_happened;
+static _Thread_local int64_t held_bytes;
 
 static bool allocation_may_succeed(void) {
     if (successes_left == UINT64_MAX) return true;
@@ -22,9 +23,11 @@ static bool allocation_may_succeed(void) {
 
 void *sh_alloc(size_t byte_count) {
     if (!allocation_may_succeed()) return NULL;
-    if (byte_count < ALIGNED_FROM_BYTES) return malloc(byte_count == 0 ? 1 : byte_count);
     void *memory = NULL;
-    return posix_memalign(&memory, ALIGNMENT_BYTES, byte_count) == 0 ? memory : NULL;
+    if (byte_count < ALIGNED_FROM_BYTES) memory = malloc(byte_count == 0 ? 1 : byte_count);
+    else if (posix_memalign(&memory, ALIGNMENT_BYTES, byte_count) != 0) return NULL;
+    if (memory != NULL) held_bytes += (int64_t)malloc_usable_size(memory);
+    return memory;
 }
 
 void *sh_alloc_zero(size_t byte_count) {
@@ -43,7 +46,13 @@ void *sh_realloc(void *memory, size_t old_byte_count, size_t byte_count) {
 }
 
 void sh_free(void *memory) {
+    if (memory == NULL) return;
+    held_bytes -= (int64_t)malloc_usable_size(memory);
     free(memory);
+}
+
+int64_t sh_memory_bytes(void) {
+    return held_bytes;
 }
 
 enum sh_status sh_grow(void **array, uint32_t *capacity, uint64_t needed, size_t element_bytes) {

@@ -2,7 +2,7 @@
  *
  * One door, so that a test can make the n-th allocation fail and so that a shard's bytes are counted. What these return
  * is freed with sh_free. Alignment is 64 bytes, a cache line and an AVX-512 register, for blocks of at least 64 bytes.
- * Counters are per thread: a shard belongs to one thread.
+ * The counter and the planned failure are per thread: a shard belongs to one thread.
  */
 #ifndef SH_MEMORY_H
 #define SH_MEMORY_H
@@ -21,6 +21,10 @@ void sh_free(void *memory); /* NULL is fine */
 
 /* Grow an array to hold at least needed elements, by half again each time. On SH_ERR_MEMORY nothing changed. */
 SH_MUST_CHECK enum sh_status sh_grow(void **array, uint32_t *capacity, uint64_t needed, size_t element_bytes);
+
+/* Bytes that this thread has taken and not given back, as the allocator rounds them. What another thread frees counts
+ * there, and may be negative. */
+int64_t sh_memory_bytes(void);
 
 /* The allocation after the next `successes` fails, once; UINT64_MAX switches this off. For tests. */
 void sh_memory_fail_after(uint64_t successes);

@@ -28,11 +28,13 @@ int sh_text_compare(struct sh_text a, struct sh_text b);
 bool sh_text_is_utf8(struct sh_text text);
 /* Case of ASCII letters ignored: for keywords only. */
 bool sh_text_equal_keyword(struct sh_text text, const char *keyword);
-/* Edit distance (Damerau-Levenshtein with adjacent swaps, over characters), at most limit + 1; for "did you mean". */
+/* Edit distance (insert, remove, replace or swap of two neighbours; no character is edited twice), over characters, at
+ * most limit + 1; for "did you mean". A text of more than 256 characters is near to itself only. */
 uint32_t sh_text_distance(struct sh_text a, struct sh_text b, uint32_t limit);
 
 /* Collects names one by one and keeps the nearest to `wanted`. nearest.count is 0 while none is near enough
- * (a third of the wanted characters, at least one, at most three; ASCII case ignored when comparing). */
+ * (a third of the wanted characters, at least one, at most three; ASCII case ignored when comparing). Of equally near names the first by bytes, whatever the order of
+ * the offers. `nearest` points into the offered name, which must live as long as the search. */
 struct sh_nearest {
     struct sh_text wanted;
     struct sh_text nearest;
