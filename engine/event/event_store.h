@@ -44,9 +44,9 @@
 #ifndef SH_EVENT_STORE_H
 #define SH_EVENT_STORE_H
 
+#include "bounds.h"
 #include "calendar.h"
 #include "dictionary.h"
-#include "bounds.h"
 #include "strip.h"
 #include "table.h"
 
