@@ -31,7 +31,7 @@ static int64_t signed_units(uint64_t magnitude, bool negative) {
     return negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
 }
 
-static enum sh_status fail_overflow(uint32_t position, uint32_t scale, struct sh_error *err) {
+static enum sh_status fail_overflow(int64_t position, uint32_t scale, struct sh_error *err) {
     return sh_fail(err, SH_ERR_OVERFLOW, position, "this number does not fit 64 bits with %u digits after the point",
                    scale);
 }
@@ -96,7 +96,7 @@ enum sh_status sh_decimal_from_real(double real, uint32_t scale, int64_t *units,
     const unsigned __int128 product = (unsigned __int128)mantissa * power; /* below 2^83 */
     unsigned __int128 rounded;
     if (exponent >= 0) {
-        if (exponent > 10) return fail_overflow(0, scale, err); /* mantissa has 53 bits: at least 2^63 */
+        if (exponent > 11) return fail_overflow(-1, scale, err); /* mantissa has 53 bits: at least 2^64 */
         rounded = product << exponent;
     } else {
         const int k = -exponent;
@@ -109,7 +109,7 @@ enum sh_status sh_decimal_from_real(double real, uint32_t scale, int64_t *units,
         const unsigned __int128 steps = (narrow ? 4 : 2) * d;
         if (steps > power || (steps == power && (mantissa & 1) != 0)) return fail_inexact(real, scale, err);
     }
-    if (rounded > magnitude_max(negative)) return fail_overflow(0, scale, err);
+    if (rounded > magnitude_max(negative)) return fail_overflow(-1, scale, err);
     *units = signed_units((uint64_t)rounded, negative);
     return SH_OK;
 }
@@ -156,7 +156,7 @@ enum sh_status sh_decimal_rescale(int64_t units, uint32_t from, uint32_t to, int
     sh_assert(to <= SH_DECIMAL_SCALE_MAX);
     if (to >= from) {
         int64_t product;
-        if (__builtin_mul_overflow(units, sh_power_of_ten[to - from], &product)) return fail_overflow(0, to, err);
+        if (__builtin_mul_overflow(units, sh_power_of_ten[to - from], &product)) return fail_overflow(-1, to, err);
         *rescaled = product;
         return SH_OK;
     }
