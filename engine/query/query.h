@@ -21,17 +21,16 @@
 #define SH_QUERY_H
 
 #include "calendar.h"
-#include "cursor.h"
 #include "event_store.h"
-#include "query_tree.h"
+#include "query_form.h"
 #include "table.h"
 
 /* What an expression is about. The caller keeps all of it alive and unchanged in place while a plan is used; a plan
  * refers to attributes and event types by number, so rows may be written between two blocks of one run. */
 struct sh_query_scope {
-    const struct sh_table *table;         /* the rows described: users, or items */
-    const struct sh_table *items;         /* for item.<name> inside where; NULL if the rows are items */
-    const struct sh_event_store *events;  /* NULL if the rows are items */
+    const struct sh_table *table;        /* the rows described: users, or items */
+    const struct sh_table *items;        /* for item.<name> inside where; NULL if the rows are items */
+    const struct sh_event_store *events; /* NULL if the rows are items */
     const struct sh_zone *zone;
     int64_t now_ms;
     /* The saved expression of that name as a tree in the given arena, or SH_ERR_NAME; NULL where there are none.
@@ -41,31 +40,25 @@ struct sh_query_scope {
     void *segment_owner;
 };
 
-/* --- trees: query_parse.c, query_print.c, query_msgpack.c, query_check.c --- */
+/* --- trees: query_form.h makes and prints them; query_check.c, query_bind.c and query_window.c give them meaning ---
+ */
 
-/* SH_ERR_SYNTAX with the byte position and what was expected; SH_ERR_LIMIT over SH_EXPRESSION_*_MAX. An empty text, or
- * only blanks and comments, is `true`: everybody. */
-SH_MUST_CHECK enum sh_status sh_query_parse(struct sh_text text, struct sh_arena *arena, struct sh_node **tree,
-                                            struct sh_error *err);
-/* The msgpack form; the value under the cursor is a str (text, as above) or an array (tree). */
-SH_MUST_CHECK enum sh_status sh_query_read(struct sh_cursor *cursor, struct sh_arena *arena, struct sh_node **tree,
-                                           struct sh_error *err);
-/* Bring the tree into canonical form, in place. Called by parse and read. */
-SH_MUST_CHECK enum sh_status sh_query_canonicalize(struct sh_arena *arena, struct sh_node **tree,
-                                                   struct sh_error *err);
-/* Canonical text: parses back to an equal tree. */
-void sh_query_print(const struct sh_node *tree, struct sh_buffer *buffer);
-/* Canonical msgpack arrays: reads back to an equal tree. */
-void sh_query_write(const struct sh_node *tree, msgpack_packer *packer);
-/* XXH3-64 of the canonical text. */
-SH_MUST_CHECK enum sh_status sh_query_hash(const struct sh_node *tree, struct sh_arena *arena, uint64_t *hash);
 /* Resolve names, types and literals; expands in_segment. SH_ERR_NAME with the nearest known name, SH_ERR_TYPE with the
  * position. */
 SH_MUST_CHECK enum sh_status sh_query_check(struct sh_node **tree, const struct sh_query_scope *scope,
                                             struct sh_arena *arena, struct sh_error *err);
-/* Window -> instants [*from_ms, *until_ms) in the scope's zone and now. Bound trees only (literals were checked). */
+/* Window -> instants [*from_ms, *until_ms) in the scope's zone and now; *until_ms is at most now + 1: no window reaches
+ * past now, so it holds no event that is yet to come. Empty windows have *from_ms == *until_ms. Bound trees only (the
+ * literals were checked). */
 void sh_query_window(const struct sh_window *window, const struct sh_query_scope *scope, int64_t *from_ms,
                      int64_t *until_ms);
+/* The same for a WINDOW or NEXT node as values of its operand, both included, empty if low > high. For a date they are
+ * UTC midnights: "in last 7 days" is today in the zone and the six days before it. Not for NEXT on a date, which is
+ * yearly: ask sh_query_next_has. */
+void sh_query_window_values(const struct sh_node *node, const struct sh_query_scope *scope, int64_t *low,
+                            int64_t *high);
+/* Is the yearly day of a date (UTC midnight) today or one of the next `days` - 1 days in the scope's zone? */
+bool sh_query_next_has(int64_t date_ms, int64_t days, const struct sh_query_scope *scope);
 
 /* --- plans: query_plan.c, query_run.c, query_events.c, query_test.c, query_explain.c --- */
 

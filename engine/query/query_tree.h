@@ -23,6 +23,12 @@
 #include "arena.h"
 #include "text.h"
 
+/* The position of what did not come from a text: an error about it has position -1. */
+#define SH_POSITION_NONE UINT32_MAX
+/* 2^94: above every average (a value is below 2^63 and bounds are at most 10^9 finer), and times 2^32 still 128 bits.
+ */
+#define SH_AVG_BOUND_MAX ((__int128)1 << 94)
+
 enum sh_node_kind {
     SH_NODE_TRUE,
     SH_NODE_FALSE,
@@ -31,7 +37,8 @@ enum sh_node_kind {
     SH_NODE_NOT,      /* one child */
     SH_NODE_COMPARE,  /* operand, compare, literals[0] */
     SH_NODE_BETWEEN,  /* operand, literals[0] and [1], both included */
-    SH_NODE_IN,       /* operand, literals; `negated` for "not in", which is false for a missing operand */
+    SH_NODE_IN,       /* operand, literals; `negated` for "not in", which is false for a missing operand; so are
+                         "not between", "not starts with" and "not contains" */
     SH_NODE_MISSING,  /* operand: "is missing"; `negated` for "is not missing" */
     SH_NODE_STARTS,   /* operand (string), literals[0] */
     SH_NODE_CONTAINS, /* operand (string), literals[0] */
@@ -97,19 +104,19 @@ struct sh_window {
 
 /* What kind of value an operand has once bound. */
 enum sh_subject {
-    SH_SUBJECT_ATTRIBUTE,  /* of the table being described (users, or items in an item expression) */
-    SH_SUBJECT_PROPERTY,   /* inside where: a property of the event itself, `amount` and `time` included */
-    SH_SUBJECT_ITEM        /* inside where: item.<attribute or tag set>, or item.id */
+    SH_SUBJECT_ATTRIBUTE, /* of the table being described (users, or items in an item expression) */
+    SH_SUBJECT_PROPERTY,  /* inside where: a property of the event itself, `amount` and `time` included */
+    SH_SUBJECT_ITEM       /* inside where: item.<attribute or tag set>, or item.id */
 };
 
 /* "tier", "count(purchase, last 30 days)", "sum(purchase.amount where store = 's1', this month)". */
 struct sh_operand {
     /* as written */
     enum sh_function function;
-    bool of_item;           /* "item." stood before the name */
-    struct sh_text name;    /* attribute or property; for an aggregate the property, count 0 if none */
-    struct sh_text event;   /* aggregates: the event type */
-    struct sh_node *where;  /* aggregates: NULL if none */
+    bool of_item;          /* "item." stood before the name */
+    struct sh_text name;   /* attribute or property; for an aggregate the property, count 0 if none */
+    struct sh_text event;  /* aggregates: the event type */
+    struct sh_node *where; /* aggregates: NULL if none */
     struct sh_window window;
     uint32_t position;
     uint32_t name_position;
@@ -122,11 +129,16 @@ struct sh_operand {
     bool date_only;      /* a time of day precision */
 };
 /* Built-in "indexes" beside the properties an event type declares and the attributes a table has. */
-enum { SH_OPERAND_TIME = 0xFFFFFFF0, SH_OPERAND_AMOUNT = 0xFFFFFFF1, SH_OPERAND_ID = 0xFFFFFFF2, SH_OPERAND_NO_INDEX = 0xFFFFFFFF };
+enum {
+    SH_OPERAND_TIME = 0xFFFFFFF0,
+    SH_OPERAND_AMOUNT = 0xFFFFFFF1,
+    SH_OPERAND_ID = 0xFFFFFFF2,
+    SH_OPERAND_NO_INDEX = 0xFFFFFFFF
+};
 
 struct sh_node {
     enum sh_node_kind kind;
-    uint32_t position; /* byte offset of the node's first character; 0 for trees that came as msgpack */
+    uint32_t position;     /* byte offset of the node's first character; SH_POSITION_NONE if it came as msgpack */
     struct sh_node *child; /* first child; AND, OR, NOT */
     struct sh_node *next;  /* next sibling */
     /* as written */
@@ -136,19 +148,33 @@ struct sh_node {
     bool negated;
     struct sh_literal *literals;
     uint32_t literal_count;
-    struct sh_window window;   /* WINDOW */
-    int64_t count;             /* NEXT: days */
-    uint32_t sample_parts;     /* SAMPLE: millionths, 10% is 100,000 */
+    struct sh_window window; /* WINDOW */
+    int64_t count;           /* NEXT: days */
+    uint32_t sample_parts;   /* SAMPLE: millionths, 10% is 100,000 */
     struct sh_text sample_seed;
-    /* bound by sh_query_check: the values that satisfy the operand, in its canonical int64 form.
-     *   COMPARE and BETWEEN on numbers, times, bools and enums (by rank): low..high, both included, empty if low > high.
-     *   `!=` is the range of the equal value with `negated`.
-     *   IN, and COMPARE =/!= on strings and enums: `values`, sorted. Strings that no row has are left out.
-     *   STARTS, CONTAINS: resolved against the dictionary at plan time.
-     *   HAS: `values` = tag codes that exist; a tag nobody ever had keeps its place in literal_count only.
-     *   sum and avg compare in 128 bits: low128/high128 are in units of 10^-scale, avg by cross-multiplication. */
+    /* bound by sh_query_check: the values that satisfy the operand, in its canonical int64 form. Nothing bound depends
+     * on `now`: windows are resolved when a plan runs (sh_query_window).
+     *   COMPARE and BETWEEN on bools, numbers, times: low..high, both included, empty if low > high. A literal that is
+     *     a date stands for its whole day in the zone when compared with a time.
+     *   COMPARE, BETWEEN and IN on enums: `values` = the codes that satisfy; COMPARE and BETWEEN also have low..high,
+     *     which are ranks.
+     *   COMPARE = and !=, and IN, on strings: `values` = the codes that satisfy; for item.id they are slots of items.
+     *     Strings that no row has are left out, so `values` may be empty.
+     *   IN on bools, numbers, times: `values`. An IN of whole days on a time has become OR (or AND) of comparisons.
+     *   `!=` and the "not" forms have the values of the plain form, and `negated`: a value outside them satisfies.
+     *   STARTS, CONTAINS: literals[0], resolved against the dictionary at plan time.
+     *   HAS: `values` = tag codes that exist; a tag nobody ever had keeps its place in literal_count only, so HAS ALL
+     *     with value_count < literal_count matches nothing.
+     *   All `values` ascend and have no doubles.
+     *   sum and avg compare in 128 bits, low128..high128. For sum these are whole units of 10^-operand.scale, both
+     *     included. An average is not a whole number of units, so its bounds may be open and may be finer than the
+     *     property: they are in units of 10^-bound_scale (at least operand.scale, at most 9 more), and the test is
+     *     sum * 10^(bound_scale - operand.scale) against low128 * count and high128 * count. Bounds are clamped to
+     *     +-SH_AVG_BOUND_MAX, so with counts below 2^32 no product leaves 128 bits. */
     int64_t low, high;
     __int128 low128, high128;
+    uint32_t bound_scale;     /* avg only */
+    bool low_open, high_open; /* avg only: the bound itself does not satisfy */
     int64_t *values;
     uint32_t value_count;
     uint32_t tag_set; /* HAS */
