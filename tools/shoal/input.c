@@ -1,0 +1,254 @@
+#include "input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "memory.h"
+
+enum packing { PACKING_UNKNOWN, PACKING_PLAIN, PACKING_GZIP, PACKING_ZSTD };
+
+struct input {
+    int file;
+    bool owns_file;
+    bool file_ended;
+    enum packing packing;
+    char path[256]; /* for words, cut if longer */
+    uint64_t file_position;
+    uint64_t file_bytes;
+
+    char *window;
+    size_t start; /* first unread byte */
+    size_t end;
+    size_t capacity;
+    bool borrowed; /* window belongs to the caller of input_open_memory */
+
+    uint8_t *raw; /* compressed bytes from the file */
+    size_t raw_start, raw_end;
+    z_stream gzip;
+    bool gzip_open;
+    bool unit_ended; /* a gzip member or zstd frame is whole: another may follow, or the end */
+    ZSTD_DStream *zstd;
+};
+
+static struct input *input_new(const char *name) {
+    struct input *input = sh_alloc_zero(sizeof *input);
+    if (input == NULL) return NULL;
+    input->file = -1;
+    (void)strncpy(input->path, name, sizeof input->path - 1);
+    return input;
+}
+
+enum sh_status input_open(const char *path, struct input **result, struct sh_error *err) {
+    *result = NULL;
+    const bool is_standard = strcmp(path, "-") == 0;
+    struct input *input = input_new(is_standard ? "standard input" : path);
+    if (input == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to open %s", path);
+    input->file = is_standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    input->owns_file = !is_standard;
+    struct stat info;
+    if (input->file < 0 || fstat(input->file, &info) != 0) {
+        const int reason = errno;
+        input_close(input);
+        return sh_fail(err, SH_ERR_IO, -1, "%s: %s", path, strerror(reason));
+    }
+    if (S_ISDIR(info.st_mode)) {
+        input_close(input);
+        return sh_fail(err, SH_ERR_IO, -1, "%s is a folder; a file is needed", path);
+    }
+    if (S_ISREG(info.st_mode)) input->file_bytes = (uint64_t)info.st_size;
+    *result = input;
+    return SH_OK;
+}
+
+enum sh_status input_open_memory(const void *bytes, size_t byte_count, struct input **result, struct sh_error *err) {
+    struct input *input = input_new("memory");
+    *result = input;
+    if (input == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to open %zu bytes", byte_count);
+    union {
+        const void *given;
+        char *kept;
+    } window = {.given = bytes}; /* never written to: borrowed windows do not grow */
+    input->window = window.kept;
+    input->borrowed = true;
+    input->end = byte_count;
+    input->file_ended = true;
+    input->packing = PACKING_PLAIN;
+    input->file_bytes = byte_count;
+    input->file_position = byte_count;
+    return SH_OK;
+}
+
+void input_close(struct input *input) {
+    if (input == NULL) return;
+    if (input->gzip_open) (void)inflateEnd(&input->gzip);
+    ZSTD_freeDStream(input->zstd);
+    if (input->owns_file && input->file >= 0) (void)close(input->file);
+    if (!input->borrowed) sh_free(input->window);
+    sh_free(input->raw);
+    sh_free(input);
+}
+
+const char *input_at(const struct input *input, size_t *byte_count) {
+    *byte_count = input->end - input->start;
+    return input->window + input->start;
+}
+
+void input_advance(struct input *input, size_t byte_count) {
+    sh_assert(byte_count <= input->end - input->start);
+    input->start += byte_count;
+}
+
+uint64_t input_file_position(const struct input *input) {
+    return input->file_position;
+}
+
+uint64_t input_file_bytes(const struct input *input) {
+    return input->file_bytes;
+}
+
+/* Up to byte_count bytes of the file; 0 at its end. */
+static enum sh_status read_file(struct input *input, void *target, size_t byte_count, size_t *read_count,
+                                struct sh_error *err) {
+    *read_count = 0;
+    if (input->file_ended) return SH_OK;
+    for (;;) {
+        const ssize_t got = read(input->file, target, byte_count);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return sh_fail(err, SH_ERR_IO, -1, "%s: %s", input->path, strerror(errno));
+        if (got == 0) input->file_ended = true;
+        input->file_position += (uint64_t)got;
+        *read_count = (size_t)got;
+        return SH_OK;
+    }
+}
+
+/* Room for one chunk behind the unread bytes; they move to the front of the window first. */
+static enum sh_status make_room(struct input *input, struct sh_error *err) {
+    if (input->start > 0) {
+        memmove(input->window, input->window + input->start, input->end - input->start);
+        input->end -= input->start;
+        input->start = 0;
+    }
+    if (input->capacity - input->end >= INPUT_CHUNK_BYTES) return SH_OK;
+    size_t wanted = input->capacity + input->capacity / 2;
+    if (wanted < input->end + INPUT_CHUNK_BYTES) wanted = input->end + INPUT_CHUNK_BYTES;
+    if (wanted > INPUT_WINDOW_BYTES_MAX)
+        return sh_fail(err, SH_ERR_TOO_LARGE, -1, "%s: one record is longer than %d bytes (is a quote left open?)",
+                       input->path, INPUT_WINDOW_BYTES_MAX - INPUT_CHUNK_BYTES);
+    char *grown = sh_realloc(input->window, input->end, wanted);
+    if (grown == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to read %s", input->path);
+    input->window = grown;
+    input->capacity = wanted;
+    return SH_OK;
+}
+
+/* The first bytes say how the file is packed (RFC 1952: 1F 8B; RFC 8878: 28 B5 2F FD). */
+static enum sh_status detect_packing(struct input *input, struct sh_error *err) {
+    input->raw = sh_alloc(INPUT_CHUNK_BYTES);
+    if (input->raw == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to read %s", input->path);
+    while (input->raw_end < 4 && !input->file_ended) {
+        size_t got;
+        const enum sh_status status =
+            read_file(input, input->raw + input->raw_end, INPUT_CHUNK_BYTES - input->raw_end, &got, err);
+        if (status != SH_OK) return status;
+        input->raw_end += got;
+    }
+    static const uint8_t gzip_magic[2] = {0x1F, 0x8B};
+    static const uint8_t zstd_magic[4] = {0x28, 0xB5, 0x2F, 0xFD};
+    if (input->raw_end >= 2 && memcmp(input->raw, gzip_magic, 2) == 0) {
+        input->packing = PACKING_GZIP;
+        if (inflateInit2(&input->gzip, 15 + 16) != Z_OK) /* 16: expect a gzip header */
+            return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to unpack %s", input->path);
+        input->gzip_open = true;
+    } else if (input->raw_end >= 4 && memcmp(input->raw, zstd_magic, 4) == 0) {
+        input->packing = PACKING_ZSTD;
+        input->zstd = ZSTD_createDStream();
+        if (input->zstd == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to unpack %s", input->path);
+    } else {
+        input->packing = PACKING_PLAIN;
+    }
+    return SH_OK;
+}
+
+static enum sh_status unpack_gzip(struct input *input, struct sh_error *err) {
+    if (input->unit_ended) { /* gzip files may be put end to end */
+        if (inflateReset(&input->gzip) != Z_OK)
+            return sh_fail(err, SH_ERR_CORRUPT, -1, "%s: damaged gzip data", input->path);
+        input->unit_ended = false;
+    }
+    input->gzip.next_in = input->raw + input->raw_start;
+    input->gzip.avail_in = (uInt)(input->raw_end - input->raw_start);
+    input->gzip.next_out = (Bytef *)input->window + input->end;
+    input->gzip.avail_out = INPUT_CHUNK_BYTES;
+    const int result = inflate(&input->gzip, Z_NO_FLUSH);
+    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
+        return sh_fail(err, SH_ERR_CORRUPT, -1, "%s: damaged gzip data near byte %llu of the file", input->path,
+                       (unsigned long long)(input->file_position - input->gzip.avail_in));
+    input->raw_start = input->raw_end - input->gzip.avail_in;
+    input->end += INPUT_CHUNK_BYTES - input->gzip.avail_out;
+    input->unit_ended = result == Z_STREAM_END;
+    return SH_OK;
+}
+
+static enum sh_status unpack_zstd(struct input *input, struct sh_error *err) {
+    ZSTD_inBuffer source = {input->raw + input->raw_start, input->raw_end - input->raw_start, 0};
+    ZSTD_outBuffer target = {input->window + input->end, INPUT_CHUNK_BYTES, 0};
+    const size_t result = ZSTD_decompressStream(input->zstd, &target, &source);
+    if (ZSTD_isError(result))
+        return sh_fail(err, SH_ERR_CORRUPT, -1, "%s: damaged zstd data near byte %llu of the file: %s", input->path,
+                       (unsigned long long)input->file_position, ZSTD_getErrorName(result));
+    input->raw_start += source.pos;
+    input->end += target.pos;
+    input->unit_ended = result == 0;
+    return SH_OK;
+}
+
+enum sh_status input_more(struct input *input, bool *at_end, struct sh_error *err) {
+    enum sh_status status;
+    *at_end = false;
+    if (input->borrowed) {
+        *at_end = true;
+        return SH_OK;
+    }
+    if (input->packing == PACKING_UNKNOWN && (status = detect_packing(input, err)) != SH_OK) return status;
+    if ((status = make_room(input, err)) != SH_OK) return status;
+    const size_t before = input->end;
+    while (input->end == before) {
+        if (input->packing == PACKING_PLAIN) {
+            size_t got = input->raw_end - input->raw_start; /* what detect_packing read */
+            if (got > 0) {
+                memcpy(input->window + input->end, input->raw + input->raw_start, got);
+                input->raw_start = input->raw_end;
+            } else if ((status = read_file(input, input->window + input->end, INPUT_CHUNK_BYTES, &got, err)) != SH_OK) {
+                return status;
+            }
+            input->end += got;
+            if (got == 0) break;
+            continue;
+        }
+        if (input->raw_start == input->raw_end) {
+            size_t got;
+            if ((status = read_file(input, input->raw, INPUT_CHUNK_BYTES, &got, err)) != SH_OK) return status;
+            input->raw_start = 0;
+            input->raw_end = got;
+            if (got == 0) { /* the unpacker may still hold bytes that did not fit the last chunk */
+                const bool was_whole = input->unit_ended;
+                if (was_whole) break;
+                status = input->packing == PACKING_GZIP ? unpack_gzip(input, err) : unpack_zstd(input, err);
+                if (status != SH_OK) return status;
+                if (input->end == before && !input->unit_ended)
+                    return sh_fail(err, SH_ERR_CORRUPT, -1, "%s: the compressed data ends too early", input->path);
+                break;
+            }
+        }
+        status = input->packing == PACKING_GZIP ? unpack_gzip(input, err) : unpack_zstd(input, err);
+        if (status != SH_OK) return status;
+    }
+    *at_end = input->end == before;
+    return SH_OK;
+}

@@ -1,0 +1,40 @@
+/* input.h -- bytes of a file or of standard input, plain, gzip or zstd, told apart by their first bytes.
+ *
+ * One growing window over the stream: the reader of records asks for more behind what it has, and gives up the front.
+ *
+ *      window -> | given up | unread bytes ............ | room |
+ *                           ^ at                        ^ end
+ */
+#ifndef SHOAL_INPUT_H
+#define SHOAL_INPUT_H
+
+#include <stddef.h>
+
+#include "status.h"
+
+enum {
+    INPUT_CHUNK_BYTES = 1 << 20,       /* read and decompressed at a time */
+    INPUT_WINDOW_BYTES_MAX = 64 << 20, /* a single record that does not fit is refused */
+};
+
+struct input;
+/* path "-" is standard input. SH_ERR_IO with the path and the kernel's word. */
+SH_MUST_CHECK enum sh_status input_open(const char *path, struct input **input, struct sh_error *err);
+/* Over bytes that are already here and stay the caller's: for tests and fuzzing. Never decompresses. */
+SH_MUST_CHECK enum sh_status input_open_memory(const void *bytes, size_t byte_count, struct input **input,
+                                               struct sh_error *err);
+void input_close(struct input *input);
+
+/* The unread bytes. Valid until the next input_more. */
+const char *input_at(const struct input *input, size_t *byte_count);
+/* Give up the first byte_count unread bytes. */
+void input_advance(struct input *input, size_t byte_count);
+/* Read more behind the unread bytes; *at_end when nothing more comes. SH_ERR_TOO_LARGE over the window's limit,
+ * SH_ERR_CORRUPT for damaged compressed data. */
+SH_MUST_CHECK enum sh_status input_more(struct input *input, bool *at_end, struct sh_error *err);
+
+/* For a progress bar: bytes of the file read so far, and its size (0 when unknown: a pipe). */
+uint64_t input_file_position(const struct input *input);
+uint64_t input_file_bytes(const struct input *input);
+
+#endif

@@ -1,0 +1,513 @@
+#include "mapping.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "decimal.h"
+
+struct parser {
+    struct sh_arena *arena;
+    struct sh_error *err;
+    struct mapping *mapping;
+    struct sh_text source; /* the whole text, a copy in the arena */
+    uint32_t line;
+    int64_t line_offset;
+    enum { PART_HEAD, PART_ROWS, PART_SUMMARY, PART_FEED } part;
+    struct mapping_section *section; /* of PART_ROWS */
+};
+
+static enum sh_status fault(struct parser *parser, const char *words, struct sh_text about) {
+    return sh_fail(parser->err, SH_ERR_SYNTAX, parser->line_offset, "line %u: %s%s%.*s%s", parser->line, words,
+                   about.count > 0 ? ": '" : "", SH_TEXT_ARGS(about), about.count > 0 ? "'" : "");
+}
+
+static enum sh_status no_memory(struct parser *parser) {
+    return sh_fail(parser->err, SH_ERR_MEMORY, -1, "no memory for the mapping");
+}
+
+static struct sh_text trim(struct sh_text text) {
+    while (text.count > 0 && isspace((unsigned char)text.bytes[0])) {
+        text.bytes++;
+        text.count--;
+    }
+    while (text.count > 0 && isspace((unsigned char)text.bytes[text.count - 1]))
+        text.count--;
+    return text;
+}
+
+static struct sh_text part_of(struct sh_text text, uint32_t from, uint32_t until) {
+    return (struct sh_text){text.bytes + from, until - from};
+}
+
+static const struct sh_text nothing = {"", 0};
+
+/* The first `wanted` outside quotes, or count if there is none. */
+static uint32_t find_outside(struct sh_text text, char wanted) {
+    char quote = 0;
+    for (uint32_t i = 0; i < text.count; i++) {
+        const char byte = text.bytes[i];
+        if (quote != 0) {
+            if (byte == quote) quote = 0;
+        } else if (byte == wanted) {
+            return i;
+        } else if (byte == '\'' || byte == '"') {
+            quote = byte;
+        }
+    }
+    return text.count;
+}
+
+/* Add one element of element_bytes to an array in the arena that doubles; returns it zeroed, NULL without memory. */
+static void *add(struct parser *parser, void *array, uint32_t *count, size_t element_bytes) {
+    char **elements = array;
+    if ((*count & (*count - 1)) == 0) { /* 0, 1, 2, 4, 8 ...: full */
+        const uint32_t capacity = *count == 0 ? 1 : *count * 2;
+        char *grown = sh_arena_alloc_zero(parser->arena, capacity * element_bytes);
+        if (grown == NULL) return NULL;
+        if (*count > 0) memcpy(grown, *elements, *count * element_bytes);
+        *elements = grown;
+    }
+    return *elements + (*count)++ * element_bytes;
+}
+
+/* 'text' or "text" without its quotes, doubled quotes undone. */
+static enum sh_status unquote(struct parser *parser, struct sh_text quoted, struct sh_text *text) {
+    const char quote = quoted.bytes[0];
+    char *out = sh_arena_alloc(parser->arena, quoted.count + 1);
+    if (out == NULL) return no_memory(parser);
+    uint32_t count = 0;
+    for (uint32_t i = 1; i < quoted.count; i++) {
+        if (quoted.bytes[i] == quote) {
+            if (i + 1 == quoted.count) {
+                out[count] = '\0';
+                *text = (struct sh_text){out, count};
+                return SH_OK;
+            }
+            if (quoted.bytes[i + 1] != quote) return fault(parser, "something stands behind the closing quote", quoted);
+            i++;
+        }
+        out[count++] = quoted.bytes[i];
+    }
+    return fault(parser, "a closing quote is missing", quoted);
+}
+
+static enum sh_status read_column(struct parser *parser, struct sh_text text, struct sh_text *column) {
+    text = trim(text);
+    if (text.count == 0) return fault(parser, "the name of a column is needed", nothing);
+    if (text.bytes[0] == '"') return unquote(parser, text, column);
+    for (uint32_t i = 0; i < text.count; i++)
+        if (strchr("'\":*#", text.bytes[i]) != NULL)
+            return fault(parser, "write this column's name in double quotes", text);
+    *column = text;
+    return SH_OK;
+}
+
+/* COLUMN | 'constant' | [-] COLUMN * COLUMN. */
+static enum sh_status read_source(struct parser *parser, struct sh_text text, struct mapping_source *source) {
+    *source = (struct mapping_source){0};
+    text = trim(text);
+    if (text.count > 0 && text.bytes[0] == '\'') {
+        source->is_constant = true;
+        return unquote(parser, text, &source->constant);
+    }
+    if (text.count > 0 && text.bytes[0] == '-') {
+        source->negative = true;
+        text = trim(part_of(text, 1, text.count));
+    }
+    const uint32_t star = find_outside(text, '*');
+    enum sh_status status = read_column(parser, part_of(text, 0, star), &source->column);
+    if (status == SH_OK && star < text.count)
+        status = read_column(parser, part_of(text, star + 1, text.count), &source->factor);
+    return status;
+}
+
+static enum sh_status read_plain_source(struct parser *parser, struct sh_text text, struct mapping_source *source) {
+    const enum sh_status status = read_source(parser, text, source);
+    if (status != SH_OK) return status;
+    if (source->negative || source->factor.count > 0)
+        return fault(parser, "only numbers can be multiplied or turned round; name one column here", text);
+    return SH_OK;
+}
+
+/* COLUMN, COLUMN ms, COLUMN s, COLUMN '%d/%m/%Y'. */
+static enum sh_status read_time_source(struct parser *parser, struct sh_text text, struct mapping_source *source) {
+    text = trim(text);
+    enum mapping_clock clock = MAPPING_CLOCK_ISO;
+    struct sh_text pattern = nothing;
+    enum sh_status status;
+    if (text.count > 1 && text.bytes[0] != '\'' && text.bytes[text.count - 1] == '\'') {
+        const uint32_t quote = find_outside(text, '\'');
+        clock = MAPPING_CLOCK_PATTERN;
+        if ((status = unquote(parser, part_of(text, quote, text.count), &pattern)) != SH_OK) return status;
+        text = trim(part_of(text, 0, quote));
+    } else {
+        uint32_t word = text.count;
+        while (word > 0 && text.bytes[word - 1] != ' ' && text.bytes[word - 1] != '"')
+            word--;
+        const struct sh_text last = part_of(text, word, text.count);
+        if (word > 0 && sh_text_equal(last, SH_TEXT_LITERAL("ms"))) clock = MAPPING_CLOCK_MS;
+        if (word > 0 && sh_text_equal(last, SH_TEXT_LITERAL("s"))) clock = MAPPING_CLOCK_S;
+        if (word > 0 && sh_text_equal(last, SH_TEXT_LITERAL("iso")))
+            text = trim(part_of(text, 0, word));
+        else if (clock != MAPPING_CLOCK_ISO)
+            text = trim(part_of(text, 0, word));
+    }
+    if ((status = read_plain_source(parser, text, source)) != SH_OK) return status;
+    source->clock = clock;
+    source->pattern = pattern;
+    return SH_OK;
+}
+
+/* "a, b, 'c, d'" into an array. */
+static enum sh_status read_list(struct parser *parser, struct sh_text text, struct sh_text **list, uint32_t *count) {
+    for (text = trim(text); text.count > 0;) {
+        const uint32_t comma = find_outside(text, ',');
+        struct sh_text *element = add(parser, list, count, sizeof *element);
+        if (element == NULL) return no_memory(parser);
+        struct sh_text word = trim(part_of(text, 0, comma));
+        if (word.count == 0) return fault(parser, "a list has an empty place", text);
+        if (word.bytes[0] == '\'' || word.bytes[0] == '"') {
+            const enum sh_status status = unquote(parser, word, &word);
+            if (status != SH_OK) return status;
+        }
+        *element = word;
+        if (comma == text.count) break;
+        text = trim(part_of(text, comma + 1, text.count));
+        if (text.count == 0) return fault(parser, "a list ends with a comma", word);
+    }
+    return SH_OK;
+}
+
+/* Does text start with this word, as a word? Then *rest is what follows it. */
+static bool take_word(struct sh_text text, const char *word, struct sh_text *rest) {
+    const uint32_t length = (uint32_t)strlen(word);
+    if (text.count < length || memcmp(text.bytes, word, length) != 0) return false;
+    if (text.count > length && text.bytes[length] != ' ' && text.bytes[length] != '\'') return false;
+    *rest = trim(part_of(text, length, text.count));
+    return true;
+}
+
+static enum sh_status read_condition(struct parser *parser, struct sh_text text, struct mapping_condition *condition) {
+    text = trim(text);
+    uint32_t end; /* of the column */
+    if (text.count > 0 && text.bytes[0] == '"') {
+        const struct sh_text behind = part_of(text, 1, text.count);
+        const char *quote = memchr(behind.bytes, '"', behind.count);
+        end = quote == NULL ? text.count : (uint32_t)(quote - text.bytes) + 1;
+    } else {
+        for (end = 0; end < text.count && text.bytes[end] != ' ' && text.bytes[end] != '=' && text.bytes[end] != '!';)
+            end++;
+    }
+    enum sh_status status = read_column(parser, part_of(text, 0, end), &condition->column);
+    if (status != SH_OK) return status;
+    struct sh_text rest = trim(part_of(text, end, text.count));
+    if (take_word(rest, "is empty", &rest) && rest.count == 0) return SH_OK;
+    if (take_word(rest, "is not empty", &rest) && rest.count == 0) {
+        condition->negated = true;
+        return SH_OK;
+    }
+    condition->test = MAPPING_EQUAL;
+    if (take_word(rest, "not starts with", &rest)) {
+        condition->test = MAPPING_STARTS;
+        condition->negated = true;
+    } else if (take_word(rest, "starts with", &rest)) {
+        condition->test = MAPPING_STARTS;
+    } else if (rest.count > 1 && rest.bytes[0] == '!' && rest.bytes[1] == '=') {
+        condition->negated = true;
+        rest = trim(part_of(rest, 2, rest.count));
+    } else if (rest.count > 0 && rest.bytes[0] == '=') {
+        rest = trim(part_of(rest, 1, rest.count));
+    } else {
+        return fault(
+            parser, "a condition is COLUMN is [not] empty, COLUMN [not] starts with 'x', COLUMN = 'x' or COLUMN != 'x'",
+            text);
+    }
+    if (rest.count == 0 || rest.bytes[0] != '\'') return fault(parser, "a text in single quotes is needed", rest);
+    return unquote(parser, rest, &condition->operand);
+}
+
+/* decimal(2), enum(a, b), tags('|'), or a bare word. */
+static enum sh_status read_type(struct parser *parser, struct sh_text text, struct mapping_field *field) {
+    static const char *const names[] = {"bool", "int", "decimal", "time", "date", "string", "enum", "tags"};
+    text = trim(text);
+    const uint32_t open = find_outside(text, '(');
+    const struct sh_text word = trim(part_of(text, 0, open));
+    struct sh_text inner = nothing;
+    if (open < text.count) {
+        if (text.bytes[text.count - 1] != ')') return fault(parser, "a closing bracket is missing", text);
+        inner = trim(part_of(text, open + 1, text.count - 1));
+    }
+    uint32_t type = 0;
+    while (type < 8 && !sh_text_equal(word, sh_text_of(names[type])))
+        type++;
+    if (type == 8) {
+        fault(parser, "a type is bool, int, decimal(2), time, date, string, enum(low, high) or tags('|')", word);
+        struct sh_nearest nearest;
+        sh_nearest_init(&nearest, word);
+        for (uint32_t i = 0; i < 8; i++)
+            sh_nearest_offer(&nearest, sh_text_of(names[i]));
+        if (nearest.nearest.count == 0) return SH_ERR_SYNTAX;
+        return sh_fail_hint(parser->err, SH_ERR_SYNTAX, "did you mean %.*s?", SH_TEXT_ARGS(nearest.nearest));
+    }
+    field->type = (enum mapping_type)type;
+    switch (field->type) {
+    case MAPPING_DECIMAL:
+        field->scale = 2;
+        if (inner.count == 0) return SH_OK;
+        if (inner.count != 1 || inner.bytes[0] < '0' || inner.bytes[0] > '0' + SH_DECIMAL_SCALE_MAX)
+            return fault(parser, "decimal takes its digits after the point, 0 to 9", inner);
+        field->scale = (uint32_t)(inner.bytes[0] - '0');
+        return SH_OK;
+    case MAPPING_ENUM:
+        if (inner.count == 0) return fault(parser, "enum needs its labels, lowest first: enum(silver, gold)", text);
+        return read_list(parser, inner, &field->labels, &field->label_count);
+    case MAPPING_TAGS:
+        field->separator = SH_TEXT_LITERAL("|");
+        if (inner.count == 0) return SH_OK;
+        if (inner.bytes[0] != '\'') return fault(parser, "write the separator in single quotes: tags('|')", inner);
+        return unquote(parser, inner, &field->separator);
+    default:
+        if (inner.count > 0) return fault(parser, "this type takes nothing in brackets", text);
+        return SH_OK;
+    }
+}
+
+static enum sh_status read_field(struct parser *parser, struct sh_text name, struct sh_text type,
+                                 struct sh_text value) {
+    struct mapping_section *section = parser->section;
+    if (section->field_count == MAPPING_FIELD_COUNT_MAX) return fault(parser, "too many fields in one section", name);
+    struct mapping_field *field = add(parser, &section->fields, &section->field_count, sizeof *field);
+    if (field == NULL) return no_memory(parser);
+    field->line = parser->line;
+    enum sh_status status;
+    if ((status = read_column(parser, name, &field->name)) != SH_OK) return status;
+    for (uint32_t i = 0; i + 1 < section->field_count; i++)
+        if (sh_text_equal(section->fields[i].name, field->name)) return fault(parser, "this name stands twice", name);
+    if ((status = read_type(parser, type, field)) != SH_OK) return status;
+    if (field->type == MAPPING_TAGS && section->kind == MAPPING_EVENTS)
+        return fault(parser, "events have properties, not tags", name);
+    if (field->type == MAPPING_TIME || field->type == MAPPING_DATE)
+        return read_time_source(parser, value, &field->source);
+    if (field->type == MAPPING_INT || field->type == MAPPING_DECIMAL) return read_source(parser, value, &field->source);
+    return read_plain_source(parser, value, &field->source);
+}
+
+static bool is_yes(struct sh_text text) {
+    return sh_text_equal_keyword(text, "yes") || sh_text_equal_keyword(text, "true");
+}
+
+static enum sh_status read_aside(struct parser *parser, struct sh_text value) {
+    struct mapping_section *section = parser->section;
+    struct mapping_condition *aside = add(parser, &section->asides, &section->aside_count, sizeof *aside);
+    if (aside == NULL) return no_memory(parser);
+    const uint32_t colon = find_outside(value, ':');
+    if (colon == value.count) return fault(parser, "set aside = CONDITION : the reason", value);
+    aside->reason = trim(part_of(value, colon + 1, value.count));
+    if (aside->reason.count == 0) return fault(parser, "the reason behind the colon is missing", value);
+    return read_condition(parser, part_of(value, 0, colon), aside);
+}
+
+static enum sh_status read_delimiter(struct parser *parser, struct sh_text value) {
+    if (sh_text_equal(value, SH_TEXT_LITERAL("tab"))) value = SH_TEXT_LITERAL("\t");
+    enum sh_status status = SH_OK;
+    if (value.count > 1 && value.bytes[0] == '\'') status = unquote(parser, value, &value);
+    if (status != SH_OK) return status;
+    if (value.count != 1 || strchr("\"\r\n", value.bytes[0]) != NULL || (value.bytes[0] & 0x80) != 0)
+        return fault(parser, "a delimiter is one ASCII character, or the word tab", value);
+    parser->section->delimiter = value.bytes[0];
+    return SH_OK;
+}
+
+static const char *const row_keys[] = {"file",      "format", "delimiter", "header", "columns", "null", "when",
+                                       "set aside", "id",     "user",      "item",   "type",    "time", "amount"};
+enum { ROW_KEY_COUNT = sizeof row_keys / sizeof row_keys[0] };
+
+static enum sh_status unknown_key(struct parser *parser, struct sh_text key) {
+    fault(parser, "there is no such key; a field is written NAME : TYPE = COLUMN", key);
+    struct sh_nearest nearest;
+    sh_nearest_init(&nearest, key);
+    for (uint32_t i = 0; i < ROW_KEY_COUNT; i++)
+        sh_nearest_offer(&nearest, sh_text_of(row_keys[i]));
+    if (nearest.nearest.count == 0) return SH_ERR_SYNTAX;
+    return sh_fail_hint(parser->err, SH_ERR_SYNTAX, "did you mean %.*s?", SH_TEXT_ARGS(nearest.nearest));
+}
+
+static enum sh_status read_row_key(struct parser *parser, struct sh_text key, struct sh_text value) {
+    struct mapping_section *section = parser->section;
+    uint32_t number = 0;
+    while (number < ROW_KEY_COUNT && !sh_text_equal(key, sh_text_of(row_keys[number])))
+        number++;
+    const bool of_events = number >= 9;
+    if (number < ROW_KEY_COUNT && of_events && section->kind != MAPPING_EVENTS)
+        return fault(parser, "only [events] have this", key);
+    switch (number) {
+    case 0: {
+        struct sh_text *file = add(parser, &section->files, &section->file_count, sizeof *file);
+        if (file == NULL) return no_memory(parser);
+        *file = value;
+        if (value.count > 1 && value.bytes[0] == '"') return unquote(parser, value, file);
+        return SH_OK;
+    }
+    case 1:
+        if (sh_text_equal(value, SH_TEXT_LITERAL("csv")))
+            section->format = MAPPING_CSV;
+        else if (sh_text_equal(value, SH_TEXT_LITERAL("jsonl")))
+            section->format = MAPPING_JSONL;
+        else
+            return fault(parser, "format is csv or jsonl", value);
+        return SH_OK;
+    case 2:
+        return read_delimiter(parser, value);
+    case 3:
+        section->has_header = is_yes(value);
+        return SH_OK;
+    case 4:
+        return read_list(parser, value, &section->columns, &section->column_count);
+    case 5:
+        return read_list(parser, value, &section->nulls, &section->null_count);
+    case 6: {
+        struct mapping_condition *condition =
+            add(parser, &section->conditions, &section->condition_count, sizeof *condition);
+        return condition == NULL ? no_memory(parser) : read_condition(parser, value, condition);
+    }
+    case 7:
+        return read_aside(parser, value);
+    case 8:
+        return read_plain_source(parser, value, &section->id);
+    case 9:
+        return read_plain_source(parser, value, &section->user);
+    case 10:
+        return read_plain_source(parser, value, &section->item);
+    case 11:
+        return read_plain_source(parser, value, &section->type);
+    case 12:
+        return read_time_source(parser, value, &section->time);
+    case 13:
+        return read_source(parser, value, &section->amount);
+    default:
+        return unknown_key(parser, key);
+    }
+}
+
+static enum sh_status read_summary(struct parser *parser, struct sh_text name, struct sh_text value) {
+    struct mapping *mapping = parser->mapping;
+    struct mapping_summary *summary = add(parser, &mapping->summaries, &mapping->summary_count, sizeof *summary);
+    if (summary == NULL) return no_memory(parser);
+    summary->name = name;
+    struct sh_text rest;
+    if (take_word(value, "distinct", &rest)) {
+        summary->kind = MAPPING_DISTINCT;
+        return read_plain_source(parser, rest, &summary->source);
+    }
+    if (!take_word(value, "sum", &rest)) return fault(parser, "a summary is distinct COLUMN or sum SOURCE", value);
+    summary->kind = MAPPING_SUM;
+    return read_source(parser, rest, &summary->source);
+}
+
+static enum sh_status start_section(struct parser *parser, struct sh_text name) {
+    static const char *const kinds[] = {"users", "items", "events"};
+    struct mapping *mapping = parser->mapping;
+    if (sh_text_equal(name, SH_TEXT_LITERAL("summary"))) {
+        parser->part = PART_SUMMARY;
+        return SH_OK;
+    }
+    if (sh_text_equal(name, SH_TEXT_LITERAL("feed"))) {
+        parser->part = PART_FEED;
+        return SH_OK;
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        if (!sh_text_equal(name, sh_text_of(kinds[i]))) continue;
+        if (mapping->section_count == MAPPING_SECTION_COUNT_MAX) return fault(parser, "too many sections", name);
+        parser->section = add(parser, &mapping->sections, &mapping->section_count, sizeof *parser->section);
+        if (parser->section == NULL) return no_memory(parser);
+        parser->section->kind = (enum mapping_kind)i;
+        parser->section->line = parser->line;
+        parser->section->has_header = true;
+        parser->part = PART_ROWS;
+        return SH_OK;
+    }
+    return fault(parser, "a section is [users], [items], [events], [summary] or [feed]", name);
+}
+
+static enum sh_status read_line(struct parser *parser, struct sh_text line) {
+    const uint32_t comment = find_outside(line, '#');
+    line = trim(part_of(line, 0, comment));
+    if (line.count == 0) return SH_OK;
+    if (line.bytes[0] == '[') {
+        if (line.bytes[line.count - 1] != ']') return fault(parser, "a closing ] is missing", line);
+        return start_section(parser, trim(part_of(line, 1, line.count - 1)));
+    }
+    const uint32_t equal = find_outside(line, '=');
+    if (equal == line.count) return fault(parser, "KEY = VALUE or NAME : TYPE = COLUMN is needed", line);
+    const struct sh_text key = trim(part_of(line, 0, equal));
+    const struct sh_text value = trim(part_of(line, equal + 1, line.count));
+    if (key.count == 0 || value.count == 0) return fault(parser, "both sides of = are needed", line);
+    switch (parser->part) {
+    case PART_HEAD:
+        if (!sh_text_equal(key, SH_TEXT_LITERAL("zone")))
+            return fault(parser, "before the first section only zone = NAME may stand", key);
+        parser->mapping->zone = value;
+        return SH_OK;
+    case PART_SUMMARY:
+        return read_summary(parser, key, value);
+    case PART_FEED:
+        if (!sh_text_equal(key, SH_TEXT_LITERAL("eligible")))
+            return fault(parser, "[feed] has eligible = EXPRESSION", key);
+        parser->mapping->eligible = value;
+        return SH_OK;
+    case PART_ROWS:
+        break;
+    }
+    const uint32_t colon = find_outside(key, ':');
+    if (colon < key.count)
+        return read_field(parser, trim(part_of(key, 0, colon)), part_of(key, colon + 1, key.count), value);
+    return read_row_key(parser, key, value);
+}
+
+static bool is_given(const struct mapping_source *source) {
+    return source->is_constant || source->column.count > 0;
+}
+
+static enum sh_status check_sections(struct parser *parser) {
+    const struct mapping *mapping = parser->mapping;
+    if (mapping->section_count == 0)
+        return sh_fail(parser->err, SH_ERR_SYNTAX, 0, "the mapping has no [users], [items] or [events]");
+    for (uint32_t i = 0; i < mapping->section_count; i++) {
+        const struct mapping_section *section = &mapping->sections[i];
+        parser->line = section->line;
+        if (section->file_count == 0) return fault(parser, "this section has no file = NAME", nothing);
+        if (!section->has_header && section->column_count == 0)
+            return fault(parser, "header = no needs columns = a, b, c", nothing);
+        if (section->kind != MAPPING_EVENTS && !is_given(&section->id))
+            return fault(parser, "this section has no id = COLUMN", nothing);
+        if (section->kind != MAPPING_EVENTS) continue;
+        if (!is_given(&section->user)) return fault(parser, "[events] need user = COLUMN", nothing);
+        if (!is_given(&section->type))
+            return fault(parser, "[events] need type = COLUMN or type = 'purchase'", nothing);
+        if (!is_given(&section->time)) return fault(parser, "[events] need time = COLUMN", nothing);
+    }
+    return SH_OK;
+}
+
+enum sh_status mapping_parse(struct sh_text text, struct sh_arena *arena, struct mapping *mapping,
+                             struct sh_error *err) {
+    *mapping = (struct mapping){.zone = SH_TEXT_LITERAL("UTC")};
+    if (text.count > MAPPING_BYTES_MAX)
+        return sh_fail(err, SH_ERR_TOO_LARGE, -1, "a mapping has at most %d bytes", MAPPING_BYTES_MAX);
+    if (!sh_text_is_utf8(text)) return sh_fail(err, SH_ERR_SYNTAX, -1, "the mapping is not UTF-8 text");
+    struct parser parser = {.arena = arena, .err = err, .mapping = mapping};
+    const char *copy = sh_arena_copy(arena, text.bytes, text.count);
+    if (copy == NULL) return no_memory(&parser);
+    parser.source = (struct sh_text){copy, text.count};
+    if (text.count >= 3 && memcmp(copy, "\xEF\xBB\xBF", 3) == 0) parser.source = part_of(parser.source, 3, text.count);
+    for (uint32_t at = 0; at < parser.source.count;) {
+        const char *feed = memchr(parser.source.bytes + at, '\n', parser.source.count - at);
+        const uint32_t end = feed == NULL ? parser.source.count : (uint32_t)(feed - parser.source.bytes);
+        parser.line++;
+        parser.line_offset = parser.source.bytes + at - copy;
+        const enum sh_status status = read_line(&parser, part_of(parser.source, at, end));
+        if (status != SH_OK) return status;
+        at = end + 1;
+    }
+    return check_sections(&parser);
+}

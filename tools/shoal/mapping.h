@@ -1,0 +1,127 @@
+/* mapping.h -- how the columns of somebody's files become users, items and events.
+ *
+ *   # a shop's export
+ *   zone = Europe/London                          defaults before the first section
+ *
+ *   [events]                                      one section a kind of row; a file may serve several sections
+ *   file = lines_*.csv.gz                         a name or a pattern, beside the mapping; may repeat
+ *   when = InvoiceNo starts with 'C'              rows that do not hold are not this section's; may repeat
+ *   set aside = CustomerID is empty : no customer rows that hold go to the reject file with this reason; may repeat
+ *   type = 'cancel'                               a constant in quotes, or a column
+ *   user = CustomerID
+ *   item = StockCode
+ *   time = InvoiceDate                            then nothing (ISO 8601), ms, s, or a strptime pattern in quotes
+ *   amount = Quantity * UnitPrice                 a column, or an exact product of two; a leading - turns the sign
+ *   id = LineNo                                   absent: made from the row's content and its place among equal rows
+ *   invoice : string = InvoiceNo                  NAME : TYPE = SOURCE for attributes, tag sets and properties
+ *
+ *   [summary]                                     what the loader says at the end, over all rows read
+ *   invoices = distinct InvoiceNo
+ *   net = sum Quantity * UnitPrice
+ *
+ *   [feed]
+ *   eligible = stock > 0                          goes to schema.put as it is
+ *
+ * Per section also: format (csv, jsonl; default by the file's name), delimiter (a byte, or tab), header (yes, no),
+ * columns (names, when there is no header), null (texts that mean "absent", beside the empty field).
+ * TYPE is bool, int, decimal(SCALE), time, date, string, enum(LABEL, ...) lowest first, or tags('SEPARATOR').
+ * A column name that holds one of  ' " : * #  or starts or ends with a blank is written in double quotes.
+ *
+ * Errors name the mapping's line. Nothing is opened or loaded here.
+ */
+#ifndef SHOAL_MAPPING_H
+#define SHOAL_MAPPING_H
+
+#include "arena.h"
+#include "text.h"
+
+enum { MAPPING_BYTES_MAX = 1 << 20, MAPPING_SECTION_COUNT_MAX = 64, MAPPING_FIELD_COUNT_MAX = 1024 };
+
+enum mapping_kind { MAPPING_USERS, MAPPING_ITEMS, MAPPING_EVENTS };
+enum mapping_format { MAPPING_BY_NAME, MAPPING_CSV, MAPPING_JSONL };
+enum mapping_type {
+    MAPPING_BOOL,
+    MAPPING_INT,
+    MAPPING_DECIMAL,
+    MAPPING_TIME,
+    MAPPING_DATE,
+    MAPPING_STRING,
+    MAPPING_ENUM,
+    MAPPING_TAGS
+};
+enum mapping_clock { MAPPING_CLOCK_ISO, MAPPING_CLOCK_MS, MAPPING_CLOCK_S, MAPPING_CLOCK_PATTERN };
+
+/* Where a value comes from. */
+struct mapping_source {
+    struct sh_text column;   /* count 0: not given */
+    struct sh_text factor;   /* a second column to multiply by; count 0 if none */
+    struct sh_text constant; /* used instead of a column when is_constant */
+    bool is_constant;
+    bool negative;
+    enum mapping_clock clock; /* of times */
+    struct sh_text pattern;   /* MAPPING_CLOCK_PATTERN, ended by a zero byte */
+};
+
+struct mapping_field {
+    struct sh_text name;
+    enum mapping_type type;
+    uint32_t scale;         /* decimal */
+    struct sh_text *labels; /* enum, lowest first */
+    uint32_t label_count;
+    struct sh_text separator; /* tags */
+    struct mapping_source source;
+    uint32_t line;
+};
+
+enum mapping_test { MAPPING_EMPTY, MAPPING_EQUAL, MAPPING_STARTS };
+struct mapping_condition {
+    struct sh_text column;
+    enum mapping_test test;
+    bool negated;
+    struct sh_text operand;
+    struct sh_text reason; /* of set aside */
+};
+
+struct mapping_section {
+    enum mapping_kind kind;
+    uint32_t line;
+    struct sh_text *files;
+    uint32_t file_count;
+    enum mapping_format format;
+    char delimiter; /* 0: by the file's name: tab for .tsv, else comma */
+    bool has_header;
+    struct sh_text *columns;
+    uint32_t column_count;
+    struct sh_text *nulls;
+    uint32_t null_count;
+    struct mapping_condition *conditions; /* when */
+    uint32_t condition_count;
+    struct mapping_condition *asides; /* set aside */
+    uint32_t aside_count;
+    struct mapping_source id, user, item, type, time, amount;
+    struct mapping_field *fields;
+    uint32_t field_count;
+};
+
+enum mapping_sum_kind { MAPPING_DISTINCT, MAPPING_SUM };
+struct mapping_summary {
+    struct sh_text name;
+    enum mapping_sum_kind kind;
+    struct mapping_source source;
+};
+
+struct mapping {
+    struct sh_text zone; /* "UTC" unless given */
+    struct mapping_section *sections;
+    uint32_t section_count;
+    struct mapping_summary *summaries;
+    uint32_t summary_count;
+    struct sh_text eligible; /* of [feed]; count 0 if none */
+};
+
+/* Everything, the texts included, lives in the arena; text itself need not stay. SH_ERR_SYNTAX with "line N: ...",
+ * position = byte offset, and a hint with the nearest known key. */
+SH_MUST_CHECK enum sh_status mapping_parse(struct sh_text text, struct sh_arena *arena, struct mapping *mapping,
+                                           struct sh_error *err);
+
+#endif
