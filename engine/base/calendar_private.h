@@ -16,8 +16,7 @@
 #define SH_CYCLE_MS (146097 * SH_DAY_MS)
 
 enum {
-    /* The largest zone of release 2025b, Europe/London in the form that writes all changes out to 2037, has 3,664
-       bytes. */
+    /* Release 2025b's largest, Asia/Hebron in the form that writes all changes out to 2037, has 3,872 bytes. */
     SH_TZIF_BYTES_MAX = 64 << 10,
     /* RFC 8536, section 3.2: offsets are more than -25 h and less than +26 h. */
     SH_ZONE_OFFSET_SECONDS_MAX = 26 * 3600,
