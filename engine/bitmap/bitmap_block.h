@@ -107,7 +107,7 @@ void sh_block_flip_range(uint64_t *words, uint32_t first, uint32_t last);
 /* Slots that are in both, without building anything. The other operations follow from it, because counts are kept:
  * or = a + b - both, xor = a + b - 2 both, a andnot b = a - both. */
 uint32_t sh_block_and_count(struct sh_block_view a, struct sh_block_view b);
-/* and_count > 0, stopping at the first common slot. */
+/* and_count > 0; may stop early. */
 bool sh_block_intersects(struct sh_block_view a, struct sh_block_view b);
 
 /* All slots, ascending. out has room for view.count entries. Returns view.count. */
@@ -116,6 +116,10 @@ uint32_t sh_block_list_u16(struct sh_block_view view, uint16_t *out);
 uint32_t sh_block_list_u32(struct sh_block_view view, uint32_t base, uint32_t *out);
 /* Slots at or above `from`, at most max of them, + base. Returns how many; fewer than max means there are no more. */
 uint32_t sh_block_list_from(struct sh_block_view view, uint32_t from, uint32_t base, uint32_t *out, uint32_t max);
+
+/* The set as runs: how many there are, and they themselves. out has room for sh_block_run_count() of them. */
+uint32_t sh_block_run_count(struct sh_block_view view);
+uint32_t sh_block_list_runs(struct sh_block_view view, struct sh_run *out);
 
 /* "empty", "array" ...: for messages and prints. */
 const char *sh_block_form_name(enum sh_block_form form);

@@ -17,11 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu.h"
+
 enum { SH_BITS_INPUT_COUNT_MAX = 8 }; /* and_many: eight streams still prefetch well, and fit the registers */
 
 struct sh_bitmap_kernels {
     const char *name;      /* "scalar", "avx2", "avx512": what SHOAL_ISA takes */
-    uint32_t cpu_required; /* SH_CPU_* bits (isa.h), all of which must be present */
+    uint32_t cpu_required; /* SH_CPU_* bits (cpu.h), all of which must be present */
 
     /* target = target OP source; andnot is target AND NOT source. */
     void (*and_into)(uint64_t *restrict target, const uint64_t *restrict source, size_t word_count);
@@ -77,6 +79,9 @@ struct sh_bitmap_kernels {
 extern const struct sh_bitmap_kernels sh_bitmap_kernels_scalar;
 extern const struct sh_bitmap_kernels sh_bitmap_kernels_avx2;
 extern const struct sh_bitmap_kernels sh_bitmap_kernels_avx512;
+
+/* The table of an enum sh_isa (isa.h); NULL if this machine cannot run it. */
+const struct sh_bitmap_kernels *sh_bitmap_kernels_of(uint32_t isa);
 
 /* The table in use. It is set before main() begins: the best one whose cpu_required the machine has, or the one that
  * SHOAL_ISA names (see isa.h for names that cannot be obeyed). Tests may set it between calls. */
