@@ -1,0 +1,60 @@
+/* audience_order.h -- rows in the order of an attribute or of their ids.
+ *
+ * Comparing two rows must not touch the table: a random id costs two cache misses, and a sort compares each row twenty
+ * times. So a row is taken into 32 bytes while its block is being read, in slot order, when its value and its id stand
+ * in lines that are read anyway:
+ *
+ *   offset  size  field
+ *        0     8  key      of the value, so that less is earlier: sign flipped, all bits flipped for descending
+ *        8    16  id       the first 16 bytes of the id, first byte highest, zeros behind a shorter one
+ *       24     4  slot
+ *       28     4  code     of a string's text, for texts that are equal in their first 8 bytes; NONE: no value
+ *
+ * Two ways. The best n of many: a heap with the worst on top, and a glance at the worst's key turns most rows away. All
+ * of them: each block is sorted as it comes, then the blocks are merged, a slice of the result at a time.
+ */
+#ifndef SH_AUDIENCE_ORDER_H
+#define SH_AUDIENCE_ORDER_H
+
+#include "table.h"
+
+enum sh_order_by { SH_ORDER_NONE, SH_ORDER_ID, SH_ORDER_NUMBER, SH_ORDER_TEXT };
+struct sh_order {
+    enum sh_order_by by; /* NUMBER: any attribute but a string */
+    uint32_t attribute;
+    bool descending;
+};
+/* The order by that name: an attribute, or "id". SH_ERR_NAME with the nearest. */
+SH_MUST_CHECK enum sh_status sh_order_find(const struct sh_table *table, struct sh_text name, bool descending,
+                                           struct sh_order *order, struct sh_error *err);
+
+/* Slots in order, and (if asked for) what they were ordered by. */
+struct sh_order_key {
+    uint64_t key;  /* NUMBER: less is earlier, whatever the direction */
+    uint32_t code; /* TEXT: of the attribute's text; SH_CODE_NONE: no value */
+};
+struct sh_ordered {
+    uint32_t *slots;
+    struct sh_order_key *keys; /* NULL if not asked for */
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t key_capacity;
+};
+void sh_ordered_deinit(struct sh_ordered *ordered);
+
+struct sh_sorter;
+/* The first `limit` rows, or all of them if limit is 0. NULL if memory is out. */
+struct sh_sorter *sh_sorter_create(const struct sh_table *table, const struct sh_order *order, uint32_t limit,
+                                   bool keep_keys);
+void sh_sorter_destroy(struct sh_sorter *sorter); /* NULL is fine */
+/* Rows of one block, ascending slots. Blocks come in ascending order. SH_ERR_MEMORY; SH_ERR_LIMIT over
+ * SH_ORDERED_COUNT_MAX rows. */
+SH_MUST_CHECK enum sh_status sh_sorter_add(struct sh_sorter *sorter, uint32_t block, const uint32_t *slots,
+                                           uint32_t slot_count, struct sh_error *err);
+/* Bring up to row_count more rows into order; *done when all are. */
+SH_MUST_CHECK enum sh_status sh_sorter_finish(struct sh_sorter *sorter, uint64_t row_count, bool *done,
+                                              struct sh_error *err);
+/* After finish; good until destroy. */
+struct sh_ordered *sh_sorter_rows(struct sh_sorter *sorter);
+
+#endif
