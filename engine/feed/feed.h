@@ -1,0 +1,248 @@
+/* feed.h -- what should this user see next, and why?
+ *
+ *   sources             eligibility      features            score        re-rank             answer
+ *   affinity  -.        one bitmap       affinity  a_t       fixed order  diversity window    items, score,
+ *   declared  --+--> candidates --and--> popularity     -->  sum, best k  explored places --> sources, reasons,
+ *   popular   --+       and not          recency             by a heap    relaxation          contributions
+ *   new       -'        bought, seen
+ *   (catalogue)         excluded
+ *
+ * A feature tag of an item is each tag of its tag sets and the value of each of its string and enum attributes (brand,
+ * category). The model knows, and learns from every event, at once:
+ *
+ *   user, feature tag -> affinity    two sums of weight * 2^-(age / half-life), one short-lived, one long-lived
+ *   item -> popularity               the sum over all users of weight * 2^-(age / half-life), in integers
+ *
+ * Score. For user u and item i, with N listed items, n_t of them with tag t, and |i| feature tags on the item:
+ *
+ *   A_t    = short_share * short[u,t] + (1 - short_share) * long[u,t]  (+ declared, if a tag of the user reads the
+ * same) a_t    = weight_affinity * A_t / (1 + sqrt(sum of A^2)) * log2(1 + N / n_t)        tags that only one item has:
+ * 0 score  = sum over t of a_t / sqrt(|i|)                             contribution AFFINITY, one reason a tag
+ *          + weight_popularity * sqrt(popularity_i / the highest one)  contribution POPULARITY
+ *          + weight_recency * 2^-(age of i / half-life)                contribution RECENCY
+ *
+ * Sums run in a fixed order (tags by a hash of their names, then popularity, then recency) over plain IEEE operations
+ * and the functions of feed_math.h, so a score is the same number on every machine and for any number of shards, and
+ * the contributions that an item reports, added in their order, are exactly its score. Ties go by external id bytes.
+ *
+ * Several shards. Affinity lies with the user's shard. Popularity must be the same in all: one event's share in it is
+ * an integer amount for an integer period (struct sh_feed_effect), and those commute, so a shard hands its effects to
+ * its siblings and each adds them in whatever order they come.
+ *
+ *   popularity of an item:   period    811   812   813   814   815   816   817      a period is two half-lives long;
+ *                            sum        0    40     0   513   977     0   120      a late event finds its own, or is
+ *                                                                                  older than 12 half-lives: nothing
+ *
+ * Never empty: if fewer items are left than asked for, rules give way in this order, and each item says which did:
+ *   1. items that were seen come back;  2. then items that were bought.
+ * What is not eligible or was excluded by the request never comes back. The diversity rule gives way before a place
+ * stays empty.
+ *
+ * Memory: 128 bytes an item that an event named or that was put; for a user who acted, 40 bytes and 12 for each of at
+ * most SH_FEED_AFFINITY_COUNT_MAX feature tags, in steps of four; 8 bytes a user slot.
+ * Failure: on SH_ERR_MEMORY a model knows what it knew, except where said. Threads: a model belongs to one shard.
+ */
+#ifndef SH_FEED_H
+#define SH_FEED_H
+
+#include "arena.h"
+#include "bitmap.h"
+#include "bounds.h"
+#include "event_store.h"
+#include "table.h"
+
+enum {
+    /* Feature tags kept for a user; the weakest gives way to a new one. An item has about five, and interests beyond
+     * some thirty are below the noise of the others. */
+    SH_FEED_AFFINITY_COUNT_MAX = 32,
+    SH_FEED_DECLARED_COUNT_MAX = 64,  /* a user's own tags that are matched with items, the first by code */
+    SH_FEED_HISTORY_COUNT_MAX = 4096, /* newest events that are looked through for what was bought and seen */
+    SH_FEED_REASON_COUNT_MAX = 5,     /* told about one item */
+    SH_FEED_PERIOD_COUNT = 7,         /* of popularity, with its period number one cache line an item */
+};
+
+/* ---- Configuration ---- */
+
+/* What one type of event means. */
+struct sh_feed_weight {
+    double weight;  /* -SH_FEED_WEIGHT_MAX..SH_FEED_WEIGHT_MAX; negative: a dislike */
+    bool is_seen;   /* its item has been seen */
+    bool is_bought; /* its item has been bought */
+};
+#define SH_FEED_WEIGHT_MAX 1000.0
+
+struct sh_feed_config {
+    double half_life_short_ms; /* of affinity; at least SH_FEED_HALF_LIFE_MIN_MS each */
+    double half_life_long_ms;
+    double half_life_popularity_ms;
+    double half_life_recency_ms;
+    double short_share;     /* 0..1: how much of an affinity is the short-lived one */
+    double declared;        /* affinity of a tag that the user has, as if by so many fresh events of weight 1 */
+    double weight_affinity; /* of the three features, each >= 0 */
+    double weight_popularity;
+    double weight_recency;
+    int32_t listed_attribute; /* item attribute of type time that says since when it is listed; -1: since first put */
+    uint32_t bought_days;     /* items bought within so many days are left out; 0: none are */
+    uint32_t seen_days;       /* the same for seen */
+    int32_t diversity_attribute; /* at most diversity_count of any diversity_window neighbours have the same value of */
+    uint32_t diversity_count;    /* this item attribute; -1: no such rule. 1 <= count < window <= SH_FEED_COUNT_MAX */
+    uint32_t diversity_window;
+    uint32_t explore_every; /* each so-manieth place is for an item drawn by the request's seed; 0: none is */
+};
+#define SH_FEED_HALF_LIFE_MIN_MS 60000.0
+
+/* Half-lives 1 d and 30 d, popularity 7 d, recency 30 d; shares and weights 0.5, 2, 1, 0.5, 0.25; bought 30 days, seen
+ * none; no diversity, no exploration. */
+struct sh_feed_config sh_feed_config_default(void);
+/* By the type's name: view 1 and click 1 (seen), favorite 2, cart 3, purchase 5 (bought), all others 1. */
+struct sh_feed_weight sh_feed_weight_default(struct sh_text type_name);
+/* SH_ERR_ARGUMENT with what is wrong. The attributes are looked up in `items`. */
+SH_MUST_CHECK enum sh_status sh_feed_config_check(const struct sh_feed_config *config, const struct sh_table *items,
+                                                  struct sh_error *err);
+
+/* ---- Life ---- */
+
+struct sh_feed_model;
+
+/* What a model reads. All of it outlives the model. */
+struct sh_feed_scope {
+    const struct sh_table *users;
+    const struct sh_table *items;
+    const struct sh_event_store *events;
+};
+
+/* With the default configuration. NULL if memory is out. */
+struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope);
+void sh_feed_model_destroy(struct sh_feed_model *model); /* NULL is fine */
+
+const struct sh_feed_config *sh_feed_config(const struct sh_feed_model *model);
+/* Checked as above; on any status but SH_OK the old one stays. Shares, weights and rules hold from the next request.
+ * A changed half-life of affinity (of popularity) empties what was learned of it: *relearn (may be NULL) says so, and
+ * the caller goes through the events again (sh_feed_learn_user, sh_feed_learn_effect). */
+SH_MUST_CHECK enum sh_status sh_feed_configure(struct sh_feed_model *model, const struct sh_feed_config *config,
+                                               bool *relearn, struct sh_error *err);
+/* For events learned from now on. The type exists in the event store. */
+SH_MUST_CHECK enum sh_status sh_feed_set_weight(struct sh_feed_model *model, uint32_t type,
+                                                struct sh_feed_weight weight, struct sh_error *err);
+struct sh_feed_weight sh_feed_weight(const struct sh_feed_model *model, uint32_t type);
+
+/* ---- Learning: for every event that was stored (not for a duplicate) ---- */
+
+/* An event's share in the popularity of its item. */
+struct sh_feed_effect {
+    uint32_t item; /* slot; between shards name it by its id */
+    int32_t period;
+    int64_t amount; /* 2^-20 of a weight at the period's end of its half-lives; sums of them are effects too */
+};
+
+/* Both halves below for one event of a user of this shard. *effect (may be NULL) is for the sibling shards; its item is
+ * SH_NO_ITEM if there is nothing to tell. A time after now counts as now. O(feature tags of the item). */
+SH_MUST_CHECK enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
+                                           struct sh_feed_effect *effect);
+/* The user's half: affinity. */
+SH_MUST_CHECK enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event,
+                                                int64_t now_ms);
+/* The item's half: what it would be, and adding it. Effects commute. */
+struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const struct sh_event *event,
+                                        int64_t now_ms);
+SH_MUST_CHECK enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh_feed_effect *effect);
+
+/* After an item was put (created or changed): its tags are counted anew and its age is set. */
+SH_MUST_CHECK enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int64_t now_ms);
+/* After an item was taken from the list: it is no candidate any more; its popularity stays for when it comes back. */
+void sh_feed_item_remove(struct sh_feed_model *model, uint32_t item);
+/* Forget a user: affinity goes. What is summed over all users names nobody and stays. */
+void sh_feed_forget(struct sh_feed_model *model, uint32_t user);
+
+/* ---- Asking ---- */
+
+enum sh_feed_source {
+    SH_FEED_SOURCE_AFFINITY,  /* has a tag that the user's events are drawn to */
+    SH_FEED_SOURCE_DECLARED,  /* has a tag that the user has */
+    SH_FEED_SOURCE_POPULAR,   /* somebody did something with it lately */
+    SH_FEED_SOURCE_NEW,       /* listed within two half-lives of recency */
+    SH_FEED_SOURCE_EXPLORE,   /* drawn by the seed */
+    SH_FEED_SOURCE_CATALOGUE, /* none of these: eligible, and there was room */
+    SH_FEED_SOURCE_COUNT
+};
+enum sh_feed_feature { SH_FEED_AFFINITY, SH_FEED_POPULARITY, SH_FEED_RECENCY, SH_FEED_FEATURE_COUNT };
+enum sh_feed_relaxed { SH_FEED_RELAXED_NONE, SH_FEED_RELAXED_SEEN, SH_FEED_RELAXED_BOUGHT, SH_FEED_RELAXED_COUNT };
+
+/* "affinity", "declared", "popular", "new", "explore", "catalogue". */
+const char *sh_feed_source_name(enum sh_feed_source source);
+/* "affinity", "popularity", "recency". */
+const char *sh_feed_feature_name(enum sh_feed_feature feature);
+/* "", "seen", "bought". */
+const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed);
+
+struct sh_feed_request {
+    uint32_t user; /* SH_SLOT_NONE: nobody known; popular and new things then */
+    uint32_t count;
+    int64_t now_ms;
+    uint64_t seed;                    /* for explored places: same seed, same feed */
+    const struct sh_bitmap *eligible; /* items; NULL: all that are listed. Others never appear */
+    const uint32_t *excluded;         /* item slots, any order, doubles are fine */
+    uint32_t excluded_count;
+};
+
+/* One thing that speaks for an item (or against it: value < 0). */
+struct sh_feed_reason {
+    const char *kind;     /* "affinity": by events; "declared": by the user's own tag; "popular"; "new" */
+    struct sh_text name;  /* of the tag or value; empty for popular and new */
+    struct sh_text group; /* the tag set or attribute it is of; empty for popular and new */
+    double value;         /* its part of the score */
+};
+
+struct sh_feed_item {
+    uint32_t item;
+    uint32_t sources; /* bit enum sh_feed_source */
+    double score;     /* contributions[0] + contributions[1] + contributions[2], in that order, exactly */
+    double contributions[SH_FEED_FEATURE_COUNT];
+    enum sh_feed_relaxed relaxed; /* the rule that gave way for it */
+    bool undiverse;               /* the diversity rule gave way for it */
+    uint32_t reason_count;        /* the largest by absolute value first */
+    const struct sh_feed_reason *reasons;
+};
+
+struct sh_feed_answer {
+    struct sh_feed_item *items; /* best first */
+    uint32_t count;             /* less than asked only if fewer are eligible and not excluded */
+    uint32_t eligible_count;    /* items that were scored */
+    uint32_t relaxed;           /* bits enum sh_feed_relaxed: rules that gave way for some item */
+    uint32_t undiverse_count;
+};
+
+/* The feed. Everything in the answer lives in the arena, texts in the tables. count is 1..SH_FEED_COUNT_MAX (else
+ * SH_ERR_ARGUMENT). SH_ERR_LIMIT: the arena is full. */
+SH_MUST_CHECK enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_request *request,
+                                         struct sh_arena *arena, struct sh_feed_answer *answer, struct sh_error *err);
+
+struct sh_feed_trend {
+    uint32_t item;
+    double popularity; /* decayed to now: so many fresh events of weight 1 */
+};
+/* The most popular items now, best first, at most count of them, only with popularity above 0. eligible as above. */
+SH_MUST_CHECK enum sh_status sh_feed_trending(struct sh_feed_model *model, const struct sh_bitmap *eligible,
+                                              int64_t now_ms, uint32_t count, struct sh_arena *arena,
+                                              struct sh_feed_trend **trends, uint32_t *trend_count,
+                                              struct sh_error *err);
+/* One item's, 0 if unknown. */
+double sh_feed_popularity(const struct sh_feed_model *model, uint32_t item, int64_t now_ms);
+
+/* What a user is drawn to, strongest first, at most max: for user pages and tests. Returns how many. */
+struct sh_feed_affinity {
+    struct sh_text name;
+    struct sh_text group;
+    double short_lived; /* decayed to now */
+    double long_lived;
+};
+uint32_t sh_feed_affinities(const struct sh_feed_model *model, uint32_t user, int64_t now_ms,
+                            struct sh_feed_affinity *affinities, uint32_t max);
+
+/* ---- Upkeep ---- */
+
+size_t sh_feed_memory_bytes(const struct sh_feed_model *model);
+/* Do the rules hold? If not, *reason says which does not. */
+bool sh_feed_check(const struct sh_feed_model *model, const char **reason);
+
+#endif
