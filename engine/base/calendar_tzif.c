@@ -289,8 +289,7 @@ static enum sh_status segments_append_times(struct sh_segments *segments, const 
         int32_t offset_ms;
         const enum sh_status status = type_offset_ms(block, block->type_of_time[i], &offset_ms, err);
         if (status != SH_OK) return status;
-        if (seconds > NEWEST_SECONDS) return SH_OK;
-        segments_append(segments, bounded_ms(seconds), offset_ms);
+        if (seconds <= NEWEST_SECONDS) segments_append(segments, bounded_ms(seconds), offset_ms);
     }
     return SH_OK;
 }

@@ -9,7 +9,7 @@ void sh_cursor_init(struct sh_cursor *cursor, const void *bytes, size_t byte_cou
     sh_assert(byte_count <= UINT32_MAX); /* offsets are 32 bits; a frame is at most SH_FRAME_BYTES_MAX */
     cursor->start = bytes;
     cursor->at = bytes;
-    cursor->end = cursor->start + byte_count;
+    cursor->end = byte_count == 0 ? cursor->start : cursor->start + byte_count; /* NULL + 0 is not defined */
     cursor->depth = 0;
 }
 

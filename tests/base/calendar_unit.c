@@ -292,7 +292,7 @@ struct file {
 
 static void put(struct file *file, uint64_t number, uint32_t byte_count) {
     for (uint32_t i = byte_count; i-- > 0;)
-        file->bytes[file->count++] = (uint8_t)(number >> (8 * i));
+        file->bytes[file->count++] = i < 8 ? (uint8_t)(number >> (8 * i)) : 0;
 }
 
 static void put_header(struct file *file, char version, uint32_t leap_count, uint32_t time_count) {
@@ -429,6 +429,24 @@ Test(calendar, damaged_files_are_refused_at_every_length) {
         cr_assert_neq(open_file(wrong, &zone, NULL), SH_OK, "byte %zu", at);
     }
     cr_assert_eq(sh_memory_bytes(), 0);
+}
+
+/* Behind a transition past the year 9999 the order was no longer checked, and the rule began before that transition.
+ * Found by tzif_fuzz. */
+Test(calendar, regression_disorder_behind_a_transition_past_all_years) {
+    struct file file = {.count = 0};
+    put_header(&file, '2', 0, 0);
+    put(&file, 0, 6);
+    put(&file, 0, 4);
+    put_header(&file, '2', 0, 2);
+    put(&file, UINT64_C(1) << 58, 8);
+    put(&file, 1000000, 8);
+    put(&file, 0, 2);
+    put(&file, 0, 6);
+    put(&file, 0, 4);
+    file.count += (size_t)snprintf((char *)file.bytes + file.count, 100, "\nABC-1DEF,M3.5.0,M10.5.0\n");
+    struct sh_zone *zone;
+    cr_assert_eq(open_file(file, &zone, NULL), SH_ERR_CORRUPT);
 }
 
 Test(calendar, transitions_far_outside_the_years_are_bounded) {
