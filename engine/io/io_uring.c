@@ -375,7 +375,7 @@ static void uring_wake(struct sh_io *io) {
 static void uring_file(struct sh_io *io, struct sh_io_file_request *request) {
     struct uring *self = (struct uring *)io;
     struct io_uring_sqe *sqe = entry(self);
-    uint8_t *bytes = request->bytes + request->done_bytes;
+    uint8_t *bytes = request->bytes == NULL ? NULL : request->bytes + request->done_bytes;
     size_t left = request->byte_count - request->done_bytes;
     if (left > TRANSFER_BYTES_MAX) left = TRANSFER_BYTES_MAX;
     const uint64_t offset = request->offset + request->done_bytes;

@@ -32,6 +32,10 @@ struct echo {
     size_t pending_bytes[CONNECTION_COUNT_MAX];
 };
 
+static uint64_t mixed(uint64_t number, uint64_t salt) {
+    return sh_hash_mix(number ^ 0xA0761D6478BD642F, 0xE7037ED1A0B428DB + salt);
+}
+
 static size_t number_of(const struct sh_io_connection *connection) {
     return (size_t)(uintptr_t)connection->owner;
 }
@@ -157,7 +161,7 @@ static void *peer_send(void *argument) {
     struct peer *peer = argument;
     uint8_t *bytes = malloc(peer->byte_count);
     for (size_t i = 0; i < peer->byte_count; i++)
-        bytes[i] = (uint8_t)sh_hash_mix(i + 1, 77);
+        bytes[i] = (uint8_t)mixed(i, 7);
     peer->sent_hash = sh_hash_bytes(bytes, peer->byte_count, 0);
     for (size_t at = 0; at < peer->byte_count; at += peer->piece_bytes) {
         const size_t left = peer->byte_count - at;
@@ -491,12 +495,12 @@ BOTH_BODIES(timers_fire_once_not_early_and_not_when_stopped) {
     const uint64_t begin_ns = sh_io_monotonic_ns(echo.io);
     for (size_t i = 0; i < TIMERS; i++) {
         timers[i] = (struct test_timer){.timer.fire = fired};
-        cr_assert_eq(sh_io_timer_start(echo.io, &timers[i].timer, begin_ns + sh_hash_mix(i, 5) % 50000000), SH_OK);
+        cr_assert_eq(sh_io_timer_start(echo.io, &timers[i].timer, begin_ns + mixed(i, 5) % 50000000), SH_OK);
     }
     for (size_t i = 0; i < TIMERS; i += 3)
         sh_io_timer_stop(echo.io, &timers[i].timer);
     for (size_t i = 1; i < TIMERS; i += 3) /* started again for later */
-        cr_assert_eq(sh_io_timer_start(echo.io, &timers[i].timer, begin_ns + sh_hash_mix(i, 6) % 90000000), SH_OK);
+        cr_assert_eq(sh_io_timer_start(echo.io, &timers[i].timer, begin_ns + mixed(i, 6) % 90000000), SH_OK);
     while (sh_io_monotonic_ns(echo.io) < begin_ns + 100000000)
         turn(&echo, 1000);
     for (size_t i = 0; i < TIMERS; i++) {
@@ -557,7 +561,7 @@ BOTH_BODIES(a_file_is_written_synced_renamed_read_and_removed) {
     enum { BYTES = 3000001 };
     uint8_t *bytes = malloc(BYTES);
     for (size_t i = 0; i < BYTES; i++)
-        bytes[i] = (uint8_t)sh_hash_mix(i, 9);
+        bytes[i] = (uint8_t)mixed(i, 9);
     const uint64_t hash = sh_hash_bytes(bytes, BYTES, 0);
     struct sh_io_file_request transfer = {
         .operation = SH_IO_FILE_WRITE, .handle = handle, .bytes = bytes, .byte_count = BYTES, .offset = 11};
