@@ -275,11 +275,18 @@ static enum sh_status read_type(struct parser *parser, struct sh_text text, stru
 static enum sh_status read_field(struct parser *parser, struct sh_text name, struct sh_text type,
                                  struct sh_text value) {
     struct mapping_section *section = parser->section;
+    enum sh_status status;
+    if (section->kind == MAPPING_EVENTS && sh_text_equal(name, SH_TEXT_LITERAL("amount"))) {
+        struct mapping_field amount = {0};
+        if ((status = read_type(parser, type, &amount)) != SH_OK) return status;
+        if (amount.type != MAPPING_DECIMAL) return fault(parser, "an amount is a decimal", type);
+        section->amount_scale = amount.scale;
+        return read_source(parser, value, &section->amount);
+    }
     if (section->field_count == MAPPING_FIELD_COUNT_MAX) return fault(parser, "too many fields in one section", name);
     struct mapping_field *field = add(parser, &section->fields, &section->field_count, sizeof *field);
     if (field == NULL) return no_memory(parser);
     field->line = parser->line;
-    enum sh_status status;
     if ((status = read_column(parser, name, &field->name)) != SH_OK) return status;
     for (uint32_t i = 0; i + 1 < section->field_count; i++)
         if (sh_text_equal(section->fields[i].name, field->name)) return fault(parser, "this name stands twice", name);
@@ -423,6 +430,7 @@ static enum sh_status start_section(struct parser *parser, struct sh_text name) 
         parser->section->kind = (enum mapping_kind)i;
         parser->section->line = parser->line;
         parser->section->has_header = true;
+        parser->section->amount_scale = 2;
         parser->part = PART_ROWS;
         return SH_OK;
     }

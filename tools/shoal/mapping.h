@@ -11,7 +11,8 @@
  *   user = CustomerID
  *   item = StockCode
  *   time = InvoiceDate                            then nothing (ISO 8601), ms, s, or a strptime pattern in quotes
- *   amount = Quantity * UnitPrice                 a column, or an exact product of two; a leading - turns the sign
+ *   amount : decimal(3) = Quantity * UnitPrice    a column, or an exact product of two; a leading - turns the sign;
+ *                                                 without a type it has two digits after the point
  *   id = LineNo                                   absent: made from the row's content and its place among equal rows
  *   invoice : string = InvoiceNo                  NAME : TYPE = SOURCE for attributes, tag sets and properties
  *
@@ -99,6 +100,7 @@ struct mapping_section {
     struct mapping_condition *asides; /* set aside */
     uint32_t aside_count;
     struct mapping_source id, user, item, type, time, amount;
+    uint32_t amount_scale; /* 2 unless given */
     struct mapping_field *fields;
     uint32_t field_count;
 };
