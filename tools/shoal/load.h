@@ -35,6 +35,9 @@ struct load_options {
 int load_run(struct shoal_client *client, const struct load_options *options);
 /* The schema.put params of a mapping, for load and for `schema guess`. */
 void load_write_schema(const struct mapping *mapping, struct shoal_client_writer *params);
+/* One event type of a section, as schema.put takes it. */
+void load_write_event_type(const struct mapping_section *section, struct sh_text name,
+                           struct shoal_client_writer *params);
 /* Read a whole mapping file. Texts live in the arena. */
 SH_MUST_CHECK enum sh_status load_read_mapping(const char *path, struct sh_arena *arena, struct mapping *mapping,
                                                struct sh_error *err);

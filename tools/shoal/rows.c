@@ -80,7 +80,8 @@ uint32_t row_want(struct sh_text *wanted, uint32_t *wanted_count, struct sh_text
     return (*wanted_count)++;
 }
 
-static struct row_source bind_source(const struct mapping_source *source, struct sh_text *wanted, uint32_t *wanted_count) {
+static struct row_source bind_source(const struct mapping_source *source, struct sh_text *wanted,
+                                     uint32_t *wanted_count) {
     struct row_source bound = {.source = source, .column = UINT32_MAX, .factor = UINT32_MAX};
     if (source->column.count > 0) bound.column = row_want(wanted, wanted_count, source->column);
     if (source->factor.count > 0) bound.factor = row_want(wanted, wanted_count, source->factor);

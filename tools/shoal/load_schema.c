@@ -1,0 +1,94 @@
+/* load_schema.c -- a mapping's names and types as the parameters of schema.put. */
+#include "load.h"
+
+static const char *const kind_keys[] = {"users", "items"};
+
+static void write_pair(struct shoal_client_writer *params, const char *key, struct sh_text value) {
+    shoal_client_write_literal(params, key);
+    shoal_client_write_text(params, value.bytes, value.count);
+}
+
+static void write_field(const struct mapping_field *field, struct shoal_client_writer *params) {
+    static const char *const names[] = {"bool", "int", "decimal", "time", "date", "string", "enum"};
+    const bool is_decimal = field->type == MAPPING_DECIMAL;
+    const bool is_enum = field->type == MAPPING_ENUM;
+    shoal_client_write_map(params, 2u + is_decimal + is_enum);
+    write_pair(params, "name", field->name);
+    write_pair(params, "type", sh_text_of(names[field->type]));
+    if (is_decimal) {
+        shoal_client_write_literal(params, "scale");
+        shoal_client_write_integer(params, field->scale);
+    }
+    if (!is_enum) return;
+    shoal_client_write_literal(params, "labels");
+    shoal_client_write_array(params, field->label_count);
+    for (uint32_t i = 0; i < field->label_count; i++)
+        shoal_client_write_text(params, field->labels[i].bytes, field->labels[i].count);
+}
+
+/* The attributes, or the tag sets, of all sections of a kind; a name that several sections have is put once. */
+static void write_fields(const struct mapping *mapping, enum mapping_kind kind, bool tags,
+                         struct shoal_client_writer *params) {
+    const size_t list = shoal_client_begin_array(params);
+    uint32_t count = 0;
+    for (uint32_t s = 0; s < mapping->section_count; s++) {
+        const struct mapping_section *section = &mapping->sections[s];
+        for (uint32_t f = 0; section->kind == kind && f < section->field_count; f++) {
+            const struct mapping_field *field = &section->fields[f];
+            if ((field->type == MAPPING_TAGS) != tags) continue;
+            bool seen = false;
+            for (uint32_t earlier = 0; earlier < s && !seen; earlier++)
+                for (uint32_t e = 0; e < mapping->sections[earlier].field_count && !seen; e++)
+                    seen = mapping->sections[earlier].kind == kind &&
+                           sh_text_equal(mapping->sections[earlier].fields[e].name, field->name);
+            if (seen) continue;
+            count++;
+            if (tags) {
+                shoal_client_write_map(params, 1);
+                write_pair(params, "name", field->name);
+            } else {
+                write_field(field, params);
+            }
+        }
+    }
+    shoal_client_end(params, list, count);
+}
+
+void load_write_event_type(const struct mapping_section *section, struct sh_text name,
+                           struct shoal_client_writer *params) {
+    shoal_client_write_map(params, 3);
+    write_pair(params, "name", name);
+    shoal_client_write_literal(params, "amount_scale");
+    shoal_client_write_integer(params, section->amount_scale);
+    shoal_client_write_literal(params, "properties");
+    shoal_client_write_array(params, section->field_count);
+    for (uint32_t f = 0; f < section->field_count; f++)
+        write_field(&section->fields[f], params);
+}
+
+void load_write_schema(const struct mapping *mapping, struct shoal_client_writer *params) {
+    shoal_client_write_map(params, mapping->eligible.count > 0 ? 5 : 4);
+    write_pair(params, "zone", mapping->zone);
+    for (uint32_t kind = 0; kind < 2; kind++) {
+        shoal_client_write_literal(params, kind_keys[kind]);
+        shoal_client_write_map(params, 2);
+        shoal_client_write_literal(params, "attributes");
+        write_fields(mapping, (enum mapping_kind)kind, false, params);
+        shoal_client_write_literal(params, "tag_sets");
+        write_fields(mapping, (enum mapping_kind)kind, true, params);
+    }
+    shoal_client_write_literal(params, "events");
+    const size_t list = shoal_client_begin_array(params);
+    uint32_t count = 0;
+    for (uint32_t s = 0; s < mapping->section_count; s++) {
+        const struct mapping_section *section = &mapping->sections[s];
+        if (section->kind != MAPPING_EVENTS || !section->type.is_constant) continue;
+        load_write_event_type(section, section->type.constant, params);
+        count++;
+    }
+    shoal_client_end(params, list, count);
+    if (mapping->eligible.count == 0) return;
+    shoal_client_write_literal(params, "feed");
+    shoal_client_write_map(params, 1);
+    write_pair(params, "eligible", mapping->eligible);
+}
