@@ -52,13 +52,6 @@ SH_MUST_CHECK enum sh_status sh_query_check(struct sh_node **tree, const struct 
  * literals were checked). */
 void sh_query_window(const struct sh_window *window, const struct sh_query_scope *scope, int64_t *from_ms,
                      int64_t *until_ms);
-/* The same for a WINDOW or NEXT node as values of its operand, both included, empty if low > high. For a date they are
- * UTC midnights: "in last 7 days" is today in the zone and the six days before it. Not for NEXT on a date, which is
- * yearly: ask sh_query_next_has. */
-void sh_query_window_values(const struct sh_node *node, const struct sh_query_scope *scope, int64_t *low,
-                            int64_t *high);
-/* Is the yearly day of a date (UTC midnight) today or one of the next `days` - 1 days in the scope's zone? */
-bool sh_query_next_has(int64_t date_ms, int64_t days, const struct sh_query_scope *scope);
 
 /* --- plans: query_plan.c, query_run.c, query_events.c, query_test.c, query_explain.c --- */
 

@@ -120,6 +120,7 @@ struct sh_operand {
     struct sh_window window;
     uint32_t position;
     uint32_t name_position;
+    uint32_t event_position;
     /* bound by sh_query_check */
     enum sh_subject subject;
     uint32_t event_type; /* number of the event type */

@@ -1,0 +1,226 @@
+/* Canonical text. One way to write each thing, and what is written parses back to the same tree. */
+#include "query_form.h"
+#include "query_lexer.h"
+#include "query_words.h"
+
+static void append(struct sh_buffer *buffer, const char *zero_ended) {
+    sh_buffer_append(buffer, zero_ended, strlen(zero_ended));
+}
+
+/* Between two quotes, those inside doubled. */
+static void print_quoted(struct sh_buffer *buffer, struct sh_text text, char quote) {
+    sh_buffer_append(buffer, &quote, 1);
+    uint32_t begin = 0;
+    for (uint32_t i = 0; i < text.count; i++) {
+        if (text.bytes[i] != quote) continue;
+        sh_buffer_append(buffer, text.bytes + begin, i + 1 - begin);
+        begin = i; /* the quote once more, with what follows it */
+    }
+    sh_buffer_append(buffer, text.bytes + begin, text.count - begin);
+    sh_buffer_append(buffer, &quote, 1);
+}
+
+static void print_name(struct sh_buffer *buffer, struct sh_text name) {
+    if (sh_name_is_bare(name)) {
+        sh_buffer_append_text(buffer, name);
+    } else {
+        print_quoted(buffer, name, '`');
+    }
+}
+
+static void print_literal(struct sh_buffer *buffer, const struct sh_literal *literal) {
+    if (literal->kind == SH_LITERAL_TEXT) {
+        print_quoted(buffer, literal->text, '\'');
+    } else {
+        sh_buffer_append_text(buffer, literal->text);
+    }
+}
+
+static void print_list(struct sh_buffer *buffer, const struct sh_node *node) {
+    append(buffer, "(");
+    for (uint32_t i = 0; i < node->literal_count; i++) {
+        if (i > 0) append(buffer, ", ");
+        print_literal(buffer, &node->literals[i]);
+    }
+    append(buffer, ")");
+}
+
+static void print_window(struct sh_buffer *buffer, const struct sh_window *window) {
+    const char *unit = sh_unit_words[window->unit];
+    const bool day = window->unit == SH_UNIT_DAY;
+    switch (window->kind) {
+    case SH_WINDOW_EVER:
+        break;
+    case SH_WINDOW_SLIDING:
+    case SH_WINDOW_CALENDAR:
+        sh_buffer_print(buffer, "last %lld %s%s%s", (long long)window->count,
+                        window->kind == SH_WINDOW_CALENDAR ? "calendar " : "", unit, window->count == 1 ? "" : "s");
+        break;
+    case SH_WINDOW_THIS:
+        sh_buffer_print(buffer, "%s%s", day ? "today" : "this ", day ? "" : unit);
+        break;
+    case SH_WINDOW_PREVIOUS:
+        sh_buffer_print(buffer, "%s%s", day ? "yesterday" : "previous ", day ? "" : unit);
+        break;
+    case SH_WINDOW_BETWEEN:
+        append(buffer, "between ");
+        print_literal(buffer, &window->from);
+        append(buffer, " and ");
+        print_literal(buffer, &window->to);
+        break;
+    case SH_WINDOW_ON:
+    case SH_WINDOW_SINCE:
+        append(buffer, window->kind == SH_WINDOW_ON ? "on " : "since ");
+        print_literal(buffer, &window->from);
+        break;
+    case SH_WINDOW_BEFORE:
+        append(buffer, "before ");
+        print_literal(buffer, &window->to);
+        break;
+    }
+}
+
+/* Behind the "(" of did, count, sum ...: to the ")". */
+static void print_events(struct sh_buffer *buffer, const struct sh_operand *operand) {
+    append(buffer, "(");
+    print_name(buffer, operand->event);
+    if (operand->name.count > 0) {
+        append(buffer, ".");
+        print_name(buffer, operand->name);
+    }
+    if (operand->where != NULL) {
+        append(buffer, " where ");
+        sh_query_print(operand->where, buffer);
+    }
+    if (operand->window.kind != SH_WINDOW_EVER) {
+        append(buffer, ", ");
+        print_window(buffer, &operand->window);
+    }
+    append(buffer, ")");
+}
+
+static void print_operand(struct sh_buffer *buffer, const struct sh_operand *operand) {
+    if (operand->function != SH_FUNCTION_NONE) {
+        append(buffer, sh_function_words[operand->function]);
+        print_events(buffer, operand);
+        return;
+    }
+    if (operand->of_item) append(buffer, "item.");
+    print_name(buffer, operand->name);
+}
+
+/* 100,000 parts of a million are "10". */
+static void print_percent(struct sh_buffer *buffer, uint32_t parts) {
+    const uint32_t whole = parts / (SH_SAMPLE_PARTS / 100);
+    uint32_t rest = parts % (SH_SAMPLE_PARTS / 100);
+    sh_buffer_print(buffer, "%u", whole);
+    if (rest == 0) return;
+    int digit_count = 4;
+    for (; rest % 10 == 0; rest /= 10)
+        digit_count--;
+    sh_buffer_print(buffer, ".%0*u", digit_count, rest);
+}
+
+/* Around the children of and/or that bind less tightly. */
+static void print_child(struct sh_buffer *buffer, const struct sh_node *child, bool parentheses) {
+    if (parentheses) append(buffer, "(");
+    sh_query_print(child, buffer);
+    if (parentheses) append(buffer, ")");
+}
+
+static void print_joined(struct sh_buffer *buffer, const struct sh_node *node) {
+    for (const struct sh_node *child = node->child; child != NULL; child = child->next) {
+        if (child != node->child) append(buffer, node->kind == SH_NODE_AND ? " and " : " or ");
+        print_child(buffer, child, node->kind == SH_NODE_AND && child->kind == SH_NODE_OR);
+    }
+}
+
+static bool is_bare_bool(const struct sh_node *node) {
+    return node->compare == SH_COMPARE_EQ && node->operand.function == SH_FUNCTION_NONE &&
+           node->literals[0].kind == SH_LITERAL_BOOL && sh_text_equal(node->literals[0].text, SH_TEXT_LITERAL("true"));
+}
+
+/* What stands behind the operand. */
+static void print_asked(struct sh_buffer *buffer, const struct sh_node *node) {
+    const char *no = node->negated ? "not " : "";
+    switch (node->kind) {
+    case SH_NODE_COMPARE:
+        if (is_bare_bool(node)) return;
+        sh_buffer_print(buffer, " %s ", sh_compare_words[node->compare]);
+        print_literal(buffer, &node->literals[0]);
+        return;
+    case SH_NODE_BETWEEN:
+        sh_buffer_print(buffer, " %sbetween ", no);
+        print_literal(buffer, &node->literals[0]);
+        append(buffer, " and ");
+        print_literal(buffer, &node->literals[1]);
+        return;
+    case SH_NODE_IN:
+        sh_buffer_print(buffer, " %sin ", no);
+        print_list(buffer, node);
+        return;
+    case SH_NODE_MISSING:
+        sh_buffer_print(buffer, " is %smissing", no);
+        return;
+    case SH_NODE_STARTS:
+    case SH_NODE_CONTAINS:
+        sh_buffer_print(buffer, " %s%s ", no, node->kind == SH_NODE_STARTS ? "starts with" : "contains");
+        print_literal(buffer, &node->literals[0]);
+        return;
+    case SH_NODE_WINDOW:
+        append(buffer, " in ");
+        print_window(buffer, &node->window);
+        return;
+    case SH_NODE_NEXT:
+        sh_buffer_print(buffer, " in next %lld day%s", (long long)node->count, node->count == 1 ? "" : "s");
+        return;
+    default: /* HAS */
+        if (node->has == SH_HAS_ANY && node->literal_count == 1) {
+            append(buffer, " has ");
+            print_literal(buffer, &node->literals[0]);
+        } else {
+            sh_buffer_print(buffer, " has %s ", sh_has_words[node->has]);
+            print_list(buffer, node);
+        }
+        return;
+    }
+}
+
+void sh_query_print(const struct sh_node *tree, struct sh_buffer *buffer) {
+    switch (tree->kind) {
+    case SH_NODE_TRUE:
+        append(buffer, "true");
+        break;
+    case SH_NODE_FALSE:
+        append(buffer, "false");
+        break;
+    case SH_NODE_AND:
+    case SH_NODE_OR:
+        print_joined(buffer, tree);
+        break;
+    case SH_NODE_NOT:
+        append(buffer, "not ");
+        print_child(buffer, tree->child, tree->child->kind == SH_NODE_AND || tree->child->kind == SH_NODE_OR);
+        break;
+    case SH_NODE_DID:
+        append(buffer, "did");
+        print_events(buffer, &tree->operand);
+        break;
+    case SH_NODE_SAMPLE:
+        append(buffer, "sample(");
+        print_percent(buffer, tree->sample_parts);
+        append(buffer, "%, ");
+        print_quoted(buffer, tree->sample_seed, '\'');
+        append(buffer, ")");
+        break;
+    case SH_NODE_SEGMENT:
+        append(buffer, "in_segment(");
+        print_literal(buffer, &tree->literals[0]);
+        append(buffer, ")");
+        break;
+    default:
+        print_operand(buffer, &tree->operand);
+        print_asked(buffer, tree);
+        break;
+    }
+}
