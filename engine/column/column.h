@@ -31,9 +31,12 @@ struct sh_column {
     uint64_t present_count;
     size_t slice_bytes_max; /* budget of the cache; 0 switches it off. May be set at any time. */
     size_t slice_bytes;     /* in use by the cache */
+    uint32_t unit;          /* that every strip begins with */
 };
 
 void sh_column_init(struct sh_column *column);
+/* For values that are hoped to be multiples of `unit` apart (strip.h). */
+void sh_column_init_unit(struct sh_column *column, uint32_t unit);
 void sh_column_deinit(struct sh_column *column);
 
 /* On SH_ERR_MEMORY the column is as it was. */

@@ -3,19 +3,21 @@
  * Extendible hashing. The upper 32 bits of the hash are the tag; its first `depth` bits choose a segment, and a segment
  * is a small open-addressed array with linear probing:
  *
- *   directory (2^depth)        segment: 16 .. 896 entries of 8 bytes, 64-byte aligned
- *   | 00 | -----------------> | tag value | tag value |  -  | tag value | ...
+ *   directory (2^depth)        segment: 15 .. 895 entries of 8 bytes behind their number
+ *   | 00 | -----------------> | 3 | tag value | tag value |  -  | tag value | ...
  *   | 01 | -------+
- *   | 10 | ---+   +---------> | ...                          each grows by an eighth or so, then splits in two,
- *   | 11 | ---+-------------> | ...  (depth 1: two ways in)  on its own: at most 896 entries move at once
+ *   | 10 | ---+   +---------> | 1 | ...                      each grows in steps, then splits in two, on its own:
+ *   | 11 | ---+-------------> | 2 | ...  (two ways in)       at most 895 entries move at once
  *
- * A directory word is the segment's address with its capacity class in the low 6 bits and its depth beside it, so a
- * find costs the directory (small, stays in L2), one line of the segment and the caller's own key: about two misses.
+ * A directory word is the segment's address with its size class in the low 6 bits and its depth in the top 8, so a find
+ * costs the directory (small, stays in L2), one line of the segment, and the caller's own key: about two misses.
  *
- * Rules that hold after every call:
+ * Rules that hold after every call (sh_hash_index_check tests them):
  *   - a segment is at most 4/5 full, so every probe ends;
- *   - all directory words of one segment are equal; an entry's first bits are its segment's;
- *   - segments are large before the directory is: hostile tags make one segment longer, never the directory huge.
+ *   - between an entry and the place its tag asks for, there is no free place;
+ *   - all directory words of a segment are equal, and the first `depth` bits of its entries are those of its words;
+ *   - the directory has at most a quarter as many words as there are entries: hostile tags make a segment longer (up to
+ *     65,535 entries), never the directory huge.
  */
 #ifndef SH_HASH_INDEX_H
 #define SH_HASH_INDEX_H
@@ -26,10 +28,10 @@
 #include "status.h"
 
 struct sh_hash_index {
-    uint64_t *directory;
-    uint32_t depth;
-    uint32_t segment_count;
+    uint64_t *directory; /* NULL while nothing was inserted */
     uint64_t count;
+    size_t segment_bytes; /* of all segments */
+    uint32_t depth;
 };
 
 #define SH_HASH_INDEX_NONE UINT32_MAX
@@ -50,7 +52,7 @@ struct sh_hash_probe {
 };
 uint32_t sh_hash_index_first(const struct sh_hash_index *index, uint64_t hash, struct sh_hash_probe *probe);
 uint32_t sh_hash_index_next(struct sh_hash_probe *probe);
-/* Ask for the line where the probe will begin. */
+/* Ask for the lines where a find or an insert will begin. */
 void sh_hash_index_prefetch(const struct sh_hash_index *index, uint64_t hash);
 
 /* Add a pair; the caller knows that its key is new. value is not SH_HASH_INDEX_NONE. On SH_ERR_MEMORY the index holds

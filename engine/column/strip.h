@@ -10,11 +10,15 @@
  *
  *   values     5   5   5   5   5       base 5, width 0: no data at all
  *
+ * Times that are whole days or seconds are kept in those: a strip may have a unit, and then distances count units. A
+ * birthday is two bytes, not eight. A value between two units makes the unit smaller.
+ *
  * A value that does not fit moves the base or doubles the width and rewrites the strip; the base is placed so that a
  * strip is rewritten a few dozen times in its life at most, in whatever order the values come.
  *
  * Rules that hold after every call:
- *   - width is 0, 1, 2, 4 or 8; every present value lies in [base, base + 2^(8 * width) - 1]; width 8 has base 0;
+ *   - width is 0, 1, 2, 4 or 8; every present value is base + unit * d, 0 <= d < 2^(8 * width), and d stands in data;
+ *   - width 8 has base 0 and unit 1 (there d is the value's two's complement);
  *   - every present value lies in [min, max] (outer bounds: an overwritten value may have been the last at a bound;
  *     sh_strip_rebuild() makes them exact); min > max if and only if no value was present since the last rebuild;
  *   - missing_count is exact; without `present` it is 0 or count;
@@ -31,7 +35,7 @@
 #include "status.h"
 
 struct sh_strip {
-    uint8_t *data;     /* capacity entries of width bytes, little end first; NULL while width is 0 */
+    void *data;        /* capacity entries of width bytes, in the machine's order; NULL while width is 0 */
     uint64_t *present; /* capacity bits, rounded up to words; NULL: all present or all missing */
     int64_t base;
     int64_t min;
@@ -39,6 +43,7 @@ struct sh_strip {
     uint32_t count;         /* entries; what lies behind them counts as missing */
     uint32_t capacity;      /* entries that data and present have room for */
     uint32_t missing_count; /* of the entries */
+    uint32_t unit;          /* what a distance of 1 means; at least 1 */
     uint8_t width;          /* bytes an entry: 0, 1, 2, 4, 8 */
 };
 _Static_assert(sizeof(struct sh_strip) <= 64, "an event cell has many strips: each is one cache line at most");
@@ -49,6 +54,8 @@ enum sh_verdict { SH_VERDICT_NONE, SH_VERDICT_ALL, SH_VERDICT_SOME };
 /* An empty strip; it owns no memory until it needs some. deinit leaves an empty strip. */
 void sh_strip_init(struct sh_strip *strip);
 void sh_strip_deinit(struct sh_strip *strip);
+/* An empty strip that hopes for multiples of `unit` (of days, say): it is divided down when a value is none. */
+void sh_strip_init_unit(struct sh_strip *strip, uint32_t unit);
 
 /* All of these leave the strip as it was on SH_ERR_MEMORY. Appends cost O(1) on average. */
 SH_MUST_CHECK enum sh_status sh_strip_append(struct sh_strip *strip, int64_t value);
@@ -58,12 +65,13 @@ SH_MUST_CHECK enum sh_status sh_strip_set(struct sh_strip *strip, uint32_t index
 /* Make an entry missing. Behind count it is already. */
 SH_MUST_CHECK enum sh_status sh_strip_clear(struct sh_strip *strip, uint32_t index);
 /* After SH_OK, sh_strip_set(strip, index, v) for every low <= v <= high cannot fail, until another call changes the
- * strip. With append: index = count. For changes of several strips that must all happen or none. */
+ * strip. With append: index = count. For changes of several strips that must all happen or none. Unless low == high,
+ * the strip's unit becomes 1 if a value of the range does not fit as it is. */
 SH_MUST_CHECK enum sh_status sh_strip_prepare_set(struct sh_strip *strip, uint32_t index, int64_t low, int64_t high);
 SH_MUST_CHECK enum sh_status sh_strip_prepare_clear(struct sh_strip *strip, uint32_t index);
 /* Forget the entries from `count` on. Keeps the memory. */
 void sh_strip_truncate(struct sh_strip *strip, uint32_t count);
-/* Exact bounds, narrowest width, no spare room: for strips that will be read more than written. */
+/* Exact bounds, the narrowest width, no spare room: for strips that will be read more than written. */
 SH_MUST_CHECK enum sh_status sh_strip_rebuild(struct sh_strip *strip);
 /* Fill an empty strip at once, narrowest and exact. present (may be NULL: all are) has one bit an entry. */
 SH_MUST_CHECK enum sh_status sh_strip_build(struct sh_strip *strip, const int64_t *values, const uint64_t *present,
@@ -105,25 +113,26 @@ static inline bool sh_strip_get(const struct sh_strip *strip, uint32_t index, in
     } else if (strip->missing_count != 0) {
         return false;
     }
+    const void *data = strip->data;
     uint64_t distance;
     switch (strip->width) {
     case 0:
         distance = 0;
         break;
     case 1:
-        distance = strip->data[index];
+        distance = ((const uint8_t *)data)[index];
         break;
     case 2:
-        distance = ((const uint16_t *)(const void *)strip->data)[index];
+        distance = ((const uint16_t *)data)[index];
         break;
     case 4:
-        distance = ((const uint32_t *)(const void *)strip->data)[index];
+        distance = ((const uint32_t *)data)[index];
         break;
     default:
-        distance = ((const uint64_t *)(const void *)strip->data)[index];
+        distance = ((const uint64_t *)data)[index];
         break;
     }
-    *value = (int64_t)((uint64_t)strip->base + distance);
+    *value = (int64_t)((uint64_t)strip->base + distance * strip->unit);
     return true;
 }
 

@@ -30,9 +30,9 @@
 #define SH_TABLE_H
 
 #include "bitmap.h"
+#include "bounds.h"
 #include "column.h"
 #include "dictionary.h"
-#include "bounds.h"
 #include "text.h"
 
 #define SH_SLOT_NONE UINT32_MAX
