@@ -35,7 +35,7 @@ static struct container_plan plan_container(struct sh_block_view view) {
     const uint32_t plain_bytes = plain_container_bytes(view.count);
     const uint32_t run_count = sh_block_run_count(view);
     const uint32_t runs_bytes = runs_container_bytes(run_count);
-    if (runs_bytes < plain_bytes) return (struct container_plan){runs_bytes, run_count};
+    if (runs_bytes <= plain_bytes) return (struct container_plan){runs_bytes, run_count};
     return (struct container_plan){plain_bytes, 0};
 }
 

@@ -25,8 +25,9 @@
 #include "bitmap.h"
 #include "buffer.h"
 
-/* Append the bytes. Each container is written in its smallest form (runs only if strictly smaller), whatever form the
- * block has in memory, so equal sets give equal bytes. SH_ERR_LIMIT if the buffer is full, SH_ERR_MEMORY. */
+/* Append the bytes. Each container is written in its smallest form (runs if it is a tie), whatever form the block
+ * has in memory, so equal sets give equal bytes, the same that libroaring writes for a set that it has just optimized.
+ * SH_ERR_LIMIT if the buffer is full, SH_ERR_MEMORY. */
 SH_MUST_CHECK enum sh_status sh_roaring_write(const struct sh_bitmap *bitmap, struct sh_buffer *buffer,
                                               struct sh_error *err);
 /* How many bytes sh_roaring_write would append. */
@@ -36,7 +37,7 @@ uint64_t sh_roaring_byte_count(const struct sh_bitmap *bitmap);
  * are laid out as above from the first byte to the last, the offsets are those of the data, cardinalities are those of
  * the containers, and arrays and runs are ascending (runs may touch, and are then joined, but not overlap). Anything
  * else is SH_ERR_ARGUMENT with the byte position, and *bitmap is as it was.
- * Memory: at most 4 times byte_count, and 1 MiB. */
+ * Memory: at most 4 times byte_count, and 1 MiB for the directory. */
 SH_MUST_CHECK enum sh_status sh_roaring_read(struct sh_bitmap *bitmap, const void *bytes, size_t byte_count,
                                              struct sh_error *err);
 
