@@ -48,6 +48,12 @@ static bool day_holds(const struct sh_event_day *day, int64_t time_ms) {
     return day->start_ms <= time_ms && time_ms < day->end_ms;
 }
 
+int64_t day_end_ms(const struct sh_zone *zone, int32_t day) {
+    /* The calendar ends a day after the last instant, which may be in the day that would begin next. */
+    const bool is_last = (day + 1) * SH_DAY_MS > SH_INSTANT_MAX + SH_DAY_MS;
+    return is_last ? sh_zone_day_start_ms(zone, day) + SH_DAY_MS : sh_zone_day_start_ms(zone, day + 1);
+}
+
 /* The civil day by its bounds. They differ from sh_zone_day() where clocks go back over midnight: the hour before it
  * happens twice, and its second pass lies behind the next day's first instant. Windows are cut at first instants, so
  * that is what counts here. */
@@ -56,11 +62,11 @@ static void day_bounds(const struct sh_zone *zone, int64_t time_ms, struct sh_ev
     day->start_ms = sh_zone_day_start_ms(zone, day->day);
     while (time_ms < day->start_ms)
         day->start_ms = sh_zone_day_start_ms(zone, --day->day);
-    day->end_ms = sh_zone_day_start_ms(zone, day->day + 1);
+    day->end_ms = day_end_ms(zone, day->day);
     while (time_ms >= day->end_ms) {
         day->start_ms = day->end_ms;
         day->day++;
-        day->end_ms = sh_zone_day_start_ms(zone, day->day + 1);
+        day->end_ms = day_end_ms(zone, day->day);
     }
 }
 

@@ -67,7 +67,7 @@ static bool check_type(const struct sh_event_store *store, const struct sh_event
         if (i > 0 && (type->days[i - 1]->day >= day->day || type->days[i - 1]->end_ms > day->start_ms))
             return broken(reason, "the days of a type do not ascend");
         if (sh_zone_day_start_ms(store->zone, day->day) != day->start_ms ||
-            sh_zone_day_start_ms(store->zone, day->day + 1) != day->end_ms)
+            day_end_ms(store->zone, day->day) != day->end_ms)
             return broken(reason, "a day is not cut as its zone says");
         struct sh_event_totals day_totals = {0};
         for (uint32_t block = 0; block < day->block_count; block++) {

@@ -62,6 +62,8 @@ SH_MUST_CHECK enum sh_status cell_find_or_make(struct sh_event_store *store, str
 /* The day that holds the instant, made if it is not there. */
 SH_MUST_CHECK enum sh_status day_find_or_make(struct sh_event_store *store, struct event_type *type, int64_t time_ms,
                                               struct sh_event_day **day);
+/* The first instant after that day. */
+int64_t day_end_ms(const struct sh_zone *zone, int32_t day);
 /* The day of that number, which is there. */
 struct sh_event_day *day_of_number(const struct sh_event_type *type, int32_t day);
 /* Room for one more row, with ids if wanted, and strips for property_count properties. Changes no row. */
