@@ -57,8 +57,10 @@ static struct sh_arena_chunk *add_chunk(struct sh_arena *arena, size_t byte_coun
     chunk->next = NULL;
     chunk->used_bytes = 0;
     chunk->capacity_bytes = capacity;
-    if (arena->last == NULL) arena->first = chunk;
-    else arena->last->next = chunk;
+    if (arena->last == NULL)
+        arena->first = chunk;
+    else
+        arena->last->next = chunk;
     arena->last = chunk;
     arena->reserved_bytes += capacity;
     return chunk;

@@ -25,7 +25,8 @@ struct sh_arena {
 void sh_arena_init(struct sh_arena *arena, size_t limit_bytes);
 void sh_arena_deinit(struct sh_arena *arena);
 void sh_arena_reset(struct sh_arena *arena);
-/* 16-byte aligned (64 from 64 bytes on), not zeroed. NULL at the limit or when memory is out: the arena is then as it was. */
+/* 16-byte aligned (64 from 64 bytes on), not zeroed. NULL at the limit or when memory is out: the arena is then as it
+ * was. */
 void *sh_arena_alloc(struct sh_arena *arena, size_t byte_count);
 void *sh_arena_alloc_zero(struct sh_arena *arena, size_t byte_count);
 void *sh_arena_copy(struct sh_arena *arena, const void *source, size_t byte_count);

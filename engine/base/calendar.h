@@ -33,13 +33,14 @@ struct sh_date {
 };
 
 /* "Asia/Shanghai", "UTC", or a fixed "+08:00". Files are those of the folder SHOAL_ZONEINFO, or /usr/share/zoneinfo. No
- * file: SH_ERR_NAME with the nearest usual name. A file that is not good: SH_ERR_CORRUPT or SH_ERR_UNSUPPORTED. *zone is
- * shared by nobody else and is freed by sh_zone_close. */
+ * file: SH_ERR_NAME with the nearest usual name. A file that is not good: SH_ERR_CORRUPT or SH_ERR_UNSUPPORTED. *zone
+ * is shared by nobody else and is freed by sh_zone_close. */
 SH_MUST_CHECK enum sh_status sh_zone_open(struct sh_text name, struct sh_zone **zone, struct sh_error *err);
 void sh_zone_close(struct sh_zone *zone); /* NULL is fine */
 struct sh_text sh_zone_name(const struct sh_zone *zone);
 
-/* Milliseconds to add to an instant to get local time. O(1), 2 to 3 ns, for 1800 to 2400; O(log transitions) outside. */
+/* Milliseconds to add to an instant to get local time. O(1), 2 to 3 ns, for 1800 to 2400; O(log transitions) outside.
+ */
 int64_t sh_zone_offset_ms(const struct sh_zone *zone, int64_t instant_ms);
 int32_t sh_zone_day(const struct sh_zone *zone, int64_t instant_ms);
 /* The first instant of that local day (midnight, or later where midnight does not exist). A day that was left out

@@ -16,8 +16,8 @@
 enum { HEADER_BYTES = 44, TYPE_BYTES = 6, RULE_HOURS_MAX = 167 };
 
 /* Far enough before SH_INSTANT_MIN that local times of that instant are covered. */
-#define OLDEST_SECONDS (SH_INSTANT_MIN / SH_SECOND_MS - 2 * 86400)
-#define NEWEST_SECONDS (SH_INSTANT_MAX / SH_SECOND_MS + 2 * 86400)
+#define OLDEST_SECONDS (SH_INSTANT_MIN / SH_SECOND_MS - 2 * 86400LL)
+#define NEWEST_SECONDS (SH_INSTANT_MAX / SH_SECOND_MS + 2 * 86400LL)
 
 void sh_segments_deinit(struct sh_segments *segments) {
     sh_free(segments->begin_ms);

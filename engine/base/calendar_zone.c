@@ -6,8 +6,8 @@
  */
 #include <stdio.h>
 
-#include "calendar_private.h"
 #include "bounds.h"
+#include "calendar_private.h"
 #include "memory.h"
 
 enum { BUCKET_SHIFT = 32, PATH_BYTES_MAX = 1024, LINE_BYTES_MAX = 512 };

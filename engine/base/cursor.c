@@ -188,6 +188,7 @@ static inline enum sh_status next(struct sh_cursor *cursor, struct sh_value *val
     const uint8_t *at = cursor->at;
     if (at == cursor->end) return fail_short(cursor, 1, 0, err);
     const uint8_t head = *at;
+    value->kind = SH_VALUE_NIL;
     value->count = 0;
     value->offset = (uint32_t)(at - cursor->start);
     if (head < 0x80) return take_integer(cursor, value, head, 1);

@@ -51,8 +51,12 @@ struct sh_cursor {
 
 /* byte_count is at most UINT32_MAX. bytes may be NULL when it is 0. */
 void sh_cursor_init(struct sh_cursor *cursor, const void *bytes, size_t byte_count);
-static inline bool sh_cursor_at_end(const struct sh_cursor *cursor) { return cursor->at == cursor->end; }
-static inline int64_t sh_cursor_offset(const struct sh_cursor *cursor) { return cursor->at - cursor->start; }
+static inline bool sh_cursor_at_end(const struct sh_cursor *cursor) {
+    return cursor->at == cursor->end;
+}
+static inline int64_t sh_cursor_offset(const struct sh_cursor *cursor) {
+    return cursor->at - cursor->start;
+}
 
 /* The next value; for a container only its head. */
 SH_MUST_CHECK enum sh_status sh_cursor_next(struct sh_cursor *cursor, struct sh_value *value, struct sh_error *err);

@@ -7,8 +7,10 @@
 enum { SH_DECIMAL_SCALE_MAX = 9 };
 
 /* "12.5" at scale 2 is 1250; "-0.005" at scale 3 is -5. Sign, digits, one point, at least one digit; no exponent, no
- * blanks. More digits after the point than scale are refused unless they are zeros. SH_ERR_ARGUMENT / SH_ERR_OVERFLOW. */
-SH_MUST_CHECK enum sh_status sh_decimal_parse(struct sh_text text, uint32_t scale, int64_t *units, struct sh_error *err);
+ * blanks. More digits after the point than scale are refused unless they are zeros. SH_ERR_ARGUMENT / SH_ERR_OVERFLOW.
+ */
+SH_MUST_CHECK enum sh_status sh_decimal_parse(struct sh_text text, uint32_t scale, int64_t *units,
+                                              struct sh_error *err);
 /* A msgpack float is taken when the nearest decimal of that scale prints back to the same double. */
 SH_MUST_CHECK enum sh_status sh_decimal_from_real(double real, uint32_t scale, int64_t *units, struct sh_error *err);
 /* 1250 at scale 2 is "12.50". */

@@ -24,8 +24,10 @@ static bool allocation_may_succeed(void) {
 void *sh_alloc(size_t byte_count) {
     if (!allocation_may_succeed()) return NULL;
     void *memory = NULL;
-    if (byte_count < ALIGNED_FROM_BYTES) memory = malloc(byte_count == 0 ? 1 : byte_count);
-    else if (posix_memalign(&memory, ALIGNMENT_BYTES, byte_count) != 0) return NULL;
+    if (byte_count < ALIGNED_FROM_BYTES)
+        memory = malloc(byte_count == 0 ? 1 : byte_count);
+    else if (posix_memalign(&memory, ALIGNMENT_BYTES, byte_count) != 0)
+        return NULL;
     if (memory != NULL) held_bytes += (int64_t)malloc_usable_size(memory);
     return memory;
 }

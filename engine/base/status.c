@@ -19,8 +19,8 @@ static void print_cut(char *target, size_t target_bytes, const char *format, va_
     target[end] = '\0';
 }
 
-enum sh_status sh_fail(struct sh_error *err, enum sh_status status, int64_t position, const char *format, ...) {
-    if (err == NULL) return status;
+void sh_fail_words(struct sh_error *err, enum sh_status status, int64_t position, const char *format, ...) {
+    if (err == NULL) return;
     err->status = status;
     err->position = position;
     err->hint[0] = '\0';
@@ -28,7 +28,6 @@ enum sh_status sh_fail(struct sh_error *err, enum sh_status status, int64_t posi
     va_start(arguments, format);
     print_cut(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
-    return status;
 }
 
 enum sh_status sh_fail_hint(struct sh_error *err, enum sh_status status, const char *format, ...) {

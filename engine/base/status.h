@@ -13,7 +13,8 @@
 #define SH_MUST_CHECK        __attribute__((warn_unused_result))
 #define SH_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* The numbers are what clients see as `code`: never renumber. 1xx protocol, 3xx request, 4xx may work later, 5xx server. */
+/* The numbers are what clients see as `code`: never renumber. 1xx protocol, 3xx request, 4xx may work later, 5xx
+ * server. */
 enum sh_status {
     SH_OK = 0,
     SH_ERR_PROTOCOL = 100,    /* bytes that are not a valid frame or msgpack value */
@@ -46,9 +47,15 @@ struct sh_error {
     char hint[SH_ERROR_HINT_BYTES_MAX]; /* what to do, or the nearest known name; "" if there is none */
 };
 
-/* Fill *err (may be NULL) and return status, so that a fault is one statement. Clears any hint. */
-enum sh_status sh_fail(struct sh_error *err, enum sh_status status, int64_t position, const char *format, ...)
+/* Fill *err (may be NULL) and return status, so that a fault is one statement: sh_fail(err, status, position, format,
+ * ...). Clears any hint. A macro, so that compilers and analysers see that what is returned is not SH_OK; status is
+ * evaluated twice. */
+#define sh_fail(err, status, ...) sh_status_same((sh_fail_words((err), (status), __VA_ARGS__), (status)))
+void sh_fail_words(struct sh_error *err, enum sh_status status, int64_t position, const char *format, ...)
     SH_PRINTF(4, 5);
+static inline enum sh_status sh_status_same(enum sh_status status) {
+    return status;
+}
 /* Add the hint to a filled error. err may be NULL. Returns err->status, or status if err is NULL. */
 enum sh_status sh_fail_hint(struct sh_error *err, enum sh_status status, const char *format, ...) SH_PRINTF(3, 4);
 /* A stable lower-case word for the status: "ok", "syntax", "not_found" ... */

@@ -33,8 +33,9 @@ bool sh_text_equal_keyword(struct sh_text text, const char *keyword);
 uint32_t sh_text_distance(struct sh_text a, struct sh_text b, uint32_t limit);
 
 /* Collects names one by one and keeps the nearest to `wanted`. nearest.count is 0 while none is near enough
- * (a third of the wanted characters, at least one, at most three; ASCII case ignored when comparing). Of equally near names the first by bytes, whatever the order of
- * the offers. `nearest` points into the offered name, which must live as long as the search. */
+ * (a third of the wanted characters, at least one, at most three; ASCII case ignored when comparing). Of equally near
+ * names the first by bytes, whatever the order of the offers. `nearest` points into the offered name, which must live
+ * as long as the search. */
 struct sh_nearest {
     struct sh_text wanted;
     struct sh_text nearest;
