@@ -1,0 +1,277 @@
+#include "command.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "load.h"
+
+static int run_load(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)words;
+    (void)word_count;
+    if (options->map == NULL) {
+        (void)fputs("shoal load: --map FILE says how the files' columns are to be read; `shoal schema guess FILE` "
+                    "proposes one\n",
+                    stderr);
+        return 2;
+    }
+    if (!session_connect(session)) return 1;
+    const struct load_options load = {.mapping_path = options->map,
+                                      .folder = options->folder,
+                                      .rejects_path = options->rejects != NULL ? options->rejects : "rejects.csv",
+                                      .quiet = options->quiet,
+                                      .only_schema = options->only_schema,
+                                      .json = session->format == OUTPUT_JSON};
+    return load_run(session->client, &load);
+}
+
+static int run_help(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)session;
+    (void)options;
+    (void)words;
+    (void)word_count;
+    command_usage(stdout);
+    return 0;
+}
+
+const struct command commands[] = {
+    {"count", "EXPRESSION", "how many users match", " now ", 0, 1, true, run_count},
+    {"list", "EXPRESSION", "who matches: --limit N --fields a,b --order NAME --desc, or --all",
+     " limit fields order desc all now ", 0, 1, true, run_list},
+    {"sample", "EXPRESSION", "exactly --count N of them at random: --seed TEXT --fields a,b", " count seed fields now ",
+     0, 1, true, run_sample},
+    {"explain", "EXPRESSION", "the program that answers it; --analyze runs and measures it, --tree prints its arrays",
+     " analyze tree now ", 1, 1, true, run_explain},
+    {"user", "ID ...", "users as they are; --events N of their latest events, --fields a,b", " events fields ", 1,
+     COMMAND_WORD_COUNT_MAX, false, run_user},
+    {"item", "ID ...", "items as they are; --fields a,b", " fields ", 1, COMMAND_WORD_COUNT_MAX, false, run_item},
+    {"forget", "ID ...", "remove users everywhere", "", 1, COMMAND_WORD_COUNT_MAX, false, run_forget},
+    {"feed", "USER",
+     "what this user should see next, and why: --count N --filter EXPRESSION --exclude a,b --fields a,b",
+     " count filter exclude fields seed now ", 1, 1, false, run_feed},
+    {"trending", "", "what is popular now: --count N --filter EXPRESSION", " count filter fields now ", 0, 0, false,
+     run_trending},
+    {"schema", "[guess FILE]", "what the workspace holds; guess proposes a mapping for a file", " format ", 0, 2, false,
+     run_schema},
+    {"load", "", "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]",
+     " map dir rejects quiet only-schema ", 0, 0, false, run_load},
+    {"stats", "", "counters and memory", "", 0, 0, false, run_stats},
+    {"ping", "", "is it there?", "", 0, 0, false, run_ping},
+    {"help", "", "this text", "", 0, 0, false, run_help},
+};
+const uint32_t command_count = sizeof commands / sizeof commands[0];
+
+const struct command *command_find(const char *name) {
+    for (uint32_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+void command_usage(FILE *out) {
+    (void)fputs("usage: shoal [--addr ADDRESS] [--workspace NAME] [--format table|csv|json] COMMAND ...\n"
+                "Without a command it is a shell. ADDRESS is 127.0.0.1:7717 or SHOAL_ADDR unless given;\n"
+                "unix:/path is fine.\n\n",
+                out);
+    for (uint32_t i = 0; i < command_count; i++)
+        (void)fprintf(out, "  %-9s %-13s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    (void)fputs("\nAn expression: city in ('成都', '上海') and count(purchase, last 30 days) >= 2\n"
+                "See shoal(1).\n",
+                out);
+}
+
+/* --- options --- */
+
+struct option_place {
+    const char *name;
+    const char **text; /* an option with a value ... */
+    bool *flag;        /* ... or without */
+};
+
+/* Find the option in the table and set it. Returns how many words it took, 0 when it is not one of the command's. */
+static uint32_t take_option(const struct command *command, struct command_options *options, char *word, char *next) {
+    const struct option_place places[] = {
+        {"limit", &options->limit, NULL},
+        {"fields", &options->fields, NULL},
+        {"order", &options->order, NULL},
+        {"seed", &options->seed, NULL},
+        {"count", &options->count, NULL},
+        {"filter", &options->filter, NULL},
+        {"exclude", &options->exclude, NULL},
+        {"events", &options->events, NULL},
+        {"now", &options->now, NULL},
+        {"map", &options->map, NULL},
+        {"dir", &options->folder, NULL},
+        {"rejects", &options->rejects, NULL},
+        {"format", &options->format, NULL},
+        {"desc", NULL, &options->desc},
+        {"all", NULL, &options->all},
+        {"analyze", NULL, &options->analyze},
+        {"quiet", NULL, &options->quiet},
+        {"tree", NULL, &options->tree},
+        {"only-schema", NULL, &options->only_schema},
+    };
+    char *value = strchr(word, '=');
+    const size_t length = value == NULL ? strlen(word + 2) : (size_t)(value - word) - 2;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        char wanted[32];
+        if (strlen(places[i].name) != length || memcmp(places[i].name, word + 2, length) != 0) continue;
+        (void)snprintf(wanted, sizeof wanted, " %s ", places[i].name);
+        if (strcmp(places[i].name, "format") != 0 && strstr(command->options, wanted) == NULL) return 0;
+        if (places[i].flag != NULL) {
+            *places[i].flag = true;
+            return value == NULL ? 1 : 0;
+        }
+        *places[i].text = value != NULL ? value + 1 : next;
+        if (*places[i].text == NULL) return 0;
+        return value != NULL ? 1 : 2;
+    }
+    return 0;
+}
+
+static int usage_of(const struct command *command, const char *fault, const char *about) {
+    (void)fprintf(stderr, "shoal %s: %s%s%s\nusage: shoal %s %s\n  %s\n", command->name, fault,
+                  about[0] == '\0' ? "" : ": ", about, command->name, command->arguments, command->summary);
+    return 2;
+}
+
+static int run_words(struct session *session, const struct command *command, char **words, uint32_t word_count) {
+    struct command_options options = {0};
+    char *plain[COMMAND_WORD_COUNT_MAX];
+    uint32_t plain_count = 0;
+    bool only_plain = false;
+    for (uint32_t i = 0; i < word_count;) {
+        if (!only_plain && strcmp(words[i], "--") == 0) {
+            only_plain = true;
+            i++;
+        } else if (!only_plain && strncmp(words[i], "--", 2) == 0) {
+            const uint32_t used = take_option(command, &options, words[i], i + 1 < word_count ? words[i + 1] : NULL);
+            if (used == 0) return usage_of(command, "this option is not known here, or lacks its value", words[i]);
+            i += used;
+        } else {
+            if (plain_count == COMMAND_WORD_COUNT_MAX) return usage_of(command, "too many words", "");
+            plain[plain_count++] = words[i++];
+        }
+    }
+    if (plain_count < command->word_count_min) return usage_of(command, "something is missing", "");
+    if (plain_count > command->word_count_max)
+        return usage_of(command,
+                        command->takes_expression ? "an expression is one word: put it in quotes" : "too many words",
+                        plain[command->word_count_max]);
+    const enum output_format before = session->format;
+    if (options.format != NULL && !output_format_of(options.format, &session->format))
+        return usage_of(command, "a format is table, csv or json", options.format);
+    const int status = command->run(session, &options, plain, plain_count);
+    session->format = before;
+    return status;
+}
+
+int command_run(struct session *session, char **words, uint32_t word_count) {
+    const struct command *command = command_find(words[0]);
+    if (command == NULL) {
+        (void)fprintf(stderr, "shoal: there is no command '%s'; `shoal help` lists them\n", words[0]);
+        return 2;
+    }
+    return run_words(session, command, words + 1, word_count - 1);
+}
+
+/* Cut the next blank-separated word off the line; quotes keep blanks together. NULL at the end. */
+static char *cut_word(char **line) {
+    char *at = *line;
+    while (*at == ' ' || *at == '\t')
+        at++;
+    if (*at == '\0') return NULL;
+    char *word = at;
+    if (*at == '"' || *at == '\'') {
+        const char quote = *at;
+        word = ++at;
+        while (*at != '\0' && *at != quote)
+            at++;
+    } else {
+        while (*at != '\0' && *at != ' ' && *at != '\t')
+            at++;
+    }
+    if (*at != '\0') *at++ = '\0';
+    *line = at;
+    return word;
+}
+
+int command_run_line(struct session *session, char *line) {
+    char *whole = line;
+    while (*whole == ' ' || *whole == '\t')
+        whole++;
+    size_t length = strlen(whole);
+    while (length > 0 && strchr(" \t\r\n;", whole[length - 1]) != NULL)
+        whole[--length] = '\0';
+    if (length == 0 || whole[0] == '#') return 0;
+    const size_t first = strcspn(whole, " \t");
+    char name[32] = "";
+    if (first < sizeof name) {
+        memcpy(name, whole, first);
+        name[first] = '\0';
+    }
+    char *words[COMMAND_WORD_COUNT_MAX];
+    uint32_t word_count = 0;
+    const struct command *command = command_find(name);
+    if (command == NULL) { /* an expression alone is counted */
+        words[word_count++] = whole;
+        return run_words(session, command_find("count"), words, word_count);
+    }
+    char *rest = whole + first;
+    while (word_count < COMMAND_WORD_COUNT_MAX) {
+        while (*rest == ' ' || *rest == '\t')
+            rest++;
+        if (*rest == '\0') break;
+        if (command->takes_expression && strncmp(rest, "--", 2) != 0) { /* options first, then the expression */
+            words[word_count++] = rest;
+            break;
+        }
+        char *word = cut_word(&rest);
+        words[word_count++] = word;
+        const char *flags = " --desc --all --analyze --tree ";
+        char flag[32];
+        (void)snprintf(flag, sizeof flag, " %.24s ", word);
+        if (command->takes_expression && strchr(word, '=') == NULL && strstr(flags, flag) == NULL &&
+            word_count < COMMAND_WORD_COUNT_MAX && (word = cut_word(&rest)) != NULL)
+            words[word_count++] = word; /* the option's value */
+    }
+    return run_words(session, command, words, word_count);
+}
+
+/* --- the server --- */
+
+bool session_connect(struct session *session) {
+    if (session->client != NULL) return true;
+    const struct shoal_client_options options = {.workspace = session->workspace};
+    struct shoal_client_error error;
+    if (shoal_client_open(session->address, &options, &session->client, &error) == SHOAL_CLIENT_OK) return true;
+    (void)fprintf(stderr, "shoal: %s: %s\n", session->address, error.message);
+    if (error.hint[0] != '\0') (void)fprintf(stderr, "  %s\n", error.hint);
+    return false;
+}
+
+/* The expression's line with a mark under the place that is wrong. */
+static void show_position(const char *expression, int64_t position) {
+    if (expression == NULL || position < 0 || (size_t)position > strlen(expression)) return;
+    const char *start = expression + position;
+    while (start > expression && start[-1] != '\n')
+        start--;
+    const size_t length = strcspn(start, "\n");
+    char before[4096];
+    const size_t offset = (size_t)(expression + position - start);
+    if (offset >= sizeof before) return;
+    memcpy(before, start, offset);
+    before[offset] = '\0';
+    (void)fprintf(stderr, "  %.*s\n  %*s^\n", (int)length, start, (int)output_width(before), "");
+}
+
+bool session_call(struct session *session, const char *method, const struct shoal_client_writer *params,
+                  const char *expression, struct shoal_client_answer *answer) {
+    if (!session_connect(session)) return false;
+    struct shoal_client_error error;
+    if (shoal_client_call(session->client, method, params, SHOAL_CLIENT_IDEMPOTENT, answer, &error) == SHOAL_CLIENT_OK)
+        return true;
+    (void)fprintf(stderr, "shoal: %s\n", error.message);
+    show_position(expression, error.position);
+    if (error.hint[0] != '\0') (void)fprintf(stderr, "  %s\n", error.hint);
+    return false;
+}

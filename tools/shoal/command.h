@@ -1,0 +1,77 @@
+/* command.h -- what `shoal COMMAND` and the lines of its shell do. */
+#ifndef SHOAL_COMMAND_H
+#define SHOAL_COMMAND_H
+
+#include "output.h"
+
+enum { COMMAND_WORD_COUNT_MAX = 4096 };
+
+/* Where to ask, and how to answer. The client is opened when the first command needs it. */
+struct session {
+    const char *address;
+    const char *workspace;
+    enum output_format format;
+    struct shoal_client *client;
+    bool interactive;
+};
+
+/* Options of all commands together; each command says which it takes. Zero or NULL: not given. */
+struct command_options {
+    const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now;
+    const char *map, *folder, *rejects, *format;
+    bool desc, all, analyze, quiet, tree, only_schema;
+};
+
+struct command {
+    const char *name;
+    const char *arguments; /* for usage */
+    const char *summary;
+    const char *options; /* the names it takes, each with a blank before and after; "" for none */
+    uint32_t word_count_min, word_count_max;
+    bool takes_expression; /* in the shell the rest of the line is its first word */
+    int (*run)(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+};
+
+extern const struct command commands[];
+extern const uint32_t command_count;
+const struct command *command_find(const char *name);
+
+/* Run the command in words[0]. Returns the process's exit status; has printed what was wrong. */
+int command_run(struct session *session, char **words, uint32_t word_count);
+/* One line of the shell, or of a script. */
+int command_run_line(struct session *session, char *line);
+void command_usage(FILE *out);
+
+/* Connect when not connected yet. False when it cannot; has said why. */
+bool session_connect(struct session *session);
+/* Call and print the error if there is one. expression (may be NULL) is shown with a mark under the error's position.
+ */
+bool session_call(struct session *session, const char *method, const struct shoal_client_writer *params,
+                  const char *expression, struct shoal_client_answer *answer);
+
+int shell_run(struct session *session);
+int guess_run(struct session *session, const char *path, const struct command_options *options);
+
+/* A writer that is there, or the program ends. */
+struct shoal_client_writer *new_params(uint32_t pair_count);
+void write_key_text(struct shoal_client_writer *params, const char *key, const char *text);
+
+/* Commands of command_ask.c and command_show.c. */
+int run_count(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_list(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_sample(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_explain(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_forget(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+
+/* "1,234,567" and "1.25 ms" for people. */
+const char *print_grouped(int64_t number, char room[32]);
+const char *print_took(int64_t took_us, char room[32]);
+
+#endif

@@ -1,0 +1,251 @@
+/* command_show.c -- user, item, forget, schema, stats, ping: what a workspace holds. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+static int print_document(struct shoal_client_value value) {
+    output_json(value, stdout);
+    (void)fputc('\n', stdout);
+    return 0;
+}
+
+static void write_words(struct shoal_client_writer *params, const char *key, char **words, uint32_t word_count) {
+    shoal_client_write_literal(params, key);
+    shoal_client_write_array(params, word_count);
+    for (uint32_t i = 0; i < word_count; i++)
+        shoal_client_write_literal(params, words[i]);
+}
+
+static void write_fields(struct shoal_client_writer *params, const char *fields) {
+    char *copy = strdup(fields);
+    char *names[1024];
+    uint32_t count = 0;
+    char *state = NULL;
+    for (char *name = copy == NULL ? NULL : strtok_r(copy, ",", &state); name != NULL && count < 1024;
+         name = strtok_r(NULL, ",", &state))
+        names[count++] = name;
+    write_words(params, "fields", names, count);
+    free(copy);
+}
+
+/* One row a name; a list of events as a table of its own behind it. */
+static void print_row(struct session *session, struct shoal_client_value row) {
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "name", false);
+    output_column(table, "value", false);
+    struct shoal_client_walk walk = shoal_client_walk_begin(row);
+    struct shoal_client_value key, value;
+    while (shoal_client_walk_next(&walk, &key, &value)) {
+        if (shoal_client_text_is(key, "events")) continue;
+        output_add_value(table, key);
+        output_add_value(table, value);
+    }
+    output_table_finish(table);
+    const struct shoal_client_value events = shoal_client_get(row, "events");
+    if (shoal_client_value_kind(events) != SHOAL_CLIENT_ARRAY) return;
+    (void)fputc('\n', stdout);
+    table = output_table_create(session->format, stdout);
+    static const char *const names[] = {"time", "type", "item", "amount"};
+    for (uint32_t i = 0; i < 4; i++)
+        output_column(table, names[i], i == 3);
+    output_column(table, "more", false);
+    walk = shoal_client_walk_begin(events);
+    struct shoal_client_value event;
+    while (shoal_client_walk_next(&walk, NULL, &event)) {
+        for (uint32_t i = 0; i < 4; i++)
+            output_add_value(table, shoal_client_get(event, names[i]));
+        char more[512] = "";
+        size_t length = 0;
+        struct shoal_client_walk pairs = shoal_client_walk_begin(event);
+        while (shoal_client_walk_next(&pairs, &key, &value)) {
+            bool known = shoal_client_text_is(key, "id");
+            for (uint32_t i = 0; i < 4; i++)
+                known |= shoal_client_text_is(key, names[i]);
+            if (known || length >= sizeof more) continue;
+            char *name = output_cell(key);
+            char *text = output_cell(value);
+            length +=
+                (size_t)snprintf(more + length, sizeof more - length, "%s%s %s", length == 0 ? "" : ", ", name, text);
+            free(name);
+            free(text);
+        }
+        output_add(table, more);
+    }
+    output_table_finish(table);
+}
+
+static int show_rows(struct session *session, const struct command_options *options, const char *method,
+                     const char *key, char **words, uint32_t word_count) {
+    struct shoal_client_writer *params = new_params(1u + (options->fields != NULL) + (options->events != NULL));
+    write_words(params, "ids", words, word_count);
+    if (options->fields != NULL) write_fields(params, options->fields);
+    if (options->events != NULL) {
+        shoal_client_write_literal(params, "events");
+        shoal_client_write_integer(params, strtoll(options->events, NULL, 10));
+    }
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, method, params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    int status = 0;
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, key));
+    struct shoal_client_value row;
+    for (uint32_t i = 0; shoal_client_walk_next(&walk, NULL, &row); i++) {
+        if (shoal_client_value_kind(row) == SHOAL_CLIENT_MAP) {
+            if (i > 0) (void)fputc('\n', stdout);
+            print_row(session, row);
+        } else {
+            (void)fprintf(stderr, "shoal: there is no %.4s '%s'\n", key, words[i]);
+            status = 1;
+        }
+    }
+    return status;
+}
+
+int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    return show_rows(session, options, "user.get", "users", words, word_count);
+}
+
+int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    return show_rows(session, options, "item.get", "items", words, word_count);
+}
+
+int run_forget(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)options;
+    struct shoal_client_writer *params = new_params(1);
+    write_words(params, "ids", words, word_count);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "user.forget", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    (void)printf("%" PRId64 " forgotten", shoal_client_integer(shoal_client_get(answer.result, "forgotten"), 0));
+    char *unknown = output_cell(shoal_client_get(answer.result, "unknown"));
+    (void)printf("%s%s\n", unknown[0] == '\0' ? "" : "; not known: ", unknown);
+    const bool all_known = unknown[0] == '\0';
+    free(unknown);
+    return all_known ? 0 : 1;
+}
+
+/* --- schema --- */
+
+static void add_fields(struct output_table *table, const char *of, struct shoal_client_value fields) {
+    struct shoal_client_walk walk = shoal_client_walk_begin(fields);
+    struct shoal_client_value field;
+    while (shoal_client_walk_next(&walk, NULL, &field)) {
+        output_add(table, of);
+        output_add_value(table, shoal_client_get(field, "name"));
+        char *type = output_cell(shoal_client_get(field, "type"));
+        char *labels = output_cell(shoal_client_get(field, "labels"));
+        char *scale = output_cell(shoal_client_get(field, "scale"));
+        char text[1024];
+        (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s", type, scale[0] == '\0' ? "" : "(", scale,
+                       scale[0] == '\0' ? "" : ")", labels[0] == '\0' ? "" : "(", labels, labels[0] == '\0' ? "" : ")");
+        output_add(table, type[0] == '\0' ? "tags" : text);
+        free(type);
+        free(labels);
+        free(scale);
+    }
+}
+
+static int show_schema(struct session *session) {
+    struct shoal_client_writer *params = new_params(0);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "schema.get", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "of", false);
+    output_column(table, "name", false);
+    output_column(table, "type", false);
+    static const char *const kinds[] = {"users", "items"};
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct shoal_client_value rows = shoal_client_get(answer.result, kinds[i]);
+        add_fields(table, kinds[i], shoal_client_get(rows, "attributes"));
+        add_fields(table, kinds[i], shoal_client_get(rows, "tag_sets"));
+    }
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, "events"));
+    struct shoal_client_value type;
+    while (shoal_client_walk_next(&walk, NULL, &type)) {
+        output_add(table, "events");
+        output_add_value(table, shoal_client_get(type, "name"));
+        output_add(table, "event");
+        char *name = output_cell(shoal_client_get(type, "name"));
+        char of[160];
+        (void)snprintf(of, sizeof of, "  %.150s", name);
+        add_fields(table, of, shoal_client_get(type, "properties"));
+        free(name);
+    }
+    output_table_finish(table);
+    char *zone = output_cell(shoal_client_get(answer.result, "zone"));
+    if (session->format == OUTPUT_TABLE) (void)printf("time zone: %s\n", zone[0] == '\0' ? "not set yet" : zone);
+    free(zone);
+    return 0;
+}
+
+int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    if (word_count == 0) return show_schema(session);
+    if (word_count == 2 && strcmp(words[0], "guess") == 0) return guess_run(session, words[1], options);
+    (void)fputs("usage: shoal schema, or shoal schema guess FILE\n", stderr);
+    return 2;
+}
+
+/* --- stats --- */
+
+/* Maps inside maps as dotted names. */
+static void add_stats(struct output_table *table, const char *prefix, struct shoal_client_value map) {
+    struct shoal_client_walk walk = shoal_client_walk_begin(map);
+    struct shoal_client_value key, value;
+    while (shoal_client_walk_next(&walk, &key, &value)) {
+        char *name = output_cell(key);
+        char path[256];
+        (void)snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] == '\0' ? "" : ".", name);
+        free(name);
+        if (shoal_client_value_kind(value) == SHOAL_CLIENT_MAP) {
+            add_stats(table, path, value);
+            continue;
+        }
+        output_add(table, path);
+        char grouped[32];
+        if (shoal_client_value_kind(value) == SHOAL_CLIENT_INTEGER)
+            output_add(table, print_grouped(shoal_client_integer(value, 0), grouped));
+        else
+            output_add_value(table, value);
+    }
+}
+
+int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)options;
+    (void)words;
+    (void)word_count;
+    struct shoal_client_writer *params = new_params(0);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "stats", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "name", false);
+    output_column(table, "value", true);
+    add_stats(table, "", answer.result);
+    output_table_finish(table);
+    return 0;
+}
+
+int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)options;
+    (void)words;
+    (void)word_count;
+    struct shoal_client_writer *params = new_params(0);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "ping", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    (void)printf("%s answers\n", session->address);
+    return 0;
+}

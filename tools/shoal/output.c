@@ -1,0 +1,288 @@
+#include "output.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+bool output_format_of(const char *name, enum output_format *format) {
+    static const char *const names[] = {"table", "csv", "json"};
+    for (uint32_t i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) != 0) continue;
+        *format = (enum output_format)i;
+        return true;
+    }
+    return false;
+}
+
+static void *need(void *memory) {
+    if (memory != NULL) return memory;
+    (void)fputs("shoal: no memory\n", stderr);
+    exit(1);
+}
+
+static void json_text(const char *bytes, size_t byte_count, FILE *out) {
+    (void)fputc('"', out);
+    for (size_t i = 0; i < byte_count; i++) {
+        const unsigned char byte = (unsigned char)bytes[i];
+        switch (byte) {
+        case '"':
+            (void)fputs("\\\"", out);
+            break;
+        case '\\':
+            (void)fputs("\\\\", out);
+            break;
+        case '\n':
+            (void)fputs("\\n", out);
+            break;
+        case '\r':
+            (void)fputs("\\r", out);
+            break;
+        case '\t':
+            (void)fputs("\\t", out);
+            break;
+        default:
+            if (byte < 0x20 || byte == 0x7F)
+                (void)fprintf(out, "\\u%04x", byte);
+            else
+                (void)fputc(byte, out);
+        }
+    }
+    (void)fputc('"', out);
+}
+
+static void json_binary(const unsigned char *bytes, size_t byte_count, FILE *out) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    (void)fputc('"', out);
+    for (size_t i = 0; i < byte_count; i += 3) {
+        const size_t left = byte_count - i;
+        const uint32_t group =
+            (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
+        (void)fputc(digits[group >> 18], out);
+        (void)fputc(digits[group >> 12 & 63], out);
+        (void)fputc(left > 1 ? digits[group >> 6 & 63] : '=', out);
+        (void)fputc(left > 2 ? digits[group & 63] : '=', out);
+    }
+    (void)fputc('"', out);
+}
+
+static void json_real(double real, FILE *out) {
+    char digits[40];
+    if (!isfinite(real)) {
+        (void)fputs("null", out);
+        return;
+    }
+    for (int precision = 15; precision <= 17; precision++) {
+        (void)snprintf(digits, sizeof digits, "%.*g", precision, real);
+        if (strtod(digits, NULL) == real) break;
+    }
+    (void)fputs(digits, out);
+}
+
+void output_json(struct shoal_client_value value, FILE *out) {
+    size_t byte_count;
+    switch (shoal_client_value_kind(value)) {
+    case SHOAL_CLIENT_ABSENT:
+    case SHOAL_CLIENT_NIL:
+        (void)fputs("null", out);
+        return;
+    case SHOAL_CLIENT_BOOLEAN:
+        (void)fputs(shoal_client_boolean(value, false) ? "true" : "false", out);
+        return;
+    case SHOAL_CLIENT_INTEGER:
+        (void)fprintf(out, "%" PRId64, shoal_client_integer(value, 0));
+        return;
+    case SHOAL_CLIENT_REAL:
+        json_real(shoal_client_real(value, 0), out);
+        return;
+    case SHOAL_CLIENT_TEXT: {
+        const char *text = shoal_client_text(value, &byte_count);
+        json_text(text, byte_count, out);
+        return;
+    }
+    case SHOAL_CLIENT_BINARY: {
+        const char *bytes = shoal_client_text(value, &byte_count);
+        json_binary((const unsigned char *)bytes, byte_count, out);
+        return;
+    }
+    case SHOAL_CLIENT_ARRAY:
+    case SHOAL_CLIENT_MAP:
+        break;
+    }
+    const bool is_map = shoal_client_value_kind(value) == SHOAL_CLIENT_MAP;
+    struct shoal_client_walk walk = shoal_client_walk_begin(value);
+    struct shoal_client_value key, element;
+    bool first = true;
+    (void)fputc(is_map ? '{' : '[', out);
+    while (shoal_client_walk_next(&walk, &key, &element)) {
+        if (!first) (void)fputs(", ", out);
+        first = false;
+        if (is_map) {
+            output_json(key, out);
+            (void)fputs(": ", out);
+        }
+        output_json(element, out);
+    }
+    (void)fputc(is_map ? '}' : ']', out);
+}
+
+static void print_cell(struct shoal_client_value value, FILE *out) {
+    size_t byte_count;
+    const char *text;
+    switch (shoal_client_value_kind(value)) {
+    case SHOAL_CLIENT_ABSENT:
+    case SHOAL_CLIENT_NIL:
+        return;
+    case SHOAL_CLIENT_TEXT:
+        text = shoal_client_text(value, &byte_count);
+        (void)fwrite(text, 1, byte_count, out);
+        return;
+    case SHOAL_CLIENT_ARRAY: {
+        struct shoal_client_walk walk = shoal_client_walk_begin(value);
+        struct shoal_client_value element;
+        for (bool first = true; shoal_client_walk_next(&walk, NULL, &element); first = false) {
+            if (!first) (void)fputs(", ", out);
+            print_cell(element, out);
+        }
+        return;
+    }
+    default:
+        output_json(value, out);
+    }
+}
+
+char *output_cell(struct shoal_client_value value) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = need(open_memstream(&text, &length));
+    print_cell(value, out);
+    (void)fclose(out);
+    return need(text);
+}
+
+void output_csv_cell(const char *text, FILE *out) {
+    if (strpbrk(text, ",\"\r\n") == NULL && text[0] != '\0') {
+        (void)fputs(text, out);
+        return;
+    }
+    if (text[0] == '\0') return; /* absent */
+    (void)fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"') (void)fputc('"', out);
+        (void)fputc(*text, out);
+    }
+    (void)fputc('"', out);
+}
+
+uint32_t output_width(const char *text) {
+    uint32_t width = 0;
+    mbstate_t state = {0};
+    for (size_t left = strlen(text); left > 0;) {
+        wchar_t wide;
+        const size_t used = mbrtowc(&wide, text, left, &state);
+        if (used == (size_t)-1 || used == (size_t)-2 || used == 0)
+            return width + (uint32_t)left; /* not of this locale */
+        const int places = wcwidth(wide);
+        width += places < 0 ? 0 : (uint32_t)places;
+        text += used;
+        left -= used;
+    }
+    return width;
+}
+
+struct column {
+    char *name;
+    bool is_number;
+    uint32_t width;
+};
+struct output_table {
+    enum output_format format;
+    FILE *out;
+    struct column *columns;
+    uint32_t column_count;
+    char **cells;
+    size_t cell_count;
+    size_t cell_capacity;
+};
+
+struct output_table *output_table_create(enum output_format format, FILE *out) {
+    struct output_table *table = need(calloc(1, sizeof *table));
+    table->format = format;
+    table->out = out;
+    return table;
+}
+
+void output_column(struct output_table *table, const char *name, bool is_number) {
+    table->columns = need(realloc(table->columns, (table->column_count + 1) * sizeof *table->columns));
+    table->columns[table->column_count++] =
+        (struct column){.name = need(strdup(name)), .is_number = is_number, .width = output_width(name)};
+}
+
+void output_add(struct output_table *table, const char *text) {
+    if (table->cell_count == table->cell_capacity) {
+        table->cell_capacity = table->cell_capacity * 2 + 64;
+        table->cells = need(realloc(table->cells, table->cell_capacity * sizeof *table->cells));
+    }
+    struct column *column = &table->columns[table->cell_count % table->column_count];
+    const uint32_t width = output_width(text);
+    if (width > column->width) column->width = width;
+    table->cells[table->cell_count++] = need(strdup(text));
+}
+
+void output_add_value(struct output_table *table, struct shoal_client_value value) {
+    char *text = output_cell(value);
+    output_add(table, text);
+    free(text);
+}
+
+/* Control characters would break the picture, or the terminal. */
+static void print_padded(const char *text, const struct column *column, bool is_last, FILE *out) {
+    const uint32_t width = output_width(text);
+    const uint32_t missing = column->width > width ? column->width - width : 0;
+    if (column->is_number) (void)fprintf(out, "%*s", (int)missing, "");
+    for (const char *at = text; *at != '\0'; at++)
+        (void)fputc((unsigned char)*at < 0x20 || *at == 0x7F ? ' ' : *at, out);
+    if (!column->is_number && !is_last) (void)fprintf(out, "%*s", (int)missing, "");
+    (void)fputs(is_last ? "\n" : "  ", out);
+}
+
+static void print_table(const struct output_table *table) {
+    const uint32_t count = table->column_count;
+    for (uint32_t i = 0; i < count; i++)
+        print_padded(table->columns[i].name, &table->columns[i], i + 1 == count, table->out);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t at = 0; at < table->columns[i].width; at++)
+            (void)fputs("─", table->out);
+        (void)fputs(i + 1 == count ? "\n" : "  ", table->out);
+    }
+    for (size_t i = 0; i < table->cell_count; i++)
+        print_padded(table->cells[i], &table->columns[i % count], i % count + 1 == count, table->out);
+}
+
+static void print_csv(const struct output_table *table) {
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        output_csv_cell(table->columns[i].name, table->out);
+        (void)fputc(i + 1 == table->column_count ? '\n' : ',', table->out);
+    }
+    for (size_t i = 0; i < table->cell_count; i++) {
+        output_csv_cell(table->cells[i], table->out);
+        (void)fputc((i + 1) % table->column_count == 0 ? '\n' : ',', table->out);
+    }
+}
+
+void output_table_finish(struct output_table *table) {
+    if (table->column_count > 0) {
+        if (table->format == OUTPUT_CSV)
+            print_csv(table);
+        else
+            print_table(table);
+    }
+    for (uint32_t i = 0; i < table->column_count; i++)
+        free(table->columns[i].name);
+    for (size_t i = 0; i < table->cell_count; i++)
+        free(table->cells[i]);
+    free(table->columns);
+    free(table->cells);
+    free(table);
+}
