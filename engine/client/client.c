@@ -124,7 +124,7 @@ uint32_t shoal_client_in_flight_count(const struct shoal_client *client) {
 
 static bool anything_waits(const struct shoal_client *client) {
     for (uint32_t slot = client->first; slot != SH_CLIENT_NO_SLOT; slot = client->calls[slot].after)
-        if (client->calls[slot].state == SH_CALL_WAITING) return true;
+        if (client->calls[slot].state == SH_CLIENT_CALL_WAITING) return true;
     return false;
 }
 
@@ -188,8 +188,8 @@ static void show_frame(struct shoal_client_answer *answer, const struct sh_frame
 }
 
 /* An answer that was kept, or that this client made up itself, goes to the caller. */
-static void show_kept(struct shoal_client *client, struct sh_call *call, struct shoal_client_answer *answer) {
-    sh_assert(call->state == SH_CALL_ANSWERED);
+static void show_kept(struct shoal_client *client, struct sh_client_call *call, struct shoal_client_answer *answer) {
+    sh_assert(call->state == SH_CLIENT_CALL_ANSWERED);
     if (call->answer != NULL) {
         struct sh_frame frame;
         const enum sh_status status = sh_frame_read(call->answer, call->answer_bytes, &frame, NULL);
@@ -203,7 +203,7 @@ static void show_kept(struct shoal_client *client, struct sh_call *call, struct 
     sh_client_call_end(client, call);
 }
 
-static void keep(struct shoal_client *client, struct sh_call *call, const uint8_t *bytes, size_t byte_count) {
+static void keep(struct shoal_client *client, struct sh_client_call *call, const uint8_t *bytes, size_t byte_count) {
     call->answer = sh_alloc(byte_count);
     if (call->answer == NULL) {
         struct sh_error err;
@@ -213,7 +213,7 @@ static void keep(struct shoal_client *client, struct sh_call *call, const uint8_
         memcpy(call->answer, bytes, byte_count);
         call->answer_bytes = byte_count;
     }
-    call->state = SH_CALL_ANSWERED;
+    call->state = SH_CLIENT_CALL_ANSWERED;
     client->answered_count++;
 }
 
@@ -232,10 +232,10 @@ static enum sh_status on_message(struct shoal_client *client, uint32_t wanted_id
         memcpy(client->farewell, farewell.message, sizeof client->farewell);
     }
     if (frame.kind != SH_FRAME_ANSWER) return SH_OK;
-    struct sh_call *call = sh_client_call_of(client, frame.msgid);
+    struct sh_client_call *call = sh_client_call_of(client, frame.msgid);
     if (call == NULL) return SH_OK;
     client->attempts_left = client->options.attempt_count_max;
-    if (call->state == SH_CALL_ABANDONED) {
+    if (call->state == SH_CLIENT_CALL_ABANDONED) {
         sh_client_call_end(client, call);
     } else if (wanted_id != ANY_ID && call->id != wanted_id) {
         keep(client, call, bytes, byte_count);
@@ -247,11 +247,11 @@ static enum sh_status on_message(struct shoal_client *client, uint32_t wanted_id
     return SH_OK;
 }
 
-static struct sh_call *kept_call(struct shoal_client *client, uint32_t wanted_id) {
+static struct sh_client_call *kept_call(struct shoal_client *client, uint32_t wanted_id) {
     if (client->answered_count == 0) return NULL;
     for (uint32_t slot = client->first; slot != SH_CLIENT_NO_SLOT; slot = client->calls[slot].after) {
-        struct sh_call *call = &client->calls[slot];
-        if (call->state == SH_CALL_ANSWERED && (wanted_id == ANY_ID || call->id == wanted_id)) return call;
+        struct sh_client_call *call = &client->calls[slot];
+        if (call->state == SH_CLIENT_CALL_ANSWERED && (wanted_id == ANY_ID || call->id == wanted_id)) return call;
     }
     return NULL;
 }
@@ -262,7 +262,7 @@ static enum sh_status await(struct shoal_client *client, uint32_t wanted_id, uin
     sh_free(client->shown);
     client->shown = NULL;
     for (;;) {
-        struct sh_call *kept = kept_call(client, wanted_id);
+        struct sh_client_call *kept = kept_call(client, wanted_id);
         if (kept != NULL) {
             show_kept(client, kept, answer);
             return SH_OK;
@@ -299,7 +299,7 @@ static void output_compact(struct sh_buffer *output, size_t *output_at) {
 }
 
 static enum sh_status submit(struct shoal_client *client, const char *method, const struct shoal_client_writer *params,
-                             unsigned flags, struct sh_call **begun, struct sh_error *err) {
+                             unsigned flags, struct sh_client_call **begun, struct sh_error *err) {
     static const uint8_t empty_map[1] = {0x80};
     if (params != NULL && params->buffer.failed)
         return sh_fail(err, SH_ERR_TOO_LARGE, -1, "the params do not fit the memory or %d bytes", SH_FRAME_BYTES_MAX);
@@ -314,7 +314,7 @@ static enum sh_status submit(struct shoal_client *client, const char *method, co
         const enum sh_status status = connect_again(client, deadline_of(client), err);
         if (status != SH_OK) return status;
     }
-    struct sh_call *call = sh_client_call_begin(client);
+    struct sh_client_call *call = sh_client_call_begin(client);
     if (call == NULL)
         return sh_fail(err, SH_ERR_BUSY, -1, "%u calls are in flight: take answers first", client->in_flight_count);
     output_compact(&client->output, &client->output_at);
@@ -342,7 +342,7 @@ static enum sh_status submit(struct shoal_client *client, const char *method, co
 int shoal_client_submit(struct shoal_client *client, const char *method, const struct shoal_client_writer *params,
                         unsigned flags, uint32_t *id, struct shoal_client_error *error) {
     struct sh_error err;
-    struct sh_call *call;
+    struct sh_client_call *call;
     const enum sh_status status = submit(client, method, params, flags, &call, &err);
     if (status != SH_OK) {
         sh_client_error_fill(error, &err, false);
@@ -374,7 +374,7 @@ int shoal_client_next(struct shoal_client *client, int64_t timeout_ms, struct sh
 int shoal_client_call(struct shoal_client *client, const char *method, const struct shoal_client_writer *params,
                       unsigned flags, struct shoal_client_answer *answer, struct shoal_client_error *error) {
     struct sh_error err;
-    struct sh_call *call;
+    struct sh_client_call *call;
     enum sh_status status = submit(client, method, params, flags, &call, &err);
     if (status == SH_OK) {
         const uint32_t id = call->id;
@@ -383,7 +383,7 @@ int shoal_client_call(struct shoal_client *client, const char *method, const str
             if (answer->code != SHOAL_CLIENT_OK && error != NULL) *error = answer->error;
             return answer->code;
         }
-        call->state = SH_CALL_ABANDONED;
+        call->state = SH_CLIENT_CALL_ABANDONED;
     }
     *answer = (struct shoal_client_answer){.code = (int)status};
     sh_client_error_fill(&answer->error, &err, false);

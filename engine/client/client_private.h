@@ -28,15 +28,15 @@ enum {
     SH_CLIENT_PAUSE_MS_MAX = 2000,
 };
 
-enum sh_call_state {
-    SH_CALL_FREE,
-    SH_CALL_WAITING,   /* in flight, the caller wants its answer */
-    SH_CALL_ABANDONED, /* in flight, nobody wants its answer any more */
-    SH_CALL_ANSWERED,  /* the answer is kept in the call */
+enum sh_client_call_state {
+    SH_CLIENT_CALL_FREE,
+    SH_CLIENT_CALL_WAITING,   /* in flight, the caller wants its answer */
+    SH_CLIENT_CALL_ABANDONED, /* in flight, nobody wants its answer any more */
+    SH_CLIENT_CALL_ANSWERED,  /* the answer is kept in the call */
 };
 
-struct sh_call {
-    enum sh_call_state state;
+struct sh_client_call {
+    enum sh_client_call_state state;
     uint32_t id;
     uint8_t *request; /* the whole frame, if it may be sent again; otherwise NULL */
     size_t request_bytes;
@@ -61,8 +61,8 @@ struct shoal_client {
     struct sh_frame_scan scan;
     char farewell[SH_ERROR_MESSAGE_BYTES_MAX]; /* what the server said before it closed */
 
-    struct sh_call *calls; /* SH_CLIENT_SLOT_COUNT */
-    uint32_t first;        /* oldest call that is not free; SH_CLIENT_NO_SLOT if there is none */
+    struct sh_client_call *calls; /* SH_CLIENT_SLOT_COUNT */
+    uint32_t first;               /* oldest call that is not free; SH_CLIENT_NO_SLOT if there is none */
     uint32_t last;
     uint32_t in_flight_count; /* waiting, abandoned and answered */
     uint32_t answered_count;
@@ -90,10 +90,10 @@ enum sh_status sh_client_take(struct shoal_client *client, const uint8_t **frame
 
 /* ---- client_calls.c: what is in flight ---- */
 
-struct sh_call *sh_client_call_of(struct shoal_client *client, uint32_t id); /* NULL: none in flight */
+struct sh_client_call *sh_client_call_of(struct shoal_client *client, uint32_t id); /* NULL: none in flight */
 /* A free slot with a new id, at the end of the order; NULL if in_flight_count_max is reached. */
-struct sh_call *sh_client_call_begin(struct shoal_client *client);
-void sh_client_call_end(struct shoal_client *client, struct sh_call *call);
+struct sh_client_call *sh_client_call_begin(struct shoal_client *client);
+void sh_client_call_end(struct shoal_client *client, struct sh_client_call *call);
 /* Give every call that may not be sent again an answer with SH_ERR_CLOSED; with `all`, every one. */
 void sh_client_calls_lost(struct shoal_client *client, bool all, const struct sh_error *why);
 /* Put every call that waits into the output again. */
