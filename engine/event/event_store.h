@@ -240,11 +240,25 @@ static inline void sh_event_cells_begin(struct sh_event_cells *cells, const stru
         .type = type, .block = block, .from_ms = from_ms, .until_ms = until_ms, .verdict = SH_VERDICT_NONE};
     cells->day_index = sh_event_day_lower(type, from_ms);
 }
+/* Cells lie anywhere in memory: ask for the columns of the next one and for the struct of the one after it. */
+static inline void sh_event_cells_prefetch(struct sh_event_day *const *days, uint32_t block) {
+    const struct sh_event_cell *next = sh_event_day_cell(days[0], block);
+    const struct sh_event_cell *after = sh_event_day_cell(days[1], block);
+    if (after != NULL) {
+        __builtin_prefetch(after);
+        __builtin_prefetch((const uint8_t *)after + 64);
+    }
+    if (next == NULL || next->row_count == 0) return;
+    for (uint32_t line = 0; line < 4; line++)
+        __builtin_prefetch((const uint8_t *)next->slot_low + (size_t)64 * line);
+}
 static inline bool sh_event_cells_next(struct sh_event_cells *cells) {
     while (cells->day_index < cells->type->day_count) {
         const struct sh_event_day *day = cells->type->days[cells->day_index];
         if (day->start_ms >= cells->until_ms) return false;
         cells->day_index++;
+        if (cells->day_index + 1 < cells->type->day_count)
+            sh_event_cells_prefetch(cells->type->days + cells->day_index, cells->block);
         cells->cell = sh_event_day_cell(day, cells->block);
         if (cells->cell == NULL) continue;
         cells->verdict =
