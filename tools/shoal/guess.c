@@ -47,15 +47,15 @@ static void note_distinct(struct column_facts *facts, struct sh_text text) {
     if (facts->distinct_count < DISTINCT_COUNT_MAX) facts->distinct[facts->distinct_count++] = hash;
 }
 
-static void note(struct column_facts *facts, struct sh_text text) {
+static void note(struct column_facts *facts, struct sh_text text, const struct sh_zone *utc) {
     int64_t units;
     struct sh_date date;
     if (facts->present++ == 0) (void)snprintf(facts->sample, sizeof facts->sample, "%.*s", SH_TEXT_ARGS(text));
     note_distinct(facts, text);
     facts->bools += is_bool(text);
-    if (sh_decimal_parse(text, SH_DECIMAL_SCALE_MAX, &units, NULL) == SH_OK) {
-        const char *point = memchr(text.bytes, '.', text.count);
-        const uint32_t digits = point == NULL ? 0 : text.count - (uint32_t)(point - text.bytes) - 1;
+    const char *point = memchr(text.bytes, '.', text.count);
+    const uint32_t digits = point == NULL ? 0 : text.count - (uint32_t)(point - text.bytes) - 1;
+    if (digits <= SH_DECIMAL_SCALE_MAX && sh_decimal_parse(text, digits, &units, NULL) == SH_OK) {
         if (digits > facts->digits_max) facts->digits_max = digits;
         facts->decimals++;
         /* A leading zero means a code ("007", a phone number), not a number. */
@@ -65,7 +65,7 @@ static void note(struct column_facts *facts, struct sh_text text) {
         if (digits == 0 && text.count == 13) facts->epochs++;
     }
     facts->dates += sh_date_parse(text, &date, NULL) == SH_OK;
-    facts->times += sh_instant_parse(text, NULL, &units, NULL) == SH_OK;
+    facts->times += sh_instant_parse(text, utc, &units, NULL) == SH_OK;
     facts->pipes += memchr(text.bytes, '|', text.count) != NULL;
     facts->semicolons += memchr(text.bytes, ';', text.count) != NULL;
 }
@@ -238,7 +238,8 @@ static enum sh_status first_keys(const char *path, struct sh_arena *arena, struc
     return status;
 }
 
-static enum sh_status sample_file(const char *path, struct sh_arena *arena, struct sh_error *err) {
+static enum sh_status sample_file(const char *path, const struct sh_zone *utc, struct sh_arena *arena,
+                                  struct sh_error *err) {
     enum mapping_format format = MAPPING_BY_NAME;
     char delimiter = 0;
     record_format_of(path, &format, &delimiter);
@@ -271,7 +272,7 @@ static enum sh_status sample_file(const char *path, struct sh_arena *arena, stru
             const struct record_value *value = &reader.values[i];
             if (!value->present) continue;
             if (value->array == NULL) {
-                note(&columns[i], value->text);
+                note(&columns[i], value->text, utc);
                 continue;
             }
             columns[i].present++;
@@ -292,7 +293,10 @@ int guess_run(struct session *session, const char *path, const struct command_op
     struct sh_arena arena;
     struct sh_error err = {0};
     sh_arena_init(&arena, 16 << 20);
-    const enum sh_status status = sample_file(path, &arena, &err);
+    struct sh_zone *utc = NULL;
+    enum sh_status status = sh_zone_open(SH_TEXT_LITERAL("UTC"), &utc, &err);
+    if (status == SH_OK) status = sample_file(path, utc, &arena, &err);
+    sh_zone_close(utc);
     sh_arena_deinit(&arena);
     if (status == SH_OK) return 0;
     (void)fprintf(stderr, "shoal schema guess: %s\n", err.message);
