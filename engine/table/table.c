@@ -101,6 +101,10 @@ void sh_table_prefetch_slot(const struct sh_table *table, uint32_t slot) {
         tag_lists_prefetch(&table->tag_sets[i].lists, slot);
 }
 
+uint32_t sh_table_guess(const struct sh_table *table, uint64_t hash) {
+    return row_ids_guess(&table->ids, hash);
+}
+
 void sh_table_prefetch_row(const struct sh_table *table, uint64_t hash) {
     const uint32_t slot = row_ids_guess(&table->ids, hash);
     if (slot != SH_SLOT_NONE) sh_table_prefetch_slot(table, slot);

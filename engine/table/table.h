@@ -117,6 +117,8 @@ SH_MUST_CHECK enum sh_status sh_table_intern(struct sh_table *table, struct sh_t
  * the id probably is and asks for its cell, its columns' lines and its tags. Both are hints. */
 void sh_table_prefetch(const struct sh_table *table, uint64_t hash);
 void sh_table_prefetch_row(const struct sh_table *table, uint64_t hash);
+/* Only where the id probably is: another id may have the same hash, so never more than a hint. SH_SLOT_NONE: unknown. */
+uint32_t sh_table_guess(const struct sh_table *table, uint64_t hash);
 /* As prefetch_row, for a slot that is known. */
 void sh_table_prefetch_slot(const struct sh_table *table, uint32_t slot);
 /* For long lists of ids: only the id cell. */
