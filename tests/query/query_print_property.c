@@ -1,0 +1,341 @@
+/* query_print_property.c -- random trees in both written forms and back, and shuffled.
+ *
+ * For every tree: canonical text parses to a tree that prints the same; canonical msgpack reads to a tree that writes
+ * the same bytes and prints the same text; and a copy that is shuffled, regrouped, doubled and negated twice has the
+ * same canonical text and hash. Run: query_print_property SEED COUNT.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../support/split_random.h"
+#include "query_form.h"
+#include "query_words.h"
+
+static struct split_random rng;
+static struct sh_arena arena;
+static uint64_t seed, step_count, step;
+
+static uint64_t below(uint64_t bound) {
+    return split_below(&rng, bound);
+}
+
+static void must(bool holds, const char *what, const struct sh_buffer *text) {
+    if (holds) return;
+    printf("step %llu: %s\n%.*s\n", (unsigned long long)step, what, (int)text->count, (const char *)text->bytes);
+    exit(1);
+}
+
+/* ---- Random trees ---- */
+
+static struct sh_text random_name(void) {
+    static const char *const names[] = {
+        "tier",   "city",     "points",  "会员等级", "生日",   "a b",        "and",  "Not",  "x`y",   "`",     "item",
+        "id",     "last",     "today",   "did",      "count",  "7days",      "_",    "true", "金卡 ", "a.b",   "é",
+        "ｖip",   "５",       "‘q’",     "a，b",     "a-b",    "missing",    "😀",    "'",    "--",    "and\n", "where",
+        "starts", "contains", "between", "calendar", "sample", "in_segment", "café", "a\tb", "Ａnd"};
+    return sh_text_of(names[below(sizeof names / sizeof names[0])]);
+}
+
+static struct sh_text random_string(void) {
+    static const char *const strings[] = {"gold", "",   "it's", "''",   "成都", "a\nb",       "\"",         "`",
+                                          "‘’“”", "--", "100",  "true", "’",    "％_",        "2026-03-01", "’'",
+                                          "\\",   " ",  "😀",    "'a",   "a'",   "mother-baby"};
+    return sh_text_of(strings[below(sizeof strings / sizeof strings[0])]);
+}
+
+/* Normalized, as the readers keep them. */
+static struct sh_text random_number(void) {
+    static const char *const numbers[] = {"0",
+                                          "1",
+                                          "-1",
+                                          "10",
+                                          "2",
+                                          "0.5",
+                                          "-0.005",
+                                          "12.5",
+                                          "9223372036854775807",
+                                          "-9223372036854775808",
+                                          "9223372036854775808",
+                                          "18446744073709551616",
+                                          "123456789012345.6",
+                                          "0.1234567891",
+                                          "99999999999999999999999999.99",
+                                          "0.3",
+                                          "1234567.123456789"};
+    return sh_text_of(numbers[below(sizeof numbers / sizeof numbers[0])]);
+}
+
+static struct sh_literal random_literal(void) {
+    switch (below(4)) {
+    case 0:
+        return (struct sh_literal){SH_LITERAL_NUMBER, random_number(), 0};
+    case 1:
+        return (struct sh_literal){SH_LITERAL_BOOL, below(2) ? SH_TEXT_LITERAL("true") : SH_TEXT_LITERAL("false"), 0};
+    default:
+        return (struct sh_literal){SH_LITERAL_TEXT, random_string(), 0};
+    }
+}
+
+static struct sh_literal random_moment(void) {
+    return (struct sh_literal){SH_LITERAL_TEXT, random_string(), 0};
+}
+
+static struct sh_node *make(enum sh_node_kind kind) {
+    struct sh_node *node = sh_node_make(&arena, kind, SH_POSITION_NONE);
+    if (node == NULL) abort();
+    return node;
+}
+
+static void add_literals(struct sh_node *node, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++)
+        if (!sh_node_add_literal(&arena, node, random_literal())) abort();
+}
+
+static void random_window(struct sh_window *window) {
+    *window = (struct sh_window){.kind = (enum sh_window_kind)(1 + below(SH_WINDOW_BEFORE))};
+    switch (window->kind) {
+    case SH_WINDOW_SLIDING:
+        window->unit = (enum sh_unit)(SH_UNIT_MINUTE + below(4));
+        window->count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
+        break;
+    case SH_WINDOW_CALENDAR:
+        window->count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
+        window->unit = (enum sh_unit)(SH_UNIT_DAY + below(5));
+        break;
+    case SH_WINDOW_THIS:
+    case SH_WINDOW_PREVIOUS:
+        window->unit = (enum sh_unit)(SH_UNIT_DAY + below(5));
+        break;
+    case SH_WINDOW_BETWEEN:
+        window->from = random_moment();
+        window->to = random_moment();
+        break;
+    case SH_WINDOW_BEFORE:
+        window->to = random_moment();
+        break;
+    default:
+        window->from = random_moment();
+        break;
+    }
+}
+
+static struct sh_node *random_tree(uint64_t depth);
+
+static void random_events(struct sh_operand *operand, uint64_t depth) {
+    operand->event = random_name();
+    if (depth > 0 && below(2) == 0) operand->where = random_tree(depth - 1);
+    if (below(2) == 0) random_window(&operand->window);
+}
+
+static void random_operand(struct sh_operand *operand, uint64_t depth) {
+    if (below(3) > 0) {
+        operand->name = random_name();
+        operand->of_item = below(5) == 0;
+        return;
+    }
+    operand->function = (enum sh_function)(1 + below(SH_FUNCTION_DAYS_SINCE));
+    const enum sh_property_use use = sh_function_property_use(operand->function);
+    if (use == SH_PROPERTY_MUST || (use == SH_PROPERTY_MAY && below(2) == 0)) operand->name = random_name();
+    random_events(operand, depth);
+}
+
+static struct sh_node *random_leaf(uint64_t depth) {
+    struct sh_node *node = make((enum sh_node_kind)(SH_NODE_COMPARE + below(SH_NODE_SEGMENT - SH_NODE_COMPARE + 1)));
+    switch (node->kind) {
+    case SH_NODE_DID:
+        node->operand.function = SH_FUNCTION_COUNT;
+        random_events(&node->operand, depth);
+        return node;
+    case SH_NODE_SAMPLE:
+        node->sample_parts = (uint32_t)split_length(&rng, SH_SAMPLE_PARTS + 1);
+        node->sample_seed = random_string();
+        return node;
+    case SH_NODE_SEGMENT:
+        if (!sh_node_add_literal(&arena, node, random_moment())) abort();
+        return node;
+    default:
+        break;
+    }
+    random_operand(&node->operand, depth);
+    switch (node->kind) {
+    case SH_NODE_COMPARE:
+        node->compare = (enum sh_compare)below(6);
+        add_literals(node, 1);
+        break;
+    case SH_NODE_BETWEEN:
+        add_literals(node, 2);
+        break;
+    case SH_NODE_IN:
+    case SH_NODE_HAS:
+        add_literals(node, 1 + below(5));
+        break;
+    case SH_NODE_STARTS:
+    case SH_NODE_CONTAINS:
+        add_literals(node, 1);
+        break;
+    case SH_NODE_WINDOW:
+        random_window(&node->window);
+        break;
+    case SH_NODE_NEXT:
+        node->count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
+        break;
+    default:
+        break;
+    }
+    if (node->kind == SH_NODE_HAS) {
+        node->has = (enum sh_has)below(3);
+    } else if (node->kind != SH_NODE_COMPARE && node->kind != SH_NODE_WINDOW && node->kind != SH_NODE_NEXT) {
+        node->negated = below(2) == 0;
+    }
+    return node;
+}
+
+static struct sh_node *random_tree(uint64_t depth) {
+    if (depth == 0 || below(3) == 0)
+        return below(20) == 0 ? make(below(2) ? SH_NODE_TRUE : SH_NODE_FALSE) : random_leaf(depth);
+    struct sh_node *node = make((enum sh_node_kind)(SH_NODE_AND + below(3)));
+    struct sh_node **link = &node->child;
+    for (uint64_t i = node->kind == SH_NODE_NOT ? 1 : 1 + below(4); i > 0; i--) {
+        *link = random_tree(depth - 1);
+        link = &(*link)->next;
+    }
+    return node;
+}
+
+/* ---- The same, written otherwise ---- */
+
+static struct sh_node *shuffled(const struct sh_node *node);
+
+static void shuffle_literals(struct sh_node *copy, const struct sh_node *node) {
+    copy->literals = NULL;
+    copy->literal_count = 0;
+    const bool list = node->kind == SH_NODE_IN || node->kind == SH_NODE_HAS;
+    const uint64_t start = list ? below(node->literal_count) : 0;
+    const uint64_t extra = list ? below(3) : 0;
+    for (uint64_t i = 0; i < node->literal_count + extra; i++)
+        if (!sh_node_add_literal(&arena, copy, node->literals[(start + i) % node->literal_count])) abort();
+}
+
+/* Children in another order, some twice, some in a group of their own. */
+static void shuffle_children(struct sh_node *copy, const struct sh_node *node) {
+    struct sh_node *list[64];
+    size_t count = 0;
+    for (const struct sh_node *child = node->child; child != NULL; child = child->next) {
+        list[count++] = shuffled(child);
+        if (below(4) == 0 && count < 60) list[count++] = shuffled(child);
+    }
+    for (size_t i = count; i > 1; i--) {
+        const size_t other = (size_t)below(i);
+        struct sh_node *const held = list[i - 1];
+        list[i - 1] = list[other];
+        list[other] = held;
+    }
+    struct sh_node **link = &copy->child;
+    *link = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (below(4) == 0) {
+            struct sh_node *group = make(copy->kind);
+            group->child = list[i];
+            list[i]->next = i + 1 < count ? list[i + 1] : NULL;
+            if (list[i]->next != NULL) list[++i]->next = NULL;
+            *link = group;
+        } else {
+            *link = list[i];
+            list[i]->next = NULL;
+        }
+        link = &(*link)->next;
+    }
+}
+
+static struct sh_node *shuffled(const struct sh_node *node) {
+    struct sh_node *copy = make(node->kind);
+    *copy = *node;
+    copy->next = NULL;
+    if (node->literal_count > 0) shuffle_literals(copy, node);
+    if (node->operand.where != NULL) copy->operand.where = shuffled(node->operand.where);
+    if (node->kind == SH_NODE_NOT) {
+        copy->child = shuffled(node->child);
+    } else if (node->child != NULL) {
+        shuffle_children(copy, node);
+    }
+    if (below(8) > 0) return copy;
+    struct sh_node *inner = make(SH_NODE_NOT);
+    struct sh_node *outer = make(SH_NODE_NOT);
+    inner->child = copy;
+    outer->child = inner;
+    return outer;
+}
+
+/* ---- Properties ---- */
+
+static void print(const struct sh_node *tree, struct sh_buffer *buffer) {
+    sh_buffer_clear(buffer);
+    sh_query_print(tree, buffer);
+}
+
+static void write(const struct sh_node *tree, struct sh_buffer *buffer) {
+    msgpack_packer packer;
+    sh_buffer_clear(buffer);
+    sh_buffer_packer(buffer, &packer);
+    sh_query_write(tree, &packer);
+}
+
+static bool same(const struct sh_buffer *a, const struct sh_buffer *b) {
+    return !a->failed && !b->failed && a->count == b->count && memcmp(a->bytes, b->bytes, a->count) == 0;
+}
+
+static void check_tree(struct sh_buffer *text, struct sh_buffer *bytes, struct sh_buffer *again) {
+    struct sh_error err = {0};
+    struct sh_node *tree = random_tree(below(6));
+    struct sh_node *other = shuffled(tree);
+    const enum sh_status status = sh_query_canonicalize(&arena, &tree, &err);
+    print(tree, text);
+    must(status == SH_OK, err.message, text);
+    uint64_t hash = 0, other_hash = 1;
+    must(sh_query_hash(tree, &hash) == SH_OK, "hash", text);
+
+    must(sh_query_canonicalize(&arena, &other, &err) == SH_OK, "the shuffled tree is refused", text);
+    print(other, again);
+    must(same(text, again), "the shuffled tree prints another text", text);
+    must(sh_query_hash(other, &other_hash) == SH_OK && hash == other_hash, "the shuffled tree has another hash", text);
+
+    struct sh_node *parsed = NULL;
+    const struct sh_text source = {(const char *)text->bytes, (uint32_t)text->count};
+    must(sh_query_parse(source, &arena, &parsed, &err) == SH_OK, err.message, text);
+    print(parsed, again);
+    must(same(text, again), "what is printed parses to another text", text);
+
+    write(tree, bytes);
+    struct sh_cursor cursor;
+    struct sh_node *read = NULL;
+    sh_cursor_init(&cursor, bytes->bytes, bytes->count);
+    must(sh_query_read(&cursor, &arena, &read, &err) == SH_OK, err.message, text);
+    must(sh_cursor_at_end(&cursor), "bytes are left behind the tree", text);
+    print(read, again);
+    must(same(text, again), "what is written reads to another text", text);
+    write(read, again);
+    must(same(bytes, again), "what is read is written otherwise", text);
+    write(parsed, again);
+    must(same(bytes, again), "what is parsed is written otherwise", text);
+}
+
+int main(int argument_count, char **arguments) {
+    seed = argument_count > 1 ? strtoull(arguments[1], NULL, 10) : 1;
+    step_count = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : 5000;
+    printf("reproduce: ./query_print_property %llu %llu\n", (unsigned long long)seed, (unsigned long long)step_count);
+    sh_arena_init(&arena, 256 << 20);
+    struct sh_buffer text, bytes, again;
+    sh_buffer_init(&text, 1 << 20);
+    sh_buffer_init(&bytes, 1 << 20);
+    sh_buffer_init(&again, 1 << 20);
+    for (step = 0; step < step_count; step++) {
+        rng.state = seed * 1000003 + step;
+        check_tree(&text, &bytes, &again);
+        sh_arena_reset(&arena);
+    }
+    sh_buffer_deinit(&text);
+    sh_buffer_deinit(&bytes);
+    sh_buffer_deinit(&again);
+    sh_arena_deinit(&arena);
+    return 0;
+}
