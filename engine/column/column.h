@@ -29,7 +29,8 @@ struct sh_column {
     uint32_t block_count;
     uint32_t block_capacity;
     uint64_t present_count;
-    size_t slice_bytes_max; /* budget of the cache; 0 switches it off. May be set at any time. */
+    size_t slice_bytes_max; /* budget of the cache, 0 switches it off; may be set at any time, for what is built from
+                               then on */
     size_t slice_bytes;     /* in use by the cache */
     uint32_t unit;          /* that every strip begins with */
 };
