@@ -72,6 +72,9 @@ bool sh_plan_count_kept(const struct sh_plan *plan, uint64_t *count);
 SH_MUST_CHECK enum sh_status sh_plan_count(struct sh_plan *plan, uint64_t *count, struct sh_error *err);
 /* One slot, without touching its block: the same answer as the bit of sh_plan_run_block. */
 SH_MUST_CHECK enum sh_status sh_plan_test(struct sh_plan *plan, uint32_t slot, bool *matches, struct sh_error *err);
+/* What a sample goes by: `sample(p%, 'seed')` keeps a row if this, as a fraction of 2^64, is below p. seed_hash is
+ * sh_hash_text(seed). Exactly n rows are the n with the smallest mix, ties by id. */
+uint64_t sh_query_sample_mix(struct sh_text id, uint64_t seed_hash);
 
 /* One line of an explained program. With analyze, the plan has been run once and rows and took_ns are measured. */
 struct sh_plan_line {

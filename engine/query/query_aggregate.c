@@ -1,0 +1,226 @@
+/* query_aggregate.c -- what an aggregate is, when it holds, and its value for one user. */
+#include "decimal.h"
+#include "query_events.h"
+#include "query_plan.h"
+
+static enum sh_status no_memory(struct sh_error *err) {
+    return sh_fail(err, SH_ERR_MEMORY, -1, "no memory is left for planning the expression");
+}
+
+/* ---- Building ---- */
+
+static void build_source(struct sh_aggregate *aggregate, const struct sh_operand *operand) {
+    const bool is_of_time = operand->index == SH_OPERAND_TIME || operand->index == SH_OPERAND_NO_INDEX;
+    aggregate->function = operand->function;
+    if (operand->function == SH_FUNCTION_COUNT) {
+        aggregate->source = SH_SOURCE_EVENT;
+    } else if (operand->function == SH_FUNCTION_DAYS_SINCE) {
+        aggregate->source = SH_SOURCE_TIME;
+    } else if (is_of_time) {
+        aggregate->source = SH_SOURCE_TIME;
+        /* The latest time is the last event's, whatever the order of arrival. */
+        if (operand->function == SH_FUNCTION_FIRST) aggregate->function = SH_FUNCTION_MIN;
+        if (operand->function == SH_FUNCTION_LAST) aggregate->function = SH_FUNCTION_MAX;
+    } else if (operand->index == SH_OPERAND_AMOUNT) {
+        aggregate->source = SH_SOURCE_AMOUNT;
+    } else {
+        aggregate->source = SH_SOURCE_PROPERTY;
+        aggregate->property = operand->index;
+    }
+}
+
+static struct sh_value_domain value_domain(struct sh_aggregate *aggregate, const struct sh_event_store *events) {
+    switch (aggregate->source) {
+    case SH_SOURCE_EVENT:
+        return (struct sh_value_domain){.type = SH_TYPE_INT};
+    case SH_SOURCE_TIME:
+        return (struct sh_value_domain){.type =
+                                            aggregate->function == SH_FUNCTION_DAYS_SINCE ? SH_TYPE_INT : SH_TYPE_TIME};
+    case SH_SOURCE_AMOUNT:
+        return (struct sh_value_domain){.type = SH_TYPE_DECIMAL};
+    case SH_SOURCE_PROPERTY:
+        break;
+    }
+    struct sh_value_domain domain =
+        sh_property_domain(sh_event_type(events, aggregate->event_type)->properties[aggregate->property]);
+    const bool is_extreme = aggregate->function == SH_FUNCTION_MIN || aggregate->function == SH_FUNCTION_MAX;
+    aggregate->by_rank = domain.type == SH_TYPE_ENUM && is_extreme;
+    domain.by_rank = aggregate->by_rank;
+    return domain;
+}
+
+static enum sh_status build_match(struct sh_plan *plan, const struct sh_node *clause, struct sh_aggregate *aggregate,
+                                  struct sh_error *err) {
+    const bool is_wide = aggregate->function == SH_FUNCTION_SUM || aggregate->function == SH_FUNCTION_AVG;
+    if (clause->kind == SH_NODE_DID) {
+        aggregate->match = (struct sh_match){.kind = SH_MATCH_RANGE, .low = 1, .high = INT64_MAX};
+    } else if (is_wide && (clause->kind == SH_NODE_COMPARE || clause->kind == SH_NODE_BETWEEN)) {
+        aggregate->is_bounded = true;
+        aggregate->match.negated =
+            clause->negated || (clause->kind == SH_NODE_COMPARE && clause->compare == SH_COMPARE_NE);
+        aggregate->low = clause->low128;
+        aggregate->high = clause->high128;
+        aggregate->low_open = clause->low_open;
+        aggregate->high_open = clause->high_open;
+        aggregate->factor = 1;
+        if (aggregate->function == SH_FUNCTION_AVG)
+            aggregate->factor = sh_power_of_ten[clause->bound_scale - clause->operand.scale];
+    } else {
+        const struct sh_value_domain domain = value_domain(aggregate, plan->scope.events);
+        const enum sh_status status =
+            sh_match_build(clause, &plan->scope, &domain, plan->arena, &aggregate->match, err);
+        if (status != SH_OK) return status;
+    }
+    const struct sh_match *match = &aggregate->match;
+    aggregate->is_did = aggregate->function == SH_FUNCTION_COUNT && match->kind == SH_MATCH_RANGE && match->low == 1 &&
+                        match->high == INT64_MAX && !match->negated;
+    return SH_OK;
+}
+
+enum sh_status sh_aggregate_build(struct sh_plan *plan, const struct sh_node *clause, struct sh_aggregate **aggregate,
+                                  struct sh_error *err) {
+    const struct sh_operand *operand = &clause->operand;
+    struct sh_aggregate *made = sh_arena_alloc_zero(plan->arena, sizeof *made);
+    if (made == NULL) return no_memory(err);
+    build_source(made, operand);
+    if (clause->kind == SH_NODE_DID) {
+        made->function = SH_FUNCTION_COUNT;
+        made->source = SH_SOURCE_EVENT;
+    }
+    made->event_type = operand->event_type;
+    made->now_ms = plan->scope.now_ms;
+    sh_query_window(&operand->window, &plan->scope, &made->from_ms, &made->until_ms);
+    if (made->until_ms > made->now_ms + 1) made->until_ms = made->now_ms + 1;
+    if (made->from_ms > made->until_ms) made->from_ms = made->until_ms;
+    enum sh_status status = build_match(plan, clause, made, err);
+    if (status == SH_OK && operand->where != NULL)
+        status = sh_where_build(operand->where, &plan->scope, made->event_type, plan->arena, &made->where, err);
+    *aggregate = made;
+    return status;
+}
+
+const uint32_t *sh_aggregate_ranks(const struct sh_aggregate *aggregate, const struct sh_event_store *events) {
+    if (!aggregate->by_rank) return NULL;
+    return sh_event_type(events, aggregate->event_type)->properties[aggregate->property]->rank_of_code;
+}
+
+/* ---- When it holds ---- */
+
+static bool bounds_hold(const struct sh_aggregate *aggregate, const struct sh_aggregate_state *state) {
+    __int128 low = aggregate->low;
+    __int128 high = aggregate->high;
+    __int128 sum = state->sum;
+    if (aggregate->function == SH_FUNCTION_AVG) { /* sum / count against bound / factor, without dividing */
+        low *= (__int128)state->count;
+        high *= (__int128)state->count;
+        sum *= aggregate->factor;
+    }
+    return (aggregate->low_open ? sum > low : sum >= low) && (aggregate->high_open ? sum < high : sum <= high);
+}
+
+static bool is_present(const struct sh_aggregate *aggregate, const struct sh_aggregate_state *state) {
+    if (aggregate->function == SH_FUNCTION_COUNT || aggregate->function == SH_FUNCTION_SUM) return true;
+    if (aggregate->function == SH_FUNCTION_AVG) return state->count > 0;
+    return state->is_present;
+}
+
+bool sh_aggregate_holds(const struct sh_aggregate *aggregate, const struct sh_aggregate_state *state) {
+    const bool present = is_present(aggregate, state);
+    if (aggregate->is_bounded) return present && bounds_hold(aggregate, state) != aggregate->match.negated;
+    if (!present) return aggregate->match.when_missing;
+    int64_t value = state->value;
+    if (aggregate->function == SH_FUNCTION_SUM && __builtin_add_overflow(state->sum, (__int128)0, &value))
+        return (aggregate->match.kind == SH_MATCH_ANY) != aggregate->match.negated; /* no list holds it */
+    if (aggregate->function == SH_FUNCTION_COUNT) value = (int64_t)state->count;
+    if (aggregate->function == SH_FUNCTION_DAYS_SINCE) value = (aggregate->now_ms - state->value) / SH_DAY_MS;
+    return sh_match_value(&aggregate->match, true, value);
+}
+
+bool sh_aggregate_holds_without(const struct sh_aggregate *aggregate) {
+    const struct sh_aggregate_state nothing = {0};
+    return sh_aggregate_holds(aggregate, &nothing);
+}
+
+/* ---- One user ---- */
+
+static enum sh_status add_to_sum(struct sh_aggregate_state *state, int64_t value, struct sh_error *err) {
+    if (__builtin_add_overflow(state->sum, (__int128)value, &state->sum))
+        return sh_fail(err, SH_ERR_OVERFLOW, -1, "a sum is outside 128 bits");
+    state->count++;
+    return SH_OK;
+}
+
+/* One event more, older than those before. *done: older ones change nothing. */
+static enum sh_status add_older(const struct sh_aggregate *aggregate, struct sh_aggregate_state *state, int64_t value,
+                                bool *done, struct sh_error *err) {
+    const bool is_first = !state->is_present;
+    state->is_present = true;
+    switch (aggregate->function) {
+    case SH_FUNCTION_COUNT:
+        state->count++;
+        /* `count >= n` is decided by the n-th. */
+        *done = aggregate->match.kind == SH_MATCH_RANGE && aggregate->match.high == INT64_MAX &&
+                (int64_t)state->count >= aggregate->match.low;
+        return SH_OK;
+    case SH_FUNCTION_SUM:
+    case SH_FUNCTION_AVG:
+        return add_to_sum(state, value, err);
+    case SH_FUNCTION_MIN:
+        if (is_first || value < state->value) state->value = value;
+        return SH_OK;
+    case SH_FUNCTION_MAX:
+        if (is_first || value > state->value) state->value = value;
+        *done = aggregate->source == SH_SOURCE_TIME;
+        return SH_OK;
+    case SH_FUNCTION_FIRST:
+        state->value = value;
+        return SH_OK;
+    default: /* LAST, DAYS_SINCE */
+        state->value = value;
+        *done = true;
+        return SH_OK;
+    }
+}
+
+static bool read_value(const struct sh_aggregate *aggregate, struct sh_event_ref ref, const uint32_t *ranks,
+                       int64_t *value) {
+    *value = 0;
+    switch (aggregate->source) {
+    case SH_SOURCE_EVENT:
+        return true;
+    case SH_SOURCE_TIME:
+        *value = sh_event_ref_time(ref);
+        return true;
+    case SH_SOURCE_AMOUNT:
+        return sh_event_ref_amount(ref, value);
+    case SH_SOURCE_PROPERTY:
+        break;
+    }
+    if (!sh_event_ref_property(ref, aggregate->property, value)) return false;
+    if (ranks != NULL) *value = ranks[*value];
+    return true;
+}
+
+enum sh_status sh_aggregate_test(const struct sh_plan *plan, const struct sh_aggregate *aggregate, uint32_t slot,
+                                 bool *holds, struct sh_error *err) {
+    const struct sh_event_store *events = plan->scope.events;
+    const uint32_t *ranks = sh_aggregate_ranks(aggregate, events);
+    struct sh_aggregate_state state = {0};
+    struct sh_event_ref ref;
+    bool done = false;
+    bool more = sh_event_history_first(events, slot, &ref);
+    for (; more && !done; more = sh_event_history_next(events, &ref)) {
+        const int64_t time_ms = sh_event_ref_time(ref);
+        if (time_ms < aggregate->from_ms) break;
+        if (time_ms >= aggregate->until_ms || sh_event_ref_type(ref) != aggregate->event_type) continue;
+        enum sh_status status;
+        bool counts = true;
+        int64_t value;
+        if (aggregate->where != NULL && (status = sh_where_test(aggregate->where, ref, &counts, err)) != SH_OK)
+            return status;
+        if (!counts || !read_value(aggregate, ref, ranks, &value)) continue;
+        if ((status = add_older(aggregate, &state, value, &done, err)) != SH_OK) return status;
+    }
+    *holds = sh_aggregate_holds(aggregate, &state);
+    return SH_OK;
+}

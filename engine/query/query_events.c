@@ -1,0 +1,456 @@
+/* query_events.c -- aggregates of a whole block of users, streamed from the cells of the window. */
+#include "query_events.h"
+
+#include <string.h>
+
+#include "query_plan.h"
+
+enum {
+    /* From this many events in a block's window on, clearing and comparing whole accumulator arrays (64 to 512 KiB, a
+     * few microseconds) costs less than keeping track of which are in use. */
+    DENSE_FROM_COUNT = 4096
+};
+
+/* Taken from the plan's arena when first needed, shared by all aggregates of a plan. */
+struct sh_event_scratch {
+    uint32_t *counts;
+    int64_t *values;
+    int64_t *times;
+    __int128 *sums;
+    uint64_t *tied; /* users with two events of one time */
+    /* one chunk of rows */
+    uint64_t mask[SH_WHERE_WORDS];
+    uint64_t more[SH_WHERE_WORDS];
+    uint16_t rows[SH_WHERE_ROWS];
+    uint16_t slots[SH_WHERE_ROWS];
+    int64_t chunk_values[SH_WHERE_ROWS];
+    int64_t chunk_times[SH_WHERE_ROWS];
+};
+
+/* Rows of a chunk that count: whose they are, and what they say. */
+struct chunk {
+    const uint16_t *slots;
+    const int64_t *values; /* unless the source is the event itself */
+    const int64_t *times;  /* FIRST, LAST */
+    uint32_t count;
+};
+
+struct block_run {
+    struct sh_plan *plan;
+    const struct sh_aggregate *aggregate;
+    struct sh_event_scratch *scratch;
+    const uint32_t *ranks;
+    uint32_t block;
+    uint64_t row_count; /* of the cells that touch the window: an upper bound */
+    bool sum_fits;      /* every sum, in any order, stays inside 64 bits */
+    uint64_t *touched;  /* users whose accumulator means something */
+};
+
+/* ---- Scratch ---- */
+
+static enum sh_status no_memory(struct sh_error *err) {
+    return sh_fail(err, SH_ERR_MEMORY, -1, "no memory is left for running the expression");
+}
+
+/* The array that is there already, or a new one with an element a user of the block. */
+static void *take(struct sh_plan *plan, void *array, size_t element_bytes) {
+    return array != NULL ? array : sh_arena_alloc(plan->arena, SH_BLOCK_SLOTS * element_bytes);
+}
+
+static enum sh_status take_scratch(struct sh_plan *plan, const struct sh_aggregate *aggregate, struct sh_error *err) {
+    if (plan->events == NULL) plan->events = sh_arena_alloc_zero(plan->arena, sizeof *plan->events);
+    struct sh_event_scratch *scratch = plan->events;
+    bool ok = scratch != NULL;
+    if (!ok) return no_memory(err);
+    switch (aggregate->function) {
+    case SH_FUNCTION_COUNT:
+        scratch->counts = take(plan, scratch->counts, sizeof *scratch->counts);
+        ok = scratch->counts != NULL;
+        break;
+    case SH_FUNCTION_SUM:
+    case SH_FUNCTION_AVG:
+        scratch->sums = take(plan, scratch->sums, sizeof *scratch->sums);
+        scratch->counts = take(plan, scratch->counts, sizeof *scratch->counts);
+        ok = scratch->sums != NULL && scratch->counts != NULL;
+        break;
+    case SH_FUNCTION_FIRST:
+    case SH_FUNCTION_LAST:
+        scratch->times = take(plan, scratch->times, sizeof *scratch->times);
+        if (scratch->tied == NULL) scratch->tied = sh_arena_alloc(plan->arena, SH_BLOCK_BYTES);
+        ok = scratch->times != NULL && scratch->tied != NULL;
+        /* fallthrough */
+    default:
+        scratch->values = take(plan, scratch->values, sizeof *scratch->values);
+        ok = ok && scratch->values != NULL;
+        break;
+    }
+    return ok ? SH_OK : no_memory(err);
+}
+
+/* ---- Chunks of rows ---- */
+
+static const struct sh_strip *value_strip(const struct sh_aggregate *aggregate, const struct sh_event_cell *cell) {
+    if (aggregate->source == SH_SOURCE_AMOUNT) return &cell->amount;
+    if (aggregate->source == SH_SOURCE_PROPERTY) return sh_cell_property(cell, aggregate->property);
+    return NULL;
+}
+
+/* The rows of a chunk that lie in the window, that `where` keeps and that have a value, as bits; *all says that every
+ * row does. */
+static enum sh_status mask_chunk(struct block_run *run, const struct sh_event_cells *cells, uint32_t first,
+                                 uint32_t count, bool *all, struct sh_error *err) {
+    const struct sh_event_cell *cell = cells->cell;
+    const struct sh_strip *strip = value_strip(run->aggregate, cell);
+    const uint32_t word_count = (count + 63) / 64;
+    uint64_t *mask = run->scratch->mask;
+    *all = cells->verdict == SH_VERDICT_ALL;
+    if (!*all) {
+        const struct sh_strip times = sh_cell_times(cell);
+        sh_strip_range(&times, first, count, cell->day_start_ms + cells->ms_low, cell->day_start_ms + cells->ms_high,
+                       mask);
+    }
+    if (run->aggregate->where != NULL) {
+        uint64_t *kept = *all ? mask : run->scratch->more;
+        const enum sh_status status = sh_where_rows(run->aggregate->where, cell, first, count, kept, err);
+        if (status != SH_OK) return status;
+        if (!*all) sh_bits->and_into(mask, kept, word_count);
+        *all = false;
+    }
+    if (strip != NULL && (strip->missing_count > 0 || strip->count < cell->row_count)) {
+        uint64_t *present = *all ? mask : run->scratch->more;
+        sh_strip_present(strip, first, count, present);
+        if (!*all) sh_bits->and_into(mask, present, word_count);
+        *all = false;
+    }
+    return SH_OK;
+}
+
+static void read_times(const struct sh_event_cell *cell, uint32_t first, uint32_t count, int64_t *times) {
+    for (uint32_t i = 0; i < count; i++)
+        times[i] = cell->day_start_ms + (int64_t)cell->ms[first + i];
+}
+
+static void read_chunk(struct block_run *run, const struct sh_event_cell *cell, uint32_t first, uint32_t count,
+                       bool all, struct chunk *chunk) {
+    struct sh_event_scratch *scratch = run->scratch;
+    const struct sh_aggregate *aggregate = run->aggregate;
+    const struct sh_strip *strip = value_strip(aggregate, cell);
+    const bool is_ordered = aggregate->function == SH_FUNCTION_FIRST || aggregate->function == SH_FUNCTION_LAST;
+    *chunk = (struct chunk){.slots = cell->slot_low + first,
+                            .values = scratch->chunk_values,
+                            .times = scratch->chunk_times,
+                            .count = count};
+    if (!all) {
+        chunk->count = (uint32_t)sh_bits->list_u16(scratch->mask, (count + 63) / 64, scratch->rows);
+        chunk->slots = scratch->slots;
+        for (uint32_t i = 0; i < chunk->count; i++)
+            scratch->slots[i] = cell->slot_low[first + scratch->rows[i]];
+    }
+    if (chunk->count == 0) return;
+    if (aggregate->source == SH_SOURCE_TIME) read_times(cell, first, count, scratch->chunk_values);
+    if (strip != NULL) sh_strip_read(strip, first, count, scratch->chunk_values);
+    if (is_ordered) read_times(cell, first, count, scratch->chunk_times);
+    if (!all && aggregate->source != SH_SOURCE_EVENT)
+        for (uint32_t i = 0; i < chunk->count; i++)
+            scratch->chunk_values[i] = scratch->chunk_values[scratch->rows[i]];
+    if (!all && is_ordered)
+        for (uint32_t i = 0; i < chunk->count; i++)
+            scratch->chunk_times[i] = scratch->chunk_times[scratch->rows[i]];
+    if (run->ranks != NULL)
+        for (uint32_t i = 0; i < chunk->count; i++)
+            scratch->chunk_values[i] = run->ranks[scratch->chunk_values[i]];
+}
+
+typedef enum sh_status (*chunk_step)(struct block_run *run, const struct chunk *chunk, struct sh_error *err);
+
+/* Every chunk of every cell of the window. */
+static enum sh_status stream(struct block_run *run, chunk_step step, struct sh_error *err) {
+    const struct sh_aggregate *aggregate = run->aggregate;
+    struct sh_event_cells cells;
+    sh_event_cells_begin(&cells, sh_event_type(run->plan->scope.events, aggregate->event_type), run->block,
+                         aggregate->from_ms, aggregate->until_ms);
+    while (sh_event_cells_next(&cells)) {
+        for (uint32_t first = 0; first < cells.cell->row_count; first += SH_WHERE_ROWS) {
+            const uint32_t left = cells.cell->row_count - first;
+            const uint32_t count = left < SH_WHERE_ROWS ? left : SH_WHERE_ROWS;
+            struct chunk chunk;
+            bool all;
+            enum sh_status status = mask_chunk(run, &cells, first, count, &all, err);
+            if (status != SH_OK) return status;
+            read_chunk(run, cells.cell, first, count, all, &chunk);
+            if ((status = step(run, &chunk, err)) != SH_OK) return status;
+        }
+    }
+    return SH_OK;
+}
+
+/* ---- Many events: whole arrays ---- */
+
+static enum sh_status mark_users(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    (void)err;
+    uint8_t *marks = (uint8_t *)run->scratch->counts;
+    for (uint32_t i = 0; i < chunk->count; i++)
+        marks[chunk->slots[i]] = 1;
+    return SH_OK;
+}
+
+static enum sh_status count_u16(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    (void)err;
+    uint16_t *counts = (uint16_t *)(void *)run->scratch->counts;
+    for (uint32_t i = 0; i < chunk->count; i++)
+        counts[chunk->slots[i]]++;
+    return SH_OK;
+}
+
+static enum sh_status count_u32(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    (void)err;
+    uint32_t *counts = run->scratch->counts;
+    for (uint32_t i = 0; i < chunk->count; i++)
+        counts[chunk->slots[i]]++;
+    return SH_OK;
+}
+
+static enum sh_status sum_i64(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    (void)err;
+    int64_t *sums = (int64_t *)(void *)run->scratch->sums;
+    for (uint32_t i = 0; i < chunk->count; i++)
+        sums[chunk->slots[i]] += chunk->values[i];
+    return SH_OK;
+}
+
+/* The accumulators as a strip, so that they are compared by the same kernels as a column. */
+static struct sh_strip accumulator_strip(void *data, uint8_t width) {
+    return (struct sh_strip){.data = data,
+                             .min = width == 8 ? INT64_MIN : 0,
+                             .max = width == 8 ? INT64_MAX : (int64_t)(UINT64_MAX >> (64 - 8 * width)),
+                             .count = SH_BLOCK_SLOTS,
+                             .capacity = SH_BLOCK_SLOTS,
+                             .unit = 1,
+                             .width = width};
+}
+
+static int64_t clamp_bound(__int128 bound) {
+    return bound < INT64_MIN ? INT64_MIN : bound > INT64_MAX ? INT64_MAX : (int64_t)bound;
+}
+
+/* The match that a sum has to satisfy, once it is known to fit 64 bits. */
+static struct sh_match sum_match(const struct sh_aggregate *aggregate) {
+    if (!aggregate->is_bounded) return aggregate->match;
+    struct sh_match match = {.kind = SH_MATCH_RANGE, .negated = aggregate->match.negated};
+    if (aggregate->low > aggregate->high || aggregate->low > INT64_MAX || aggregate->high < INT64_MIN)
+        match.kind = SH_MATCH_NONE;
+    match.low = clamp_bound(aggregate->low);
+    match.high = clamp_bound(aggregate->high);
+    return match;
+}
+
+static enum sh_status run_dense(struct block_run *run, uint64_t *words, struct sh_error *err) {
+    const struct sh_aggregate *aggregate = run->aggregate;
+    chunk_step step = sum_i64;
+    uint8_t width = 8;
+    void *accumulators = run->scratch->sums;
+    struct sh_match match = aggregate->match;
+    if (aggregate->function == SH_FUNCTION_SUM) {
+        match = sum_match(aggregate);
+    } else {
+        accumulators = run->scratch->counts;
+        width = aggregate->is_did ? 1 : run->row_count <= UINT16_MAX ? 2 : 4;
+        step = aggregate->is_did ? mark_users : width == 2 ? count_u16 : count_u32;
+    }
+    memset(accumulators, 0, (size_t)SH_BLOCK_SLOTS * width);
+    const enum sh_status status = stream(run, step, err);
+    if (status != SH_OK) return status;
+    const struct sh_strip strip = accumulator_strip(accumulators, width);
+    sh_match_strip(&match, &strip, 0, SH_BLOCK_SLOTS, words);
+    return SH_OK;
+}
+
+/* ---- Any aggregate: accumulators begin when they are touched ---- */
+
+static bool touch(uint64_t *touched, uint32_t slot) {
+    const uint64_t bit = 1ULL << (slot % 64);
+    const bool is_new = (touched[slot / 64] & bit) == 0;
+    touched[slot / 64] |= bit;
+    return is_new;
+}
+
+static enum sh_status touch_count(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    (void)err;
+    uint32_t *counts = run->scratch->counts;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const uint16_t slot = chunk->slots[i];
+        counts[slot] = touch(run->touched, slot) ? 1 : counts[slot] + 1;
+    }
+    return SH_OK;
+}
+
+static enum sh_status touch_sum(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    uint32_t *counts = run->scratch->counts;
+    __int128 *sums = run->scratch->sums;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const uint16_t slot = chunk->slots[i];
+        if (touch(run->touched, slot)) {
+            sums[slot] = 0;
+            counts[slot] = 0;
+        }
+        counts[slot]++;
+        if (__builtin_add_overflow(sums[slot], (__int128)chunk->values[i], &sums[slot]))
+            return sh_fail(err, SH_ERR_OVERFLOW, -1, "a sum is outside 128 bits");
+    }
+    return SH_OK;
+}
+
+static enum sh_status touch_min(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    (void)err;
+    int64_t *values = run->scratch->values;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const uint16_t slot = chunk->slots[i];
+        if (touch(run->touched, slot) || chunk->values[i] < values[slot]) values[slot] = chunk->values[i];
+    }
+    return SH_OK;
+}
+
+static enum sh_status touch_max(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    (void)err;
+    int64_t *values = run->scratch->values;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const uint16_t slot = chunk->slots[i];
+        if (touch(run->touched, slot) || chunk->values[i] > values[slot]) values[slot] = chunk->values[i];
+    }
+    return SH_OK;
+}
+
+/* Rows of a cell are not always in order of arrival, so for two events of one time the history has to say. */
+static enum sh_status touch_ordered(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+    (void)err;
+    struct sh_event_scratch *scratch = run->scratch;
+    const bool is_last = run->aggregate->function == SH_FUNCTION_LAST;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const uint16_t slot = chunk->slots[i];
+        const bool is_new = touch(run->touched, slot);
+        const int64_t time = chunk->times[i];
+        if (!is_new && time == scratch->times[slot]) scratch->tied[slot / 64] |= 1ULL << (slot % 64);
+        if (!is_new && (is_last ? time < scratch->times[slot] : time > scratch->times[slot])) continue;
+        scratch->times[slot] = time;
+        scratch->values[slot] = chunk->values[i];
+    }
+    return SH_OK;
+}
+
+static chunk_step touching_step(const struct sh_aggregate *aggregate) {
+    switch (aggregate->function) {
+    case SH_FUNCTION_COUNT:
+        return touch_count;
+    case SH_FUNCTION_SUM:
+    case SH_FUNCTION_AVG:
+        return touch_sum;
+    case SH_FUNCTION_MIN:
+        return touch_min;
+    case SH_FUNCTION_FIRST:
+    case SH_FUNCTION_LAST:
+        return touch_ordered;
+    default:
+        return touch_max; /* MAX, DAYS_SINCE */
+    }
+}
+
+static enum sh_status user_holds(struct block_run *run, uint32_t slot, bool *holds, struct sh_error *err) {
+    const struct sh_event_scratch *scratch = run->scratch;
+    struct sh_aggregate_state state = {.is_present = true};
+    switch (run->aggregate->function) {
+    case SH_FUNCTION_COUNT:
+        state.count = scratch->counts[slot];
+        break;
+    case SH_FUNCTION_SUM:
+    case SH_FUNCTION_AVG:
+        state.sum = scratch->sums[slot];
+        state.count = scratch->counts[slot];
+        break;
+    case SH_FUNCTION_FIRST:
+    case SH_FUNCTION_LAST:
+        if (scratch->tied[slot / 64] >> (slot % 64) & 1)
+            return sh_aggregate_test(run->plan, run->aggregate, run->block * SH_BLOCK_SLOTS + slot, holds, err);
+        state.value = scratch->values[slot];
+        break;
+    default:
+        state.value = scratch->values[slot];
+        break;
+    }
+    *holds = sh_aggregate_holds(run->aggregate, &state);
+    return SH_OK;
+}
+
+/* words are the candidates, and then those of them for which the aggregate holds. */
+static enum sh_status run_touching(struct block_run *run, uint64_t *words, struct sh_error *err) {
+    const bool holds_without = sh_aggregate_holds_without(run->aggregate);
+    memset(run->touched, 0, SH_BLOCK_BYTES);
+    if (run->scratch->tied != NULL) memset(run->scratch->tied, 0, SH_BLOCK_BYTES);
+    const enum sh_status status = stream(run, touching_step(run->aggregate), err);
+    if (status != SH_OK) return status;
+    for (uint32_t w = 0; w < SH_BLOCK_WORDS; w++) {
+        const uint64_t candidates = words[w];
+        uint64_t kept = holds_without ? candidates & ~run->touched[w] : 0;
+        for (uint64_t rest = candidates & run->touched[w]; rest != 0; rest &= rest - 1) {
+            bool holds;
+            const enum sh_status tested = user_holds(run, w * 64 + (uint32_t)__builtin_ctzll(rest), &holds, err);
+            if (tested != SH_OK) return tested;
+            if (holds) kept |= rest & -rest;
+        }
+        words[w] = kept;
+    }
+    return SH_OK;
+}
+
+/* ---- A block ---- */
+
+static unsigned __int128 magnitude(int64_t value) {
+    return value < 0 ? (unsigned __int128)(-(__int128)value) : (unsigned __int128)value;
+}
+
+/* How many rows there are at most, and what they can sum up to at most. */
+static void survey(struct block_run *run) {
+    const struct sh_aggregate *aggregate = run->aggregate;
+    unsigned __int128 sum_max = 0;
+    struct sh_event_cells cells;
+    sh_event_cells_begin(&cells, sh_event_type(run->plan->scope.events, aggregate->event_type), run->block,
+                         aggregate->from_ms, aggregate->until_ms);
+    while (sh_event_cells_next(&cells)) {
+        run->row_count += cells.cell->row_count;
+        const struct sh_strip *strip = value_strip(aggregate, cells.cell);
+        if (strip == NULL || strip->min > strip->max) continue;
+        const unsigned __int128 low = magnitude(strip->min);
+        const unsigned __int128 high = magnitude(strip->max);
+        sum_max += (low > high ? low : high) * cells.cell->row_count;
+    }
+    run->sum_fits = sum_max <= INT64_MAX;
+}
+
+enum sh_status sh_aggregate_block(struct sh_plan *plan, const struct sh_aggregate *aggregate, uint32_t block,
+                                  struct sh_block_view candidates, uint32_t reg, struct sh_block_view *result,
+                                  struct sh_error *err) {
+    struct block_run run = {.plan = plan,
+                            .aggregate = aggregate,
+                            .block = block,
+                            .touched = plan->registers[reg + 1],
+                            .ranks = sh_aggregate_ranks(aggregate, plan->scope.events)};
+    survey(&run);
+    if (run.row_count == 0) {
+        *result = sh_aggregate_holds_without(aggregate) ? candidates : (struct sh_block_view){.form = SH_BLOCK_EMPTY};
+        return SH_OK;
+    }
+    enum sh_status status = take_scratch(plan, aggregate, err);
+    if (status != SH_OK) return status;
+    run.scratch = plan->events;
+    uint64_t *words = plan->registers[reg];
+    const bool has_dense_form =
+        aggregate->function == SH_FUNCTION_COUNT || (aggregate->function == SH_FUNCTION_SUM && run.sum_fits);
+    if (has_dense_form && run.row_count >= DENSE_FROM_COUNT) {
+        if ((status = run_dense(&run, words, err)) != SH_OK) return status;
+        *result = sh_block_of_words(words, sh_block_and_into_count(words, candidates));
+        return SH_OK;
+    }
+    sh_block_store(candidates, words);
+    if ((status = run_touching(&run, words, err)) != SH_OK) return status;
+    *result = sh_block_of_words(words, (uint32_t)sh_bits->popcount(words, SH_BLOCK_WORDS));
+    return SH_OK;
+}
