@@ -1,0 +1,38 @@
+/* query_world.h -- a made-up shop of any size, once in the engine's tables and once in the twin, and random expressions
+ * about it.
+ */
+#ifndef QUERY_WORLD_H
+#define QUERY_WORLD_H
+
+#include "query_twin.h"
+#include "split_random.h"
+
+struct world_options {
+    uint64_t seed;
+    uint32_t user_count;
+    uint32_t item_count;
+    uint32_t event_count;
+    uint32_t forget_one_in; /* users, at the end; 0: none */
+};
+struct world {
+    struct split_random random;
+    struct sh_zone *zone;
+    struct sh_table *users;
+    struct sh_table *items;
+    struct sh_event_store *events;
+    struct sh_query_scope scope;
+    struct twin twin;
+};
+
+/* Aborts when anything fails: only a bug of ours can make it. */
+void world_create(struct world *world, const struct world_options *options);
+void world_destroy(struct world *world);
+/* One more user, or new values and tags for one that is there. */
+void world_write_user(struct world *world);
+/* One more event. */
+void world_write_event(struct world *world);
+
+/* An expression about users (or items) that checks. depth 0 is one clause. */
+void world_expression(struct world *world, bool about_items, uint32_t depth, struct sh_buffer *text);
+
+#endif
