@@ -145,7 +145,8 @@ static void pair_block(struct sh_bitmap *bitmap, uint32_t block_index, uint32_t 
 static void measure_pairs(void) {
     static struct sh_bitmap bitmaps[PAIR_FORM_COUNT];
     for (uint32_t form = 0; form < PAIR_FORM_COUNT; form++) {
-        bitmaps[form] = SH_BITMAP_EMPTY;
+        sh_bitmap_init(&bitmaps[form],
+                       form == 4 ? SH_ARRAY_COUNT_COMPACT : SH_ARRAY_COUNT_FAST); /* 200 runs stay runs */
         for (uint32_t k = 0; k < PAIR_COUNT; k++)
             pair_block(&bitmaps[form], k, form);
         if ((form == 3 || form == 4) && sh_bitmap_optimize(&bitmaps[form]) != SH_OK) abort();

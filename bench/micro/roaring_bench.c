@@ -38,8 +38,7 @@ static uint64_t our_pair(uint32_t what, const struct sh_bitmap *a, const struct 
     if (what == 1) return sh_bitmap_or_count(a, b);
     struct sh_bitmap result;
     sh_bitmap_init(&result, a->array_count_max);
-    if (sh_bitmap_copy(&result, a) != SH_OK) abort();
-    if ((what == 2 ? sh_bitmap_and_into(&result, b) : sh_bitmap_or_into(&result, b)) != SH_OK) abort();
+    if ((what == 2 ? sh_bitmap_and(&result, a, b) : sh_bitmap_or(&result, a, b)) != SH_OK) abort();
     const uint64_t count = sh_bitmap_count(&result);
     sh_bitmap_deinit(&result);
     return count;

@@ -132,6 +132,15 @@ SH_MUST_CHECK enum sh_status sh_bitmap_and_into(struct sh_bitmap *target, const 
 SH_MUST_CHECK enum sh_status sh_bitmap_or_into(struct sh_bitmap *target, const struct sh_bitmap *source);
 SH_MUST_CHECK enum sh_status sh_bitmap_xor_into(struct sh_bitmap *target, const struct sh_bitmap *source);
 SH_MUST_CHECK enum sh_status sh_bitmap_andnot_into(struct sh_bitmap *target, const struct sh_bitmap *source);
+/* target = a OP b, from scratch: cheaper than a copy and then OP when a is to stay. target may be a or b. */
+SH_MUST_CHECK enum sh_status sh_bitmap_and(struct sh_bitmap *target, const struct sh_bitmap *a,
+                                           const struct sh_bitmap *b);
+SH_MUST_CHECK enum sh_status sh_bitmap_or(struct sh_bitmap *target, const struct sh_bitmap *a,
+                                          const struct sh_bitmap *b);
+SH_MUST_CHECK enum sh_status sh_bitmap_xor(struct sh_bitmap *target, const struct sh_bitmap *a,
+                                           const struct sh_bitmap *b);
+SH_MUST_CHECK enum sh_status sh_bitmap_andnot(struct sh_bitmap *target, const struct sh_bitmap *a,
+                                              const struct sh_bitmap *b);
 /* target = union of all sources, each read once. target must not be one of them. */
 SH_MUST_CHECK enum sh_status sh_bitmap_or_many(struct sh_bitmap *target, const struct sh_bitmap *const *sources,
                                                size_t source_count);

@@ -209,41 +209,35 @@ static bool list_shrinks(enum operation operation, uint32_t form) {
            (form == SH_BLOCK_INVERTED && operation == OR);
 }
 
-/* A fresh ARRAY of at most room entries, count of which were written by then; EMPTY instead of none. */
-static void finish_list(struct sh_block_head *draft, uint32_t count) {
-    draft->count = count;
-    if (count == 0) sh_head_free(draft);
+/* A fresh head of target OPERATION source, neither of which is EMPTY or FULL. */
+static enum sh_status build_block(enum operation operation, struct sh_block_view target, struct sh_block_view source,
+                                  uint32_t array_count_max, struct sh_block_head *head) {
+    union operand_room room;
+    uint32_t count = UINT32_MAX;
+    if (operation == AND && source.form == SH_BLOCK_ARRAY)
+        count = filter_list(sh_block_list(source), source.count, target, true, room.list);
+    else if (target.form == SH_BLOCK_ARRAY && (operation == AND || operation == ANDNOT))
+        count = filter_list(sh_block_list(target), target.count, source, operation == AND, room.list);
+    else if (target.form == SH_BLOCK_ARRAY && source.form == SH_BLOCK_ARRAY &&
+             target.count + source.count <= sizeof room.list / sizeof room.list[0])
+        count = merge_lists(sh_block_list(target), target.count, sh_block_list(source), source.count, operation == OR,
+                            room.list);
+    if (count != UINT32_MAX) return sh_head_from_view(head, sh_block_of_list(room.list, count), array_count_max);
+    sh_block_store(target, room.words);
+    count = register_combine(operation, room.words, source);
+    return sh_head_from_words(head, room.words, count, array_count_max);
 }
 
 static enum sh_status draft_block(enum operation operation, struct sh_block_view target, struct sh_block_view source,
                                   uint32_t array_count_max, struct sh_block_head *draft) {
     enum sh_status status;
     if (draft_trivial(operation, target, source, array_count_max, draft, &status)) return status;
-
-    if (target.form == SH_BLOCK_BITS && !(operation == AND && source.form == SH_BLOCK_ARRAY)) {
+    const bool stays_bits = target.form == SH_BLOCK_BITS && !(operation == AND && source.form == SH_BLOCK_ARRAY);
+    if (stays_bits || list_shrinks(operation, target.form)) {
         *draft = (struct sh_block_head){.form = IN_PLACE};
         return SH_OK;
     }
-    if (list_shrinks(operation, target.form)) {
-        *draft = (struct sh_block_head){.form = IN_PLACE};
-        return SH_OK;
-    }
-    if (operation == AND && source.form == SH_BLOCK_ARRAY && source.count <= array_count_max) {
-        if ((status = sh_head_alloc_list(draft, SH_BLOCK_ARRAY, source.count)) != SH_OK) return status;
-        finish_list(draft, filter_list(sh_block_list(source), source.count, target, true, draft->memory));
-        return SH_OK;
-    }
-    if (target.form == SH_BLOCK_ARRAY && source.form == SH_BLOCK_ARRAY &&
-        target.count + source.count <= array_count_max) { /* OR and XOR are left */
-        if ((status = sh_head_alloc_list(draft, SH_BLOCK_ARRAY, target.count + source.count)) != SH_OK) return status;
-        finish_list(draft, merge_lists(sh_block_list(target), target.count, sh_block_list(source), source.count,
-                                       operation == OR, draft->memory));
-        return SH_OK;
-    }
-    _Alignas(64) uint64_t words[SH_BLOCK_WORDS];
-    sh_block_store(target, words);
-    const uint32_t count = register_combine(operation, words, source);
-    return sh_head_from_words(draft, words, count, array_count_max);
+    return build_block(operation, target, source, array_count_max, draft);
 }
 
 static void commit_in_place(enum operation operation, struct sh_block_head *head, struct sh_block_view source,
@@ -328,6 +322,53 @@ enum sh_status sh_bitmap_andnot_into(struct sh_bitmap *target, const struct sh_b
     return combine_bitmaps(target, ANDNOT, source);
 }
 
+/* result, which is empty, = a OPERATION b. */
+static enum sh_status build(struct sh_bitmap *result, enum operation operation, const struct sh_bitmap *a,
+                            const struct sh_bitmap *b) {
+    uint32_t block_count = a->block_count;
+    if (operation == AND && b->block_count < block_count) block_count = b->block_count;
+    if ((operation == OR || operation == XOR) && b->block_count > block_count) block_count = b->block_count;
+    enum sh_status status = sh_bitmap_reserve_blocks(result, block_count);
+    for (uint32_t i = 0; i < block_count && status == SH_OK; i++) {
+        const struct sh_block_view x = sh_bitmap_block(a, i), y = sh_bitmap_block(b, i);
+        struct sh_block_head fresh;
+        if (!draft_trivial(operation, x, y, result->array_count_max, &fresh, &status))
+            status = build_block(operation, x, y, result->array_count_max, &fresh);
+        else if (status == SH_OK && fresh.form == KEEP)
+            status = sh_head_from_view(&fresh, x, result->array_count_max);
+        if (status != SH_OK) break;
+        result->blocks[i] = fresh;
+        result->count += fresh.count;
+    }
+    return status;
+}
+
+static enum sh_status build_into(struct sh_bitmap *target, enum operation operation, const struct sh_bitmap *a,
+                                 const struct sh_bitmap *b) {
+    struct sh_bitmap result;
+    sh_bitmap_init(&result, target->array_count_max);
+    const enum sh_status status = build(&result, operation, a, b);
+    if (status == SH_OK) sh_bitmap_swap(target, &result);
+    sh_bitmap_deinit(&result);
+    return status;
+}
+
+enum sh_status sh_bitmap_and(struct sh_bitmap *target, const struct sh_bitmap *a, const struct sh_bitmap *b) {
+    return build_into(target, AND, a, b);
+}
+
+enum sh_status sh_bitmap_or(struct sh_bitmap *target, const struct sh_bitmap *a, const struct sh_bitmap *b) {
+    return build_into(target, OR, a, b);
+}
+
+enum sh_status sh_bitmap_xor(struct sh_bitmap *target, const struct sh_bitmap *a, const struct sh_bitmap *b) {
+    return build_into(target, XOR, a, b);
+}
+
+enum sh_status sh_bitmap_andnot(struct sh_bitmap *target, const struct sh_bitmap *a, const struct sh_bitmap *b) {
+    return build_into(target, ANDNOT, a, b);
+}
+
 enum sh_status sh_bitmap_add_range(struct sh_bitmap *bitmap, uint32_t first, uint64_t end) {
     sh_assert(end <= (uint64_t)SH_BLOCK_COUNT_MAX * SH_BLOCK_SLOTS);
     if (first >= end) return SH_OK;
@@ -396,9 +437,12 @@ static uint32_t common_block_count(const struct sh_bitmap *a, const struct sh_bi
 }
 
 uint64_t sh_bitmap_and_count(const struct sh_bitmap *a, const struct sh_bitmap *b) {
+    const uint32_t block_count = common_block_count(a, b);
     uint64_t count = 0;
-    for (uint32_t i = 0; i < common_block_count(a, b); i++)
-        count += sh_block_and_count(sh_bitmap_block(a, i), sh_bitmap_block(b, i));
+    for (uint32_t i = 0; i < block_count; i++) {
+        if (a->blocks[i].count == 0 || b->blocks[i].count == 0) continue; /* sparse sets are mostly this */
+        count += sh_block_and_count(sh_block_head_view(&a->blocks[i]), sh_block_head_view(&b->blocks[i]));
+    }
     return count;
 }
 

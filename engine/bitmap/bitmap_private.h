@@ -13,9 +13,9 @@
 static inline uint32_t list_lower_bound(const uint16_t *list, uint32_t count, uint32_t x) {
     const uint16_t *base = list;
     uint32_t left = count;
-    while (left > 1) { /* halves without a branch to mispredict */
+    while (left > 1) {
         const uint32_t half = left / 2;
-        base += base[half - 1] < x ? half : 0;
+        base += half & (0u - (uint32_t)(base[half - 1] < x)); /* all or nothing, without a branch to mispredict */
         left -= half;
     }
     return (uint32_t)(base - list) + (left == 1 && *base < x);

@@ -8,6 +8,11 @@ enum {
     /* An ARRAY is crossed with a register by testing its entries up to here, and by making it bits first above: 1,024
      * words of bits are zeroed and combined in about the time of 100 tests. */
     TESTED_LIST_COUNT_MAX = 128,
+    /* Runs are counted in bits one by one up to here, and by making them bits above: counting a run takes two calls of
+     * a kernel, setting it a few stores. */
+    COUNTED_RUN_COUNT_MAX = 16,
+    /* A list with this many entries a run is searched, a shorter one is walked: a search is about as many steps. */
+    SEARCHED_RUN_ENTRIES = 16,
     RANGE_IN_WORD_MASK = 63,
 };
 
@@ -267,15 +272,44 @@ uint32_t sh_block_andnot_into_count(uint64_t *words, struct sh_block_view view) 
 
 /* ---- Two views ---- */
 
-static uint32_t list_and_runs_count(const uint16_t *list, uint32_t count, struct sh_block_view runs) {
+static const struct sh_run *runs_of(struct sh_block_view view) {
+    return (const struct sh_run *)view.memory;
+}
+
+/* The first run whose last slot is not below `slot`; run_count if there is none. */
+static uint32_t runs_lower_bound(struct sh_block_view view, uint32_t slot) {
+    const struct sh_run *runs = runs_of(view);
+    uint32_t low = 0, high = view.run_count;
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+        if (runs[middle].last < slot)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static uint32_t list_and_runs_count(const uint16_t *list, uint32_t count, struct sh_block_view view) {
+    const struct sh_run *runs = runs_of(view);
     uint32_t n = 0;
-    uint32_t i = 0;
-    struct sh_run run;
-    for (uint32_t at = 0; i < count && sh_block_next_range(runs, &at, &run);) {
-        i += list_lower_bound(list + i, count - i, run.first);
-        const uint32_t end = i + list_lower_bound(list + i, count - i, run.last + 1u);
-        n += end - i;
-        i = end;
+    if (count / SEARCHED_RUN_ENTRIES > view.run_count) { /* few runs: look up where each begins and ends */
+        for (uint32_t i = 0, j = 0; i < count && j < view.run_count; j++) {
+            i += list_lower_bound(list + i, count - i, runs[j].first);
+            const uint32_t end = i + list_lower_bound(list + i, count - i, runs[j].last + 1u);
+            n += end - i;
+            i = end;
+        }
+        return n;
+    }
+    /* Else walk both, from where the later one begins (real sets are clustered), without unforeseen branches. */
+    uint32_t i = list_lower_bound(list, count, runs[0].first);
+    uint32_t j = i < count ? runs_lower_bound(view, list[i]) : 0;
+    while (i < count && j < view.run_count) {
+        const bool passed = list[i] > runs[j].last;
+        n += !passed & (list[i] >= runs[j].first);
+        i += !passed;
+        j += passed;
     }
     return n;
 }
@@ -300,23 +334,29 @@ static uint32_t list_and_count(const uint16_t *list, uint32_t count, struct sh_b
 }
 
 static uint32_t runs_and_runs_count(struct sh_block_view a, struct sh_block_view b) {
-    struct sh_run x, y;
-    uint32_t a_at = 0, b_at = 0, n = 0;
-    bool more = sh_block_next_range(a, &a_at, &x) && sh_block_next_range(b, &b_at, &y);
-    while (more) {
-        const uint32_t first = x.first > y.first ? x.first : y.first;
-        const uint32_t last = x.last < y.last ? x.last : y.last;
-        if (first <= last) n += last - first + 1;
-        more = x.last <= y.last ? sh_block_next_range(a, &a_at, &x) : sh_block_next_range(b, &b_at, &y);
+    uint32_t n = 0;
+    uint32_t i = runs_lower_bound(a, runs_of(b)[0].first);
+    uint32_t j = i < a.run_count ? runs_lower_bound(b, runs_of(a)[i].first) : 0;
+    while (i < a.run_count && j < b.run_count) {
+        const struct sh_run x = runs_of(a)[i], y = runs_of(b)[j];
+        const int32_t first = x.first > y.first ? x.first : y.first;
+        const int32_t last = x.last < y.last ? x.last : y.last;
+        n += (uint32_t)(last >= first ? last - first + 1 : 0);
+        i += x.last <= y.last;
+        j += y.last <= x.last;
     }
     return n;
 }
 
-static uint32_t runs_and_bits_count(struct sh_block_view runs, const uint64_t *words) {
-    struct sh_run run;
+static uint32_t runs_and_bits_count(struct sh_block_view view, const uint64_t *words) {
+    if (view.run_count > COUNTED_RUN_COUNT_MAX) {
+        _Alignas(64) uint64_t bits[SH_BLOCK_WORDS];
+        sh_block_store(view, bits);
+        return (uint32_t)sh_bits->and_count(words, bits, SH_BLOCK_WORDS);
+    }
     uint32_t n = 0;
-    for (uint32_t at = 0; sh_block_next_range(runs, &at, &run);)
-        n += range_popcount(words, run.first, run.last);
+    for (uint32_t i = 0; i < view.run_count; i++)
+        n += range_popcount(words, runs_of(view)[i].first, runs_of(view)[i].last);
     return n;
 }
 

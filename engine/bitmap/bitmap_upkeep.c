@@ -3,7 +3,12 @@
 
 #include "bitmap_private.h"
 
-enum { PRINTED_SLOT_COUNT_MAX = 8 };
+enum {
+    PRINTED_SLOT_COUNT_MAX = 8,
+    /* Crossing a run with something costs about as much as crossing so many entries of an array (bitmap_bench), so
+     * where arrays are kept short for speed runs are kept few. */
+    ENTRIES_PER_RUN = 8,
+};
 
 /* ---- Optimize ---- */
 
@@ -28,7 +33,8 @@ static enum sh_status optimize_block(struct sh_block_head *head, uint32_t array_
     const struct sh_block_view view = sh_block_head_view(head);
     if (view.form == SH_BLOCK_EMPTY || view.form == SH_BLOCK_FULL) return SH_OK;
     const uint32_t run_count = sh_block_run_count(view);
-    const bool runs_win = run_count * sizeof(struct sh_run) < plain_bytes(view, array_count_max);
+    const bool runs_win = run_count <= array_count_max / ENTRIES_PER_RUN &&
+                          run_count * sizeof(struct sh_run) < plain_bytes(view, array_count_max);
     if (runs_win == (view.form == SH_BLOCK_RUNS) && is_tight(head, array_count_max)) return SH_OK;
 
     struct sh_block_head fresh;

@@ -76,6 +76,16 @@ static enum sh_status xor_into(struct scene *scene) {
 static enum sh_status andnot_into(struct scene *scene) {
     return sh_bitmap_andnot_into(&scene->target, &scene->source);
 }
+static enum sh_status and (struct scene * scene) {
+    return sh_bitmap_and(&scene->target, &scene->source, &scene->target);
+}
+static enum sh_status or (struct scene * scene) { return sh_bitmap_or(&scene->target, &scene->source, &scene->far); }
+static enum sh_status xor (struct scene * scene) {
+    return sh_bitmap_xor(&scene->target, &scene->target, &scene->source);
+}
+static enum sh_status andnot(struct scene *scene) {
+    return sh_bitmap_andnot(&scene->target, &scene->source, &scene->target);
+}
 static enum sh_status or_many(struct scene *scene) {
     const struct sh_bitmap *sources[] = {&scene->source, &scene->far, &scene->source};
     return sh_bitmap_or_many(&scene->target, sources, 3);
@@ -140,6 +150,10 @@ Test(bitmap_memory, changes_are_whole_or_not_at_all) {
         {"or_into_far", or_into_far},
         {"xor_into", xor_into},
         {"andnot_into", andnot_into},
+        {"and", and},
+        {"or", or },
+        {"xor", xor},
+        {"andnot", andnot},
         {"or_many", or_many},
         {"copy", copy},
         {"put_view", put_view},

@@ -104,16 +104,19 @@ static void put_view(uint32_t s, uint32_t from) {
             SH_BLOCK_SLOTS);
 }
 
-static void combine(uint32_t s, uint32_t other, uint32_t operation) {
-    struct sh_bitmap *target = &bitmaps[s];
-    const struct sh_bitmap *source = &bitmaps[other];
-    must_ok(operation == 0   ? sh_bitmap_and_into(target, source)
-            : operation == 1 ? sh_bitmap_or_into(target, source)
-            : operation == 2 ? sh_bitmap_xor_into(target, source)
-                             : sh_bitmap_andnot_into(target, source));
+/* In place, or built from two of which one may be the target. */
+static void combine(uint32_t s, uint32_t a, uint32_t b, uint32_t operation) {
+    static enum sh_status (*const into[])(struct sh_bitmap *, const struct sh_bitmap *) = {
+        sh_bitmap_and_into, sh_bitmap_or_into, sh_bitmap_xor_into, sh_bitmap_andnot_into};
+    static enum sh_status (*const build[])(struct sh_bitmap *, const struct sh_bitmap *, const struct sh_bitmap *) = {
+        sh_bitmap_and, sh_bitmap_or, sh_bitmap_xor, sh_bitmap_andnot};
+    if (s == a && random_below(&rng, 4) != 0)
+        must_ok(into[operation](&bitmaps[s], &bitmaps[b]));
+    else
+        must_ok(build[operation](&bitmaps[s], &bitmaps[a], &bitmaps[b]));
     for (uint32_t slot = 0; slot < TWIN_SLOTS; slot++) {
-        const uint8_t a = twins[s].has[slot], b = twins[other].has[slot];
-        twins[s].has[slot] = operation == 0 ? a & b : operation == 1 ? a | b : operation == 2 ? a ^ b : a & !b;
+        const uint8_t x = twins[a].has[slot], y = twins[b].has[slot];
+        twins[s].has[slot] = operation == 0 ? x & y : operation == 1 ? x | y : operation == 2 ? x ^ y : x & !y;
     }
 }
 
@@ -173,7 +176,7 @@ static void change(uint32_t s, uint32_t other) {
     case 15:
     case 16:
         doing = "combine";
-        combine(s, other, random_below(&rng, 4));
+        combine(s, random_below(&rng, 2) == 0 ? s : random_below(&rng, SET_COUNT), other, random_below(&rng, 4));
         break;
     case 17:
         doing = "or many";

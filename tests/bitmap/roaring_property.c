@@ -97,12 +97,16 @@ static void check_pair(const struct sh_bitmap *a, const struct sh_bitmap *b, con
     must(sh_bitmap_intersects(a, b) == roaring_bitmap_intersect(x, y), "intersects");
     static enum sh_status (*const into[])(struct sh_bitmap *, const struct sh_bitmap *) = {
         sh_bitmap_and_into, sh_bitmap_or_into, sh_bitmap_xor_into, sh_bitmap_andnot_into};
+    static enum sh_status (*const build[])(struct sh_bitmap *, const struct sh_bitmap *, const struct sh_bitmap *) = {
+        sh_bitmap_and, sh_bitmap_or, sh_bitmap_xor, sh_bitmap_andnot};
     static roaring_bitmap_t *(*const theirs[])(const roaring_bitmap_t *, const roaring_bitmap_t *) = {
         roaring_bitmap_and, roaring_bitmap_or, roaring_bitmap_xor, roaring_bitmap_andnot};
     for (uint32_t i = 0; i < 4; i++) {
         struct sh_bitmap result = SH_BITMAP_EMPTY;
         must(sh_bitmap_copy(&result, a) == SH_OK && into[i](&result, b) == SH_OK, "no memory");
         roaring_bitmap_t *expected = theirs[i](x, y);
+        must_be_same(&result, expected);
+        must(build[i](&result, a, b) == SH_OK, "no memory");
         must_be_same(&result, expected);
         roaring_bitmap_free(expected);
         sh_bitmap_deinit(&result);

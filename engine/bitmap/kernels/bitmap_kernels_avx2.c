@@ -159,44 +159,90 @@ static const uint64_t byte_places[256] = {
 };
 /* clang-format on */
 
-/* Whole vectors are written while all their entries lie below the total, and the rest one by one. */
+/* Which of up to 64 words are not zero: whether a word of a sparse set is zero cannot be foreseen, so this is not asked
+ * word by word. */
+enum { GROUP_WORDS = 64 };
+static inline size_t used_words(const uint64_t *words, size_t first, size_t word_count, uint16_t *used) {
+    const size_t end = word_count - first < GROUP_WORDS ? word_count : first + GROUP_WORDS;
+    size_t n = 0;
+    for (size_t i = first; i < end; i++) {
+        used[n] = (uint16_t)(i - first);
+        n += words[i] != 0;
+    }
+    return n;
+}
+
+/* A word's places are written in eights, of which those after the last one are overwritten by the next word:
+ * so up to this many entries beyond the word's own must still be free. */
+enum { WRITTEN_AHEAD = 8, SPARSE_WORD_ONES_MAX = 8 };
+
+static inline size_t word_list_u32(uint64_t word, uint32_t base, uint32_t *out) {
+    const size_t count = (size_t)word_popcount(word);
+    if (count <= SPARSE_WORD_ONES_MAX) {
+        for (size_t n = 0; n < SPARSE_WORD_ONES_MAX; n++) { /* all eight, so that there is nothing to foresee */
+            out[n] = base + (uint32_t)_tzcnt_u64(word);
+            word = _blsr_u64(word);
+        }
+        return count;
+    }
+    for (uint32_t shift = 0; shift < 64; shift += 8) {
+        const uint64_t byte = word >> shift & 255;
+        const __m256i places = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)byte_places[byte]));
+        _mm256_storeu_si256((__m256i *)(void *)out, _mm256_add_epi32(_mm256_set1_epi32((int)(base + shift)), places));
+        out += word_popcount(byte);
+    }
+    return count;
+}
+
 static size_t list_u32(const uint64_t *words, size_t word_count, uint32_t base, uint32_t *restrict out) {
     const size_t total = (size_t)popcount(words, word_count);
     size_t n = 0;
-    for (size_t i = 0; i < word_count; i++) {
-        const uint64_t word = words[i];
-        if (word == 0) continue;
-        if (n + 64 + 8 > total)
-            return n + plain_list_u32(words + i, word_count - i, base + (uint32_t)(64 * i), out + n);
-        for (uint32_t shift = 0; shift < 64; shift += 8) {
-            const uint64_t byte = word >> shift & 255;
-            const __m256i places = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)byte_places[byte]));
-            const __m256i start = _mm256_set1_epi32((int)(base + (uint32_t)(64 * i) + shift));
-            _mm256_storeu_si256((__m256i *)(void *)(out + n), _mm256_add_epi32(start, places));
-            n += word_popcount(byte);
+    for (size_t first = 0; first < word_count; first += GROUP_WORDS) {
+        uint16_t used[GROUP_WORDS];
+        const size_t used_count = used_words(words, first, word_count, used);
+        for (size_t k = 0; k < used_count; k++) {
+            const size_t i = first + used[k];
+            if (n + 64 + WRITTEN_AHEAD > total)
+                return n + plain_list_u32(words + i, word_count - i, base + (uint32_t)(64 * i), out + n);
+            n += word_list_u32(words[i], base + (uint32_t)(64 * i), out + n);
         }
     }
     return n;
 }
 
+static inline size_t word_list_u16(uint64_t word, uint32_t base, uint16_t *out) {
+    const size_t count = (size_t)word_popcount(word);
+    if (count <= SPARSE_WORD_ONES_MAX) {
+        for (size_t n = 0; n < SPARSE_WORD_ONES_MAX; n++) { /* all eight, so that there is nothing to foresee */
+            out[n] = (uint16_t)(base + _tzcnt_u64(word));
+            word = _blsr_u64(word);
+        }
+        return count;
+    }
+    for (uint32_t shift = 0; shift < 64; shift += 8) {
+        const uint64_t byte = word >> shift & 255;
+        const __m128i places = _mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)byte_places[byte]));
+        _mm_storeu_si128((__m128i *)(void *)out, _mm_add_epi16(_mm_set1_epi16((short)(base + shift)), places));
+        out += word_popcount(byte);
+    }
+    return count;
+}
+
 static size_t list_u16(const uint64_t *words, size_t word_count, uint16_t *restrict out) {
     const size_t total = (size_t)popcount(words, word_count);
     size_t n = 0;
-    for (size_t i = 0; i < word_count; i++) {
-        const uint64_t word = words[i];
-        if (word == 0) continue;
-        if (n + 64 + 8 > total) {
-            for (; i < word_count; i++)
-                for (uint64_t rest = words[i]; rest != 0; rest &= rest - 1)
-                    out[n++] = (uint16_t)(64 * i + (size_t)__builtin_ctzll(rest));
-            return n;
-        }
-        for (uint32_t shift = 0; shift < 64; shift += 8) {
-            const uint64_t byte = word >> shift & 255;
-            const __m128i places = _mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)byte_places[byte]));
-            const __m128i start = _mm_set1_epi16((short)(64 * i + shift));
-            _mm_storeu_si128((__m128i *)(void *)(out + n), _mm_add_epi16(start, places));
-            n += word_popcount(byte);
+    for (size_t first = 0; first < word_count; first += GROUP_WORDS) {
+        uint16_t used[GROUP_WORDS];
+        const size_t used_count = used_words(words, first, word_count, used);
+        for (size_t k = 0; k < used_count; k++) {
+            const size_t i = first + used[k];
+            if (n + 64 + WRITTEN_AHEAD > total) {
+                for (size_t j = i; j < word_count; j++)
+                    for (uint64_t rest = words[j]; rest != 0; rest &= rest - 1)
+                        out[n++] = (uint16_t)(64 * j + (size_t)__builtin_ctzll(rest));
+                return n;
+            }
+            n += word_list_u16(words[i], (uint32_t)(64 * i), out + n);
         }
     }
     return n;

@@ -155,44 +155,80 @@ static inline void store_u32(uint32_t *out, size_t count, __m128i places, __m512
     _mm512_mask_storeu_epi32(out, mask, _mm512_add_epi32(start, _mm512_cvtepu8_epi32(places)));
 }
 
-static size_t list_u32(const uint64_t *words, size_t word_count, uint32_t base, uint32_t *restrict out) {
-    uint32_t *next = out;
-    for (size_t i = 0; i < word_count; i++) {
-        const uint64_t word = words[i];
-        if (word == 0) continue;
-        const size_t count = (size_t)word_popcount(word);
-        const __m512i places = word_places(word);
-        const __m512i start = _mm512_set1_epi32((int)(base + (uint32_t)(64 * i)));
-        store_u32(next, count, _mm512_castsi512_si128(places), start);
-        if (count > 16) {
-            store_u32(next + 16, count - 16 < 16 ? count - 16 : 16, _mm512_extracti32x4_epi32(places, 1), start);
-            if (count > 32) {
-                store_u32(next + 32, count - 32 < 16 ? count - 32 : 16, _mm512_extracti32x4_epi32(places, 2), start);
-                if (count > 48) store_u32(next + 48, count - 48, _mm512_extracti32x4_epi32(places, 3), start);
-            }
+/* Words that are not zero, and where they are: whether a word of a sparse set is zero cannot be foreseen, so this is
+ * not asked word by word. */
+enum { GROUP_WORDS = 64 };
+struct group {
+    uint64_t words[GROUP_WORDS];
+    uint64_t places[GROUP_WORDS];
+};
+
+static inline size_t group_fill(struct group *group, const uint64_t *words, size_t first, size_t word_count) {
+    const __m512i digits = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
+    const size_t end = word_count - first < GROUP_WORDS ? word_count : first + GROUP_WORDS;
+    size_t n = 0;
+    for (size_t i = first; i < end; i += 8) {
+        const __mmask8 rest = end - i >= 8 ? 255 : rest_mask(end - i);
+        const __m512i eight = _mm512_maskz_loadu_epi64(rest, words + i);
+        const __mmask8 used = _mm512_test_epi64_mask(eight, eight);
+        const __m512i places = _mm512_add_epi64(_mm512_set1_epi64((long long)i), digits);
+        const size_t count = (size_t)word_popcount(used);
+        const __mmask8 stored = (__mmask8)((1u << count) - 1);
+        _mm512_mask_storeu_epi64(group->words + n, stored, _mm512_maskz_compress_epi64(used, eight));
+        _mm512_mask_storeu_epi64(group->places + n, stored, _mm512_maskz_compress_epi64(used, places));
+        n += count;
+    }
+    return n;
+}
+
+static inline uint32_t *word_list_u32(uint64_t word, uint32_t base, uint32_t *out) {
+    const size_t count = (size_t)word_popcount(word);
+    const __m512i places = word_places(word);
+    const __m512i start = _mm512_set1_epi32((int)base);
+    store_u32(out, count, _mm512_castsi512_si128(places), start);
+    if (count > 16) {
+        store_u32(out + 16, count - 16 < 16 ? count - 16 : 16, _mm512_extracti32x4_epi32(places, 1), start);
+        if (count > 32) {
+            store_u32(out + 32, count - 32 < 16 ? count - 32 : 16, _mm512_extracti32x4_epi32(places, 2), start);
+            if (count > 48) store_u32(out + 48, count - 48, _mm512_extracti32x4_epi32(places, 3), start);
         }
-        next += count;
+    }
+    return out + count;
+}
+
+static size_t list_u32(const uint64_t *words, size_t word_count, uint32_t base, uint32_t *restrict out) {
+    struct group group;
+    uint32_t *next = out;
+    for (size_t first = 0; first < word_count; first += GROUP_WORDS) {
+        const size_t used = group_fill(&group, words, first, word_count);
+        for (size_t i = 0; i < used; i++)
+            next = word_list_u32(group.words[i], base + (uint32_t)(64 * group.places[i]), next);
     }
     return (size_t)(next - out);
 }
 
+static inline uint16_t *word_list_u16(uint64_t word, uint16_t base, uint16_t *out) {
+    const size_t count = (size_t)word_popcount(word);
+    const __m512i places = word_places(word);
+    const __m512i start = _mm512_set1_epi16((short)base);
+    const __mmask32 mask = (__mmask32)_bzhi_u32(0xffffffffu, (uint32_t)count);
+    const __m512i low = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(places));
+    _mm512_mask_storeu_epi16(out, mask, _mm512_add_epi16(start, low));
+    if (count > 32) {
+        const __mmask32 rest = (__mmask32)_bzhi_u32(0xffffffffu, (uint32_t)count - 32);
+        const __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(places, 1));
+        _mm512_mask_storeu_epi16(out + 32, rest, _mm512_add_epi16(start, high));
+    }
+    return out + count;
+}
+
 static size_t list_u16(const uint64_t *words, size_t word_count, uint16_t *restrict out) {
+    struct group group;
     uint16_t *next = out;
-    for (size_t i = 0; i < word_count; i++) {
-        const uint64_t word = words[i];
-        if (word == 0) continue;
-        const size_t count = (size_t)word_popcount(word);
-        const __m512i places = word_places(word);
-        const __m512i start = _mm512_set1_epi16((short)(64 * i));
-        const __mmask32 mask = (__mmask32)_bzhi_u32(0xffffffffu, (uint32_t)count);
-        _mm512_mask_storeu_epi16(next, mask,
-                                 _mm512_add_epi16(start, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(places))));
-        if (count > 32) {
-            const __mmask32 rest = (__mmask32)_bzhi_u32(0xffffffffu, (uint32_t)count - 32);
-            const __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(places, 1));
-            _mm512_mask_storeu_epi16(next + 32, rest, _mm512_add_epi16(start, high));
-        }
-        next += count;
+    for (size_t first = 0; first < word_count; first += GROUP_WORDS) {
+        const size_t used = group_fill(&group, words, first, word_count);
+        for (size_t i = 0; i < used; i++)
+            next = word_list_u16(group.words[i], (uint16_t)(64 * group.places[i]), next);
     }
     return (size_t)(next - out);
 }
