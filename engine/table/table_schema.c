@@ -128,9 +128,10 @@ static enum sh_status enum_labels_fill(struct enum_labels *labels, const struct 
                            SH_TEXT_ARGS(spec->name), SH_TEXT_ARGS(label));
         if (labels->texts.count == count_before) { /* a known one */
             if (known->rank_of_code[code] != known_rank)
-                return sh_fail(err, SH_ERR_CONFLICT, -1,
-                               "the enum \"%.*s\" exists with its labels in another order, see \"%.*s\"",
-                               SH_TEXT_ARGS(spec->name), SH_TEXT_ARGS(label));
+                return sh_fail(err, SH_ERR_CONFLICT, -1, "the enum \"%.*s\" exists, and \"%.*s\" comes before \"%.*s\"",
+                               SH_TEXT_ARGS(spec->name),
+                               SH_TEXT_ARGS(sh_dictionary_text(&known->texts, known->code_of_rank[known_rank])),
+                               SH_TEXT_ARGS(label));
             known_rank++;
         }
         labels->rank_of_code[code] = rank;
