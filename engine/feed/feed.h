@@ -81,7 +81,7 @@ struct sh_feed_config {
     double weight_affinity; /* of the three features, each >= 0 */
     double weight_popularity;
     double weight_recency;
-    int32_t listed_attribute; /* item attribute of type time that says since when it is listed; -1: since first put */
+    int32_t listed_attribute; /* item attribute of type time that says since when it is listed; -1: since it was put */
     uint32_t bought_days;     /* items bought within so many days are left out; 0: none are */
     uint32_t seen_days;       /* the same for seen */
     int32_t diversity_attribute; /* at most diversity_count of any diversity_window neighbours have the same value of */

@@ -1,0 +1,314 @@
+/* feed_learn.c -- what an event teaches: the user's affinity, the item's popularity. And what putting an item does. */
+#include <math.h>
+#include <string.h>
+
+#include "feed_math.h"
+#include "feed_private.h"
+#include "memory.h"
+
+enum {
+    AFFINITY_STEP = 4, /* entries by which a user's list grows */
+    /* Short half-lives between a landmark and an event after which the landmark moves: 2^64 fits a float well. */
+    LANDMARK_HALF_LIVES_MAX = 64,
+    /* The same for item sums, which are doubles, in periods (each a factor of 4) and in half-lives of recency. */
+    BASE_PERIODS_MAX = 200,
+    RECENCY_HALF_LIVES_MAX = 400,
+};
+#define AMOUNT_UNIT 1048576.0 /* 2^20: a weight of 1 */
+
+static int64_t learned_time(const struct sh_event *event, int64_t now_ms) {
+    return event->time_ms < now_ms ? event->time_ms : now_ms;
+}
+
+/* ---- Affinity ---- */
+
+size_t affinity_bytes(uint32_t capacity) {
+    return sizeof(struct affinity) + (size_t)capacity * 3 * sizeof(uint32_t);
+}
+
+/* The user's list, with room for `more` new entries as far as the maximum allows. */
+static enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t user, uint32_t more,
+                                       struct affinity **found) {
+    if (user >= model->user_capacity) {
+        const uint32_t old_capacity = model->user_capacity;
+        const enum sh_status status =
+            sh_grow((void **)&model->users, &model->user_capacity, (uint64_t)user + 1, sizeof(struct affinity *));
+        if (status != SH_OK) return status;
+        memset(&model->users[old_capacity], 0, (model->user_capacity - old_capacity) * sizeof(struct affinity *));
+    }
+    struct affinity *old = model->users[user];
+    *found = old;
+    const uint32_t count = old == NULL ? 0 : old->count;
+    const uint32_t needed = count + more > SH_FEED_AFFINITY_COUNT_MAX ? SH_FEED_AFFINITY_COUNT_MAX : count + more;
+    if (old != NULL && needed <= old->capacity) return SH_OK;
+    const uint32_t capacity = (needed + AFFINITY_STEP - 1) / AFFINITY_STEP * AFFINITY_STEP;
+    struct affinity *grown = sh_alloc(affinity_bytes(capacity));
+    if (grown == NULL) return SH_ERR_MEMORY;
+    *grown = (struct affinity){.capacity = (uint16_t)capacity};
+    if (old != NULL) {
+        grown->landmark_ms = old->landmark_ms;
+        grown->count = old->count;
+        memcpy(affinity_tags(grown), affinity_tags(old), count * sizeof(uint32_t));
+        memcpy(affinity_short(grown), affinity_short(old), count * sizeof(float));
+        memcpy(affinity_long(grown), affinity_long(old), count * sizeof(float));
+        model->user_bytes -= affinity_bytes(old->capacity);
+        sh_free(old);
+    }
+    model->user_bytes += affinity_bytes(capacity);
+    model->users[user] = grown;
+    *found = grown;
+    return SH_OK;
+}
+
+static void affinity_move_landmark(struct affinity *affinity, const struct sh_feed_config *config, int64_t time_ms) {
+    const double back_ms = (double)(affinity->landmark_ms - time_ms);
+    const float short_factor = (float)feed_math_exp2(back_ms / config->half_life_short_ms);
+    const float long_factor = (float)feed_math_exp2(back_ms / config->half_life_long_ms);
+    for (uint32_t i = 0; i < affinity->count; i++) {
+        affinity_short(affinity)[i] *= short_factor;
+        affinity_long(affinity)[i] *= long_factor;
+    }
+    affinity->landmark_ms = time_ms;
+}
+
+/* The entry that a new tag may take: the weakest over the long half-life that this event did not touch. */
+static uint32_t affinity_weakest(struct affinity *affinity, uint32_t touched) {
+    uint32_t weakest = SH_FEED_AFFINITY_COUNT_MAX;
+    for (uint32_t i = 0; i < affinity->count; i++) {
+        if (touched >> i & 1) continue;
+        if (weakest == SH_FEED_AFFINITY_COUNT_MAX ||
+            fabsf(affinity_long(affinity)[i]) < fabsf(affinity_long(affinity)[weakest]))
+            weakest = i;
+    }
+    return weakest;
+}
+_Static_assert(SH_FEED_AFFINITY_COUNT_MAX <= 32, "touched entries are bits of one word");
+
+static void affinity_add(struct affinity *affinity, const uint32_t *tags, uint32_t tag_count, float short_add,
+                         float long_add) {
+    uint32_t touched = 0;
+    for (uint32_t t = 0; t < tag_count; t++) {
+        uint32_t place = 0;
+        while (place < affinity->count && affinity_tags(affinity)[place] != tags[t])
+            place++;
+        if (place == affinity->count) {
+            if (affinity->count < SH_FEED_AFFINITY_COUNT_MAX)
+                affinity->count++;
+            else
+                place = affinity_weakest(affinity, touched);
+            if (place == SH_FEED_AFFINITY_COUNT_MAX) return; /* an item with more tags than a user can have */
+            affinity_tags(affinity)[place] = tags[t];
+            affinity_short(affinity)[place] = 0;
+            affinity_long(affinity)[place] = 0;
+        }
+        touched |= UINT32_C(1) << place;
+        affinity_short(affinity)[place] += short_add;
+        affinity_long(affinity)[place] += long_add;
+    }
+}
+
+enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms) {
+    const double weight = sh_feed_weight(model, event->type).weight;
+    if (event->item == SH_NO_ITEM || weight == 0) return SH_OK;
+    uint32_t tags[ITEM_TAG_COUNT_MAX];
+    const uint32_t tag_count = item_tags(model->scope.items, event->item, tags, ITEM_TAG_COUNT_MAX, NULL);
+    if (tag_count == 0) return SH_OK;
+    struct affinity *affinity;
+    const enum sh_status status = affinity_reserve(model, event->slot, tag_count, &affinity);
+    if (status != SH_OK) return status;
+
+    const int64_t time_ms = learned_time(event, now_ms);
+    if (affinity->count == 0) affinity->landmark_ms = time_ms;
+    const struct sh_feed_config *config = &model->config;
+    if ((double)(time_ms - affinity->landmark_ms) / config->half_life_short_ms > LANDMARK_HALF_LIVES_MAX)
+        affinity_move_landmark(affinity, config, time_ms);
+    const double after_ms = (double)(time_ms - affinity->landmark_ms);
+    affinity_add(affinity, tags, tag_count, (float)(weight * feed_math_exp2(after_ms / config->half_life_short_ms)),
+                 (float)(weight * feed_math_exp2(after_ms / config->half_life_long_ms)));
+    return SH_OK;
+}
+
+void sh_feed_forget(struct sh_feed_model *model, uint32_t user) {
+    if (user >= model->user_capacity || model->users[user] == NULL) return;
+    model->user_bytes -= affinity_bytes(model->users[user]->capacity);
+    sh_free(model->users[user]);
+    model->users[user] = NULL;
+}
+
+/* ---- Items ---- */
+
+enum sh_status item_reserve(struct sh_feed_model *model, uint32_t item) {
+    if (item < model->item_capacity) return SH_OK;
+    const uint64_t wanted = (uint64_t)model->item_capacity + model->item_capacity / 2 + 64;
+    const uint64_t capacity = ((wanted > item ? wanted : (uint64_t)item + 1) + 63) / 64 * 64;
+    if (capacity > UINT32_MAX) return SH_ERR_LIMIT;
+    const size_t old = model->item_capacity;
+    /* Each array may be longer than item_capacity says; it counts when all of them are. */
+    void **const arrays[] = {(void **)&model->popularity,   (void **)&model->popularity_root, (void **)&model->recency,
+                             (void **)&model->inverse_norm, (void **)&model->listed_ms,       (void **)&model->id_hash};
+    static const size_t element_bytes[] = {sizeof(struct popularity), sizeof(double),  sizeof(double), sizeof(double),
+                                           sizeof(int64_t),           sizeof(uint64_t)};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        uint8_t *grown = sh_realloc(*arrays[i], old * element_bytes[i], capacity * element_bytes[i]);
+        if (grown == NULL) return SH_ERR_MEMORY;
+        memset(grown + old * element_bytes[i], 0, (capacity - old) * element_bytes[i]);
+        *arrays[i] = grown;
+    }
+    uint64_t *listed = sh_realloc(model->listed, old / 8, capacity / 8);
+    if (listed == NULL) return SH_ERR_MEMORY;
+    memset(listed + old / 64, 0, (capacity - old) / 8);
+    model->listed = listed;
+    for (uint64_t i = old; i < capacity; i++)
+        model->listed_ms[i] = INT64_MIN;
+    model->item_capacity = (uint32_t)capacity;
+    return SH_OK;
+}
+
+static double recency_of(const struct sh_feed_model *model, uint32_t item) {
+    const double after_ms = (double)(model->listed_ms[item] - model->recency_landmark_ms);
+    return feed_math_exp2(after_ms / model->config.half_life_recency_ms);
+}
+
+/* Since when the item counts as listed: its attribute, or when it was first put. */
+static int64_t listed_time(const struct sh_feed_model *model, uint32_t item, int64_t now_ms) {
+    int64_t listed_ms;
+    if (model->config.listed_attribute >= 0 &&
+        sh_table_get(model->scope.items, item, (uint32_t)model->config.listed_attribute, &listed_ms))
+        return listed_ms;
+    return model->listed_ms[item] != INT64_MIN ? model->listed_ms[item] : now_ms;
+}
+
+void recency_refresh(struct sh_feed_model *model, int64_t landmark_ms) {
+    model->recency_landmark_ms = landmark_ms;
+    for (uint32_t item = 0; item < model->item_capacity; item++) {
+        if (!item_is_listed(model, item)) continue;
+        model->listed_ms[item] = listed_time(model, item, landmark_ms);
+        model->recency[item] = recency_of(model, item);
+    }
+}
+
+enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int64_t now_ms) {
+    const enum sh_status status = item_reserve(model, item);
+    if (status != SH_OK) return status;
+    if (!item_is_listed(model, item)) model->listed_count++;
+    model->listed[item / 64] |= UINT64_C(1) << (item % 64);
+    uint32_t tag_count;
+    (void)item_tags(model->scope.items, item, NULL, 0, &tag_count);
+    model->inverse_norm[item] = tag_count == 0 ? 0 : 1.0 / sqrt((double)tag_count);
+    model->id_hash[item] = sh_id_hash(sh_table_id(model->scope.items, item));
+    model->listed_ms[item] = listed_time(model, item, now_ms);
+    const double lives = (double)(now_ms - model->recency_landmark_ms) / model->config.half_life_recency_ms;
+    if (!model->has_recency_landmark || lives > RECENCY_HALF_LIVES_MAX) {
+        model->has_recency_landmark = true;
+        recency_refresh(model, now_ms);
+    }
+    model->recency[item] = recency_of(model, item);
+    return SH_OK;
+}
+
+void sh_feed_item_remove(struct sh_feed_model *model, uint32_t item) {
+    if (!item_is_listed(model, item)) return;
+    model->listed[item / 64] &= ~(UINT64_C(1) << (item % 64));
+    model->listed_ms[item] = INT64_MIN;
+    model->listed_count--;
+}
+
+/* ---- Popularity ---- */
+
+struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const struct sh_event *event,
+                                        int64_t now_ms) {
+    const double weight = sh_feed_weight(model, event->type).weight;
+    if (event->item == SH_NO_ITEM || weight == 0) return (struct sh_feed_effect){.item = SH_NO_ITEM};
+    const double lives = (double)learned_time(event, now_ms) / model->config.half_life_popularity_ms;
+    const double period = floor(lives / 2.0);
+    const double amount = weight * AMOUNT_UNIT * feed_math_exp2(lives - 2.0 * period);
+    return (struct sh_feed_effect){
+        .item = event->item, .period = (int32_t)period, .amount = (int64_t)(amount < 0 ? amount - 0.5 : amount + 0.5)};
+}
+
+static uint32_t period_place(int32_t period) {
+    const int32_t rest = period % SH_FEED_PERIOD_COUNT;
+    return (uint32_t)(rest < 0 ? rest + SH_FEED_PERIOD_COUNT : rest);
+}
+
+double popularity_root_of(const struct sh_feed_model *model, const struct popularity *popularity) {
+    double sum = 0;
+    if (!popularity->is_used) return 0;
+    for (int32_t back = SH_FEED_PERIOD_COUNT - 1; back >= 0; back--) {
+        const int64_t period = (int64_t)popularity->newest - back;
+        const double exponent = 2.0 * (double)(period - model->base_period);
+        sum += (double)popularity->sums[period_place((int32_t)period)] * feed_math_exp2(exponent);
+    }
+    return sum > 0 ? sqrt(sum) : 0;
+}
+
+static void find_top(struct sh_feed_model *model) {
+    model->top_root = 0;
+    for (uint32_t i = 0; i < model->item_capacity; i++)
+        if (model->popularity_root[i] > model->top_root) model->top_root = model->popularity_root[i];
+}
+
+void popularity_refresh(struct sh_feed_model *model) {
+    for (uint32_t i = 0; i < model->item_capacity; i++)
+        model->popularity_root[i] = popularity_root_of(model, &model->popularity[i]);
+    find_top(model);
+}
+
+static void popularity_add(struct popularity *popularity, int32_t period, int64_t amount) {
+    if (!popularity->is_used) {
+        popularity->is_used = 1;
+        popularity->newest = period;
+    }
+    if ((int64_t)popularity->newest - period >= SH_FEED_PERIOD_COUNT) return; /* too old to count */
+    /* Periods that come into sight take the places of those that go out of it. */
+    const int64_t steps = (int64_t)period - popularity->newest;
+    for (int64_t i = 1; i <= steps && i <= SH_FEED_PERIOD_COUNT; i++)
+        popularity->sums[period_place((int32_t)(popularity->newest + i))] = 0;
+    if (steps > 0) popularity->newest = period;
+    int64_t *sum = &popularity->sums[period_place(period)];
+    if (__builtin_add_overflow(*sum, amount, sum)) *sum = amount > 0 ? INT64_MAX : INT64_MIN;
+}
+
+enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh_feed_effect *effect) {
+    if (effect->item == SH_NO_ITEM) return SH_OK;
+    const enum sh_status status = item_reserve(model, effect->item);
+    if (status != SH_OK) return status;
+    struct popularity *popularity = &model->popularity[effect->item];
+    popularity_add(popularity, effect->period, effect->amount);
+    if (!model->has_base_period) {
+        model->has_base_period = true;
+        model->base_period = effect->period;
+    } else if ((int64_t)effect->period - model->base_period > BASE_PERIODS_MAX) {
+        model->base_period = effect->period;
+        popularity_refresh(model);
+        return SH_OK;
+    }
+    double *root = &model->popularity_root[effect->item];
+    const double old_root = *root;
+    *root = popularity_root_of(model, popularity);
+    if (*root >= model->top_root)
+        model->top_root = *root;
+    else if (old_root == model->top_root)
+        find_top(model); /* the first one fell: rare, a dislike or a long pause */
+    return SH_OK;
+}
+
+enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
+                             struct sh_feed_effect *effect) {
+    const struct sh_feed_effect own = sh_feed_effect_of(model, event, now_ms);
+    enum sh_status status;
+    /* Room first, so that both halves happen or none. */
+    if (own.item != SH_NO_ITEM && (status = item_reserve(model, own.item)) != SH_OK) return status;
+    if ((status = sh_feed_learn_user(model, event, now_ms)) != SH_OK) return status;
+    if (effect != NULL) *effect = own;
+    return sh_feed_learn_effect(model, &own);
+}
+
+double popularity_now(const struct sh_feed_model *model, double root, int64_t now_ms) {
+    const double lives = (double)now_ms / model->config.half_life_popularity_ms;
+    return root * root / AMOUNT_UNIT * feed_math_exp2(2.0 * (double)model->base_period - lives);
+}
+
+double sh_feed_popularity(const struct sh_feed_model *model, uint32_t item, int64_t now_ms) {
+    return item < model->item_capacity ? popularity_now(model, model->popularity_root[item], now_ms) : 0;
+}

@@ -1,0 +1,236 @@
+/* feed_model.c -- configuration and life of a feed's model. */
+#include <math.h>
+#include <string.h>
+
+#include "calendar.h"
+#include "feed_private.h"
+#include "memory.h"
+
+static const char *const source_names[SH_FEED_SOURCE_COUNT] = {"affinity", "declared", "popular",
+                                                               "new",      "explore",  "catalogue"};
+static const char *const feature_names[SH_FEED_FEATURE_COUNT] = {"affinity", "popularity", "recency"};
+static const char *const relaxed_names[SH_FEED_RELAXED_COUNT] = {"", "seen", "bought"};
+
+const char *sh_feed_source_name(enum sh_feed_source source) {
+    sh_assert((uint32_t)source < SH_FEED_SOURCE_COUNT);
+    return source_names[source];
+}
+
+const char *sh_feed_feature_name(enum sh_feed_feature feature) {
+    sh_assert((uint32_t)feature < SH_FEED_FEATURE_COUNT);
+    return feature_names[feature];
+}
+
+const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed) {
+    sh_assert((uint32_t)relaxed < SH_FEED_RELAXED_COUNT);
+    return relaxed_names[relaxed];
+}
+
+/* ---- Configuration ---- */
+
+struct sh_feed_config sh_feed_config_default(void) {
+    return (struct sh_feed_config){.half_life_short_ms = (double)SH_DAY_MS,
+                                   .half_life_long_ms = 30 * (double)SH_DAY_MS,
+                                   .half_life_popularity_ms = 7 * (double)SH_DAY_MS,
+                                   .half_life_recency_ms = 30 * (double)SH_DAY_MS,
+                                   .short_share = 0.5,
+                                   .declared = 2,
+                                   .weight_affinity = 1,
+                                   .weight_popularity = 0.5,
+                                   .weight_recency = 0.25,
+                                   .listed_attribute = -1,
+                                   .bought_days = 30,
+                                   .seen_days = 0,
+                                   .diversity_attribute = -1,
+                                   .diversity_count = 2,
+                                   .diversity_window = 4,
+                                   .explore_every = 0};
+}
+
+struct sh_feed_weight sh_feed_weight_default(struct sh_text type_name) {
+    static const struct {
+        struct sh_text name;
+        struct sh_feed_weight weight;
+    } known[] = {
+        {SH_TEXT_LITERAL("view"), {1, true, false}},      {SH_TEXT_LITERAL("click"), {1, true, false}},
+        {SH_TEXT_LITERAL("favorite"), {2, false, false}}, {SH_TEXT_LITERAL("cart"), {3, false, false}},
+        {SH_TEXT_LITERAL("purchase"), {5, false, true}},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (sh_text_equal(known[i].name, type_name)) return known[i].weight;
+    return (struct sh_feed_weight){1, false, false};
+}
+
+static bool is_between(double value, double low, double high) {
+    return value >= low && value <= high; /* false for what is not a number */
+}
+
+static enum sh_status check_half_lives(const struct sh_feed_config *config, struct sh_error *err) {
+    const double half_lives_ms[] = {config->half_life_short_ms, config->half_life_long_ms,
+                                    config->half_life_popularity_ms, config->half_life_recency_ms};
+    for (size_t i = 0; i < sizeof half_lives_ms / sizeof *half_lives_ms; i++)
+        if (!is_between(half_lives_ms[i], SH_FEED_HALF_LIFE_MIN_MS, (double)SH_INSTANT_MAX))
+            return sh_fail(err, SH_ERR_ARGUMENT, -1, "a half-life is at least a minute and at most 8,000 years");
+    return SH_OK;
+}
+
+enum sh_status sh_feed_config_check(const struct sh_feed_config *config, const struct sh_table *items,
+                                    struct sh_error *err) {
+    const enum sh_status status = check_half_lives(config, err);
+    if (status != SH_OK) return status;
+    if (!is_between(config->short_share, 0, 1))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the share of the short half-life is 0 to 1");
+    const double weights[] = {config->declared, config->weight_affinity, config->weight_popularity,
+                              config->weight_recency};
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
+        if (!is_between(weights[i], 0, SH_FEED_WEIGHT_MAX))
+            return sh_fail(err, SH_ERR_ARGUMENT, -1, "a weight of the score is 0 to %g", SH_FEED_WEIGHT_MAX);
+    const int64_t attribute_count = sh_table_attribute_count(items);
+    if (config->listed_attribute >= attribute_count || config->diversity_attribute >= attribute_count)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "items have no attribute of that number");
+    if (config->listed_attribute >= 0 &&
+        sh_table_attribute(items, (uint32_t)config->listed_attribute)->type != SH_TYPE_TIME)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the attribute that says since when an item is listed is a time");
+    if (config->diversity_attribute >= 0 &&
+        !(config->diversity_count >= 1 && config->diversity_count < config->diversity_window &&
+          config->diversity_window <= SH_FEED_COUNT_MAX))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "diversity needs 1 <= count < window <= %d", (int)SH_FEED_COUNT_MAX);
+    if (config->explore_every == 1)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a feed cannot explore in every place; 0 is never, 2 every other");
+    return SH_OK;
+}
+
+const struct sh_feed_config *sh_feed_config(const struct sh_feed_model *model) {
+    return &model->config;
+}
+
+static void forget_affinities(struct sh_feed_model *model) {
+    for (uint32_t user = 0; user < model->user_capacity; user++)
+        sh_feed_forget(model, user);
+}
+
+static void forget_popularity(struct sh_feed_model *model) {
+    if (model->item_capacity > 0) memset(model->popularity, 0, model->item_capacity * sizeof *model->popularity);
+    model->has_base_period = false;
+    popularity_refresh(model);
+}
+
+enum sh_status sh_feed_configure(struct sh_feed_model *model, const struct sh_feed_config *config, bool *relearn,
+                                 struct sh_error *err) {
+    if (relearn != NULL) *relearn = false;
+    const enum sh_status status = sh_feed_config_check(config, model->scope.items, err);
+    if (status != SH_OK) return status;
+    const struct sh_feed_config old = model->config;
+    model->config = *config;
+    const bool affinity_changed =
+        old.half_life_short_ms != config->half_life_short_ms || old.half_life_long_ms != config->half_life_long_ms;
+    const bool popularity_changed = old.half_life_popularity_ms != config->half_life_popularity_ms;
+    if (affinity_changed) forget_affinities(model);
+    if (popularity_changed) forget_popularity(model);
+    if (relearn != NULL) *relearn = affinity_changed || popularity_changed;
+    recency_refresh(model, model->recency_landmark_ms);
+    return SH_OK;
+}
+
+enum sh_status sh_feed_set_weight(struct sh_feed_model *model, uint32_t type, struct sh_feed_weight weight,
+                                  struct sh_error *err) {
+    if (type >= sh_event_type_count(model->scope.events))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "there is no event type number %u", type);
+    if (!is_between(weight.weight, -SH_FEED_WEIGHT_MAX, SH_FEED_WEIGHT_MAX))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the weight of an event is %g to %g", -SH_FEED_WEIGHT_MAX,
+                       SH_FEED_WEIGHT_MAX);
+    model->weights[type] = weight;
+    model->has_weight[type] = true;
+    return SH_OK;
+}
+
+/* Types are added while the model lives, so what was not set is looked up by name. */
+struct sh_feed_weight sh_feed_weight(const struct sh_feed_model *model, uint32_t type) {
+    if (type < SH_EVENT_TYPE_COUNT_MAX && model->has_weight[type]) return model->weights[type];
+    return sh_feed_weight_default(sh_event_type(model->scope.events, type)->name);
+}
+
+/* ---- Life ---- */
+
+struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope) {
+    sh_assert(scope->users != NULL);
+    sh_assert(scope->items != NULL);
+    sh_assert(scope->events != NULL);
+    struct sh_feed_model *model = sh_alloc_zero(sizeof *model);
+    if (model == NULL) return NULL;
+    model->scope = *scope;
+    model->config = sh_feed_config_default();
+    return model;
+}
+
+void sh_feed_model_destroy(struct sh_feed_model *model) {
+    if (model == NULL) return;
+    forget_affinities(model);
+    sh_free(model->users);
+    sh_free(model->popularity);
+    sh_free(model->popularity_root);
+    sh_free(model->recency);
+    sh_free(model->inverse_norm);
+    sh_free(model->listed_ms);
+    sh_free(model->id_hash);
+    sh_free(model->listed);
+    sh_free(model->block_sums);
+    sh_free(model->block_slots);
+    sh_free(model);
+}
+
+size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
+    size_t bytes = sizeof *model + model->user_bytes + model->user_capacity * sizeof(struct affinity *);
+    bytes +=
+        (size_t)model->item_capacity * (sizeof(struct popularity) + 5 * sizeof(uint64_t)) + model->item_capacity / 8;
+    if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
+    return bytes;
+}
+
+/* ---- Check ---- */
+
+static bool broken(const char **reason, const char *words) {
+    if (reason != NULL) *reason = words;
+    return false;
+}
+
+static bool check_affinity(struct affinity *affinity, const char **reason) {
+    if (affinity->count > affinity->capacity || affinity->capacity > SH_FEED_AFFINITY_COUNT_MAX)
+        return broken(reason, "a user has more affinities than room");
+    for (uint32_t i = 0; i < affinity->count; i++) {
+        if (!isfinite(affinity_short(affinity)[i]) || !isfinite(affinity_long(affinity)[i]))
+            return broken(reason, "an affinity is not a finite number");
+        for (uint32_t j = 0; j < i; j++)
+            if (affinity_tags(affinity)[i] == affinity_tags(affinity)[j])
+                return broken(reason, "a user has two affinities for one tag");
+    }
+    return true;
+}
+
+static bool check_items(const struct sh_feed_model *model, const char **reason) {
+    uint32_t listed_count = 0;
+    double top_root = 0;
+    for (uint32_t item = 0; item < model->item_capacity; item++) {
+        const double root = model->popularity_root[item];
+        if (item_is_listed(model, item) != (model->listed_ms[item] != INT64_MIN))
+            return broken(reason, "an item is listed without a time, or the other way round");
+        listed_count += item_is_listed(model, item);
+        if (root != popularity_root_of(model, &model->popularity[item]))
+            return broken(reason, "a root of popularity is not that of its sums");
+        if (root > top_root) top_root = root;
+    }
+    if (listed_count != model->listed_count) return broken(reason, "the count of listed items is wrong");
+    if (top_root != model->top_root) return broken(reason, "the highest root of popularity is another");
+    return true;
+}
+
+bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
+    uint64_t user_bytes = 0;
+    for (uint32_t user = 0; user < model->user_capacity; user++) {
+        if (model->users[user] == NULL) continue;
+        if (!check_affinity(model->users[user], reason)) return false;
+        user_bytes += affinity_bytes(model->users[user]->capacity);
+    }
+    if (user_bytes != model->user_bytes) return broken(reason, "the bytes of affinities are counted wrong");
+    return check_items(model, reason);
+}

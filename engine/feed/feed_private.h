@@ -1,0 +1,186 @@
+/* feed_private.h -- inside the feed: for the files of this module and its tests. */
+#ifndef SH_FEED_PRIVATE_H
+#define SH_FEED_PRIVATE_H
+
+#include "feed.h"
+
+/* ---- Feature tags: feed_tags.c ----
+ *
+ * One number for a tag of a tag set or the value of an enum or string attribute of items:
+ *     tag         0 | tag set  | code        bits 31 | 30..16 | 15..0
+ *     attribute   1 | index    | code
+ * Codes of values that do not fit are of attributes with far too many values to say anything about taste. */
+enum {
+    ITEM_TAG_COUNT_MAX = 64, /* of one item that learning looks at */
+    PROFILE_COUNT_MAX = SH_FEED_AFFINITY_COUNT_MAX + SH_FEED_DECLARED_COUNT_MAX,
+};
+
+/* The first `max` feature tags of an item, in order of their sets, then attributes. Returns how many were written;
+ * *all (may be NULL) is how many there are. */
+uint32_t item_tags(const struct sh_table *items, uint32_t item, uint32_t *tags, uint32_t max, uint32_t *all);
+/* The items that have it. NULL if there are none, or no bitmap of them is kept. */
+const struct sh_bitmap *tag_items(const struct sh_table *items, uint32_t tag);
+struct sh_text tag_name(const struct sh_table *items, uint32_t tag);
+struct sh_text tag_group(const struct sh_table *items, uint32_t tag);
+/* The place of a tag in every sum: depends on its names only. */
+uint64_t tag_order(const struct sh_table *items, uint32_t tag);
+/* The feature tags of items that read as `text`. Returns how many were written, at most max. */
+uint32_t tags_of_text(const struct sh_table *items, struct sh_text text, uint32_t *tags, uint32_t max);
+
+/* ---- The model ---- */
+
+/* What one user is drawn to. Values are as of landmark_ms: an event of time t adds weight * 2^((t - landmark) / H). */
+struct affinity {
+    int64_t landmark_ms;
+    uint16_t count;
+    uint16_t capacity;
+    uint32_t words[]; /* capacity tags, then capacity floats short, then capacity floats long */
+};
+static inline uint32_t *affinity_tags(struct affinity *affinity) {
+    return affinity->words;
+}
+static inline float *affinity_short(struct affinity *affinity) {
+    return (float *)(void *)(affinity->words + affinity->capacity);
+}
+static inline float *affinity_long(struct affinity *affinity) {
+    return (float *)(void *)(affinity->words + 2 * (size_t)affinity->capacity);
+}
+
+/* Sums of effects by period: newest is the highest period seen, and period p has the place p modulo 7. */
+struct popularity {
+    int64_t sums[SH_FEED_PERIOD_COUNT];
+    int32_t newest;
+    uint32_t is_used;
+};
+_Static_assert(sizeof(struct popularity) == 64, "one cache line an item");
+
+struct sh_feed_model {
+    struct sh_feed_scope scope;
+    struct sh_feed_config config;
+    struct sh_feed_weight weights[SH_EVENT_TYPE_COUNT_MAX];
+    bool has_weight[SH_EVENT_TYPE_COUNT_MAX]; /* else the default by name */
+
+    struct affinity **users; /* by slot; NULL: nothing learned */
+    uint32_t user_capacity;
+    uint64_t user_bytes;
+
+    /* By item slot, all item_capacity long. */
+    struct popularity *popularity;
+    double *popularity_root; /* square root of the sum over periods of sum * 4^(period - base_period) */
+    double *recency;         /* 2^((listed_ms - recency_landmark_ms) / H) */
+    double *inverse_norm;    /* 1 / sqrt(feature tags); 0 without any */
+    int64_t *listed_ms;      /* INT64_MIN: not listed */
+    uint64_t *id_hash;
+    uint64_t *listed;       /* a bit an item: words, so that taking one off cannot fail */
+    uint32_t item_capacity; /* a multiple of 64 */
+    uint32_t listed_count;
+    int32_t base_period;
+    bool has_base_period;
+    double top_root; /* the highest popularity_root */
+    int64_t recency_landmark_ms;
+    bool has_recency_landmark;
+
+    double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
+    uint16_t *block_slots; /* and as many slots */
+};
+
+static inline bool item_is_listed(const struct sh_feed_model *model, uint32_t item) {
+    return item < model->item_capacity && (model->listed[item / 64] >> (item % 64) & 1);
+}
+
+/* feed_learn.c */
+
+SH_MUST_CHECK enum sh_status item_reserve(struct sh_feed_model *model, uint32_t item);
+size_t affinity_bytes(uint32_t capacity);
+/* From the sums of its periods alone. */
+double popularity_root_of(const struct sh_feed_model *model, const struct popularity *popularity);
+/* All roots and the top, after the base moved or the sums were emptied. */
+void popularity_refresh(struct sh_feed_model *model);
+/* All recencies, after the landmark, the half-life or the attribute changed. */
+void recency_refresh(struct sh_feed_model *model, int64_t landmark_ms);
+/* 2^-20 * root^2 decayed to now. */
+double popularity_now(const struct sh_feed_model *model, double root, int64_t now_ms);
+
+/* ---- One request: feed_score.c, feed_rank.c, feed_get.c ---- */
+
+/* A feature tag that speaks for or against items, for one user and moment. */
+struct profile_tag {
+    uint32_t tag;
+    uint64_t order;
+    double affinity; /* A_t */
+    double declared; /* the part of it that the user's own tags are */
+    double weight;   /* a_t */
+    const struct sh_bitmap *items;
+};
+
+struct feed_run {
+    struct sh_feed_model *model;
+    const struct sh_feed_request *request;
+    struct sh_arena *arena;
+    struct profile_tag profile[PROFILE_COUNT_MAX];
+    uint32_t profile_count;
+    double popularity_scale; /* contribution of a root */
+    double recency_scale;    /* decay of a recency to now */
+    /* Ascending, without doubles; bought has none of excluded, seen none of both. */
+    uint32_t *excluded, *bought, *seen;
+    uint32_t excluded_count, bought_count, seen_count;
+    uint32_t eligible_count; /* scored */
+};
+
+/* Everything about one item's score. */
+struct scored {
+    double contributions[SH_FEED_FEATURE_COUNT];
+    double score;
+};
+
+/* An item in a ranking. */
+struct ranked {
+    double score;
+    uint32_t item;
+};
+
+/* feed_score.c */
+
+SH_MUST_CHECK enum sh_status run_prepare(struct feed_run *run);
+struct scored score_item(const struct feed_run *run, uint32_t item);
+uint32_t item_sources(const struct feed_run *run, uint32_t item);
+/* May the item be shown at all? (eligible and listed; what was seen, bought or excluded is not looked at) */
+bool item_is_eligible(const struct feed_run *run, uint32_t item);
+struct best;
+/* Scores all eligible items that are not held back and offers them to `best`; and to `explored` (NULL: not wanted) with
+ * a score that is drawn from the item's id and the request's seed. */
+void score_all(struct feed_run *run, struct best *best, struct best *explored);
+
+/* feed_best.c: the best n by (score, id) in a heap whose root is the worst of them. */
+struct best {
+    struct ranked *items;
+    uint32_t count;
+    uint32_t capacity;
+    const struct sh_table *table;
+};
+SH_MUST_CHECK enum sh_status best_init(struct best *best, const struct sh_table *table, uint32_t capacity,
+                                       struct sh_arena *arena);
+/* Does a come before b? */
+bool ranked_before(const struct sh_table *items, struct ranked a, struct ranked b);
+void best_insert(struct best *best, struct ranked ranked);
+/* Most items are worse than the worst kept, which one compare tells. */
+static inline void best_offer(struct best *best, uint32_t item, double score) {
+    if (best->count == best->capacity && (best->capacity == 0 || score < best->items[0].score)) return;
+    best_insert(best, (struct ranked){score, item});
+}
+/* Best first. It is no heap any more. */
+void best_sort(struct best *best);
+
+/* feed_rank.c */
+
+/* A place in the feed. */
+struct chosen {
+    struct ranked ranked;
+    enum sh_feed_relaxed relaxed;
+    bool explored;
+    bool undiverse;
+};
+/* Scores and ranks; *chosen has *count places. */
+SH_MUST_CHECK enum sh_status rank_items(struct feed_run *run, struct chosen **chosen, uint32_t *count);
+
+#endif
