@@ -53,6 +53,7 @@ static uint32_t season(int32_t day) {
     return weight;
 }
 
+/* When a session begins: from 7 to 23 o'clock, so that it is over before midnight. */
 static uint32_t time_of_day_ms(struct gen_random *random) {
     /* The later of two draws for most: evenings; one in five at any waking hour. */
     const uint32_t a = gen_below(random, 16u * 3600 * 1000);
@@ -90,28 +91,41 @@ static uint32_t pick_item(struct history *history) {
     return item < history->options->item_count ? item : category % history->options->item_count;
 }
 
+/* What a part of a price comes to, cut to whole cents. */
+static uint32_t percent_of(uint32_t cents, uint32_t percent) {
+    return (uint32_t)((uint64_t)cents * percent / 100);
+}
+
+/* The first instant after the user's last day. */
+static int64_t end_of_history_ms(const struct history *history) {
+    return ((int64_t)history->user.last_day + 1) * DAY_MS - ZONE_MS;
+}
+
+/* Sent back some days after it was bought, if the history is not over by then. */
+static void refund(struct history *history, uint32_t item, int64_t bought_ms, uint32_t quantity, uint32_t amount,
+                   uint32_t store) {
+    const int64_t time_ms = bought_ms + (int64_t)(1 + gen_below(&history->random, 6)) * DAY_MS;
+    if (time_ms < end_of_history_ms(history)) (void)put(history, REFUND, time_ms, item, quantity, amount, store);
+}
+
 /* A purchase, and for things that run out the purchases after it. */
 static void buy(struct history *history, uint32_t item, int64_t time_ms, uint32_t store) {
     struct gen_random *random = &history->random;
     const struct gen_item goods = gen_item_of(history->options, item);
     const uint32_t gap_days = gen_categories[goods.category].repurchase_days;
-    const int64_t end_ms = ((int64_t)history->user.last_day + 1) * DAY_MS - ZONE_MS;
     for (;;) {
         const uint32_t quantity = gen_chance(random, 750) ? 1 : 2 + gen_below(random, 2);
         const uint32_t percent = gen_chance(random, 300) ? 80 + gen_below(random, 16) : 100; /* a coupon */
-        if (!put(history, PURCHASE, time_ms, item, quantity, goods.price * quantity / 100 * percent, store)) return;
-        if (gen_chance(random, 35)) /* most of it, some days later */
-            (void)put(history, REFUND,
-                      time_ms + (int64_t)(1 + gen_below(random, 6)) * DAY_MS < end_ms
-                          ? time_ms + (int64_t)(1 + gen_below(random, 6)) * DAY_MS / 8
-                          : time_ms + 3600000,
-                      item, quantity, goods.price * quantity / 100 * percent, store);
-        else if (gen_chance(random, 50))
+        const uint32_t amount = percent_of(goods.price * quantity, percent);
+        if (!put(history, PURCHASE, time_ms, item, quantity, amount, store)) return;
+        if (gen_chance(random, 35))
+            refund(history, item, time_ms, quantity, amount, store);
+        else if (gen_chance(random, 50) && time_ms + 60000 < end_of_history_ms(history))
             (void)put(history, SHARE, time_ms + 60000, item, 0, 0, 0);
         if (gap_days == 0 || !gen_chance(random, 560)) return;
         const uint32_t spread_hours = gap_days * 24 * 2 / 5 + 1; /* 20 % either way */
         time_ms += (int64_t)(gap_days * 24 * 4 / 5 + gen_below(random, spread_hours)) * 3600000;
-        if (time_ms >= end_ms) return;
+        if (time_ms >= end_of_history_ms(history)) return;
         if (!put(history, VIEW, time_ms - 120000, item, 0, 0, 0)) return;
     }
 }

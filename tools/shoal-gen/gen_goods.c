@@ -1,6 +1,7 @@
 /* gen_goods.c -- what the shop sells, and the mapping that explains its files. */
 #include <stdlib.h>
 
+#include "calendar.h"
 #include "gen_shop.h"
 
 const struct gen_category gen_categories[GEN_CATEGORY_COUNT] = {
@@ -23,6 +24,12 @@ const struct gen_category gen_categories[GEN_CATEGORY_COUNT] = {
 const char *const gen_brands[] = {"云上",         "山野集", "初见", "半夏",   "Nordlys", "拾光", "青禾",   "木木",
                                   "Kinfolk Home", "南风",   "Luma", "海盐社", "一刻",    "北岸", "Mellow", "花间"};
 const uint32_t gen_brand_count = sizeof gen_brands / sizeof gen_brands[0];
+
+void gen_date_text(int32_t day, char text[16]) {
+    const struct sh_date date = sh_date_from_day(day);
+    (void)snprintf(text, 16, "%04u-%02u-%02u", (unsigned)date.year % 10000, (unsigned)date.month % 100,
+                   (unsigned)date.day % 100);
+}
 
 struct gen_item gen_item_of(const struct gen_options *options, uint32_t number) {
     struct gen_random random = gen_stream(options->seed, 3, number);

@@ -10,12 +10,6 @@
 #include "calendar.h"
 #include "gen_shop.h"
 
-void gen_date_text(int32_t day, char text[16]) {
-    const struct sh_date date = sh_date_from_day(day);
-    (void)snprintf(text, 16, "%04u-%02u-%02u", (unsigned)date.year % 10000, (unsigned)date.month % 100,
-                   (unsigned)date.day % 100);
-}
-
 static const char usage[] =
     "usage: shoal-gen --out FOLDER [options]\n"
     "Writes users.csv, items.csv, events.csv and shop.map, the mapping that `shoal load` reads.\n"

@@ -71,12 +71,12 @@ struct gen_user gen_user_of(const struct gen_options *options, uint32_t number) 
     return user;
 }
 
-/* A CSV field: names here hold no quotes, but keep the writer right for every table above. */
+/* As a CSV field: no name in the tables above holds a quote or a comma. */
 static void put_name(FILE *file, struct gen_random *random, bool english) {
-    if (english)
-        (void)fprintf(file, "%s %s", PICK(random, english_first), PICK(random, english_last));
-    else
-        (void)fprintf(file, "%s%s", PICK(random, surnames), PICK(random, given));
+    /* One draw a statement: which argument of a call is evaluated first is the compiler's choice. */
+    const char *first = english ? PICK(random, english_first) : PICK(random, surnames);
+    const char *second = english ? PICK(random, english_last) : PICK(random, given);
+    (void)fprintf(file, "%s%s%s", first, english ? " " : "", second);
 }
 
 int gen_write_users(const struct gen_options *options, FILE *file) {
