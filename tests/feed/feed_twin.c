@@ -1,0 +1,246 @@
+#include "feed_twin.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "calendar.h"
+
+#define MUST(call)                                                                                                     \
+    do {                                                                                                               \
+        struct sh_error must_err = {.message = ""};                                                                    \
+        struct sh_error *const err = &must_err;                                                                        \
+        (void)err;                                                                                                     \
+        if ((call) != SH_OK) {                                                                                         \
+            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, must_err.message);                           \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+void shop_open(struct shop *shop) {
+    static const struct sh_text brands[] = {SH_TEXT_LITERAL("plain"), SH_TEXT_LITERAL("fine"), SH_TEXT_LITERAL("茗")};
+    const struct sh_attribute_spec category = {.name = SH_TEXT_LITERAL("category"), .type = SH_TYPE_STRING};
+    const struct sh_attribute_spec brand = {
+        .name = SH_TEXT_LITERAL("brand"), .type = SH_TYPE_ENUM, .labels = brands, .label_count = 3};
+    const struct sh_attribute_spec listed = {.name = SH_TEXT_LITERAL("listed"), .type = SH_TYPE_TIME};
+    MUST(sh_zone_open(SH_TEXT_LITERAL("Asia/Shanghai"), &shop->zone, err));
+    shop->users = sh_table_create();
+    shop->items = sh_table_create();
+    shop->events = sh_event_store_create(shop->zone);
+    MUST(sh_table_add_tag_set(shop->users, SH_TEXT_LITERAL("interests"), &shop->user_interests, err));
+    MUST(sh_table_add_tag_set(shop->items, SH_TEXT_LITERAL("tags"), &shop->item_tags, err));
+    MUST(sh_table_add_attribute(shop->items, &category, &shop->category, err));
+    MUST(sh_table_add_attribute(shop->items, &brand, &shop->brand, err));
+    MUST(sh_table_add_attribute(shop->items, &listed, &shop->listed, err));
+    static const char *const names[TWIN_TYPES] = {"view", "favorite", "cart", "purchase", "dislike"};
+    uint32_t *const numbers[TWIN_TYPES] = {&shop->view, &shop->favorite, &shop->cart, &shop->purchase, &shop->dislike};
+    for (uint32_t i = 0; i < TWIN_TYPES; i++)
+        MUST(sh_event_type_add(shop->events, sh_text_of(names[i]), 2, numbers[i], err));
+    const struct sh_feed_scope scope = {.users = shop->users, .items = shop->items, .events = shop->events};
+    shop->model = sh_feed_model_create(&scope);
+    MUST(sh_feed_set_weight(shop->model, shop->dislike, (struct sh_feed_weight){.weight = -2}, err));
+    shop->log_count = 0;
+}
+
+void shop_close(struct shop *shop) {
+    sh_feed_model_destroy(shop->model);
+    sh_event_store_destroy(shop->events);
+    sh_table_destroy(shop->items);
+    sh_table_destroy(shop->users);
+    sh_zone_close(shop->zone);
+}
+
+static void put_tags(struct sh_table *table, uint32_t slot, uint32_t set, const char *const *tags, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t tag;
+        MUST(sh_table_tag_code(table, set, sh_text_of(tags[i]), &tag, err));
+        MUST(sh_table_tag_add(table, slot, set, tag));
+    }
+}
+
+uint32_t shop_user(struct shop *shop, const char *id, const char *const *interests, uint32_t interest_count) {
+    uint32_t slot;
+    MUST(sh_table_intern(shop->users, sh_text_of(id), sh_id_hash(sh_text_of(id)), &slot, NULL, err));
+    put_tags(shop->users, slot, shop->user_interests, interests, interest_count);
+    return slot;
+}
+
+uint32_t shop_item(struct shop *shop, const char *id, const char *const *tags, uint32_t tag_count, const char *category,
+                   const char *brand, int64_t now_ms) {
+    uint32_t slot;
+    uint32_t code;
+    MUST(sh_table_intern(shop->items, sh_text_of(id), sh_id_hash(sh_text_of(id)), &slot, NULL, err));
+    put_tags(shop->items, slot, shop->item_tags, tags, tag_count);
+    if (category != NULL) {
+        MUST(sh_table_text_code(shop->items, shop->category, sh_text_of(category), &code, err));
+        MUST(sh_table_set(shop->items, slot, shop->category, code));
+    }
+    if (brand != NULL) {
+        MUST(sh_table_text_code(shop->items, shop->brand, sh_text_of(brand), &code, err));
+        MUST(sh_table_set(shop->items, slot, shop->brand, code));
+    }
+    MUST(sh_feed_item_put(shop->model, slot, now_ms));
+    if (slot < TWIN_ITEMS_MAX) shop->listed_ms[slot] = now_ms;
+    return slot;
+}
+
+void shop_act(struct shop *shop, uint32_t type, uint32_t user, uint32_t item, int64_t time_ms, int64_t now_ms,
+              struct sh_feed_effect *effect) {
+    const struct sh_event event = {.type = type, .slot = user, .item = item, .time_ms = time_ms};
+    bool duplicate;
+    MUST(sh_event_append(shop->events, &event, &duplicate, err));
+    MUST(sh_feed_learn(shop->model, &event, now_ms, effect));
+    if (shop->log_count == TWIN_EVENTS_MAX) abort();
+    shop->log[shop->log_count++] =
+        (struct twin_event){.event = event, .learned_ms = time_ms < now_ms ? time_ms : now_ms};
+}
+
+/* ---- The twin ---- */
+
+/* A feature tag by its names. */
+struct twin_tag {
+    struct sh_text group;
+    struct sh_text name;
+};
+enum { TAGS_MAX = 64 };
+
+static uint32_t tags_of_item(const struct shop *shop, uint32_t item, struct twin_tag *tags) {
+    uint32_t count = 0;
+    struct sh_tag_list list;
+    sh_table_tags(shop->items, item, shop->item_tags, &list);
+    for (uint32_t i = 0; i < list.count; i++)
+        tags[count++] =
+            (struct twin_tag){SH_TEXT_LITERAL("tags"), sh_table_tag_text(shop->items, shop->item_tags, list.codes[i])};
+    const uint32_t attributes[] = {shop->category, shop->brand};
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct sh_attribute *attribute = sh_table_attribute(shop->items, attributes[i]);
+        int64_t code;
+        if (sh_table_get(shop->items, item, attributes[i], &code))
+            tags[count++] = (struct twin_tag){attribute->name, sh_attribute_text(attribute, (uint32_t)code)};
+    }
+    return count;
+}
+
+static bool same_tag(struct twin_tag a, struct twin_tag b) {
+    return sh_text_equal(a.group, b.group) && sh_text_equal(a.name, b.name);
+}
+
+static bool item_has_tag(const struct shop *shop, uint32_t item, struct twin_tag wanted) {
+    struct twin_tag tags[TAGS_MAX];
+    const uint32_t count = tags_of_item(shop, item, tags);
+    for (uint32_t i = 0; i < count; i++)
+        if (same_tag(tags[i], wanted)) return true;
+    return false;
+}
+
+static double half(double age_ms, double half_life_ms) {
+    return exp2(-age_ms / half_life_ms);
+}
+
+static double affinity_of(const struct shop *shop, uint32_t user, struct twin_tag tag, int64_t now_ms) {
+    const struct sh_feed_config *config = sh_feed_config(shop->model);
+    double sum = 0;
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const struct twin_event *act = &shop->log[i];
+        if (act->event.slot != user || !item_has_tag(shop, act->event.item, tag)) continue;
+        const double age_ms = (double)(now_ms - act->learned_ms);
+        sum += sh_feed_weight(shop->model, act->event.type).weight *
+               (config->short_share * half(age_ms, config->half_life_short_ms) +
+                (1 - config->short_share) * half(age_ms, config->half_life_long_ms));
+    }
+    struct sh_tag_list list;
+    sh_table_tags(shop->users, user, shop->user_interests, &list);
+    for (uint32_t i = 0; i < list.count; i++)
+        if (sh_text_equal(sh_table_tag_text(shop->users, shop->user_interests, list.codes[i]), tag.name))
+            sum += config->declared;
+    return sum;
+}
+
+/* Every tag of every item, once. */
+static uint32_t all_tags(const struct shop *shop, struct twin_tag *tags) {
+    uint32_t count = 0;
+    for (uint32_t item = 0; item < sh_table_slot_end(shop->items); item++) {
+        struct twin_tag own[TAGS_MAX];
+        const uint32_t own_count = tags_of_item(shop, item, own);
+        for (uint32_t i = 0; i < own_count; i++) {
+            uint32_t known = 0;
+            while (known < count && !same_tag(tags[known], own[i]))
+                known++;
+            if (known == count) tags[count++] = own[i];
+            if (count == TAGS_MAX) abort();
+        }
+    }
+    return count;
+}
+
+static double popularity_of(const struct shop *shop, uint32_t item, int64_t now_ms) {
+    const double half_life_ms = sh_feed_config(shop->model)->half_life_popularity_ms;
+    double newest = -INFINITY;
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const double period = floor((double)shop->log[i].learned_ms / half_life_ms / 2);
+        if (shop->log[i].event.item == item && period > newest) newest = period;
+    }
+    double sum = 0;
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const struct twin_event *act = &shop->log[i];
+        const double period = floor((double)act->learned_ms / half_life_ms / 2);
+        if (act->event.item == item && period > newest - SH_FEED_PERIOD_COUNT)
+            sum += sh_feed_weight(shop->model, act->event.type).weight *
+                   half((double)(now_ms - act->learned_ms), half_life_ms);
+    }
+    return sum > 0 ? sum : 0;
+}
+
+void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores,
+                 double *popularity) {
+    const struct sh_feed_config *config = sh_feed_config(shop->model);
+    const uint32_t item_count = sh_table_slot_end(shop->items);
+    struct twin_tag tags[TAGS_MAX];
+    double weights[TAGS_MAX] = {0};
+    const uint32_t tag_count = all_tags(shop, tags);
+    double squares = 0;
+    for (uint32_t t = 0; t < tag_count && user != SH_SLOT_NONE; t++) {
+        uint32_t holders = 0;
+        for (uint32_t item = 0; item < item_count; item++)
+            holders += item_has_tag(shop, item, tags[t]);
+        const double affinity = affinity_of(shop, user, tags[t], now_ms);
+        squares += affinity * affinity;
+        weights[t] = holders < 2 ? 0 : affinity * log2(1 + (double)item_count / holders);
+    }
+    double top = 0;
+    for (uint32_t item = 0; item < item_count; item++) {
+        popularity[item] = popularity_of(shop, item, now_ms);
+        if (popularity[item] > top) top = popularity[item];
+    }
+    for (uint32_t item = 0; item < item_count; item++) {
+        struct twin_tag own[TAGS_MAX];
+        const uint32_t own_count = tags_of_item(shop, item, own);
+        struct twin_score *score = &scores[item];
+        *score = (struct twin_score){.score = 0};
+        for (uint32_t t = 0; t < tag_count; t++)
+            if (item_has_tag(shop, item, tags[t]))
+                score->contributions[SH_FEED_AFFINITY] +=
+                    config->weight_affinity / (1 + sqrt(squares)) * weights[t] / sqrt(own_count);
+        if (top > 0)
+            score->contributions[SH_FEED_POPULARITY] = config->weight_popularity * sqrt(popularity[item] / top);
+        const double age_ms = (double)(now_ms - shop->listed_ms[item]);
+        score->contributions[SH_FEED_RECENCY] =
+            config->weight_recency * (age_ms < 0 ? 1 : half(age_ms, config->half_life_recency_ms));
+        for (uint32_t i = 0; i < SH_FEED_FEATURE_COUNT; i++)
+            score->score += score->contributions[i];
+    }
+}
+
+bool twin_is_held(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms, enum sh_feed_relaxed by_rule) {
+    const struct sh_feed_config *config = sh_feed_config(shop->model);
+    const uint32_t days = by_rule == SH_FEED_RELAXED_BOUGHT ? config->bought_days : config->seen_days;
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const struct sh_event *event = &shop->log[i].event;
+        const struct sh_feed_weight weight = sh_feed_weight(shop->model, event->type);
+        const bool counts = by_rule == SH_FEED_RELAXED_BOUGHT ? weight.is_bought : weight.is_seen;
+        if (counts && event->slot == user && event->item == item && event->time_ms <= now_ms &&
+            event->time_ms > now_ms - (int64_t)days * SH_DAY_MS)
+            return true;
+    }
+    return false;
+}
