@@ -107,6 +107,7 @@ static bool list_has(const uint32_t *slots, uint32_t count, uint32_t slot) {
 }
 
 static uint32_t sort_unique(uint32_t *slots, uint32_t count) {
+    if (count == 0) return 0; /* slots may be NULL then */
     qsort(slots, count, sizeof *slots, by_slot);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++)
