@@ -29,6 +29,7 @@ enum {
     SH_REQUEST_ARENA_BYTES_MAX = 256 << 20,
     SH_ANSWER_BYTES_MAX = 256 << 20, /* a list of 10 M short ids is 100 MiB */
     SH_LIST_LIMIT_MAX = 1000000,     /* rows in one page */
+    SH_LIST_LIMIT_DEFAULT = 100,
     SH_CURSOR_COUNT_MAX = 1024,      /* open frozen audiences in a shard; each is at most one bit a user */
     SH_CURSOR_BYTES_MAX = 1 << 30,   /* all of them together; with an order a user takes 4 to 16 bytes */
     SH_ORDERED_COUNT_MAX = 1 << 24,  /* users put in order for one answer: 32 bytes each while that lasts */
@@ -40,6 +41,20 @@ enum {
     SH_SHARD_COUNT_MAX = 64,
     SH_CONNECTION_COUNT_MAX = 10000,
     SH_PIPELINE_COUNT_MAX = 1024, /* requests in flight on one connection before it is no longer read */
+
+    /* The server's loops. */
+    SH_MAILBOX_COUNT = 1024,            /* letters from one loop to another: a turn's worth; the rest waits in a list */
+    SH_OUTPUT_BYTES_LOW = 256 << 10,    /* more unsent than this, and a connection's requests wait */
+    SH_SEND_BYTES_MAX = 1 << 20,        /* one send: a slow reader is judged by whether one goes through in time */
+    SH_SEND_STALL_MS_MAX = 60000,       /* no send went through for so long: the reader has gone */
+    SH_FRAME_STALL_MS_MAX = 30000,      /* in so long an unfinished message must grow by the next number, or finish */
+    SH_FRAME_STALL_BYTES_MIN = 4 << 10, /* a modem's speed; anything slower is holding the connection open */
+    SH_INPUT_TOTAL_BYTES_MAX = 1 << 29, /* of unfinished messages in one loop: 64 of the largest */
+    SH_OUTPUT_TOTAL_BYTES_MAX = 1 << 30, /* of unsent answers in one loop: 4 of the largest; then the worst is closed */
+    SH_JOB_COUNT_MAX = 8,                /* audience questions that a loop works on in turn; the rest waits in order */
+    SH_SLICE_US_MAX = 500,               /* of work on them between two looks at the network */
+    SH_LINGER_MS_MAX = 1000,             /* for the peer to close after the last answer */
+    SH_STOP_MS_MAX = 10000,              /* for all that is in to be answered when the server stops */
 };
 
 #endif

@@ -169,6 +169,10 @@ enum sh_status sh_io_turn(struct sh_io *io, uint64_t wait_ns, struct sh_error *e
     return SH_OK;
 }
 
+void sh_io_flush(struct sh_io *io) {
+    io->operations->flush(io);
+}
+
 void sh_io_wake(struct sh_io *io) {
     io->operations->wake(io);
 }

@@ -105,11 +105,15 @@ const char *sh_io_body_name(enum sh_io_body body);
 /* To be called on the thread that will use it. On failure *io is NULL. */
 SH_MUST_CHECK enum sh_status sh_io_create(enum sh_io_body body, const struct sh_io_events *events, void *context,
                                           struct sh_io **io, struct sh_error *err);
-/* Connections must be closed and files done; timers may be running. NULL is fine. */
+/* Connections must be closed and files done; timers may be running. On its thread, or when that thread has ended: then
+ * accepts should have been stopped and a turn made since, or their address stays in use for a moment. NULL is fine. */
 void sh_io_destroy(struct sh_io *io);
 
 /* One turn: see the picture. Waits at most wait_ns, less if a timer is due; 0 only looks. */
 SH_MUST_CHECK enum sh_status sh_io_turn(struct sh_io *io, uint64_t wait_ns, struct sh_error *err);
+/* Before long work inside a turn's end: hand the gathered wishes to the kernel now, so that answers do not wait for it.
+ */
+void sh_io_flush(struct sh_io *io);
 /* From any thread, and from signal handlers: end the wait of that io's turn and have on_wake called. */
 void sh_io_wake(struct sh_io *io);
 const struct sh_io_statistics *sh_io_statistics_of(const struct sh_io *io);

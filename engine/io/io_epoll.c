@@ -346,6 +346,11 @@ static enum sh_status epoll_turn(struct sh_io *io, uint64_t wait_ns, struct sh_e
     return SH_OK;
 }
 
+/* Everything has gone to the kernel already. */
+static void epoll_flush(struct sh_io *io) {
+    (void)io;
+}
+
 /* ---- life ---- */
 
 static void epoll_destroy(struct sh_io *io) {
@@ -359,6 +364,7 @@ static void epoll_destroy(struct sh_io *io) {
 static const struct sh_io_operations epoll_operations = {
     .destroy = epoll_destroy,
     .turn = epoll_turn,
+    .flush = epoll_flush,
     .wake = epoll_wake,
     .clock = sh_io_clock_system,
     .accept = epoll_accept,

@@ -9,6 +9,7 @@ struct sh_io_operations {
     void (*destroy)(struct sh_io *io);
     /* Wait at most wait_ns, take the clock with sh_io_clock_take, then call back for what the kernel says. */
     enum sh_status (*turn)(struct sh_io *io, uint64_t wait_ns, struct sh_error *err);
+    void (*flush)(struct sh_io *io);
     void (*wake)(struct sh_io *io);
     void (*clock)(int64_t *now_ms, uint64_t *monotonic_ns); /* now_ms may be NULL */
     enum sh_status (*accept)(struct sh_io *io, const struct sh_io_listener *listener, struct sh_error *err);

@@ -482,6 +482,11 @@ static enum sh_status uring_turn(struct sh_io *io, uint64_t wait_ns, struct sh_e
     return SH_OK;
 }
 
+static void uring_flush(struct sh_io *io) {
+    /* A failure shows again in the turn, which submits the same. */
+    if (io_uring_sq_ready(&((struct uring *)io)->ring) > 0) (void)io_uring_submit(&((struct uring *)io)->ring);
+}
+
 /* ---- life ---- */
 
 /* An armed accept holds the listening socket, and a closed ring lets go of it some time later: the address would be in
@@ -495,7 +500,8 @@ static void take_accepts_back(struct uring *self) {
         if (!armed) return;
         struct __kernel_timespec wait = {.tv_nsec = 10000000};
         struct io_uring_cqe *cqe = NULL;
-        (void)io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1, &wait, NULL);
+        const int result = io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1, &wait, NULL);
+        if (result < 0 && result != -ETIME && result != -EINTR) return; /* another thread than the ring's: let it be */
         while (io_uring_peek_cqe(&self->ring, &cqe) == 0) {
             if ((cqe->user_data & WISH_MASK) == WISH_ACCEPT) dispatch(self, cqe);
             io_uring_cqe_seen(&self->ring, cqe);
@@ -538,6 +544,7 @@ static enum sh_status make_buffers(struct uring *self, struct sh_error *err) {
 static const struct sh_io_operations uring_operations = {
     .destroy = uring_destroy,
     .turn = uring_turn,
+    .flush = uring_flush,
     .wake = uring_wake,
     .clock = sh_io_clock_system,
     .accept = uring_accept,

@@ -1,0 +1,147 @@
+#include "loop.h"
+
+/* Of 65,536 rows, between two looks at the clock: some tens of microseconds for plain questions, up to a millisecond
+ * for ones about events. */
+enum { STEP_BLOCK_COUNT = 4 };
+
+static void queue_push(struct sh_errand_queue *queue, struct sh_errand *errand) {
+    errand->next = NULL;
+    if (queue->last == NULL)
+        queue->first = errand;
+    else
+        queue->last->next = errand;
+    queue->last = errand;
+    queue->count++;
+}
+
+static struct sh_errand *queue_pop(struct sh_errand_queue *queue) {
+    struct sh_errand *errand = queue->first;
+    if (errand == NULL) return NULL;
+    queue->first = errand->next;
+    if (queue->first == NULL) queue->last = NULL;
+    queue->count--;
+    return errand;
+}
+
+static uint64_t clock_of_loop(void *context) {
+    return sh_io_exact_ns(((struct sh_loop *)context)->io);
+}
+
+void sh_errand_init(struct sh_errand *errand, const struct sh_request *request, uint32_t home) {
+    errand->kind = SH_ERRAND_RUN;
+    errand->home = home;
+    errand->is_back = false;
+    atomic_init(&errand->is_cancelled, false);
+    errand->request = *request;
+    errand->job = NULL;
+    errand->status = SH_OK;
+    errand->part_of = NULL;
+    errand->gathered_by = NULL;
+    errand->task = NULL;
+}
+
+void sh_errand_deinit(struct sh_errand *errand) {
+    sh_buffer_deinit(&errand->body);
+    sh_buffer_deinit(&errand->effects);
+}
+
+/* ---- running ---- */
+
+static void start(struct sh_loop *loop, struct sh_errand *errand) {
+    errand->request.clock_ns = clock_of_loop;
+    errand->request.clock_context = loop;
+    errand->answer.body = &errand->body;
+    errand->answer.effects = loop->server->loop_count > 1 ? &errand->effects : NULL;
+    errand->status = sh_shard_start(loop->shard, &errand->request, &errand->answer, &errand->job, &errand->err);
+    if (errand->job == NULL)
+        sh_errand_done(loop, errand);
+    else
+        queue_push(&loop->jobs, errand);
+}
+
+static bool may_begin(const struct sh_loop *loop) {
+    return loop->jobs.count < SH_JOB_COUNT_MAX && loop->unsent_bytes < SH_OUTPUT_TOTAL_BYTES_MAX;
+}
+
+void sh_errand_run(struct sh_loop *loop, struct sh_errand *errand) {
+    /* Only questions to all shards can become jobs with large answers. */
+    const bool is_question = errand->request.method->spread == SH_SPREAD_ALL;
+    if (is_question && (loop->waiting.first != NULL || !may_begin(loop)))
+        queue_push(&loop->waiting, errand);
+    else
+        start(loop, errand);
+}
+
+static bool is_cancelled(const struct sh_errand *errand) {
+    return atomic_load_explicit(&errand->is_cancelled, memory_order_relaxed);
+}
+
+static void done_cancelled(struct sh_loop *loop, struct sh_errand *errand) {
+    errand->status = sh_fail(&errand->err, SH_ERR_CLOSED, -1, "the client has gone");
+    sh_errand_done(loop, errand);
+}
+
+static void begin_waiting(struct sh_loop *loop) {
+    while (loop->waiting.first != NULL && (is_cancelled(loop->waiting.first) || may_begin(loop))) {
+        struct sh_errand *errand = queue_pop(&loop->waiting);
+        if (is_cancelled(errand))
+            done_cancelled(loop, errand);
+        else
+            start(loop, errand);
+    }
+}
+
+static void step_first(struct sh_loop *loop) {
+    struct sh_errand *errand = queue_pop(&loop->jobs);
+    if (is_cancelled(errand)) {
+        sh_job_cancel(errand->job);
+        errand->job = NULL;
+        done_cancelled(loop, errand);
+        return;
+    }
+    bool done = false;
+    errand->status = sh_job_step(errand->job, STEP_BLOCK_COUNT, &done, &errand->err);
+    if (!done) {
+        queue_push(&loop->jobs, errand);
+        return;
+    }
+    errand->job = NULL;
+    sh_errand_done(loop, errand);
+}
+
+void sh_errand_slice(struct sh_loop *loop) {
+    begin_waiting(loop);
+    if (loop->jobs.first == NULL) return;
+    const uint64_t end_ns = sh_io_exact_ns(loop->io) + SH_SLICE_US_MAX * 1000u;
+    while (loop->jobs.first != NULL) {
+        step_first(loop);
+        begin_waiting(loop);
+        if (sh_io_exact_ns(loop->io) >= end_ns) break;
+    }
+}
+
+bool sh_errand_has_work(const struct sh_loop *loop) {
+    return loop->jobs.first != NULL || (loop->waiting.first != NULL && may_begin(loop));
+}
+
+/* ---- coming and going ---- */
+
+void sh_errand_done(struct sh_loop *loop, struct sh_errand *errand) {
+    if (errand->home != loop->index) {
+        errand->is_back = true;
+        sh_loop_post(loop, errand->home, errand);
+    } else if (errand->part_of != NULL) {
+        sh_gather_back(loop, errand);
+    } else {
+        sh_task_finish(loop, errand->task);
+    }
+}
+
+void sh_errand_arrived(struct sh_loop *loop, struct sh_errand *errand) {
+    if (errand->is_back)
+        sh_errand_done(loop, errand);
+    else if (errand->kind == SH_ERRAND_EVERY)
+        sh_gather_begin(loop, errand);
+    else
+        sh_errand_run(loop, errand);
+}

@@ -1,0 +1,158 @@
+#include "loop.h"
+#include "memory.h"
+#include "server_log.h"
+
+static void send_out(struct sh_loop *loop, struct sh_errand *errand, uint32_t shard) {
+    if (shard == loop->index)
+        sh_errand_run(loop, errand);
+    else
+        sh_loop_post(loop, shard, errand);
+}
+
+static void errands_free(struct sh_errand *errands, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        sh_errand_deinit(&errands[i]);
+    sh_free(errands);
+}
+
+static void gather_end(struct sh_loop *loop, struct sh_gather *gather) {
+    struct sh_errand *asked = gather->asked;
+    errands_free(gather->errands, gather->errand_count);
+    errands_free(gather->lessons, gather->lesson_count);
+    sh_split_free(&gather->split);
+    sh_free(gather);
+    asked->gathered_by = NULL;
+    sh_errand_done(loop, asked);
+}
+
+/* ---- the parts ---- */
+
+static struct sh_errand *errands_make(uint32_t count) {
+    struct sh_errand *errands = sh_alloc_zero(count * sizeof *errands);
+    for (uint32_t i = 0; errands != NULL && i < count; i++) {
+        sh_buffer_init(&errands[i].body, SH_ANSWER_BYTES_MAX);
+        sh_buffer_init(&errands[i].effects, SH_FRAME_BYTES_MAX);
+    }
+    return errands;
+}
+
+static enum sh_status split_up(struct sh_loop *loop, struct sh_gather *gather, struct sh_error *err) {
+    const struct sh_request *request = &gather->asked->request;
+    const enum sh_status status = sh_request_split(request, loop->server->loop_count, loop->index, &gather->split, err);
+    if (status != SH_OK) return status;
+    const uint32_t count = gather->split.part_count;
+    gather->errands = errands_make(count);
+    if (gather->errands == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a request to %u shards", count);
+    gather->errand_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sh_request part = *request;
+        part.params = gather->split.parts[i].params.bytes;
+        part.params_count = gather->split.parts[i].params.count;
+        sh_errand_init(&gather->errands[i], &part, loop->index);
+        gather->errands[i].part_of = gather;
+    }
+    return SH_OK;
+}
+
+void sh_gather_begin(struct sh_loop *loop, struct sh_errand *asked) {
+    struct sh_gather *gather = sh_alloc_zero(sizeof *gather);
+    if (gather == NULL) {
+        asked->status = sh_fail(&asked->err, SH_ERR_MEMORY, -1, "no memory for a request to several shards");
+        sh_errand_done(loop, asked);
+        return;
+    }
+    gather->asked = asked;
+    asked->gathered_by = gather;
+    asked->status = split_up(loop, gather, &asked->err);
+    if (asked->status != SH_OK) {
+        gather_end(loop, gather);
+        return;
+    }
+    /* One more is awaited until all are sent, so that an answer at once does not end the gather under our feet. */
+    gather->awaited_count = gather->errand_count + 1;
+    for (uint32_t i = 0; i < gather->errand_count; i++)
+        send_out(loop, &gather->errands[i], gather->split.parts[i].shard);
+    sh_gather_back(loop, &gather->errands[0]);
+}
+
+/* ---- what the siblings must learn ---- */
+
+static const struct sh_method *learn_method(void) {
+    const struct sh_method *method = sh_method_find(SH_TEXT_LITERAL("shard.learn"), NULL);
+    sh_assert(method != NULL);
+    return method;
+}
+
+/* Each part's effects go to every shard but its own. */
+static bool teach(struct sh_loop *loop, struct sh_gather *gather) {
+    const uint32_t shard_count = loop->server->loop_count;
+    uint32_t teacher_count = 0;
+    for (uint32_t i = 0; i < gather->errand_count; i++)
+        if (gather->errands[i].effects.count > 0) teacher_count++;
+    if (teacher_count == 0) return false;
+    gather->lessons = errands_make(teacher_count * (shard_count - 1));
+    if (gather->lessons == NULL) {
+        sh_log(SH_LOG_ERROR, "no memory to tell the other shards what events say about items");
+        return false;
+    }
+    gather->lesson_count = teacher_count * (shard_count - 1);
+    gather->is_teaching = true;
+    gather->awaited_count = gather->lesson_count + 1;
+    uint32_t lesson = 0;
+    for (uint32_t i = 0; i < gather->errand_count; i++) {
+        const struct sh_errand *teacher = &gather->errands[i];
+        if (teacher->effects.count == 0) continue;
+        struct sh_request request = gather->asked->request;
+        request.method = learn_method();
+        request.params = teacher->effects.bytes;
+        request.params_count = teacher->effects.count;
+        for (uint32_t shard = 0; shard < shard_count; shard++) {
+            if (shard == gather->split.parts[i].shard) continue;
+            struct sh_errand *errand = &gather->lessons[lesson++];
+            sh_errand_init(errand, &request, loop->index);
+            errand->part_of = gather;
+            send_out(loop, errand, shard);
+        }
+    }
+    return true;
+}
+
+/* ---- the answer ---- */
+
+static enum sh_status merge(struct sh_gather *gather, struct sh_error *err) {
+    struct sh_errand *asked = gather->asked;
+    struct sh_buffer *bodies = sh_alloc(gather->errand_count * sizeof *bodies);
+    if (bodies == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to merge answers");
+    for (uint32_t i = 0; i < gather->errand_count; i++)
+        bodies[i] = gather->errands[i].body;
+    const enum sh_status status = sh_request_merge(&asked->request, &gather->split, bodies, &asked->body, err);
+    sh_free(bodies);
+    return status;
+}
+
+static void gather_finish(struct sh_loop *loop, struct sh_gather *gather) {
+    struct sh_errand *asked = gather->asked;
+    for (uint32_t i = 0; i < gather->lesson_count; i++)
+        if (gather->lessons[i].status != SH_OK)
+            sh_log(SH_LOG_ERROR, "a shard could not learn from another: %s", gather->lessons[i].err.message);
+    asked->status = SH_OK;
+    for (uint32_t i = 0; i < gather->errand_count && asked->status == SH_OK; i++) {
+        asked->status = gather->errands[i].status;
+        if (asked->status != SH_OK) asked->err = gather->errands[i].err;
+    }
+    if (asked->status == SH_OK) asked->status = merge(gather, &asked->err);
+    gather_end(loop, gather);
+}
+
+void sh_gather_back(struct sh_loop *loop, struct sh_errand *errand) {
+    struct sh_gather *gather = errand->part_of;
+    sh_assert(gather->awaited_count > 0);
+    if (--gather->awaited_count > 0) return;
+    if (!gather->is_teaching && teach(loop, gather) && --gather->awaited_count > 0) return;
+    gather_finish(loop, gather);
+}
+
+void sh_gather_cancel(struct sh_gather *gather) {
+    for (uint32_t i = 0; i < gather->errand_count; i++)
+        atomic_store_explicit(&gather->errands[i].is_cancelled, true, memory_order_relaxed);
+}

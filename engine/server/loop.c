@@ -1,0 +1,206 @@
+#include "loop.h"
+
+#include "memory.h"
+#include "server_log.h"
+
+enum {
+    TICK_MS = 1000,
+    LETTERS_PER_TURN = SH_MAILBOX_COUNT, /* from each of the others: what a full ring holds */
+    STOP_READ_TURNS = 2,                 /* after the stop, so that what the kernel holds already is read, too */
+};
+
+static struct sh_mailbox *mailbox(struct sh_loop *loop, uint32_t from, uint32_t to) {
+    return &loop->server->mailboxes[(size_t)from * loop->server->loop_count + to];
+}
+
+uint64_t sh_loop_request_id(struct sh_loop *loop) {
+    return loop->next_request++ << 6 | loop->index;
+}
+
+/* ---- mail ---- */
+
+void sh_loop_post(struct sh_loop *loop, uint32_t to, struct sh_errand *errand) {
+    sh_assert(to != loop->index);
+    struct sh_loop *reader = &loop->server->loops[to];
+    sh_count(&loop->counters.letter_count, 1);
+    if (sh_mailbox_post(mailbox(loop, loop->index, to), &reader->doorbell, &errand->letter)) sh_io_wake(reader->io);
+}
+
+static void mail_flush(struct sh_loop *loop) {
+    for (uint32_t to = 0; to < loop->server->loop_count; to++) {
+        struct sh_mailbox *box = mailbox(loop, loop->index, to);
+        if (to == loop->index || !sh_mailbox_is_waiting(box)) continue;
+        struct sh_loop *reader = &loop->server->loops[to];
+        if (sh_mailbox_flush(box, &reader->doorbell)) sh_io_wake(reader->io);
+    }
+}
+
+static void mail_read(struct sh_loop *loop) {
+    for (uint32_t from = 0; from < loop->server->loop_count; from++) {
+        if (from == loop->index) continue;
+        struct sh_mailbox *box = mailbox(loop, from, loop->index);
+        for (uint32_t i = 0; i < LETTERS_PER_TURN; i++) {
+            struct sh_letter *letter = sh_mailbox_take(box);
+            if (letter == NULL) break;
+            loop->clock_ns = sh_io_monotonic_ns(loop->io);
+            sh_errand_arrived(loop, (struct sh_errand *)(void *)letter);
+        }
+    }
+}
+
+static bool has_mail(struct sh_loop *loop) {
+    for (uint32_t other = 0; other < loop->server->loop_count; other++) {
+        if (other == loop->index) continue;
+        if (!sh_mailbox_is_empty(mailbox(loop, other, loop->index))) return true;
+        if (sh_mailbox_is_waiting(mailbox(loop, loop->index, other))) return true;
+    }
+    return false;
+}
+
+/* ---- once a second ---- */
+
+static void copy_counters(struct sh_loop *loop) {
+    const struct sh_io_statistics *io = sh_io_statistics_of(loop->io);
+    struct sh_counters *counters = &loop->counters;
+    sh_count_set(&counters->received_bytes, io->received_bytes);
+    sh_count_set(&counters->sent_bytes, io->sent_bytes);
+    sh_count_set(&counters->turn_count, io->turn_count);
+    sh_count_set(&counters->sleep_count, io->sleep_count);
+    sh_count_set(&counters->unsent_bytes, loop->unsent_bytes);
+    sh_count_set(&counters->partial_bytes, loop->partial_bytes);
+    sh_count_set(&counters->task_count, loop->task_count);
+    sh_count_set(&counters->job_count, loop->jobs.count);
+    sh_count_set(&counters->job_wait_count, loop->waiting.count);
+}
+
+static void on_tick(void *context, struct sh_io_timer *timer) {
+    struct sh_loop *loop = context;
+    const uint64_t now_ns = sh_io_monotonic_ns(loop->io);
+    sh_shard_tick(loop->shard, sh_io_now_ms(loop->io));
+    for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
+        sh_session_check_time(session, now_ns);
+    if (loop->unsent_bytes > SH_OUTPUT_TOTAL_BYTES_MAX) sh_session_close_worst(loop);
+    const enum sh_status status = sh_io_timer_start(loop->io, timer, now_ns + TICK_MS * UINT64_C(1000000));
+    sh_assert(status == SH_OK); /* its place in the heap is the one it just left */
+}
+
+/* ---- the turn ---- */
+
+static void settle_all(struct sh_loop *loop) {
+    struct sh_session *session = loop->dirty;
+    loop->dirty = NULL;
+    while (session != NULL) {
+        struct sh_session *next = session->dirty_next;
+        session->is_dirty = false;
+        sh_session_settle(session);
+        session = next;
+    }
+}
+
+static bool has_work(struct sh_loop *loop) {
+    return loop->dirty != NULL || sh_errand_has_work(loop) || (loop->is_stopping && loop->stop_turns <= STOP_READ_TURNS);
+}
+
+static enum sh_status turn(struct sh_loop *loop) {
+    uint64_t wait_ns = 0;
+    if (!has_work(loop)) {
+        wait_ns = TICK_MS * UINT64_C(1000000);
+        sh_doorbell_sleep(&loop->doorbell);
+        /* The last look, see mailbox.h. The stop is looked at before, and comes with a wake. */
+        if (has_mail(loop)) wait_ns = 0;
+    }
+    const enum sh_status status = sh_io_turn(loop->io, wait_ns, &loop->err);
+    sh_doorbell_rise(&loop->doorbell);
+    if (status != SH_OK) return status;
+    mail_read(loop);
+    settle_all(loop);
+    if (sh_errand_has_work(loop)) {
+        sh_io_flush(loop->io);
+        sh_errand_slice(loop);
+        settle_all(loop);
+    }
+    mail_flush(loop);
+    copy_counters(loop);
+    return SH_OK;
+}
+
+/* ---- stopping ---- */
+
+static void stop_begin(struct sh_loop *loop) {
+    loop->is_stopping = true;
+    loop->stop_turns = 0;
+    loop->stop_deadline_ns = sh_io_monotonic_ns(loop->io) + SH_STOP_MS_MAX * UINT64_C(1000000);
+    sh_io_accept_stop(loop->io);
+}
+
+static void close_all(struct sh_loop *loop) {
+    for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
+        sh_session_close(session);
+}
+
+/* True when the loop may end: it has nothing left, and neither has any other, whose errands it would have to run. */
+static bool stop_step(struct sh_loop *loop) {
+    struct sh_server *server = loop->server;
+    const uint32_t stop = atomic_load(&server->stop);
+    if (stop == SH_STOP_NOT) return false;
+    if (!loop->is_stopping) stop_begin(loop);
+    if (loop->stop_turns++ == STOP_READ_TURNS)
+        for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
+            sh_session_end(session);
+    if (stop == SH_STOP_NOW || sh_io_monotonic_ns(loop->io) > loop->stop_deadline_ns) close_all(loop);
+    if (!loop->is_quiet && loop->sessions == NULL && loop->task_count == 0 && loop->stop_turns > STOP_READ_TURNS) {
+        loop->is_quiet = true;
+        if (atomic_fetch_add(&server->quiet_count, 1) + 1 == server->loop_count) sh_loop_wake_all(server);
+    }
+    return atomic_load(&server->quiet_count) == server->loop_count;
+}
+
+/* ---- life ---- */
+
+static enum sh_status loop_make(struct sh_loop *loop) {
+    struct sh_server *server = loop->server;
+    enum sh_status status = sh_io_create(server->io, &sh_session_events, loop, &loop->io, &loop->err);
+    if (status != SH_OK) return status;
+    const struct sh_shard_options options = {.shard_index = loop->index, .shard_count = server->loop_count};
+    if ((status = sh_shard_create(&options, &loop->shard, &loop->err)) != SH_OK) return status;
+    /* Ids go on from one start of the server to the next: 2^15 a millisecond is more than a loop can serve. */
+    loop->next_request = (uint64_t)sh_io_now_ms(loop->io) << 15;
+    loop->tick.fire = on_tick;
+    const uint64_t tick_ns = sh_io_monotonic_ns(loop->io) + TICK_MS * UINT64_C(1000000);
+    if ((status = sh_io_timer_start(loop->io, &loop->tick, tick_ns)) != SH_OK)
+        return sh_fail(&loop->err, status, -1, "no memory for a loop");
+    for (uint32_t i = 0; i < server->address_count && status == SH_OK; i++)
+        status = sh_io_accept(loop->io, &server->listeners[loop->index * server->address_count + i], &loop->err);
+    return status;
+}
+
+/* Tell the starter how it went, and wait for its word. */
+static bool loop_report(struct sh_loop *loop) {
+    struct sh_server *server = loop->server;
+    pthread_mutex_lock(&server->mutex);
+    server->ready_count++;
+    pthread_cond_broadcast(&server->changed);
+    while (!server->may_serve)
+        pthread_cond_wait(&server->changed, &server->mutex);
+    pthread_mutex_unlock(&server->mutex);
+    return atomic_load(&server->stop) != SH_STOP_NOW;
+}
+
+void *sh_loop_main(void *argument) {
+    struct sh_loop *loop = argument;
+    loop->status = loop_make(loop);
+    if (loop_report(loop) && loop->status == SH_OK) {
+        while (!stop_step(loop)) {
+            loop->status = turn(loop);
+            if (loop->status == SH_OK) continue;
+            /* The kernel refuses to go on. The others cannot serve without this shard. */
+            sh_log(SH_LOG_ERROR, "loop %u: %s", loop->index, loop->err.message);
+            sh_server_abort(loop->server);
+            break;
+        }
+    }
+    sh_shard_destroy(loop->shard);
+    sh_task_free_spares(loop);
+    atomic_fetch_add(&loop->server->ended_count, 1);
+    return NULL;
+}

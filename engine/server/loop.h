@@ -1,0 +1,88 @@
+/* loop.h -- one loop: its io, its shard, its sessions. For the files of this folder only.
+ *
+ *   one turn    io          accept, bytes in ---> session ---> frames ---> task ---> shard: answered at once --.
+ *               mailboxes   errands of other loops, answers to ours                   '-> job: goes on below   |
+ *               sessions    those with something new: go on reading, send  <-----------------------------------+
+ *               jobs        a slice of work, in turn, so that a feed never waits for a campaign ---------------'
+ */
+#ifndef SH_LOOP_H
+#define SH_LOOP_H
+
+#include <pthread.h>
+
+#include "counters.h"
+#include "io.h"
+#include "mailbox.h"
+#include "server.h"
+#include "session.h"
+#include "shard.h"
+#include "task.h"
+
+struct sh_loop {
+    struct sh_server *server;
+    uint32_t index;
+    pthread_t thread;
+    struct sh_io *io;
+    struct sh_shard *shard;
+    struct sh_io_timer tick;
+    struct sh_doorbell doorbell;
+    uint64_t next_request;
+    uint64_t clock_ns; /* when the last request was done, or the next one began to be read */
+
+    struct sh_session *sessions;
+    struct sh_session *dirty;
+    struct sh_task *spare_tasks;
+    uint32_t spare_task_count;
+    uint32_t task_count;
+    struct sh_errand_queue jobs;    /* the first gets its slice and goes to the end */
+    struct sh_errand_queue waiting; /* questions that are not begun, in order */
+    size_t partial_bytes;           /* sums over the sessions */
+    size_t unsent_bytes;
+
+    uint32_t stop_turns; /* since the stop was seen */
+    bool is_stopping;
+    bool is_quiet; /* all its sessions and tasks have gone */
+    uint64_t stop_deadline_ns;
+    enum sh_status status; /* what ended it */
+    struct sh_error err;
+    struct sh_counters counters;
+};
+
+enum sh_stop { SH_STOP_NOT, SH_STOP_GRACEFUL, SH_STOP_NOW };
+
+/* What all loops see. Written before the loops serve, but for the atomics. */
+struct sh_server {
+    struct sh_loop *loops;
+    uint32_t loop_count;
+    uint32_t thread_count;
+    enum sh_io_body io;
+    struct sh_mailbox *mailboxes;     /* from * loop_count + to */
+    struct sh_io_listener *listeners; /* loop * address_count + address */
+    uint32_t address_count;
+    const struct sh_counters **counters;
+    uint64_t start_ns;
+    _Atomic(uint32_t) connection_count;
+    _Atomic(uint32_t) stop; /* enum sh_stop */
+    _Atomic(uint32_t) quiet_count;
+    _Atomic(uint32_t) ended_count;
+    pthread_mutex_t mutex; /* for the start only */
+    pthread_cond_t changed;
+    uint32_t ready_count; /* of loops that are made, or have failed to be */
+    bool may_serve;
+};
+
+/* A thread's function. */
+void *sh_loop_main(void *loop);
+void sh_loop_post(struct sh_loop *loop, uint32_t to, struct sh_errand *errand);
+uint64_t sh_loop_request_id(struct sh_loop *loop);
+void sh_loop_wake_all(struct sh_server *server);
+
+/* ---- session_methods.c: what the server answers itself ---- */
+
+SH_MUST_CHECK enum sh_status sh_answer_hello(struct sh_session *session, const struct sh_request *request,
+                                             struct sh_buffer *body, struct sh_error *err);
+/* Put the server's counters into the answer of `stats`, a map that begins at body->bytes + begin. */
+SH_MUST_CHECK enum sh_status sh_answer_add_counters(struct sh_loop *loop, struct sh_buffer *body, size_t begin,
+                                                    struct sh_error *err);
+
+#endif

@@ -1,0 +1,154 @@
+#include "server.h"
+
+#include <time.h>
+
+#include "loop.h"
+#include "memory.h"
+#include "server_log.h"
+
+void sh_loop_wake_all(struct sh_server *server) {
+    for (uint32_t i = 0; i < server->loop_count; i++)
+        if (server->loops[i].io != NULL) sh_io_wake(server->loops[i].io);
+}
+
+static void server_free(struct sh_server *server) {
+    for (uint32_t i = 0; server->loops != NULL && i < server->loop_count; i++)
+        sh_io_destroy(server->loops[i].io);
+    for (uint32_t i = 0; server->listeners != NULL && i < server->loop_count * server->address_count; i++)
+        /* A Unix address is listened on once, and given to every loop. */
+        if (i < server->address_count || !server->listeners[i].is_local) sh_io_listener_close(&server->listeners[i]);
+    pthread_cond_destroy(&server->changed);
+    pthread_mutex_destroy(&server->mutex);
+    sh_free(server->loops);
+    sh_free(server->mailboxes);
+    sh_free(server->listeners);
+    sh_free(server->counters);
+    sh_free(server);
+}
+
+static enum sh_status server_make(const struct sh_server_options *options, struct sh_server **made,
+                                  struct sh_error *err) {
+    const size_t loop_count = options->shard_count;
+    if (loop_count < 1 || loop_count > SH_SHARD_COUNT_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the number of shards is from 1 to %d", SH_SHARD_COUNT_MAX);
+    if (options->address_count < 1) return sh_fail(err, SH_ERR_ARGUMENT, -1, "there is no address to listen on");
+    struct sh_server *server = sh_alloc_zero(sizeof *server);
+    if (server == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a server");
+    pthread_mutex_init(&server->mutex, NULL);
+    pthread_cond_init(&server->changed, NULL);
+    server->io = options->io;
+    server->loop_count = options->shard_count;
+    server->address_count = options->address_count;
+    server->loops = sh_alloc_zero(loop_count * sizeof *server->loops);
+    server->mailboxes = sh_alloc_zero(loop_count * loop_count * sizeof *server->mailboxes);
+    server->listeners = sh_alloc_zero(loop_count * options->address_count * sizeof *server->listeners);
+    server->counters = sh_alloc_zero(loop_count * sizeof(struct sh_counters *));
+    if (server->loops == NULL || server->mailboxes == NULL || server->listeners == NULL || server->counters == NULL) {
+        server_free(server);
+        return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for %zu loops", loop_count);
+    }
+    for (uint32_t i = 0; i < server->loop_count; i++) {
+        server->loops[i].server = server;
+        server->loops[i].index = i;
+        server->counters[i] = &server->loops[i].counters;
+    }
+    for (size_t i = 0; i < loop_count * options->address_count; i++)
+        server->listeners[i].handle = -1;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    server->start_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    *made = server;
+    return SH_OK;
+}
+
+static enum sh_status listen_everywhere(struct sh_server *server, const char *const *addresses, struct sh_error *err) {
+    enum sh_status status = SH_OK;
+    for (uint32_t loop = 0; loop < server->loop_count; loop++) {
+        for (uint32_t i = 0; i < server->address_count && status == SH_OK; i++) {
+            const struct sh_io_listener *first = &server->listeners[i];
+            struct sh_io_listener *listener = &server->listeners[loop * server->address_count + i];
+            if (loop > 0 && first->is_local)
+                *listener = *first;
+            else
+                status = sh_io_listener_open(loop == 0 ? addresses[i] : first->address, loop == 0, listener, err);
+        }
+    }
+    return status;
+}
+
+static enum sh_status start_threads(struct sh_server *server, struct sh_error *err) {
+    for (uint32_t i = 0; i < server->loop_count; i++) {
+        if (pthread_create(&server->loops[i].thread, NULL, sh_loop_main, &server->loops[i]) != 0)
+            return sh_fail(err, SH_ERR_LIMIT, -1, "the kernel gives no thread for loop %u", i);
+        server->thread_count++;
+    }
+    return SH_OK;
+}
+
+/* Wait until every loop is made or has failed; then let them serve, or end. */
+static enum sh_status release_loops(struct sh_server *server, enum sh_status status, struct sh_error *err) {
+    pthread_mutex_lock(&server->mutex);
+    while (server->ready_count < server->thread_count)
+        pthread_cond_wait(&server->changed, &server->mutex);
+    for (uint32_t i = 0; i < server->thread_count && status == SH_OK; i++) {
+        status = server->loops[i].status;
+        if (status != SH_OK && err != NULL) *err = server->loops[i].err;
+    }
+    if (status != SH_OK) atomic_store(&server->stop, SH_STOP_NOW);
+    server->may_serve = true;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->mutex);
+    return status;
+}
+
+enum sh_status sh_server_start(const struct sh_server_options *options, struct sh_server **server,
+                               struct sh_error *err) {
+    *server = NULL;
+    struct sh_server *made;
+    enum sh_status status = server_make(options, &made, err);
+    if (status != SH_OK) return status;
+    status = listen_everywhere(made, options->addresses, err);
+    if (status == SH_OK) status = release_loops(made, start_threads(made, err), err);
+    if (status != SH_OK) {
+        (void)sh_server_join(made, NULL);
+        return status;
+    }
+    *server = made;
+    return SH_OK;
+}
+
+const char *sh_server_address(const struct sh_server *server, uint32_t number) {
+    sh_assert(number < server->address_count);
+    return server->listeners[number].address;
+}
+
+static void raise_stop(struct sh_server *server, uint32_t wanted) {
+    uint32_t now = atomic_load(&server->stop);
+    while (now < wanted && !atomic_compare_exchange_weak(&server->stop, &now, wanted)) {}
+    sh_loop_wake_all(server);
+}
+
+void sh_server_stop(struct sh_server *server) {
+    raise_stop(server, SH_STOP_GRACEFUL);
+}
+
+void sh_server_abort(struct sh_server *server) {
+    raise_stop(server, SH_STOP_NOW);
+}
+
+bool sh_server_has_ended(const struct sh_server *server) {
+    return atomic_load(&server->ended_count) == server->thread_count;
+}
+
+enum sh_status sh_server_join(struct sh_server *server, struct sh_error *err) {
+    if (server == NULL) return SH_OK;
+    enum sh_status status = SH_OK;
+    for (uint32_t i = 0; i < server->thread_count; i++)
+        (void)pthread_join(server->loops[i].thread, NULL);
+    for (uint32_t i = 0; i < server->thread_count && status == SH_OK; i++) {
+        status = server->loops[i].status;
+        if (status != SH_OK && err != NULL) *err = server->loops[i].err;
+    }
+    server_free(server);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* server.h -- a Shoal server: one loop per core, each with its connections and its shard.
+ *
+ *      client        client            client
+ *        |             |                 |
+ *   +---------+   +---------+       +---------+     a connection stays with the loop that accepted it; a request runs
+ * in | loop 0  |   | loop 0  |       | loop 1  |     the shard that owns its user, or in all of them; what is not this
+ *   | session |   | session |       | session |     loop's goes to the other by mailbox, and its answer comes back
+ *   +----+----+---+----+----+       +----+----+
+ *        |  shard 0    |   <-- mailbox --> |  shard 1
+ *        +-------------+                   +---------
+ *
+ * Within a loop nothing is ever locked: network, requests, and slices of long questions take turns (loop.h).
+ */
+#ifndef SH_SERVER_H
+#define SH_SERVER_H
+
+#include "bounds.h"
+#include "io.h"
+
+struct sh_server;
+
+struct sh_server_options {
+    const char *const *addresses; /* see io.h */
+    uint32_t address_count;       /* at least one */
+    uint32_t shard_count;         /* 1 to SH_SHARD_COUNT_MAX */
+    enum sh_io_body io;
+};
+
+/* Listen and serve, on threads of its own. When this returns SH_OK the server answers. On failure *server is NULL and
+ * nothing is left behind. */
+SH_MUST_CHECK enum sh_status sh_server_start(const struct sh_server_options *options, struct sh_server **server,
+                                             struct sh_error *err);
+/* The addresses as clients can use them: port 0 has become a number. */
+const char *sh_server_address(const struct sh_server *server, uint32_t number);
+/* Accept no more, answer what has come in, close. Returns at once; from any thread, again is fine. */
+void sh_server_stop(struct sh_server *server);
+/* Close everything now. */
+void sh_server_abort(struct sh_server *server);
+/* Have all loops ended, by stop, abort or a fault? */
+bool sh_server_has_ended(const struct sh_server *server);
+/* Wait for the end, and free everything. The first fault of a loop, if there was one. NULL is fine. */
+enum sh_status sh_server_join(struct sh_server *server, struct sh_error *err);
+
+#endif

@@ -1,0 +1,81 @@
+/* session.h -- one connection: frames in, answers out. For the files of this folder only.
+ *
+ *   bytes --> input (only what is left of an unfinished message) --> frames --> tasks
+ *                                                                                 |
+ *   io <-- sending <-- output <--------------------------------------- answers <--'     held: answers without room yet
+ *
+ * A session reads on only while it has room: fewer than SH_PIPELINE_COUNT_MAX tasks and at most SH_OUTPUT_BYTES_LOW
+ * unsent. Otherwise it leaves what has come in `input`, pauses the connection, and the kernel stops the peer. So a
+ * client that never reads costs its unsent bytes and one receive, and nothing is ever dropped in silence.
+ *
+ * Its end: `is_ending` when no more bytes will be read (the peer has ended, the server stops, the stream is faulty).
+ * What has come in whole is still answered, unless `is_faulty`. Then our side is ended and the peer has
+ * SH_LINGER_MS_MAX to end its own, because closing with unread bytes would make the kernel take back answers that are
+ * on their way.
+ */
+#ifndef SH_SESSION_H
+#define SH_SESSION_H
+
+#include "frame.h"
+#include "io.h"
+#include "task.h"
+
+struct sh_session {
+    struct sh_loop *loop;
+    struct sh_io_connection *connection;
+    struct sh_session *before; /* in the loop's list */
+    struct sh_session *after;
+    struct sh_session *dirty_next;
+    bool is_dirty; /* to be settled at the end of the turn */
+    bool is_paused;
+    bool is_blocked;   /* whole messages may lie in input, for want of room */
+    bool is_ending;    /* see above */
+    bool is_faulty;    /* nothing more is read from input */
+    bool is_peer_done; /* the peer will send no more */
+    bool is_lingering; /* our side is ended */
+    bool is_closed;    /* on_closed is all that comes */
+    bool is_sending;
+
+    struct sh_buffer input;
+    size_t input_at; /* consumed up to here */
+    struct sh_frame_scan scan;
+    uint64_t partial_since_ns; /* 0: no unfinished message is waited for */
+    size_t partial_bytes;      /* that it had then */
+
+    struct sh_buffer output;
+    struct sh_buffer sending;
+    size_t sending_at;
+    size_t sending_bytes; /* in flight, from there on */
+    uint64_t sending_since_ns;
+
+    struct sh_task *tasks;
+    uint32_t task_count;
+    struct sh_task *held_first;
+    struct sh_task *held_last;
+    size_t held_bytes;
+
+    size_t counted_unsent_bytes; /* what the loop's sums know of */
+    size_t counted_partial_bytes;
+    uint64_t linger_until_ns;
+    char workspace[SH_NAME_BYTES_MAX];
+    uint32_t workspace_count;
+};
+
+/* The context of the callbacks is the loop. */
+extern const struct sh_io_events sh_session_events;
+
+void sh_session_mark_dirty(struct sh_session *session);
+/* Go on reading if there is room, send what there is, end what is over. */
+void sh_session_settle(struct sh_session *session);
+bool sh_session_has_room(const struct sh_session *session);
+/* No room for it now: it is answered when there is. */
+void sh_session_hold(struct sh_session *session, struct sh_task *task);
+/* Once a second. Closes it if it stands still. */
+void sh_session_check_time(struct sh_session *session, uint64_t now_ns);
+/* Read no more; answer what has come in; close. */
+void sh_session_end(struct sh_session *session);
+void sh_session_close(struct sh_session *session);
+/* Close the one that holds most unsent bytes. */
+void sh_session_close_worst(struct sh_loop *loop);
+
+#endif

@@ -1,0 +1,139 @@
+#include "cursor.h"
+#include "loop.h"
+
+enum { PROTOCOL_VERSION = 1 };
+
+/* ---- hello ---- */
+
+struct hello {
+    bool has_version;
+    int64_t version;
+    struct sh_text workspace;
+};
+
+static enum sh_status read_pair(struct sh_cursor *cursor, struct sh_text key, struct hello *hello,
+                                struct sh_error *err) {
+    struct sh_text client;
+    if (sh_text_equal(key, SH_TEXT_LITERAL("version"))) {
+        hello->has_version = true;
+        return sh_cursor_integer(cursor, 0, INT32_MAX, &hello->version, "`version`", err);
+    }
+    if (sh_text_equal(key, SH_TEXT_LITERAL("workspace")))
+        return sh_cursor_text(cursor, &hello->workspace, "`workspace`", err);
+    if (sh_text_equal(key, SH_TEXT_LITERAL("client"))) return sh_cursor_text(cursor, &client, "`client`", err);
+    struct sh_nearest search;
+    sh_nearest_init(&search, key);
+    sh_nearest_offer(&search, SH_TEXT_LITERAL("version"));
+    sh_nearest_offer(&search, SH_TEXT_LITERAL("workspace"));
+    sh_nearest_offer(&search, SH_TEXT_LITERAL("client"));
+    (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "hello knows no key `%.*s`", (int)(key.count < 80 ? key.count : 80),
+                  key.bytes);
+    if (search.nearest.count == 0) return SH_ERR_ARGUMENT;
+    return sh_fail_hint(err, SH_ERR_ARGUMENT, "did you mean `%.*s`?", SH_TEXT_ARGS(search.nearest));
+}
+
+static enum sh_status read_hello(const struct sh_request *request, struct hello *hello, struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t pair_count;
+    sh_cursor_init(&cursor, request->params, request->params_count);
+    enum sh_status status = sh_cursor_map(&cursor, &pair_count, "params", err);
+    for (uint32_t i = 0; i < pair_count && status == SH_OK; i++) {
+        struct sh_text key;
+        status = sh_cursor_text(&cursor, &key, "a key of hello", err);
+        if (status == SH_OK) status = read_pair(&cursor, key, hello, err);
+    }
+    if (status != SH_OK) return status;
+    if (!hello->has_version) return sh_fail(err, SH_ERR_ARGUMENT, -1, "hello needs `version`");
+    if (hello->version != PROTOCOL_VERSION) {
+        (void)sh_fail(err, SH_ERR_UNSUPPORTED, -1, "version %lld of the protocol is not spoken here",
+                      (long long)hello->version);
+        return sh_fail_hint(err, SH_ERR_UNSUPPORTED, "this server speaks version %d", PROTOCOL_VERSION);
+    }
+    if (hello->workspace.bytes == NULL) return SH_OK;
+    if (hello->workspace.count == 0 || hello->workspace.count > SH_NAME_BYTES_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a workspace's name has 1 to %d bytes", SH_NAME_BYTES_MAX);
+    return SH_OK;
+}
+
+/* The zone is the workspace's, so its shard is asked: any shard knows it. The text points into *answer. */
+static bool find_zone(struct sh_session *session, const struct sh_request *hello_request, struct sh_buffer *answer,
+                      struct sh_text *zone) {
+    static const uint8_t empty_map[1] = {0x80};
+    struct sh_request request = *hello_request;
+    request.method = sh_method_find(SH_TEXT_LITERAL("schema.get"), NULL);
+    request.workspace = (struct sh_text){session->workspace, session->workspace_count};
+    request.params = empty_map;
+    request.params_count = sizeof empty_map;
+    const struct sh_answer target = {.body = answer};
+    if (request.method == NULL || sh_shard_apply(session->loop->shard, &request, &target, NULL) != SH_OK) return false;
+    struct sh_cursor cursor;
+    uint32_t pair_count;
+    sh_cursor_init(&cursor, answer->bytes, answer->count);
+    if (sh_cursor_map(&cursor, &pair_count, "schema", NULL) != SH_OK) return false;
+    for (uint32_t i = 0; i + 1 < pair_count; i++) { /* the last pair, took_us, is not there yet */
+        struct sh_text key;
+        if (sh_cursor_text(&cursor, &key, "key", NULL) != SH_OK) return false;
+        if (sh_text_equal(key, SH_TEXT_LITERAL("zone"))) return sh_cursor_text(&cursor, zone, "zone", NULL) == SH_OK;
+        if (sh_cursor_skip(&cursor, NULL, NULL) != SH_OK) return false;
+    }
+    return false;
+}
+
+enum sh_status sh_answer_hello(struct sh_session *session, const struct sh_request *request, struct sh_buffer *body,
+                               struct sh_error *err) {
+    struct hello hello = {0};
+    const enum sh_status status = read_hello(request, &hello, err);
+    if (status != SH_OK) return status;
+    if (hello.workspace.bytes != NULL) {
+        memcpy(session->workspace, hello.workspace.bytes, hello.workspace.count);
+        session->workspace_count = hello.workspace.count;
+    }
+    struct sh_buffer schema;
+    sh_buffer_init(&schema, SH_FRAME_BYTES_MAX);
+    struct sh_text zone;
+    const bool has_zone = find_zone(session, request, &schema, &zone);
+    msgpack_packer packer;
+    sh_buffer_packer(body, &packer);
+    msgpack_pack_map(&packer, 7);
+    sh_pack_literal(&packer, "version");
+    msgpack_pack_int(&packer, PROTOCOL_VERSION);
+    sh_pack_literal(&packer, "server");
+    sh_pack_literal(&packer, "shoald " SHOAL_VERSION);
+    sh_pack_literal(&packer, "workspace");
+    sh_pack_text(&packer, (struct sh_text){session->workspace, session->workspace_count});
+    sh_pack_literal(&packer, "shards");
+    msgpack_pack_uint32(&packer, session->loop->server->loop_count);
+    sh_pack_literal(&packer, "zone");
+    if (has_zone)
+        sh_pack_text(&packer, zone);
+    else
+        msgpack_pack_nil(&packer);
+    sh_pack_literal(&packer, "now");
+    msgpack_pack_int64(&packer, request->now_ms);
+    sh_buffer_deinit(&schema);
+    return sh_buffer_status(body, err);
+}
+
+/* ---- stats ---- */
+
+enum sh_status sh_answer_add_counters(struct sh_loop *loop, struct sh_buffer *body, size_t begin,
+                                      struct sh_error *err) {
+    /* The head of a small map counts its pairs in four bits; this one gets one pair more. */
+    sh_assert(begin < body->count);
+    uint8_t *head = body->bytes + begin;
+    sh_assert(*head >= 0x80 && *head < 0x8F);
+    ++*head;
+    struct sh_server *server = loop->server;
+    const struct sh_counters_context context = {
+        .loops = server->counters,
+        .loop_count = server->loop_count,
+        .uptime_ms = (sh_io_monotonic_ns(loop->io) - server->start_ns) / 1000000u,
+        .io = sh_io_body_name(server->io),
+        .version = SHOAL_VERSION,
+    };
+    msgpack_packer packer;
+    sh_buffer_packer(body, &packer);
+    sh_pack_literal(&packer, "server");
+    sh_counters_pack(&context, body);
+    return sh_buffer_status(body, err);
+}

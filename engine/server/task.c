@@ -1,0 +1,263 @@
+#include "loop.h"
+#include "memory.h"
+
+enum {
+    SPARE_COUNT_MAX = 1024,     /* tasks kept for the next requests: one connection's pipeline */
+    SPARE_BYTES_MAX = 64 << 10, /* a spare one keeps its buffers up to this size */
+    SWAP_BYTES_MIN = 64 << 10,  /* an answer from this size on is handed over rather than copied */
+    HEAD_BYTES_MAX = 64,        /* of an answer's frame, and took_us */
+};
+
+/* ---- life of a task ---- */
+
+static struct sh_task *task_make(struct sh_loop *loop) {
+    struct sh_task *task = loop->spare_tasks;
+    if (task != NULL) {
+        loop->spare_tasks = task->after;
+        loop->spare_task_count--;
+    } else {
+        task = sh_alloc_zero(sizeof *task);
+        if (task == NULL) return NULL;
+        sh_buffer_init(&task->own, SH_FRAME_BYTES_MAX + (size_t)SH_NAME_BYTES_MAX);
+        sh_buffer_init(&task->errand.body, (size_t)SH_ANSWER_BYTES_MAX + HEAD_BYTES_MAX);
+        sh_buffer_init(&task->errand.effects, SH_FRAME_BYTES_MAX);
+    }
+    loop->task_count++;
+    return task;
+}
+
+static void buffer_rest(struct sh_buffer *buffer) {
+    if (buffer->capacity > SPARE_BYTES_MAX)
+        sh_buffer_deinit(buffer);
+    else
+        sh_buffer_clear(buffer);
+    buffer->failed = false;
+}
+
+static void task_free(struct sh_task *task) {
+    sh_buffer_deinit(&task->own);
+    sh_errand_deinit(&task->errand);
+    sh_free(task);
+}
+
+static void task_leave_session(struct sh_task *task) {
+    struct sh_session *session = task->session;
+    if (session == NULL) return;
+    if (task->before == NULL)
+        session->tasks = task->after;
+    else
+        task->before->after = task->after;
+    if (task->after != NULL) task->after->before = task->before;
+    session->task_count--;
+    task->session = NULL;
+}
+
+static void task_end(struct sh_loop *loop, struct sh_task *task) {
+    task_leave_session(task);
+    loop->task_count--;
+    if (loop->spare_task_count >= SPARE_COUNT_MAX) {
+        task_free(task);
+        return;
+    }
+    buffer_rest(&task->own);
+    buffer_rest(&task->errand.body);
+    buffer_rest(&task->errand.effects);
+    task->after = loop->spare_tasks;
+    loop->spare_tasks = task;
+    loop->spare_task_count++;
+}
+
+void sh_task_free_spares(struct sh_loop *loop) {
+    while (loop->spare_tasks != NULL) {
+        struct sh_task *task = loop->spare_tasks;
+        loop->spare_tasks = task->after;
+        task_free(task);
+    }
+    loop->spare_task_count = 0;
+}
+
+/* A task of this session for this request; the request's texts become the task's own. */
+static struct sh_task *task_begin(struct sh_session *session, const struct sh_frame *frame,
+                                  const struct sh_request *request) {
+    struct sh_task *task = task_make(session->loop);
+    if (task == NULL) return NULL;
+    sh_buffer_append(&task->own, request->params, request->params_count);
+    sh_buffer_append_text(&task->own, request->workspace);
+    task->session = session;
+    task->before = NULL;
+    task->after = session->tasks;
+    if (task->after != NULL) task->after->before = task;
+    session->tasks = task;
+    session->task_count++;
+    if (task->own.failed) {
+        task_end(session->loop, task);
+        return NULL;
+    }
+    task->msgid = frame->msgid;
+    task->is_notice = frame->kind == SH_FRAME_NOTICE;
+    task->is_held = false;
+    task->begin_ns = session->loop->clock_ns;
+    sh_errand_init(&task->errand, request, session->loop->index);
+    task->errand.task = task;
+    task->errand.request.params = task->own.bytes;
+    task->errand.request.workspace =
+        (struct sh_text){(const char *)task->own.bytes + request->params_count, request->workspace.count};
+    sh_frame_write_answer(&task->errand.body, task->msgid);
+    task->head_bytes = task->errand.body.count;
+    return task;
+}
+
+void sh_task_detach_all(struct sh_loop *loop, struct sh_session *session) {
+    session->held_first = NULL;
+    session->held_last = NULL;
+    while (session->tasks != NULL) {
+        struct sh_task *task = session->tasks;
+        task_leave_session(task);
+        atomic_store_explicit(&task->errand.is_cancelled, true, memory_order_relaxed);
+        if (task->errand.gathered_by != NULL) sh_gather_cancel(task->errand.gathered_by);
+        if (task->is_held) task_end(loop, task);
+    }
+}
+
+/* ---- answers ---- */
+
+static void count_request(struct sh_loop *loop, const struct sh_method *method, uint64_t begin_ns, bool failed) {
+    loop->clock_ns = sh_io_exact_ns(loop->io);
+    sh_counters_request(&loop->counters, method->number, loop->clock_ns - begin_ns, failed);
+}
+
+static uint64_t took_us(const struct sh_loop *loop, uint64_t begin_ns) {
+    return (loop->clock_ns - begin_ns) / 1000;
+}
+
+static void answer_error(struct sh_session *session, const struct sh_frame *frame, const struct sh_error *err) {
+    if (frame->kind == SH_FRAME_REQUEST) sh_frame_write_error(&session->output, frame->msgid, err);
+}
+
+/* An output without memory for an answer cannot go on: the client would wait for it for ever. */
+static void check_output(struct sh_session *session) {
+    if (session->output.failed) sh_session_close(session);
+}
+
+void sh_task_answer(struct sh_loop *loop, struct sh_task *task) {
+    struct sh_session *session = task->session;
+    struct sh_errand *errand = &task->errand;
+    if (session != NULL && !task->is_notice) {
+        struct sh_buffer *output = &session->output;
+        if (errand->status != SH_OK) {
+            sh_frame_write_error(output, task->msgid, &errand->err);
+        } else if (errand->body.count >= SWAP_BYTES_MIN && output->count == 0) {
+            const struct sh_buffer empty = *output;
+            *output = errand->body;
+            output->limit = empty.limit;
+            errand->body = empty;
+            errand->body.limit = (size_t)SH_ANSWER_BYTES_MAX + HEAD_BYTES_MAX;
+        } else {
+            sh_buffer_append(output, errand->body.bytes, errand->body.count);
+        }
+        sh_session_mark_dirty(session);
+        check_output(session);
+    }
+    task_end(loop, task);
+}
+
+void sh_task_finish(struct sh_loop *loop, struct sh_task *task) {
+    struct sh_errand *errand = &task->errand;
+    const struct sh_method *method = errand->request.method;
+    struct sh_session *session = task->session;
+    if (errand->status == SH_OK && method->spread == SH_SPREAD_ALL && strcmp(method->name, "stats") == 0)
+        errand->status = sh_answer_add_counters(loop, &errand->body, task->head_bytes, &errand->err);
+    count_request(loop, method, task->begin_ns, errand->status != SH_OK);
+    if (errand->status == SH_OK) {
+        sh_frame_write_took(&errand->body, took_us(loop, task->begin_ns));
+        errand->status = sh_buffer_status(&errand->body, &errand->err);
+    }
+    if (session != NULL && !task->is_notice && !sh_session_has_room(session))
+        sh_session_hold(session, task);
+    else
+        sh_task_answer(loop, task);
+}
+
+/* ---- requests ---- */
+
+/* A write in the only shard finishes at once: its params are read where they arrived, and its answer is written where
+ * it is sent from. */
+static void run_in_place(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
+    struct sh_loop *loop = session->loop;
+    struct sh_error err;
+    struct sh_job *job = NULL;
+    struct sh_buffer *output = &session->output;
+    const size_t begin = output->count;
+    const uint64_t begin_ns = loop->clock_ns;
+    sh_frame_write_answer(output, frame->msgid);
+    const struct sh_answer answer = {.body = output};
+    const enum sh_status status = sh_shard_start(loop->shard, request, &answer, &job, &err);
+    sh_assert(job == NULL);
+    count_request(loop, request->method, begin_ns, status != SH_OK);
+    if (status == SH_OK) sh_frame_write_took(output, took_us(loop, begin_ns));
+    if (status != SH_OK || frame->kind == SH_FRAME_NOTICE) output->count = begin;
+    if (status != SH_OK) answer_error(session, frame, &err);
+}
+
+static void run_hello(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
+    struct sh_loop *loop = session->loop;
+    struct sh_error err;
+    struct sh_buffer *output = &session->output;
+    const size_t begin = output->count;
+    const uint64_t begin_ns = loop->clock_ns;
+    sh_frame_write_answer(output, frame->msgid);
+    const enum sh_status status = sh_answer_hello(session, request, output, &err);
+    count_request(loop, request->method, begin_ns, status != SH_OK);
+    if (status == SH_OK) sh_frame_write_took(output, took_us(loop, begin_ns));
+    if (status != SH_OK || frame->kind == SH_FRAME_NOTICE) output->count = begin;
+    if (status != SH_OK) answer_error(session, frame, &err);
+}
+
+static void run_task(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
+    struct sh_loop *loop = session->loop;
+    struct sh_task *task = task_begin(session, frame, request);
+    if (task == NULL) {
+        struct sh_error err;
+        (void)sh_fail(&err, SH_ERR_MEMORY, -1, "no memory for this request; nothing was changed");
+        answer_error(session, frame, &err);
+        return;
+    }
+    const enum sh_spread spread = request->method->spread;
+    if (loop->server->loop_count == 1 || spread == SH_SPREAD_ANY) {
+        sh_errand_run(loop, &task->errand);
+    } else if (spread == SH_SPREAD_EVERY && loop->index != 0) {
+        task->errand.kind = SH_ERRAND_EVERY;
+        sh_loop_post(loop, 0, &task->errand);
+    } else {
+        sh_gather_begin(loop, &task->errand);
+    }
+}
+
+void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame) {
+    struct sh_error err;
+    const struct sh_method *method = sh_method_find(frame->method, &err);
+    if (method != NULL && method->internal) {
+        (void)sh_fail(&err, SH_ERR_NAME, -1, "`%s` is for shards only", method->name);
+        method = NULL;
+    }
+    if (method == NULL) {
+        sh_count(&loop->counters.unknown_count, 1);
+        answer_error(session, frame, &err);
+    } else {
+        const struct sh_request request = {
+            .method = method,
+            .workspace = {session->workspace, session->workspace_count},
+            .params = frame->params,
+            .params_count = frame->params_bytes,
+            .now_ms = sh_io_now_ms(loop->io),
+            .id = sh_loop_request_id(loop),
+        };
+        if (method->spread == SH_SPREAD_SESSION)
+            run_hello(session, frame, &request);
+        else if (method->writes && loop->server->loop_count == 1)
+            run_in_place(session, frame, &request);
+        else
+            run_task(session, frame, &request);
+    }
+    check_output(session);
+}

@@ -1,0 +1,119 @@
+/* task.h -- what is being answered. For the files of this folder only.
+ *
+ * A task is a request of a client that is not answered yet. An errand is one request to one shard:
+ *
+ *   task ---- its errand -> this loop's shard                  one shard, or a method that any shard can answer
+ *   task ---- its errand -- gather -+ errand -> shard 0        several shards: the parts of sh_request_split, then what
+ *                                   + errand -> shard 1        their siblings must learn, then one merged answer
+ *
+ * Writes that go to every shard must come to all shards in one order. So loop 0 gathers them all: the mailboxes keep
+ * the order in which it sends their errands. Another loop sends such a task's errand to loop 0 as SH_ERRAND_EVERY, and
+ * gets it back with the merged answer.
+ *
+ * Who owns what: a task and its errand belong to the loop whose client asked, their home; a gather and its errands to
+ * the loop that gathers. An errand that has been posted belongs to the other loop until it comes back, so a task may
+ * outlive its session (session is NULL then), but never an errand of its own that is under way.
+ */
+#ifndef SH_TASK_H
+#define SH_TASK_H
+
+#include "frame.h"
+#include "mailbox.h"
+#include "shard.h"
+
+struct sh_loop;
+struct sh_session;
+struct sh_task;
+struct sh_gather;
+
+enum sh_errand_kind {
+    SH_ERRAND_RUN,   /* run it in the shard that it comes to */
+    SH_ERRAND_EVERY, /* to loop 0: gather it from all shards */
+};
+
+struct sh_errand {
+    struct sh_letter letter;
+    enum sh_errand_kind kind;
+    uint32_t home;              /* the loop that it comes back to */
+    bool is_back;               /* it is done, and on its way home */
+    _Atomic(bool) is_cancelled; /* nobody wants the answer; a writing request runs nevertheless */
+    struct sh_request request;
+    struct sh_answer answer; /* into the next two */
+    struct sh_buffer body;
+    struct sh_buffer effects;
+    struct sh_job *job;
+    enum sh_status status;
+    struct sh_error err;
+    struct sh_gather *part_of;     /* who waits for it at home: this gather, or if NULL its task */
+    struct sh_gather *gathered_by; /* who works for it, if several shards do and this is its home */
+    struct sh_task *task;
+    struct sh_errand *next; /* in a queue of the loop that runs it */
+};
+
+struct sh_errand_queue {
+    struct sh_errand *first;
+    struct sh_errand *last;
+    uint32_t count;
+};
+
+struct sh_task {
+    struct sh_session *session; /* NULL: the client has gone */
+    struct sh_task *before;     /* in the session's list of tasks */
+    struct sh_task *after;      /* in the same, or in the loop's list of spares */
+    struct sh_task *held_next;  /* in the session's queue of held ones */
+    uint32_t msgid;
+    bool is_notice; /* no answer */
+    bool is_held;   /* done, but the session's output has no room yet */
+    uint64_t begin_ns;
+    size_t head_bytes;    /* of the answer's frame, at the beginning of the errand's body */
+    struct sh_buffer own; /* workspace and params */
+    struct sh_errand errand;
+};
+
+struct sh_gather {
+    struct sh_errand *asked; /* gets the answer */
+    struct sh_split split;
+    struct sh_errand *errands; /* one a part */
+    uint32_t errand_count;
+    struct sh_errand *lessons; /* shard.learn, once all parts are back */
+    uint32_t lesson_count;
+    uint32_t awaited_count; /* on their way */
+    bool is_teaching;
+};
+
+/* ---- task.c: from a frame to an answer ---- */
+
+/* Run one request or notice. The frame's bytes are the session's again on return. */
+void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame);
+/* The task's errand is done: answer, or hold the answer until there is room. */
+void sh_task_finish(struct sh_loop *loop, struct sh_task *task);
+/* Write the answer of a task that is done, and let the task go. */
+void sh_task_answer(struct sh_loop *loop, struct sh_task *task);
+/* The session goes. Its tasks end without it; jobs that only it wanted are dropped at their next slice. */
+void sh_task_detach_all(struct sh_loop *loop, struct sh_session *session);
+void sh_task_free_spares(struct sh_loop *loop);
+
+/* ---- errand.c: a request in this loop's shard ---- */
+
+void sh_errand_init(struct sh_errand *errand, const struct sh_request *request, uint32_t home);
+/* Free what it holds. */
+void sh_errand_deinit(struct sh_errand *errand);
+/* Run it here: at once, or as a job that gets its slices. */
+void sh_errand_run(struct sh_loop *loop, struct sh_errand *errand);
+/* It is done. At home whoever waits is told; elsewhere it is posted home. */
+void sh_errand_done(struct sh_loop *loop, struct sh_errand *errand);
+/* A letter has come. */
+void sh_errand_arrived(struct sh_loop *loop, struct sh_errand *errand);
+/* Work on the jobs for a slice. */
+void sh_errand_slice(struct sh_loop *loop);
+bool sh_errand_has_work(const struct sh_loop *loop);
+
+/* ---- gather.c: several shards ---- */
+
+/* Split what is asked and send the parts out; `asked` is done when all is merged. */
+void sh_gather_begin(struct sh_loop *loop, struct sh_errand *asked);
+/* One of its errands is done. */
+void sh_gather_back(struct sh_loop *loop, struct sh_errand *errand);
+void sh_gather_cancel(struct sh_gather *gather);
+
+#endif
