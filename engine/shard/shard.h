@@ -8,25 +8,29 @@
  * randomness, no socket and no lock: one thread owns it.
  *
  * With several shards, users are dealt by hash of their id. A method says how it spreads (enum sh_spread):
- *   ONE     about one user: goes to the owner                         user.get, feed.get
- *   ROWS    rows of users: split by owner, answers added up           user.put, event.append, user.forget
+ *   ONE     about one user: goes to the owner                         feed.get
+ *   ROWS    rows of users: split by owner, answers added up           user.put, user.get, event.append, user.forget
  *   EVERY   the same write in all shards, which all answer alike      schema.put, item.put, item.remove
  *   ALL     a question to all shards, answers merged                  audience.*, stats
- *   ANY     any shard can answer alone                                schema.get, item.get, audience.explain, feed.trending
- * The server asks sh_request_split for the parts, runs each in its shard, and gives the answers to sh_request_merge.
- * With one shard there is nothing to split or merge, and neither is called.
+ *   ANY     any shard can answer alone                                schema.get, item.get, audience.explain,
+ * feed.trending SESSION the server answers, a shard cannot                        hello The server asks
+ * sh_request_split for the parts, runs each in its shard, and gives the answers to sh_request_merge, also when there is
+ * only one part: a shard of several answers ALL and ROWS with more than a client should see. If any part fails, its
+ * error is the request's. With one shard there is nothing to split or merge, and neither is called.
  *
  * What events say about items (popularity) must be known in every shard. A shard that applied events leaves the sums
- * for its siblings in answer.effects; the server sends them to every other shard as the writing method `shard.learn`
- * before it answers. The sums are integers and commute.
+ * for its siblings in answer.effects (empty: nothing to tell); the server sends them to every other shard as the params
+ * of the writing method `shard.learn`, after all parts of the request have answered and before it answers itself. The
+ * sums are integers and commute. Items that events were the first to name are told in the same way, so that every shard
+ * knows the same items.
  *
  * Answer: a msgpack map whose head already counts one pair more, `took_us`, which the server appends last.
  */
 #ifndef SH_SHARD_H
 #define SH_SHARD_H
 
-#include "buffer.h"
 #include "bounds.h"
+#include "buffer.h"
 
 struct sh_shard;
 struct sh_job; /* a request that is not finished yet */
@@ -36,12 +40,12 @@ struct sh_shard_options {
     uint32_t shard_count;
 };
 
-enum sh_spread { SH_SPREAD_ONE, SH_SPREAD_ROWS, SH_SPREAD_EVERY, SH_SPREAD_ALL, SH_SPREAD_ANY };
+enum sh_spread { SH_SPREAD_ONE, SH_SPREAD_ROWS, SH_SPREAD_EVERY, SH_SPREAD_ALL, SH_SPREAD_ANY, SH_SPREAD_SESSION };
 struct sh_method {
     const char *name;
     enum sh_spread spread;
     bool writes;
-    bool internal; /* between shards only; refused from clients */
+    bool internal;   /* between shards only; refused from clients */
     uint32_t number; /* dense, for counters; below sh_method_count() */
 };
 /* NULL if there is none; err then has the nearest name. */
@@ -55,11 +59,13 @@ struct sh_request {
     const uint8_t *params;    /* one msgpack map; must stay in place until the request is finished */
     size_t params_count;
     int64_t now_ms; /* the server's clock when the request was read */
-    uint64_t id;    /* unique among the server's requests; names cursors and recommendations */
+    uint64_t id;    /* unique among the server's requests, the same for all parts; names cursors and recommendations */
+    uint64_t (*clock_ns)(void *context); /* may be NULL; only audience.explain reads it, and its answer shows it */
+    void *clock_context;
 };
 
 struct sh_answer {
-    struct sh_buffer *body;   /* the caller's; appended to. On an error it is as it was before the request */
+    struct sh_buffer *body;    /* the caller's; appended to. On an error it is as it was before the request */
     struct sh_buffer *effects; /* the caller's; what the sibling shards must learn; may be NULL with one shard */
 };
 
@@ -94,6 +100,7 @@ struct sh_part {
 struct sh_split {
     struct sh_part parts[SH_SHARD_COUNT_MAX];
     uint32_t part_count;
+    uint32_t shard_count; /* how many shards there are, not all of which need have a part */
 };
 /* Cut a request for shard_count > 1 shards. ONE and ANY give one part (ANY: shard `home`). Free with sh_split_free. */
 SH_MUST_CHECK enum sh_status sh_request_split(const struct sh_request *request, uint32_t shard_count, uint32_t home,

@@ -1,0 +1,138 @@
+#include "job.h"
+
+#include "memory.h"
+
+enum sh_status sh_job_create(struct sh_call *call, struct sh_job **created, struct sh_error *err) {
+    struct sh_shard *shard = call->shard;
+    struct sh_job *job = shard->spare_jobs;
+    struct sh_arena arena;
+    if (job != NULL) {
+        shard->spare_jobs = job->next;
+        shard->spare_job_count--;
+        arena = job->arena;
+    } else {
+        job = sh_alloc(sizeof *job);
+        if (job == NULL) return sh_fail_memory(err);
+        sh_arena_init(&arena, SH_REQUEST_ARENA_BYTES_MAX);
+    }
+    memset(job, 0, sizeof *job);
+    job->arena = arena;
+    job->shard = shard;
+    job->workspace = call->workspace;
+    job->request = *call->request;
+    job->answer = *call->answer;
+    job->body_count = call->answer->body->count;
+    job->sequence = call->workspace->sequence;
+    *created = job;
+    return SH_OK;
+}
+
+static void link_job(struct sh_job *job) {
+    struct sh_workspace *workspace = job->workspace;
+    job->next = workspace->jobs;
+    job->link = &workspace->jobs;
+    if (job->next != NULL) job->next->link = &job->next;
+    workspace->jobs = job;
+}
+
+static void unlink_job(struct sh_job *job) {
+    if (job->link == NULL) return;
+    *job->link = job->next;
+    if (job->next != NULL) job->next->link = job->link;
+    job->link = NULL;
+}
+
+void sh_job_release(struct sh_job *job) {
+    struct sh_shard *shard = job->shard;
+    const bool was_reader = job->link != NULL;
+    unlink_job(job);
+    if (was_reader) sh_workspace_update_reuse(shard, job->workspace);
+    sh_audience_destroy(job->audience);
+    job->audience = NULL;
+    if (shard->spare_job_count == SH_SPARE_JOB_COUNT_MAX) {
+        sh_arena_deinit(&job->arena);
+        sh_free(job);
+        return;
+    }
+    sh_arena_reset(&job->arena);
+    job->next = shard->spare_jobs;
+    shard->spare_jobs = job;
+    shard->spare_job_count++;
+}
+
+void sh_spare_jobs_deinit(struct sh_shard *shard) {
+    while (shard->spare_jobs != NULL) {
+        struct sh_job *job = shard->spare_jobs;
+        shard->spare_jobs = job->next;
+        sh_arena_deinit(&job->arena);
+        sh_free(job);
+    }
+    shard->spare_job_count = 0;
+}
+
+/* The body is as it was before the request. */
+static void take_back(const struct sh_job *job) {
+    job->answer.body->count = job->body_count;
+    job->answer.body->failed = false;
+}
+
+/* Work on; when there is nothing left, pack the answer. *done also on a failure. */
+static enum sh_status run(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err) {
+    enum sh_status status = sh_audience_step(job->audience, block_count, done, err);
+    if (status == SH_OK && !*done) return SH_OK;
+    *done = true;
+    if (status == SH_OK) status = sh_job_answer(job, err);
+    if (status == SH_OK) status = sh_buffer_status(job->answer.body, err);
+    if (status != SH_OK) take_back(job);
+    return status;
+}
+
+enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_error *err) {
+    enum sh_status status = sh_audience_create(job->workspace->users, job->plan, &job->spec, &job->audience, err);
+    if (status != SH_OK) {
+        sh_job_release(job);
+        return status;
+    }
+    bool done;
+    status = run(job, SH_JOB_START_BLOCKS, &done, err);
+    if (done) {
+        sh_job_release(job);
+        return status;
+    }
+    link_job(job);
+    call->job = job;
+    return SH_OK;
+}
+
+enum sh_status sh_job_step(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err) {
+    enum sh_status status;
+    if (job->finished) {
+        *done = true;
+        status = job->status;
+        if (status != SH_OK && err != NULL) *err = job->error;
+    } else {
+        status = run(job, block_count == 0 ? 1 : block_count, done, err);
+    }
+    if (*done) sh_job_release(job);
+    return status;
+}
+
+void sh_job_cancel(struct sh_job *job) {
+    if (job->finished) take_back(job);
+    sh_job_release(job);
+}
+
+void sh_jobs_finish(struct sh_workspace *workspace) {
+    for (struct sh_job *job = workspace->jobs; job != NULL; job = job->next) {
+        while (!job->finished)
+            job->status = run(job, UINT32_MAX, &job->finished, &job->error);
+    }
+}
+
+uint64_t sh_jobs_oldest_sequence(const struct sh_workspace *workspace) {
+    uint64_t oldest = UINT64_MAX;
+    for (const struct sh_job *job = workspace->jobs; job != NULL; job = job->next) {
+        if (job->sequence < oldest) oldest = job->sequence;
+    }
+    return oldest;
+}

@@ -1,0 +1,56 @@
+/* job.h -- an audience question on its way: from the handler that read it to the answer that methods_audience.c packs.
+ *
+ *   made by a handler --> run some blocks --> done at once: answered, put back
+ *                              '----------> goes on: in the workspace's list until sh_job_step says done
+ *
+ * A job owns its arena (plan, tree, fields) and its evaluation. Done jobs are kept as spares, because an arena that has
+ * its first chunk costs nothing to use again.
+ */
+#ifndef SH_JOB_H
+#define SH_JOB_H
+
+#include "shard_private.h"
+
+enum {
+    /* A question begins with so many blocks before the server hears of it: a million users, about 0.1 ms. */
+    SH_JOB_START_BLOCKS = 16,
+    SH_SPARE_JOB_COUNT_MAX = 4,
+};
+
+struct sh_job {
+    struct sh_job *next;  /* in the workspace's list, or among the spares */
+    struct sh_job **link; /* what points at this one; NULL: in no list */
+    struct sh_shard *shard;
+    struct sh_workspace *workspace;
+    struct sh_request request;
+    struct sh_answer answer;
+    size_t body_count; /* of the answer's body before the request */
+    uint64_t sequence;
+    struct sh_arena arena;
+    struct sh_query_scope scope;
+    struct sh_node *tree;
+    struct sh_plan *plan;
+    struct sh_audience_spec spec;
+    struct sh_audience *audience;
+    bool is_ask; /* the answer has `list` and `sample` as maps of their own */
+    bool wants_count;
+    bool has_list_fields;
+    bool has_sample_fields;
+    struct sh_row_fields list_fields;
+    struct sh_row_fields sample_fields;
+    bool finished; /* early, see sh_jobs_finish; status and error wait for the next step */
+    enum sh_status status;
+    struct sh_error error;
+};
+
+SH_MUST_CHECK enum sh_status sh_job_create(struct sh_call *call, struct sh_job **job, struct sh_error *err);
+/* Begin the evaluation that job->spec describes, with job->plan. Either it is answered, or call->job goes on. The job
+ * is the callee's from here on. */
+SH_MUST_CHECK enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_error *err);
+/* Put it back without an answer. */
+void sh_job_release(struct sh_job *job);
+
+/* Pack what the job has evaluated: methods_audience.c. */
+SH_MUST_CHECK enum sh_status sh_job_answer(struct sh_job *job, struct sh_error *err);
+
+#endif

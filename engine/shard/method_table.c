@@ -1,0 +1,66 @@
+/* method_table.c -- the methods by name and number. */
+#include "shard_private.h"
+
+/* Ascending by (length, bytes): sh_method_find halves it. `number` is the place. */
+static const struct sh_method methods[SH_METHOD_COUNT] = {
+    [SH_METHOD_PING] = {"ping", SH_SPREAD_ANY, false, false, SH_METHOD_PING},
+    [SH_METHOD_HELLO] = {"hello", SH_SPREAD_SESSION, false, false, SH_METHOD_HELLO},
+    [SH_METHOD_STATS] = {"stats", SH_SPREAD_ALL, false, false, SH_METHOD_STATS},
+    [SH_METHOD_FEED_GET] = {"feed.get", SH_SPREAD_ONE, false, false, SH_METHOD_FEED_GET},
+    [SH_METHOD_ITEM_GET] = {"item.get", SH_SPREAD_ANY, false, false, SH_METHOD_ITEM_GET},
+    [SH_METHOD_ITEM_PUT] = {"item.put", SH_SPREAD_EVERY, true, false, SH_METHOD_ITEM_PUT},
+    [SH_METHOD_USER_GET] = {"user.get", SH_SPREAD_ROWS, false, false, SH_METHOD_USER_GET},
+    [SH_METHOD_USER_PUT] = {"user.put", SH_SPREAD_ROWS, true, false, SH_METHOD_USER_PUT},
+    [SH_METHOD_SCHEMA_GET] = {"schema.get", SH_SPREAD_ANY, false, false, SH_METHOD_SCHEMA_GET},
+    [SH_METHOD_SCHEMA_PUT] = {"schema.put", SH_SPREAD_EVERY, true, false, SH_METHOD_SCHEMA_PUT},
+    [SH_METHOD_ITEM_REMOVE] = {"item.remove", SH_SPREAD_EVERY, true, false, SH_METHOD_ITEM_REMOVE},
+    [SH_METHOD_SHARD_LEARN] = {"shard.learn", SH_SPREAD_EVERY, true, true, SH_METHOD_SHARD_LEARN},
+    [SH_METHOD_USER_FORGET] = {"user.forget", SH_SPREAD_ROWS, true, false, SH_METHOD_USER_FORGET},
+    [SH_METHOD_AUDIENCE_ASK] = {"audience.ask", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_ASK},
+    [SH_METHOD_EVENT_APPEND] = {"event.append", SH_SPREAD_ROWS, true, false, SH_METHOD_EVENT_APPEND},
+    [SH_METHOD_AUDIENCE_LIST] = {"audience.list", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_LIST},
+    [SH_METHOD_FEED_TRENDING] = {"feed.trending", SH_SPREAD_ANY, false, false, SH_METHOD_FEED_TRENDING},
+    [SH_METHOD_AUDIENCE_CLOSE] = {"audience.close", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_CLOSE},
+    [SH_METHOD_AUDIENCE_COUNT] = {"audience.count", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_COUNT},
+    [SH_METHOD_AUDIENCE_SAMPLE] = {"audience.sample", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_SAMPLE},
+    [SH_METHOD_AUDIENCE_EXPLAIN] = {"audience.explain", SH_SPREAD_ANY, false, false, SH_METHOD_AUDIENCE_EXPLAIN},
+};
+
+static int compare_names(struct sh_text name, const char *known) {
+    const uint32_t known_count = (uint32_t)strlen(known);
+    if (name.count != known_count) return name.count < known_count ? -1 : 1;
+    return memcmp(name.bytes, known, known_count);
+}
+
+const struct sh_method *sh_method_find(struct sh_text name, struct sh_error *err) {
+    uint32_t low = 0;
+    uint32_t high = SH_METHOD_COUNT;
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+        const int order = compare_names(name, methods[middle].name);
+        if (order == 0) return &methods[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    struct sh_nearest search;
+    sh_nearest_init(&search, name);
+    for (uint32_t i = 0; i < SH_METHOD_COUNT; i++) {
+        if (!methods[i].internal) sh_nearest_offer(&search, sh_text_of(methods[i].name));
+    }
+    (void)sh_fail(err, SH_ERR_NAME, -1, "there is no method `%.*s`", (int)(name.count < 80 ? name.count : 80),
+                  name.bytes);
+    if (search.nearest.count > 0)
+        (void)sh_fail_hint(err, SH_ERR_NAME, "did you mean `%.*s`?", SH_TEXT_ARGS(search.nearest));
+    return NULL;
+}
+
+const struct sh_method *sh_method_at(uint32_t number) {
+    sh_assert(number < SH_METHOD_COUNT);
+    return &methods[number];
+}
+
+uint32_t sh_method_count(void) {
+    return SH_METHOD_COUNT;
+}

@@ -1,0 +1,334 @@
+/* methods_data.c -- users and items: put, get, forget, remove. */
+#include "event_pack.h"
+#include "hash.h"
+#include "memory.h"
+#include "row_reader.h"
+
+enum {
+    PREFETCH_FAR = 16, /* rows ahead: the line of the hash index */
+    PREFETCH_NEAR = 8, /* rows ahead: the row itself, which the index line then tells */
+};
+
+/* ---- put ---- */
+
+struct put {
+    struct sh_call *call;
+    bool is_item;
+    struct sh_batch batch;
+    struct sh_row_reader reader;
+    struct sh_refusals refusals;
+    uint32_t accepted;
+    uint32_t created;
+    uint64_t ahead[PREFETCH_FAR]; /* hashes of rows to come, by row % PREFETCH_FAR */
+    bool has_ahead[PREFETCH_FAR];
+};
+
+static void look_ahead(struct put *put, uint32_t row) {
+    const uint32_t far = row + PREFETCH_FAR - 1;
+    const uint32_t near = row + PREFETCH_NEAR;
+    if (far < put->batch.row_count) {
+        const uint32_t place = far % PREFETCH_FAR;
+        put->has_ahead[place] = sh_row_reader_hash(&put->reader, far, &put->ahead[place]);
+        if (put->has_ahead[place]) sh_table_prefetch(put->reader.table, put->ahead[place]);
+    }
+    if (near < put->batch.row_count && put->has_ahead[near % PREFETCH_FAR])
+        sh_table_prefetch_row(put->reader.table, put->ahead[near % PREFETCH_FAR]);
+}
+
+/* What a put item means beyond its row: it is listed, and the feed counts its tags anew. */
+static enum sh_status list_item(struct put *put, uint32_t slot, struct sh_error *err) {
+    struct sh_workspace *workspace = put->call->workspace;
+    if (sh_bitmap_add(&workspace->listed, slot, NULL) != SH_OK) return sh_fail_memory(err);
+    return sh_feed_item_put(workspace->feed, slot, put->call->request->now_ms) == SH_OK ? SH_OK : sh_fail_memory(err);
+}
+
+static enum sh_status put_row(struct put *put, uint32_t row, struct sh_error *err) {
+    enum sh_status status = sh_row_reader_read(&put->reader, row, err);
+    if (status != SH_OK) return status;
+    uint32_t slot;
+    bool created;
+    status = sh_row_reader_apply(&put->reader, put->call->workspace->sequence, &slot, &created, err);
+    if (status != SH_OK) return status;
+    if (put->is_item && (status = list_item(put, slot, err)) != SH_OK) return status;
+    put->accepted++;
+    put->created += created;
+    return SH_OK;
+}
+
+static enum sh_status put_rows(struct put *put, struct sh_error *err) {
+    for (uint32_t row = 0; row + 1 < PREFETCH_FAR && row < put->batch.row_count; row++)
+        put->has_ahead[row] = sh_row_reader_hash(&put->reader, row, &put->ahead[row]);
+    for (uint32_t row = 0; row < put->batch.row_count; row++) {
+        struct sh_error fault;
+        look_ahead(put, row);
+        if (put_row(put, row, &fault) == SH_OK) continue;
+        if (!sh_refusals_add(&put->refusals, row, &fault)) return sh_fail_memory(err);
+    }
+    msgpack_packer packer;
+    sh_answer_begin(put->call, &packer, 3);
+    sh_pack_literal(&packer, "accepted");
+    (void)msgpack_pack_uint32(&packer, put->accepted);
+    sh_pack_literal(&packer, "created");
+    (void)msgpack_pack_uint32(&packer, put->created);
+    return sh_refusals_pack(&put->refusals, put->call->answer->body, err);
+}
+
+static enum sh_status handle_put(struct sh_call *call, bool is_item, struct sh_error *err) {
+    struct sh_workspace *workspace = call->workspace;
+    struct put put = {.call = call, .is_item = is_item};
+    enum sh_status status =
+        sh_batch_read(call, is_item ? "item" : "user", is_item ? "items" : "users", &put.batch, err);
+    if (status != SH_OK) return status;
+    sh_refusals_init(&put.refusals);
+    status = sh_row_reader_init(&put.reader, is_item ? workspace->items : workspace->users, workspace->zone, &put.batch,
+                                call->arena, err);
+    if (status == SH_OK) status = put_rows(&put, err);
+    sh_row_reader_deinit(&put.reader);
+    sh_refusals_deinit(&put.refusals);
+    return status;
+}
+
+enum sh_status sh_handle_user_put(struct sh_call *call, struct sh_error *err) {
+    return handle_put(call, false, err);
+}
+
+enum sh_status sh_handle_item_put(struct sh_call *call, struct sh_error *err) {
+    return handle_put(call, true, err);
+}
+
+/* ---- ids in params ---- */
+
+/* `id` or `ids`: exactly one of the two. */
+struct id_list {
+    struct sh_cursor cursor;
+    uint32_t count;
+    bool is_one;
+};
+
+static enum sh_status read_ids(const struct sh_param *one, const struct sh_param *many, struct id_list *ids,
+                               struct sh_error *err) {
+    if (sh_param_given(one) == sh_param_given(many))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "exactly one of `id` and `ids` is needed");
+    ids->is_one = sh_param_given(one);
+    ids->count = 1;
+    if (!ids->is_one) return sh_param_array(many, "ids", SH_BATCH_ROW_COUNT_MAX, &ids->cursor, &ids->count, err);
+    sh_param_cursor(one, &ids->cursor);
+    return SH_OK;
+}
+
+/* All of them are ids? Asked before a write changes anything. */
+static enum sh_status check_ids(struct id_list ids, struct sh_error *err) {
+    for (uint32_t i = 0; i < ids.count; i++) {
+        struct sh_id_reader id;
+        const enum sh_status status = sh_id_read(&id, &ids.cursor, ids.is_one ? "`id`" : "each of `ids`", err);
+        if (status != SH_OK) return status;
+    }
+    return SH_OK;
+}
+
+/* ---- get ---- */
+
+enum { GET_ID, GET_IDS, GET_FIELDS, GET_EVENTS, GET_PARAM_COUNT };
+
+struct get {
+    struct sh_call *call;
+    const struct sh_table *table;
+    bool is_item;
+    bool has_fields;
+    struct sh_row_fields fields;
+    int64_t event_count; /* -1: not asked for */
+};
+
+/* The fields of a row that has a value for them; all fields if they were named. */
+static uint32_t count_pairs(const struct get *get, uint32_t slot) {
+    if (get->has_fields) return get->fields.count;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < get->fields.count; i++)
+        count += !sh_row_field_is_missing(get->table, slot, &get->fields.fields[i]);
+    return count;
+}
+
+static void pack_row(const struct get *get, uint32_t slot, msgpack_packer *packer) {
+    const struct sh_workspace *workspace = get->call->workspace;
+    const bool has_events = get->event_count >= 0;
+    (void)msgpack_pack_map(packer, 1u + get->is_item + has_events + count_pairs(get, slot));
+    sh_pack_literal(packer, "id");
+    sh_pack_text(packer, sh_table_id(get->table, slot));
+    if (get->is_item) {
+        sh_pack_literal(packer, "listed");
+        if (sh_bitmap_contains(&workspace->listed, slot))
+            (void)msgpack_pack_true(packer);
+        else
+            (void)msgpack_pack_false(packer);
+    }
+    for (uint32_t i = 0; i < get->fields.count; i++) {
+        const struct sh_row_field *field = &get->fields.fields[i];
+        if (!get->has_fields && sh_row_field_is_missing(get->table, slot, field)) continue;
+        sh_pack_text(packer, field->name);
+        sh_row_field_pack(get->table, slot, field, packer);
+    }
+    if (has_events) {
+        sh_pack_literal(packer, "events");
+        sh_history_pack(workspace, slot, (uint32_t)get->event_count, packer);
+    }
+}
+
+/* Every attribute and tag set. */
+static enum sh_status all_fields(const struct sh_table *table, struct sh_arena *arena, struct sh_row_fields *fields,
+                                 struct sh_error *err) {
+    const uint32_t attribute_count = sh_table_attribute_count(table);
+    const uint32_t count = attribute_count + sh_table_tag_set_count(table);
+    struct sh_row_field *list = sh_arena_alloc(arena, ((size_t)count + 1) * sizeof *list);
+    if (list == NULL) return sh_fail_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i < attribute_count)
+            list[i] = (struct sh_row_field){SH_FIELD_ATTRIBUTE, i, sh_table_attribute(table, i)->name};
+        else
+            list[i] = (struct sh_row_field){SH_FIELD_TAG_SET, i - attribute_count,
+                                            sh_table_tag_set_name(table, i - attribute_count)};
+    }
+    *fields = (struct sh_row_fields){list, count};
+    return SH_OK;
+}
+
+static enum sh_status read_get_fields(struct get *get, const struct sh_param *param, struct sh_error *err) {
+    get->has_fields = sh_param_given(param);
+    if (!get->has_fields) return all_fields(get->table, get->call->arena, &get->fields, err);
+    struct sh_cursor cursor;
+    sh_param_cursor(param, &cursor);
+    const enum sh_status status = sh_row_fields_read(&cursor, get->table, get->call->arena, &get->fields, err);
+    if (status != SH_OK) return status;
+    /* The id leads every row already. */
+    struct sh_row_field *list = (struct sh_row_field *)get->fields.fields;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < get->fields.count; i++) {
+        if (list[i].kind != SH_FIELD_ID) list[count++] = list[i];
+    }
+    get->fields.count = count;
+    return SH_OK;
+}
+
+static enum sh_status get_one(const struct get *get, struct id_list *ids, struct sh_error *err) {
+    struct sh_id_reader id;
+    const enum sh_status status = sh_id_read(&id, &ids->cursor, "`id`", err);
+    if (status != SH_OK) return status;
+    const char *what = get->is_item ? "item" : "user";
+    const uint32_t slot = sh_table_find(get->table, id.text);
+    if (slot == SH_SLOT_NONE)
+        return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no %s `%.*s`", what, SH_TEXT_ARGS(id.text));
+    msgpack_packer packer;
+    sh_answer_begin(get->call, &packer, 1);
+    sh_pack_literal(&packer, what);
+    pack_row(get, slot, &packer);
+    return SH_OK;
+}
+
+static enum sh_status get_many(const struct get *get, struct id_list *ids, struct sh_error *err) {
+    msgpack_packer packer;
+    sh_answer_begin(get->call, &packer, 1);
+    sh_pack_literal(&packer, get->is_item ? "items" : "users");
+    (void)msgpack_pack_array(&packer, ids->count);
+    for (uint32_t i = 0; i < ids->count; i++) {
+        struct sh_id_reader id;
+        const enum sh_status status = sh_id_read(&id, &ids->cursor, "each of `ids`", err);
+        if (status != SH_OK) return status;
+        const uint32_t slot = sh_table_find(get->table, id.text);
+        if (slot == SH_SLOT_NONE)
+            (void)msgpack_pack_nil(&packer);
+        else
+            pack_row(get, slot, &packer);
+    }
+    return SH_OK;
+}
+
+static enum sh_status handle_get(struct sh_call *call, bool is_item, struct sh_error *err) {
+    static const char *const words[GET_PARAM_COUNT] = {"id", "ids", "fields", "events"};
+    const struct sh_param_names names = {words, is_item ? GET_EVENTS : GET_PARAM_COUNT, 0};
+    struct sh_param params[GET_PARAM_COUNT] = {{0}};
+    struct get get = {.call = call, .is_item = is_item, .event_count = -1};
+    get.table = is_item ? call->workspace->items : call->workspace->users;
+    struct id_list ids;
+    const struct sh_request *request = call->request;
+    enum sh_status status;
+    if ((status = sh_params_read(request->params, request->params_count, &names, params, NULL, err)) != SH_OK)
+        return status;
+    if ((status = read_ids(&params[GET_ID], &params[GET_IDS], &ids, err)) != SH_OK) return status;
+    if ((status = sh_param_integer(&params[GET_EVENTS], "events", 0, SH_HISTORY_COUNT_MAX, &get.event_count, err)) !=
+        SH_OK)
+        return status;
+    if ((status = read_get_fields(&get, &params[GET_FIELDS], err)) != SH_OK) return status;
+    return ids.is_one ? get_one(&get, &ids, err) : get_many(&get, &ids, err);
+}
+
+enum sh_status sh_handle_user_get(struct sh_call *call, struct sh_error *err) {
+    return handle_get(call, false, err);
+}
+
+enum sh_status sh_handle_item_get(struct sh_call *call, struct sh_error *err) {
+    return handle_get(call, true, err);
+}
+
+/* ---- forget and remove ---- */
+
+/* One id's turn: true if it was there. */
+static enum sh_status forget_one(struct sh_call *call, struct sh_text id, bool *known, struct sh_error *err) {
+    const uint32_t slot = sh_table_find(call->workspace->users, id);
+    *known = slot != SH_SLOT_NONE;
+    return *known ? sh_workspace_forget(call->shard, call->workspace, slot, err) : SH_OK;
+}
+
+static enum sh_status remove_one(struct sh_call *call, struct sh_text id, bool *known, struct sh_error *err) {
+    struct sh_workspace *workspace = call->workspace;
+    const uint32_t slot = sh_table_find(workspace->items, id);
+    *known = slot != SH_SLOT_NONE && sh_bitmap_contains(&workspace->listed, slot);
+    if (!*known) return SH_OK;
+    if (sh_bitmap_remove(&workspace->listed, slot, NULL) != SH_OK) return sh_fail_memory(err);
+    sh_feed_item_remove(workspace->feed, slot);
+    return SH_OK;
+}
+
+static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct sh_error *err) {
+    static const char *const words[2] = {"id", "ids"};
+    static const struct sh_param_names names = {words, 2, 0};
+    struct sh_param params[2];
+    struct id_list ids;
+    const struct sh_request *request = call->request;
+    enum sh_status status;
+    if ((status = sh_params_read(request->params, request->params_count, &names, params, NULL, err)) != SH_OK)
+        return status;
+    if ((status = read_ids(&params[0], &params[1], &ids, err)) != SH_OK) return status;
+    if ((status = check_ids(ids, err)) != SH_OK) return status;
+
+    struct sh_buffer *unknown = &call->shard->scratch;
+    sh_buffer_clear(unknown);
+    msgpack_packer packer;
+    sh_buffer_packer(unknown, &packer);
+    uint32_t done_count = 0;
+    uint32_t unknown_count = 0;
+    for (uint32_t i = 0; i < ids.count; i++) {
+        struct sh_id_reader id;
+        bool known;
+        if ((status = sh_id_read(&id, &ids.cursor, "`id`", err)) != SH_OK) return status;
+        status = is_item ? remove_one(call, id.text, &known, err) : forget_one(call, id.text, &known, err);
+        if (status != SH_OK) return status;
+        done_count += known;
+        unknown_count += !known;
+        if (!known) sh_pack_text(&packer, id.text);
+    }
+    if ((status = sh_buffer_status(unknown, err)) != SH_OK) return status;
+    sh_answer_begin(call, &packer, 2);
+    sh_pack_literal(&packer, is_item ? "removed" : "forgotten");
+    (void)msgpack_pack_uint32(&packer, done_count);
+    sh_pack_literal(&packer, "unknown");
+    (void)msgpack_pack_array(&packer, unknown_count);
+    sh_buffer_append(call->answer->body, unknown->bytes, unknown->count);
+    return SH_OK;
+}
+
+enum sh_status sh_handle_user_forget(struct sh_call *call, struct sh_error *err) {
+    return handle_each_id(call, false, err);
+}
+
+enum sh_status sh_handle_item_remove(struct sh_call *call, struct sh_error *err) {
+    return handle_each_id(call, true, err);
+}

@@ -1,0 +1,130 @@
+/* methods_event.c -- event.append. */
+#include <stdlib.h>
+
+#include "event_reader.h"
+#include "memory.h"
+
+enum { PREFETCH_FAR = 16, PREFETCH_NEAR = 8 };
+
+/* A row before it is read: enough to bring the batch into time order and to ask for memory ahead of time. */
+struct preview {
+    int64_t time_ms;
+    uint64_t user_hash;
+    uint32_t row;
+    bool has_user;
+};
+
+struct append {
+    struct sh_call *call;
+    struct sh_batch batch;
+    struct sh_event_reader reader;
+    struct sh_refusals refusals;
+    struct sh_effects *effects;
+    struct preview *previews;
+    uint32_t accepted;
+    uint32_t duplicates;
+};
+
+static int compare_previews(const void *left, const void *right) {
+    const struct preview *a = left;
+    const struct preview *b = right;
+    if (a->time_ms != b->time_ms) return a->time_ms < b->time_ms ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* Appending in time order costs a user's history nothing; rows of the same time keep their order. */
+static enum sh_status order_rows(struct append *append, struct sh_error *err) {
+    const uint32_t row_count = append->batch.row_count;
+    append->previews = sh_alloc(((size_t)row_count + 1) * sizeof *append->previews);
+    if (append->previews == NULL) return sh_fail_memory(err);
+    bool in_order = true;
+    for (uint32_t row = 0; row < row_count; row++) {
+        struct preview *preview = &append->previews[row];
+        *preview = (struct preview){.time_ms = INT64_MIN, .row = row};
+        preview->has_user = sh_event_reader_peek(&append->reader, row, &preview->time_ms, &preview->user_hash);
+        if (!preview->has_user) preview->time_ms = row == 0 ? INT64_MIN : preview[-1].time_ms; /* to be refused */
+        in_order = in_order && (row == 0 || preview[-1].time_ms <= preview->time_ms);
+    }
+    if (!in_order) qsort(append->previews, row_count, sizeof *append->previews, compare_previews);
+    return SH_OK;
+}
+
+static void look_ahead(const struct append *append, uint32_t at) {
+    const struct sh_workspace *workspace = append->call->workspace;
+    if (at + PREFETCH_FAR < append->batch.row_count) {
+        const struct preview *far = &append->previews[at + PREFETCH_FAR];
+        if (far->has_user) sh_table_prefetch(workspace->users, far->user_hash);
+    }
+    if (at + PREFETCH_NEAR < append->batch.row_count) {
+        const struct preview *near = &append->previews[at + PREFETCH_NEAR];
+        const uint32_t slot = near->has_user ? sh_table_guess(workspace->users, near->user_hash) : SH_SLOT_NONE;
+        if (slot != SH_SLOT_NONE) {
+            sh_table_prefetch_id(workspace->users, slot);
+            sh_event_prefetch(workspace->events, slot);
+        }
+    }
+}
+
+/* What the feed learns of it, here and in the sibling shards. */
+static enum sh_status learn(struct append *append, uint32_t new_item, struct sh_error *err) {
+    struct sh_call *call = append->call;
+    struct sh_feed_effect effect;
+    if (sh_feed_learn(call->workspace->feed, &append->reader.event, call->request->now_ms, &effect) != SH_OK)
+        return sh_fail_memory(err);
+    if (!sh_answer_is_part(call->shard)) return SH_OK;
+    if (effect.item != SH_NO_ITEM) return sh_effects_add(&append->effects, call->arena, &effect, err);
+    if (new_item != SH_NO_ITEM) return sh_effects_add_item(&append->effects, call->arena, new_item, err);
+    return SH_OK;
+}
+
+static enum sh_status append_row(struct append *append, uint32_t row, struct sh_error *err) {
+    bool duplicate = false;
+    uint32_t new_item;
+    enum sh_status status = sh_event_reader_read(&append->reader, row, err);
+    if (status != SH_OK) return status;
+    status = sh_event_reader_apply(&append->reader, &duplicate, &new_item, err);
+    if (status == SH_OK && duplicate) {
+        append->duplicates++;
+        return SH_OK;
+    }
+    if (status == SH_OK) {
+        append->accepted++;
+        return learn(append, new_item, err);
+    }
+    if (new_item != SH_NO_ITEM && sh_answer_is_part(append->call->shard) &&
+        sh_effects_add_item(&append->effects, append->call->arena, new_item, err) != SH_OK)
+        return sh_fail_memory(err);
+    return status;
+}
+
+static enum sh_status append_rows(struct append *append, struct sh_error *err) {
+    for (uint32_t at = 0; at < append->batch.row_count; at++) {
+        struct sh_error fault;
+        const uint32_t row = append->previews[at].row;
+        look_ahead(append, at);
+        if (append_row(append, row, &fault) == SH_OK) continue;
+        if (!sh_refusals_add(&append->refusals, row, &fault)) return sh_fail_memory(err);
+    }
+    msgpack_packer packer;
+    sh_answer_begin(append->call, &packer, 3);
+    sh_pack_literal(&packer, "accepted");
+    (void)msgpack_pack_uint32(&packer, append->accepted);
+    sh_pack_literal(&packer, "duplicates");
+    (void)msgpack_pack_uint32(&packer, append->duplicates);
+    if (append->effects != NULL)
+        sh_effects_pack(append->effects, append->call->workspace, append->call->answer->effects);
+    return sh_refusals_pack(&append->refusals, append->call->answer->body, err);
+}
+
+enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err) {
+    struct append append = {.call = call};
+    enum sh_status status = sh_batch_read(call, "event", "events", &append.batch, err);
+    if (status != SH_OK) return status;
+    sh_refusals_init(&append.refusals);
+    status = sh_event_reader_init(&append.reader, call->workspace, &append.batch, call->arena, err);
+    if (status == SH_OK) status = order_rows(&append, err);
+    if (status == SH_OK) status = append_rows(&append, err);
+    sh_free(append.previews);
+    sh_refusals_deinit(&append.refusals);
+    return status;
+}

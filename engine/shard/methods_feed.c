@@ -1,0 +1,242 @@
+/* methods_feed.c -- feed.get and feed.trending. */
+#include <inttypes.h>
+
+#include "memory.h"
+#include "shard_private.h"
+
+enum { FEED_COUNT_DEFAULT = 20 };
+
+/* ---- Which items may be shown ---- */
+
+static enum sh_status run_plans(struct sh_workspace *workspace, struct sh_plan *const *plans, uint32_t plan_count,
+                                struct sh_bitmap *allowed, struct sh_error *err) {
+    uint64_t words[SH_BLOCK_WORDS];
+    const uint32_t block_count = sh_bitmap_block_count(&workspace->listed);
+    for (uint32_t block = 0; block < block_count; block++) {
+        const struct sh_block_view listed = sh_bitmap_block(&workspace->listed, block);
+        uint32_t count = listed.count;
+        sh_block_store(listed, words);
+        for (uint32_t i = 0; i < plan_count && count > 0; i++) {
+            const uint64_t *found;
+            const enum sh_status status = sh_plan_run_block(plans[i], block, &found, &count, err);
+            if (status != SH_OK) return status;
+            if (found == NULL) count = 0;
+            if (count > 0) count = sh_block_and_into_count(words, sh_block_of_words(found, count));
+        }
+        if (count > 0 && sh_bitmap_put_block(allowed, block, words, count) != SH_OK) return sh_fail_memory(err);
+    }
+    return SH_OK;
+}
+
+/* Listed items that the workspace's rule and the request's filter allow. *is_all: there is no rule, and allowed is not
+ * filled. */
+static enum sh_status find_allowed(struct sh_call *call, const struct sh_param *filter, int64_t now_ms,
+                                   struct sh_bitmap *allowed, bool *is_all, struct sh_error *err) {
+    struct sh_workspace *workspace = call->workspace;
+    struct sh_query_scope scope;
+    struct sh_plan *plans[2];
+    uint32_t plan_count = 0;
+    struct sh_node *tree;
+    enum sh_status status;
+    sh_workspace_scope(workspace, true, now_ms, &scope);
+    if (workspace->eligible != NULL) {
+        const struct sh_text text = {workspace->eligible, workspace->eligible_count};
+        if ((status = sh_query_parse(text, call->arena, &tree, err)) != SH_OK) return status;
+        if ((status = sh_query_check(&tree, &scope, call->arena, err)) != SH_OK) return status;
+        if ((status = sh_query_plan(tree, &scope, call->arena, &plans[plan_count++], err)) != SH_OK) return status;
+    }
+    if (sh_param_given(filter)) {
+        status = sh_plan_param(filter, &scope, call->arena, &tree, &plans[plan_count++], err);
+        if (status != SH_OK) return status;
+    }
+    *is_all = plan_count == 0;
+    return *is_all ? SH_OK : run_plans(workspace, plans, plan_count, allowed, err);
+}
+
+/* ---- feed.get ---- */
+
+enum { GET_USER, GET_COUNT, GET_FILTER, GET_EXCLUDE, GET_FIELDS, GET_SEED, GET_NOW, GET_PARAM_COUNT };
+
+struct feed {
+    struct sh_call *call;
+    struct sh_feed_request request;
+    struct sh_bitmap allowed;
+    bool has_fields;
+    struct sh_row_fields fields;
+};
+
+static enum sh_status read_excluded(struct feed *feed, const struct sh_param *param, struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t count;
+    enum sh_status status = sh_param_array(param, "exclude", SH_BATCH_ROW_COUNT_MAX, &cursor, &count, err);
+    if (status != SH_OK) return status;
+    uint32_t *slots = sh_arena_alloc(feed->call->arena, ((size_t)count + 1) * sizeof *slots);
+    if (slots == NULL) return sh_fail_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        struct sh_id_reader id;
+        if ((status = sh_id_read(&id, &cursor, "each of `exclude`", err)) != SH_OK) return status;
+        const uint32_t slot = sh_table_find(feed->call->workspace->items, id.text);
+        if (slot != SH_SLOT_NONE) slots[feed->request.excluded_count++] = slot;
+    }
+    feed->request.excluded = slots;
+    return SH_OK;
+}
+
+static enum sh_status read_fields(struct feed *feed, const struct sh_param *param, struct sh_error *err) {
+    feed->has_fields = sh_param_given(param);
+    if (!feed->has_fields) return SH_OK;
+    struct sh_cursor cursor;
+    sh_param_cursor(param, &cursor);
+    return sh_row_fields_read(&cursor, feed->call->workspace->items, feed->call->arena, &feed->fields, err);
+}
+
+/* What feed.get and feed.trending both take. */
+static enum sh_status read_common(struct feed *feed, const struct sh_param *count, const struct sh_param *filter,
+                                  const struct sh_param *fields, const struct sh_param *now, struct sh_error *err) {
+    int64_t wanted = FEED_COUNT_DEFAULT;
+    bool is_all = true;
+    enum sh_status status;
+    if ((status = sh_param_integer(count, "count", 1, SH_FEED_COUNT_MAX, &wanted, err)) != SH_OK) return status;
+    feed->request.count = (uint32_t)wanted;
+    if ((status = sh_read_now(now, feed->call, &feed->request.now_ms, err)) != SH_OK) return status;
+    if ((status = read_fields(feed, fields, err)) != SH_OK) return status;
+    status = find_allowed(feed->call, filter, feed->request.now_ms, &feed->allowed, &is_all, err);
+    feed->request.eligible = is_all ? NULL : &feed->allowed;
+    return status;
+}
+
+static enum sh_status read_get(struct feed *feed, const struct sh_param *params, struct sh_error *err) {
+    struct sh_id_reader user;
+    struct sh_cursor cursor;
+    int64_t seed = (int64_t)(feed->call->request->id & INT64_MAX);
+    enum sh_status status;
+    if ((status = sh_param_require(&params[GET_USER], "user", err)) != SH_OK) return status;
+    sh_param_cursor(&params[GET_USER], &cursor);
+    if ((status = sh_id_read(&user, &cursor, "`user`", err)) != SH_OK) return status;
+    feed->request.user = sh_table_find(feed->call->workspace->users, user.text);
+    if ((status = sh_param_integer(&params[GET_SEED], "seed", INT64_MIN, INT64_MAX, &seed, err)) != SH_OK)
+        return status;
+    feed->request.seed = (uint64_t)seed;
+    if ((status = read_excluded(feed, &params[GET_EXCLUDE], err)) != SH_OK) return status;
+    return read_common(feed, &params[GET_COUNT], &params[GET_FILTER], &params[GET_FIELDS], &params[GET_NOW], err);
+}
+
+static void pack_fields(const struct feed *feed, uint32_t slot, msgpack_packer *packer) {
+    if (!feed->has_fields) return;
+    const struct sh_table *items = feed->call->workspace->items;
+    sh_pack_literal(packer, "fields");
+    (void)msgpack_pack_map(packer, feed->fields.count);
+    for (uint32_t i = 0; i < feed->fields.count; i++) {
+        sh_pack_text(packer, feed->fields.fields[i].name);
+        sh_row_field_pack(items, slot, &feed->fields.fields[i], packer);
+    }
+}
+
+static void pack_reason(const struct sh_feed_reason *reason, double score, msgpack_packer *packer) {
+    const bool has_name = reason->name.count > 0;
+    (void)msgpack_pack_map(packer, has_name ? 5 : 3);
+    sh_pack_literal(packer, "kind");
+    sh_pack_literal(packer, reason->kind);
+    if (has_name) {
+        sh_pack_literal(packer, "name");
+        sh_pack_text(packer, reason->name);
+        sh_pack_literal(packer, "of");
+        sh_pack_text(packer, reason->group);
+    }
+    sh_pack_literal(packer, "value");
+    (void)msgpack_pack_double(packer, reason->value);
+    sh_pack_literal(packer, "share");
+    (void)msgpack_pack_double(packer, score > 0 ? reason->value / score : 0);
+}
+
+static void pack_item(const struct feed *feed, const struct sh_feed_item *item, msgpack_packer *packer) {
+    (void)msgpack_pack_map(packer, 4u + feed->has_fields);
+    sh_pack_literal(packer, "id");
+    sh_pack_text(packer, sh_table_id(feed->call->workspace->items, item->item));
+    sh_pack_literal(packer, "score");
+    (void)msgpack_pack_double(packer, item->score);
+    sh_pack_literal(packer, "sources");
+    (void)msgpack_pack_array(packer, (size_t)__builtin_popcount(item->sources));
+    for (int source = 0; source < SH_FEED_SOURCE_COUNT; source++) {
+        if ((item->sources >> source & 1) != 0) sh_pack_literal(packer, sh_feed_source_name((enum sh_feed_source)source));
+    }
+    sh_pack_literal(packer, "reasons");
+    (void)msgpack_pack_array(packer, item->reason_count);
+    for (uint32_t i = 0; i < item->reason_count; i++)
+        pack_reason(&item->reasons[i], item->score, packer);
+    pack_fields(feed, item->item, packer);
+}
+
+static void pack_feed(const struct feed *feed, const struct sh_feed_answer *answer) {
+    msgpack_packer packer;
+    char rec_id[20];
+    (void)snprintf(rec_id, sizeof rec_id, "%" PRIx64, feed->call->request->id);
+    sh_answer_begin(feed->call, &packer, 3);
+    sh_pack_literal(&packer, "rec_id");
+    sh_pack_literal(&packer, rec_id);
+    sh_pack_literal(&packer, "items");
+    (void)msgpack_pack_array(&packer, answer->count);
+    for (uint32_t i = 0; i < answer->count; i++)
+        pack_item(feed, &answer->items[i], &packer);
+    sh_pack_literal(&packer, "relaxed");
+    const bool undiverse = answer->undiverse_count > 0;
+    (void)msgpack_pack_array(&packer, (size_t)__builtin_popcount(answer->relaxed) + undiverse);
+    for (int rule = 0; rule < SH_FEED_RELAXED_COUNT; rule++) {
+        if ((answer->relaxed >> rule & 1) != 0) sh_pack_literal(&packer, sh_feed_relaxed_name((enum sh_feed_relaxed)rule));
+    }
+    if (undiverse) sh_pack_literal(&packer, "diversity");
+}
+
+enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err) {
+    static const char *const words[GET_PARAM_COUNT] = {"user", "count", "filter", "exclude", "fields", "seed", "now"};
+    static const struct sh_param_names names = {words, GET_PARAM_COUNT, 0};
+    struct sh_param params[GET_PARAM_COUNT];
+    const struct sh_request *request = call->request;
+    enum sh_status status = sh_params_read(request->params, request->params_count, &names, params, NULL, err);
+    if (status != SH_OK) return status;
+    struct feed feed = {.call = call, .allowed = SH_BITMAP_EMPTY};
+    struct sh_feed_answer answer;
+    status = read_get(&feed, params, err);
+    if (status == SH_OK) status = sh_feed_get(call->workspace->feed, &feed.request, call->arena, &answer, err);
+    if (status == SH_OK) pack_feed(&feed, &answer);
+    sh_bitmap_deinit(&feed.allowed);
+    return status;
+}
+
+/* ---- feed.trending ---- */
+
+static enum sh_status trend(struct feed *feed, struct sh_error *err) {
+    struct sh_call *call = feed->call;
+    struct sh_feed_trend *trends;
+    uint32_t count;
+    const enum sh_status status = sh_feed_trending(call->workspace->feed, feed->request.eligible, feed->request.now_ms,
+                                                   feed->request.count, call->arena, &trends, &count, err);
+    if (status != SH_OK) return status;
+    msgpack_packer packer;
+    sh_answer_begin(call, &packer, 1);
+    sh_pack_literal(&packer, "items");
+    (void)msgpack_pack_array(&packer, count);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)msgpack_pack_map(&packer, 2u + feed->has_fields);
+        sh_pack_literal(&packer, "id");
+        sh_pack_text(&packer, sh_table_id(call->workspace->items, trends[i].item));
+        sh_pack_literal(&packer, "score");
+        (void)msgpack_pack_double(&packer, trends[i].popularity);
+        pack_fields(feed, trends[i].item, &packer);
+    }
+    return SH_OK;
+}
+
+enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err) {
+    static const char *const words[] = {"count", "filter", "fields", "now"};
+    static const struct sh_param_names names = {words, 4, 0};
+    struct sh_param params[4];
+    const struct sh_request *request = call->request;
+    enum sh_status status = sh_params_read(request->params, request->params_count, &names, params, NULL, err);
+    if (status != SH_OK) return status;
+    struct feed feed = {.call = call, .allowed = SH_BITMAP_EMPTY};
+    status = read_common(&feed, &params[0], &params[1], &params[2], &params[3], err);
+    if (status == SH_OK) status = trend(&feed, err);
+    sh_bitmap_deinit(&feed.allowed);
+    return status;
+}

@@ -1,0 +1,156 @@
+#include "job.h"
+#include "memory.h"
+
+static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, struct sh_error *err) = {
+    [SH_METHOD_PING] = sh_handle_ping,
+    [SH_METHOD_STATS] = sh_handle_stats,
+    [SH_METHOD_FEED_GET] = sh_handle_feed_get,
+    [SH_METHOD_ITEM_GET] = sh_handle_item_get,
+    [SH_METHOD_ITEM_PUT] = sh_handle_item_put,
+    [SH_METHOD_USER_GET] = sh_handle_user_get,
+    [SH_METHOD_USER_PUT] = sh_handle_user_put,
+    [SH_METHOD_SCHEMA_GET] = sh_handle_schema_get,
+    [SH_METHOD_SCHEMA_PUT] = sh_handle_schema_put,
+    [SH_METHOD_ITEM_REMOVE] = sh_handle_item_remove,
+    [SH_METHOD_SHARD_LEARN] = sh_handle_shard_learn,
+    [SH_METHOD_USER_FORGET] = sh_handle_user_forget,
+    [SH_METHOD_AUDIENCE_ASK] = sh_handle_audience_ask,
+    [SH_METHOD_EVENT_APPEND] = sh_handle_event_append,
+    [SH_METHOD_AUDIENCE_LIST] = sh_handle_audience_list,
+    [SH_METHOD_FEED_TRENDING] = sh_handle_feed_trending,
+    [SH_METHOD_AUDIENCE_CLOSE] = sh_handle_audience_close,
+    [SH_METHOD_AUDIENCE_COUNT] = sh_handle_audience_count,
+    [SH_METHOD_AUDIENCE_SAMPLE] = sh_handle_audience_sample,
+    [SH_METHOD_AUDIENCE_EXPLAIN] = sh_handle_audience_explain,
+};
+
+enum sh_status sh_fail_memory(struct sh_error *err) {
+    return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory");
+}
+
+enum sh_status sh_shard_create(const struct sh_shard_options *options, struct sh_shard **created,
+                               struct sh_error *err) {
+    *created = NULL;
+    if (options->shard_count < 1 || options->shard_count > SH_SHARD_COUNT_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the number of shards is from 1 to %d, not %u", SH_SHARD_COUNT_MAX,
+                       options->shard_count);
+    if (options->shard_index >= options->shard_count)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "there is no shard %u among %u", options->shard_index,
+                       options->shard_count);
+    struct sh_shard *shard = sh_alloc_zero(sizeof *shard);
+    if (shard == NULL) return sh_fail_memory(err);
+    shard->options = *options;
+    sh_arena_init(&shard->arena, SH_REQUEST_ARENA_BYTES_MAX);
+    sh_buffer_init(&shard->scratch, SH_ANSWER_BYTES_MAX);
+    *created = shard;
+    return SH_OK;
+}
+
+void sh_shard_destroy(struct sh_shard *shard) {
+    if (shard == NULL) return;
+    for (uint32_t i = 0; i < shard->workspace_count; i++) {
+        while (shard->workspaces[i]->jobs != NULL)
+            sh_job_cancel(shard->workspaces[i]->jobs);
+    }
+    sh_cursors_deinit(shard);
+    sh_spare_jobs_deinit(shard);
+    sh_workspaces_deinit(shard);
+    sh_row_places_deinit(&shard->places);
+    sh_buffer_deinit(&shard->scratch);
+    sh_arena_deinit(&shard->arena);
+    sh_free(shard);
+}
+
+/* These say something about a workspace that no schema.put has made yet. */
+static bool takes_no_workspace(const struct sh_method *method) {
+    return method->number == SH_METHOD_PING || method->number == SH_METHOD_STATS ||
+           method->number == SH_METHOD_SCHEMA_PUT;
+}
+
+static enum sh_status find_workspace(struct sh_call *call, struct sh_error *err) {
+    const struct sh_text name = call->request->workspace;
+    call->workspace = sh_workspace_find(call->shard, name);
+    if (call->workspace != NULL || takes_no_workspace(call->request->method)) return SH_OK;
+    (void)sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no workspace `%.*s` yet",
+                  (int)(name.count <= SH_NAME_BYTES_MAX ? name.count : SH_NAME_BYTES_MAX), name.bytes);
+    return sh_fail_hint(err, SH_ERR_NOT_FOUND, "its first schema.put makes it");
+}
+
+static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
+    const struct sh_method *method = call->request->method;
+    if (handlers[method->number] == NULL)
+        return sh_fail(err, SH_ERR_UNSUPPORTED, -1, "`%s` is answered by a server, not by the engine", method->name);
+    enum sh_status status = find_workspace(call, err);
+    if (status == SH_OK) status = handlers[method->number](call, err);
+    if (status == SH_OK && call->job == NULL) status = sh_buffer_status(call->answer->body, err);
+    return status;
+}
+
+enum sh_status sh_shard_start(struct sh_shard *shard, const struct sh_request *request, const struct sh_answer *answer,
+                              struct sh_job **job, struct sh_error *err) {
+    sh_assert(answer->body != NULL);
+    sh_assert(answer->effects != NULL || !request->method->writes || shard->options.shard_count == 1);
+    struct sh_buffer *body = answer->body;
+    const size_t body_count = body->count;
+    *job = NULL;
+    if (request->now_ms > shard->now_ms) shard->now_ms = request->now_ms;
+    sh_arena_reset(&shard->arena);
+    struct sh_call call = {.shard = shard, .request = request, .answer = answer, .arena = &shard->arena};
+    const enum sh_status status = run_handler(&call, err);
+    if (status != SH_OK) {
+        body->count = body_count;
+        body->failed = false;
+    }
+    *job = call.job;
+    return status;
+}
+
+enum sh_status sh_shard_apply(struct sh_shard *shard, const struct sh_request *request, const struct sh_answer *answer,
+                              struct sh_error *err) {
+    struct sh_job *job;
+    enum sh_status status = sh_shard_start(shard, request, answer, &job, err);
+    bool done = job == NULL;
+    while (!done)
+        status = sh_job_step(job, UINT32_MAX, &done, err);
+    return status;
+}
+
+void sh_shard_tick(struct sh_shard *shard, int64_t now_ms) {
+    if (now_ms > shard->now_ms) shard->now_ms = now_ms;
+    sh_cursors_tick(shard, now_ms);
+}
+
+void sh_answer_begin(struct sh_call *call, msgpack_packer *packer, uint32_t pair_count) {
+    sh_buffer_packer(call->answer->body, packer);
+    (void)msgpack_pack_map(packer, (size_t)pair_count + 1);
+}
+
+enum sh_status sh_read_now(const struct sh_param *param, const struct sh_call *call, int64_t *now_ms,
+                           struct sh_error *err) {
+    *now_ms = call->request->now_ms;
+    if (!sh_param_given(param)) return SH_OK;
+    struct sh_cursor cursor;
+    struct sh_value value;
+    sh_param_cursor(param, &cursor);
+    const enum sh_status status = sh_cursor_next(&cursor, &value, err);
+    if (status != SH_OK) return status;
+    if (value.kind == SH_VALUE_STR) return sh_instant_parse(value.text, call->workspace->zone, now_ms, err);
+    if (value.kind != SH_VALUE_INT)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "`now` must be an int or a str, but is %s",
+                       sh_value_kind_name(value.kind));
+    if (value.integer < SH_INSTANT_MIN || value.integer > SH_INSTANT_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "`now` is outside the years 1 to 9999");
+    *now_ms = value.integer;
+    return SH_OK;
+}
+
+enum sh_status sh_handle_ping(struct sh_call *call, struct sh_error *err) {
+    static const struct sh_param_names names = {.count = 0};
+    struct sh_param none[1];
+    const enum sh_status status =
+        sh_params_read(call->request->params, call->request->params_count, &names, none, NULL, err);
+    if (status != SH_OK) return status;
+    msgpack_packer packer;
+    sh_answer_begin(call, &packer, 0);
+    return SH_OK;
+}

@@ -1,0 +1,197 @@
+/* shard_private.h -- what the files of the shard share.
+ *
+ *   sh_shard_start --> method's handler(call) --> answer, at once
+ *                                             '-> job: an evaluation that goes on in steps
+ *
+ * A handler writes its answer behind what the body holds already; on a failure the door takes that back. Handlers of
+ * writing methods finish at once, so a job only ever reads.
+ *
+ * Readers and forgotten slots. A job or an open cursor remembers slots across requests. Each notes the workspace's
+ * `sequence` when it begins; forgetting a user raises the sequence and stamps the slot with it; a slot is given out
+ * again only when no reader is older than its stamp.
+ */
+#ifndef SH_SHARD_PRIVATE_H
+#define SH_SHARD_PRIVATE_H
+
+#include "audience.h"
+#include "feed.h"
+#include "request_params.h"
+#include "row_fields.h"
+#include "shard.h"
+
+/* Ascending by (length, name): see method_table.c. */
+enum {
+    SH_METHOD_PING,
+    SH_METHOD_HELLO,
+    SH_METHOD_STATS,
+    SH_METHOD_FEED_GET,
+    SH_METHOD_ITEM_GET,
+    SH_METHOD_ITEM_PUT,
+    SH_METHOD_USER_GET,
+    SH_METHOD_USER_PUT,
+    SH_METHOD_SCHEMA_GET,
+    SH_METHOD_SCHEMA_PUT,
+    SH_METHOD_ITEM_REMOVE,
+    SH_METHOD_SHARD_LEARN,
+    SH_METHOD_USER_FORGET,
+    SH_METHOD_AUDIENCE_ASK,
+    SH_METHOD_EVENT_APPEND,
+    SH_METHOD_AUDIENCE_LIST,
+    SH_METHOD_FEED_TRENDING,
+    SH_METHOD_AUDIENCE_CLOSE,
+    SH_METHOD_AUDIENCE_COUNT,
+    SH_METHOD_AUDIENCE_SAMPLE,
+    SH_METHOD_AUDIENCE_EXPLAIN,
+    SH_METHOD_COUNT
+};
+
+/* ---- State ---- */
+
+struct sh_workspace {
+    char name[SH_NAME_BYTES_MAX];
+    uint32_t name_count;
+    struct sh_zone *zone;
+    struct sh_table *users;
+    struct sh_table *items;
+    struct sh_bitmap listed; /* items that may be shown */
+    struct sh_event_store *events;
+    struct sh_feed_model *feed;
+    char *eligible; /* the feed's expression over items, canonical; NULL: every listed item */
+    uint32_t eligible_count;
+    uint64_t sequence;   /* raised by each user forgotten */
+    struct sh_job *jobs; /* unfinished */
+};
+
+/* A frozen audience that pages walk. */
+struct sh_open_cursor {
+    uint64_t id; /* of the request that froze it */
+    struct sh_workspace *workspace;
+    struct sh_frozen frozen;
+    struct sh_row_fields fields;
+    struct sh_row_field *field_memory;
+    size_t field_bytes;
+    bool has_fields;
+    bool is_maybe_done; /* all of it was on the first page, if the siblings' people did not come before them */
+    uint64_t sequence;  /* the workspace's when it was frozen */
+    int64_t used_ms;    /* when it was last read */
+};
+
+struct sh_shard {
+    struct sh_shard_options options;
+    struct sh_workspace **workspaces;
+    uint32_t workspace_count;
+    uint32_t workspace_capacity;
+    struct sh_open_cursor **cursors;
+    uint32_t cursor_count;
+    uint32_t cursor_capacity;
+    size_t cursor_bytes;
+    int64_t now_ms;            /* the latest that anybody told */
+    struct sh_job *spare_jobs; /* done ones, kept for their arenas */
+    uint32_t spare_job_count;
+    struct sh_arena arena; /* of the request at hand, reset before each */
+    struct sh_row_places places;
+    struct sh_buffer scratch; /* texts printed on the way to an answer */
+};
+
+/* ---- One request ---- */
+
+struct sh_call {
+    struct sh_shard *shard;
+    struct sh_workspace *workspace; /* NULL only where a method takes a workspace that does not exist */
+    const struct sh_request *request;
+    const struct sh_answer *answer;
+    struct sh_arena *arena;
+    struct sh_job *job; /* set by a handler whose work goes on */
+};
+
+/* One a method; each writes its answer, or sets call->job. */
+enum sh_status sh_handle_ping(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_stats(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_schema_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_schema_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_user_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_user_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_user_forget(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_item_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_item_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_item_remove(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_explain(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err);
+
+/* The map's head of an answer with pair_count pairs, and one more for took_us. */
+void sh_answer_begin(struct sh_call *call, msgpack_packer *packer, uint32_t pair_count);
+/* An answer of one of several shards goes to sh_request_merge, with what merging needs. */
+static inline bool sh_answer_is_part(const struct sh_shard *shard) {
+    return shard->options.shard_count > 1;
+}
+/* `now` of the params, or of the request. A str is read in the workspace's zone. */
+SH_MUST_CHECK enum sh_status sh_read_now(const struct sh_param *param, const struct sh_call *call, int64_t *now_ms,
+                                         struct sh_error *err);
+enum sh_status sh_fail_memory(struct sh_error *err);
+
+/* ---- Workspaces: workspace.c ---- */
+
+struct sh_workspace *sh_workspace_find(struct sh_shard *shard, struct sh_text name);
+/* SH_ERR_LIMIT over SH_WORKSPACE_COUNT_MAX, SH_ERR_NAME for a zone that does not exist. */
+SH_MUST_CHECK enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
+                                                 struct sh_workspace **workspace, struct sh_error *err);
+/* Takes the last one created away again: for a schema.put that fails. */
+void sh_workspace_destroy_last(struct sh_shard *shard);
+void sh_workspaces_deinit(struct sh_shard *shard);
+/* After readers of it went or came: which forgotten slots may be given out again. */
+void sh_workspace_update_reuse(struct sh_shard *shard, struct sh_workspace *workspace);
+/* Remove a person from everything. SH_ERR_MEMORY: call again. */
+SH_MUST_CHECK enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *workspace, uint32_t slot,
+                                                 struct sh_error *err);
+/* The scope of an expression over users (or items) at a time. */
+void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t now_ms, struct sh_query_scope *scope);
+/* Expression -> plan: parse or read, check, plan. */
+SH_MUST_CHECK enum sh_status sh_plan_param(const struct sh_param *param, const struct sh_query_scope *scope,
+                                           struct sh_arena *arena, struct sh_node **tree, struct sh_plan **plan,
+                                           struct sh_error *err);
+
+/* ---- Cursors: cursors.c ---- */
+
+struct sh_cursor_spec {
+    uint64_t id;
+    struct sh_workspace *workspace;
+    uint64_t sequence;
+    const struct sh_row_fields *fields; /* NULL: ids only */
+    bool is_maybe_done;
+};
+/* The frozen audience becomes the shard's. SH_ERR_LIMIT over SH_CURSOR_COUNT_MAX or SH_CURSOR_BYTES_MAX. */
+SH_MUST_CHECK enum sh_status sh_cursors_open(struct sh_shard *shard, const struct sh_cursor_spec *spec,
+                                             struct sh_frozen *frozen, struct sh_error *err);
+/* NULL if there is none of that id in that workspace. */
+struct sh_open_cursor *sh_cursors_find(struct sh_shard *shard, const struct sh_workspace *workspace, uint64_t id);
+void sh_cursors_close(struct sh_shard *shard, struct sh_open_cursor *cursor);
+void sh_cursors_tick(struct sh_shard *shard, int64_t now_ms);
+void sh_cursors_deinit(struct sh_shard *shard);
+
+/* ---- Jobs: job.c ---- */
+
+/* Finish every job of the workspace now, because its schema changes. Their results wait for their next step. */
+void sh_jobs_finish(struct sh_workspace *workspace);
+uint64_t sh_jobs_oldest_sequence(const struct sh_workspace *workspace);
+void sh_spare_jobs_deinit(struct sh_shard *shard);
+
+/* ---- Effects: methods_feed.c ---- */
+
+struct sh_effects; /* sums of one request, by item and period */
+SH_MUST_CHECK enum sh_status sh_effects_add(struct sh_effects **effects, struct sh_arena *arena,
+                                            const struct sh_feed_effect *effect, struct sh_error *err);
+/* An item that became known with no effect of its own. */
+SH_MUST_CHECK enum sh_status sh_effects_add_item(struct sh_effects **effects, struct sh_arena *arena, uint32_t item,
+                                                 struct sh_error *err);
+/* Pack them for shard.learn; nothing if there are none. */
+void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace *workspace, struct sh_buffer *buffer);
+
+#endif

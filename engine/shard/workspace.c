@@ -1,0 +1,116 @@
+#include "memory.h"
+#include "shard_private.h"
+
+struct sh_workspace *sh_workspace_find(struct sh_shard *shard, struct sh_text name) {
+    for (uint32_t i = 0; i < shard->workspace_count; i++) {
+        struct sh_workspace *workspace = shard->workspaces[i];
+        if (sh_text_equal(name, (struct sh_text){workspace->name, workspace->name_count})) return workspace;
+    }
+    return NULL;
+}
+
+static void destroy(struct sh_workspace *workspace) {
+    sh_feed_model_destroy(workspace->feed);
+    sh_event_store_destroy(workspace->events);
+    sh_table_destroy(workspace->items);
+    sh_table_destroy(workspace->users);
+    sh_bitmap_deinit(&workspace->listed);
+    sh_zone_close(workspace->zone);
+    sh_free(workspace->eligible);
+    sh_free(workspace);
+}
+
+static bool fill(struct sh_workspace *workspace) {
+    sh_bitmap_init(&workspace->listed, SH_ARRAY_COUNT_FAST);
+    workspace->users = sh_table_create();
+    workspace->items = sh_table_create();
+    workspace->events = sh_event_store_create(workspace->zone);
+    if (workspace->users == NULL || workspace->items == NULL || workspace->events == NULL) return false;
+    const struct sh_feed_scope scope = {
+        .users = workspace->users, .items = workspace->items, .events = workspace->events};
+    workspace->feed = sh_feed_model_create(&scope);
+    return workspace->feed != NULL;
+}
+
+enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
+                                   struct sh_workspace **created, struct sh_error *err) {
+    if (name.count == 0 || name.count > SH_NAME_BYTES_MAX || !sh_text_is_utf8(name))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a workspace's name is 1 to %d bytes of UTF-8", SH_NAME_BYTES_MAX);
+    if (shard->workspace_count == SH_WORKSPACE_COUNT_MAX)
+        return sh_fail(err, SH_ERR_LIMIT, -1, "there are %d workspaces, and no more are allowed",
+                       SH_WORKSPACE_COUNT_MAX);
+    if (sh_grow((void **)&shard->workspaces, &shard->workspace_capacity, (uint64_t)shard->workspace_count + 1,
+                sizeof *shard->workspaces) != SH_OK)
+        return sh_fail_memory(err);
+    struct sh_workspace *workspace = sh_alloc_zero(sizeof *workspace);
+    if (workspace == NULL) return sh_fail_memory(err);
+    memcpy(workspace->name, name.bytes, name.count);
+    workspace->name_count = name.count;
+    const enum sh_status status = sh_zone_open(zone, &workspace->zone, err);
+    if (status != SH_OK) {
+        sh_free(workspace);
+        return status;
+    }
+    if (!fill(workspace)) {
+        destroy(workspace);
+        return sh_fail_memory(err);
+    }
+    shard->workspaces[shard->workspace_count++] = workspace;
+    *created = workspace;
+    return SH_OK;
+}
+
+void sh_workspace_destroy_last(struct sh_shard *shard) {
+    sh_assert(shard->workspace_count > 0);
+    destroy(shard->workspaces[--shard->workspace_count]);
+}
+
+void sh_workspaces_deinit(struct sh_shard *shard) {
+    while (shard->workspace_count > 0)
+        sh_workspace_destroy_last(shard);
+    sh_free(shard->workspaces);
+    shard->workspaces = NULL;
+}
+
+void sh_workspace_update_reuse(struct sh_shard *shard, struct sh_workspace *workspace) {
+    if (sh_table_quarantine_count(workspace->users) == 0) return;
+    uint64_t oldest = sh_jobs_oldest_sequence(workspace);
+    for (uint32_t i = 0; i < shard->cursor_count; i++) {
+        const struct sh_open_cursor *cursor = shard->cursors[i];
+        if (cursor->workspace == workspace && cursor->sequence < oldest) oldest = cursor->sequence;
+    }
+    /* A reader that began at sequence s may hold slots stamped s + 1 and later. */
+    sh_table_reuse_before(workspace->users, oldest == UINT64_MAX ? UINT64_MAX : oldest + 1);
+}
+
+enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *workspace, uint32_t slot,
+                                   struct sh_error *err) {
+    /* The table first: it is the only one that can fail, and what is left of the person afterwards is unreachable. */
+    const enum sh_status status = sh_table_forget(workspace->users, slot, workspace->sequence + 1);
+    if (status != SH_OK) return sh_fail_memory(err);
+    workspace->sequence++;
+    sh_event_forget(workspace->events, slot, NULL);
+    sh_feed_forget(workspace->feed, slot);
+    sh_workspace_update_reuse(shard, workspace);
+    return SH_OK;
+}
+
+void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t now_ms, struct sh_query_scope *scope) {
+    *scope = (struct sh_query_scope){
+        .table = of_items ? workspace->items : workspace->users,
+        .items = of_items ? NULL : workspace->items,
+        .events = of_items ? NULL : workspace->events,
+        .zone = workspace->zone,
+        .now_ms = now_ms,
+    };
+}
+
+enum sh_status sh_plan_param(const struct sh_param *param, const struct sh_query_scope *scope, struct sh_arena *arena,
+                             struct sh_node **tree, struct sh_plan **plan, struct sh_error *err) {
+    struct sh_cursor cursor;
+    sh_param_cursor(param, &cursor);
+    enum sh_status status;
+    if ((status = sh_query_read(&cursor, arena, tree, err)) != SH_OK) return status;
+    if ((status = sh_query_check(tree, scope, arena, err)) != SH_OK) return status;
+    return sh_query_plan(*tree, scope, arena, plan, err);
+}
