@@ -43,8 +43,10 @@ struct sh_query_scope {
 /* --- trees: query_form.h makes and prints them; query_check.c, query_bind.c and query_window.c give them meaning ---
  */
 
-/* Resolve names, types and literals; expands in_segment. SH_ERR_NAME with the nearest known name, SH_ERR_TYPE with the
- * position. */
+/* Resolve names, types and literals. SH_ERR_NAME with the nearest known name, SH_ERR_TYPE; positions are those of the
+ * text. Puts saved expressions in the place of in_segment and brings the tree into canonical form again, so that its
+ * text and hash are then those of what it means. Nothing bound depends on now; all of it on the schema and the texts
+ * (sh_table_schema_version, sh_table_text_version and those of events). Check a fresh tree, not one checked before. */
 SH_MUST_CHECK enum sh_status sh_query_check(struct sh_node **tree, const struct sh_query_scope *scope,
                                             struct sh_arena *arena, struct sh_error *err);
 /* Window -> instants [*from_ms, *until_ms) in the scope's zone and now; *until_ms is at most now + 1: no window reaches

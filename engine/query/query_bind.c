@@ -140,7 +140,8 @@ static enum sh_status time_span(struct sh_checker *checker, const struct sh_quer
         return SH_OK;
     }
     if (moment.is_date) {
-        *span = (struct span){moment.day * SH_DAY_MS, moment.day * SH_DAY_MS};
+        const int64_t midnight_utc = moment.day * SH_DAY_MS;
+        *span = (struct span){midnight_utc, midnight_utc};
         return SH_OK;
     }
     status = sh_fail(checker->err, SH_ERR_TYPE, sh_checker_position(literal->position),
@@ -151,6 +152,7 @@ static enum sh_status time_span(struct sh_checker *checker, const struct sh_quer
 /* limit: what a value can be at most, INT64_MAX but for sums. */
 static enum sh_status span_of(struct sh_checker *checker, const struct sh_query_domain *domain,
                               const struct sh_literal *literal, __int128 limit, struct span *span) {
+    *span = (struct span){1, 0};
     if (literal->kind != literal_kind_of(domain)) return fail_kind(checker, domain, literal);
     switch (domain->type) {
     case SH_TYPE_BOOL:
@@ -171,7 +173,7 @@ static enum sh_status span_of(struct sh_checker *checker, const struct sh_query_
     case SH_TYPE_STRING: {
         const uint32_t code = domain->ids != NULL ? sh_table_find(domain->ids, literal->text)
                                                   : sh_dictionary_find(domain->texts, literal->text);
-        *span = code == UINT32_MAX ? (struct span){1, 0} : (struct span){code, code};
+        if (code != UINT32_MAX) *span = (struct span){code, code};
         return SH_OK;
     }
     }
@@ -179,16 +181,14 @@ static enum sh_status span_of(struct sh_checker *checker, const struct sh_query_
 }
 _Static_assert(SH_CODE_NONE == UINT32_MAX && SH_SLOT_NONE == UINT32_MAX, "either is: nobody has it");
 
-/* COMPARE and BETWEEN as one span; without_low and without_high stand for "no bound". */
+/* COMPARE and BETWEEN narrow *asked, which is all values. */
 static enum sh_status asked_span(struct sh_checker *checker, const struct sh_node *node,
-                                 const struct sh_query_domain *domain, struct span bounds, __int128 limit,
-                                 struct span *asked) {
-    struct span first;
+                                 const struct sh_query_domain *domain, __int128 limit, struct span *asked) {
+    struct span first = {1, 0};
     enum sh_status status = span_of(checker, domain, &node->literals[0], limit, &first);
     if (status != SH_OK) return status;
-    *asked = bounds;
     if (node->kind == SH_NODE_BETWEEN) {
-        struct span second;
+        struct span second = {1, 0};
         if ((status = span_of(checker, domain, &node->literals[1], limit, &second)) != SH_OK) return status;
         *asked = (struct span){first.low, second.high};
         return SH_OK;
@@ -256,8 +256,8 @@ static void set_bounds(struct sh_node *node, struct span asked) {
 static enum sh_status bind_asked(struct sh_checker *checker, struct sh_node *node,
                                  const struct sh_query_domain *domain) {
     static const struct span all = {INT64_MIN, INT64_MAX};
-    struct span asked;
-    const enum sh_status status = asked_span(checker, node, domain, all, INT64_MAX, &asked);
+    struct span asked = all;
+    const enum sh_status status = asked_span(checker, node, domain, INT64_MAX, &asked);
     if (status != SH_OK) return status;
     set_bounds(node, asked);
     if (domain->type == SH_TYPE_ENUM) return set_rank_codes(checker, node, domain);
@@ -272,8 +272,8 @@ static enum sh_status bind_sum(struct sh_checker *checker, struct sh_node *node,
     /* A sum of 2^32 values of 63 bits stays below 2^95. */
     const __int128 limit = (__int128)1 << 100;
     const struct span all = {-limit - 1, limit};
-    struct span asked;
-    const enum sh_status status = asked_span(checker, node, domain, all, limit, &asked);
+    struct span asked = all;
+    const enum sh_status status = asked_span(checker, node, domain, limit, &asked);
     if (status != SH_OK) return status;
     if (asked.low > asked.high) asked = (struct span){1, 0};
     node->low128 = asked.low;
@@ -348,7 +348,7 @@ static enum sh_status bind_list(struct sh_checker *checker, struct sh_node *node
     if (node->values == NULL) return sh_checker_memory(checker);
     bool has_days = false;
     for (uint32_t i = 0; i < node->literal_count; i++) {
-        struct span span;
+        struct span span = {1, 0};
         const enum sh_status status = span_of(checker, domain, &node->literals[i], INT64_MAX, &span);
         if (status != SH_OK) return status;
         has_days |= span.low < span.high;

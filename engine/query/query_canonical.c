@@ -131,6 +131,7 @@ static enum sh_status canonicalize(struct canonicalizer *work, struct sh_node **
     if (top->child == NULL) return SH_OK;
     if ((status = canonicalize_children(work, top, depth)) != SH_OK) return status;
     struct sh_node *result = top;
+    sh_assert(top->child != NULL);
     if (top->kind == SH_NODE_NOT) {
         if (top->child->kind == SH_NODE_NOT) {
             result = top->child->child;
@@ -139,6 +140,7 @@ static enum sh_status canonicalize(struct canonicalizer *work, struct sh_node **
     } else {
         flatten(top);
         if ((status = sort_children(work, top)) != SH_OK) return status;
+        sh_assert(top->child != NULL);
         if (top->child->next == NULL) {
             result = top->child;
             *depth -= 1;

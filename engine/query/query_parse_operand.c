@@ -8,16 +8,13 @@
 
 enum sh_status sh_parse_value(struct sh_parser *parser, const char *after, struct sh_literal *literal) {
     const struct sh_token *token = sh_parser_token(parser);
-    literal->position = token->position;
-    literal->text = token->text;
-    if (token->kind == SH_TOKEN_NUMBER) {
-        literal->kind = SH_LITERAL_NUMBER;
-    } else if (token->kind == SH_TOKEN_STRING) {
+    *literal = (struct sh_literal){.kind = SH_LITERAL_NUMBER, .text = token->text, .position = token->position};
+    if (token->kind == SH_TOKEN_STRING) {
         literal->kind = SH_LITERAL_TEXT;
     } else if (sh_token_is(token, "true") || sh_token_is(token, "false")) {
         literal->kind = SH_LITERAL_BOOL;
         literal->text = sh_token_is(token, "true") ? SH_TEXT_LITERAL("true") : SH_TEXT_LITERAL("false");
-    } else {
+    } else if (token->kind != SH_TOKEN_NUMBER) {
         char what[64];
         (void)snprintf(what, sizeof what, "a value %s", after);
         const enum sh_status status = sh_parser_expected(parser, what);

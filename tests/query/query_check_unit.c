@@ -354,3 +354,22 @@ Test(query_check, checking_survives_a_small_arena) {
         sh_arena_deinit(&arena);
     }
 }
+
+Test(query_check, every_allocation_may_fail_once) {
+    static const char *const text =
+        "teir in ('gold', 'silver') or did(view where store = 'x' and item.labels has 'tea')";
+    uint64_t successes = 0;
+    for (bool failed = true; failed; successes++) {
+        struct sh_arena arena;
+        struct sh_node *tree;
+        sh_memory_fail_after(successes);
+        sh_arena_init(&arena, 1 << 20);
+        enum sh_status status = sh_query_parse(sh_text_of(text), &arena, &tree, &shop.err);
+        if (status == SH_OK) status = sh_query_check(&tree, &shop.scope, &arena, &shop.err);
+        failed = sh_memory_failed();
+        sh_memory_fail_after(UINT64_MAX);
+        sh_arena_deinit(&arena);
+        cr_assert(failed ? status != SH_OK : status == SH_ERR_NAME, "%s", sh_status_name(status));
+    }
+    cr_assert_gt(successes, 2, "there was something to fail");
+}

@@ -1,6 +1,6 @@
 #include "query_shop.h"
 
-#include <criterion/criterion.h>
+#include <stdio.h>
 
 static const struct sh_text tiers[] = {{"bronze", 6}, {"silver", 6}, {"gold", 4}, {"diamond", 7}};
 static const struct sh_text grades[] = {{"普通", 6}, {"银卡", 6}, {"金卡", 6}};
@@ -36,7 +36,8 @@ static const struct sh_attribute_spec purchase_properties[] = {
 };
 
 static void must_ok(enum sh_status status) {
-    cr_assert_eq(status, SH_OK, "%s", sh_status_name(status));
+    if (status != SH_OK) (void)fprintf(stderr, "%s\n", sh_status_name(status));
+    sh_assert(status == SH_OK);
 }
 
 static void add_attributes(struct sh_table *table, const struct sh_attribute_spec *specs, size_t count) {
@@ -80,7 +81,7 @@ void query_shop_open(struct query_shop *shop) {
     shop->users = sh_table_create();
     shop->items = sh_table_create();
     shop->events = sh_event_store_create(shop->zone);
-    cr_assert(shop->users != NULL && shop->items != NULL && shop->events != NULL);
+    sh_assert(shop->users != NULL && shop->items != NULL && shop->events != NULL);
     add_attributes(shop->users, user_attributes, sizeof user_attributes / sizeof user_attributes[0]);
     add_attributes(shop->items, item_attributes, sizeof item_attributes / sizeof item_attributes[0]);
     add_tag_set(shop->users, "interests", interests, 3);
@@ -116,7 +117,9 @@ enum sh_status query_shop_check(struct query_shop *shop, const char *text, struc
 
 struct sh_node *query_shop_bound(struct query_shop *shop, const char *text) {
     struct sh_node *tree = NULL;
-    cr_assert_eq(query_shop_check(shop, text, &tree), SH_OK, "%s: %s", text, shop->err.message);
+    const enum sh_status status = query_shop_check(shop, text, &tree);
+    if (status != SH_OK) (void)fprintf(stderr, "%s: %s\n", text, shop->err.message);
+    sh_assert(status == SH_OK);
     return tree;
 }
 
@@ -127,6 +130,6 @@ const char *query_shop_printed(struct query_shop *shop, const struct sh_node *tr
     sh_buffer_append(&buffer, "", 1);
     const char *text = sh_arena_copy(&shop->arena, buffer.bytes, buffer.count);
     sh_buffer_deinit(&buffer);
-    cr_assert_not_null(text);
+    sh_assert(text != NULL);
     return text;
 }
