@@ -50,7 +50,7 @@ struct gen_item gen_item_of(const struct gen_options *options, uint32_t number) 
 
 int gen_write_items(const struct gen_options *options, FILE *file) {
     static const char *const styles[] = {"经典", "轻享", "限定", "家庭装", "礼盒", "Mini", "Pro", "新品"};
-    (void)fputs("item_id,title,category,brand,price,stock,listed,kind,tags\n", file);
+    (void)fputs("item_id,title,category,brand,price,stock,listed_at,kind,tags\n", file);
     for (uint32_t number = 0; number < options->item_count; number++) {
         const struct gen_item item = gen_item_of(options, number);
         struct gen_random random = gen_stream(options->seed, 4, number);
@@ -112,7 +112,7 @@ int gen_write_mapping(FILE *file) {
                               "brand : string = brand\n"
                               "price : decimal(2) = price\n"
                               "stock : int = stock\n"
-                              "listed : time = listed\n"
+                              "listed_at : time = listed_at\n"
                               "kind : string = kind\n"
                               "tags : tags('|') = tags\n"
                               "\n"
