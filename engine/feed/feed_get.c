@@ -19,13 +19,12 @@ static int by_strength(const void *left, const void *right) {
     return by_group != 0 ? by_group : sh_text_compare(a->name, b->name);
 }
 
-static enum sh_status give_reasons(const struct feed_run *run, struct sh_feed_item *item) {
+static enum sh_status give_reasons(const struct feed_run *run, const struct scored *scored, struct sh_feed_item *item) {
     const struct sh_feed_model *model = run->model;
     struct sh_feed_reason reasons[PROFILE_COUNT_MAX + 2];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < run->profile_count; i++) {
-        const struct profile_tag *tag = &run->profile[i];
-        if (!sh_bitmap_contains(tag->items, item->item)) continue;
+    for (uint32_t i = 0; i < scored->matched_count; i++) {
+        const struct profile_tag *tag = &run->profile[scored->matched[i]];
         reasons[count++] = (struct sh_feed_reason){.kind = tag->declared > tag->affinity / 2 ? "declared" : "affinity",
                                                    .name = tag_name(model->scope.items, tag->tag),
                                                    .group = tag_group(model->scope.items, tag->tag),
@@ -44,10 +43,11 @@ static enum sh_status give_reasons(const struct feed_run *run, struct sh_feed_it
 /* ---- The feed ---- */
 
 static enum sh_status fill_item(const struct feed_run *run, const struct chosen *chosen, struct sh_feed_item *item) {
-    const struct scored scored = score_item(run, chosen->ranked.item);
+    struct scored scored;
+    score_item(run, chosen->ranked.item, &scored);
     sh_assert(scored.score == chosen->ranked.score); /* the fast way and the plain one are the same number */
     *item = (struct sh_feed_item){.item = chosen->ranked.item,
-                                  .sources = item_sources(run, chosen->ranked.item),
+                                  .sources = item_sources(run, chosen->ranked.item, &scored),
                                   .score = scored.score,
                                   .relaxed = chosen->relaxed,
                                   .undiverse = chosen->undiverse};
@@ -55,7 +55,7 @@ static enum sh_status fill_item(const struct feed_run *run, const struct chosen 
         item->contributions[i] = scored.contributions[i];
     if (chosen->explored) item->sources |= 1u << SH_FEED_SOURCE_EXPLORE;
     if (item->sources == 0) item->sources = 1u << SH_FEED_SOURCE_CATALOGUE;
-    return give_reasons(run, item);
+    return give_reasons(run, &scored, item);
 }
 
 static enum sh_status reserve_scratch(struct sh_feed_model *model) {

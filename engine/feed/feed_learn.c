@@ -71,18 +71,22 @@ static void affinity_move_landmark(struct affinity *affinity, const struct sh_fe
     affinity->landmark_ms = time_ms;
 }
 
-/* The entry that a new tag may take: the weakest over the long half-life that this event did not touch. */
+/* The entry of a full list that a new tag may take: the weakest over the long half-life that this event did not touch.
+ * Strengths are compared by the bits of the float without its sign, whose last five give way to the entry's place: one
+ * minimum of integers finds the entry, and equal strengths go by place. */
 static uint32_t affinity_weakest(struct affinity *affinity, uint32_t touched) {
-    uint32_t weakest = SH_FEED_AFFINITY_COUNT_MAX;
-    for (uint32_t i = 0; i < affinity->count; i++) {
-        if (touched >> i & 1) continue;
-        if (weakest == SH_FEED_AFFINITY_COUNT_MAX ||
-            fabsf(affinity_long(affinity)[i]) < fabsf(affinity_long(affinity)[weakest]))
-            weakest = i;
+    uint32_t weakest = UINT32_MAX;
+    const float *strengths = affinity_long(affinity);
+    for (uint32_t i = 0; i < SH_FEED_AFFINITY_COUNT_MAX; i++) {
+        uint32_t bits;
+        memcpy(&bits, &strengths[i], sizeof bits);
+        uint32_t key = (bits & 0x7FFFFFE0) | i;
+        key |= 0 - (touched >> i & 1); /* all ones if it was touched */
+        weakest = key < weakest ? key : weakest;
     }
-    return weakest;
+    return weakest == UINT32_MAX ? SH_FEED_AFFINITY_COUNT_MAX : weakest & 31;
 }
-_Static_assert(SH_FEED_AFFINITY_COUNT_MAX <= 32, "touched entries are bits of one word");
+_Static_assert(SH_FEED_AFFINITY_COUNT_MAX == 32, "places are five bits, touched entries the bits of one word");
 
 static void affinity_add(struct affinity *affinity, const uint32_t *tags, uint32_t tag_count, float short_add,
                          float long_add) {
@@ -236,8 +240,9 @@ double popularity_root_of(const struct sh_feed_model *model, const struct popula
     if (!popularity->is_used) return 0;
     for (int32_t back = SH_FEED_PERIOD_COUNT - 1; back >= 0; back--) {
         const int64_t period = (int64_t)popularity->newest - back;
-        const double exponent = 2.0 * (double)(period - model->base_period);
-        sum += (double)popularity->sums[period_place((int32_t)period)] * feed_math_exp2(exponent);
+        const int64_t exponent = 2 * (period - model->base_period);
+        if (exponent < -1022) continue; /* nothing beside the others */
+        sum += (double)popularity->sums[period_place((int32_t)period)] * feed_math_power((int32_t)exponent);
     }
     return sum > 0 ? sqrt(sum) : 0;
 }

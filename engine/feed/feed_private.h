@@ -119,8 +119,9 @@ struct feed_run {
     struct sh_arena *arena;
     struct profile_tag profile[PROFILE_COUNT_MAX];
     uint32_t profile_count;
-    double popularity_scale; /* contribution of a root */
-    double recency_scale;    /* decay of a recency to now */
+    uint32_t by_tag[PROFILE_COUNT_MAX]; /* indexes into profile, ascending by tag */
+    double popularity_scale;            /* contribution of a root */
+    double recency_scale;               /* decay of a recency to now */
     /* Ascending, without doubles; bought has none of excluded, seen none of both. */
     uint32_t *excluded, *bought, *seen;
     uint32_t excluded_count, bought_count, seen_count;
@@ -131,6 +132,8 @@ struct feed_run {
 struct scored {
     double contributions[SH_FEED_FEATURE_COUNT];
     double score;
+    uint32_t matched[PROFILE_COUNT_MAX]; /* the profile's tags that the item has, in the profile's order */
+    uint32_t matched_count;
 };
 
 /* An item in a ranking. */
@@ -142,8 +145,8 @@ struct ranked {
 /* feed_score.c */
 
 SH_MUST_CHECK enum sh_status run_prepare(struct feed_run *run);
-struct scored score_item(const struct feed_run *run, uint32_t item);
-uint32_t item_sources(const struct feed_run *run, uint32_t item);
+void score_item(const struct feed_run *run, uint32_t item, struct scored *scored);
+uint32_t item_sources(const struct feed_run *run, uint32_t item, const struct scored *scored);
 /* May the item be shown at all? (eligible and listed; what was seen, bought or excluded is not looked at) */
 bool item_is_eligible(const struct feed_run *run, uint32_t item);
 struct best;

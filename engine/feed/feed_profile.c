@@ -81,6 +81,12 @@ static void weigh_profile(struct feed_run *run) {
         if (tag.weight != 0) run->profile[kept++] = tag;
     }
     run->profile_count = kept;
+    for (uint32_t i = 0; i < kept; i++) { /* insertion: at most PROFILE_COUNT_MAX */
+        uint32_t place = i;
+        for (; place > 0 && run->profile[run->by_tag[place - 1]].tag > run->profile[i].tag; place--)
+            run->by_tag[place] = run->by_tag[place - 1];
+        run->by_tag[place] = i;
+    }
 }
 
 /* ---- What is held back ---- */

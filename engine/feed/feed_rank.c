@@ -25,8 +25,12 @@ static enum sh_status pool_of_list(struct pool *pool, const struct feed_run *run
                                    enum sh_feed_relaxed relaxed) {
     const enum sh_status status = pool_init(pool, run, count, relaxed);
     if (status != SH_OK) return status;
-    for (uint32_t i = 0; i < count; i++)
-        if (item_is_eligible(run, slots[i])) best_offer(&pool->best, slots[i], score_item(run, slots[i]).score);
+    for (uint32_t i = 0; i < count; i++) {
+        struct scored scored;
+        if (!item_is_eligible(run, slots[i])) continue;
+        score_item(run, slots[i], &scored);
+        best_offer(&pool->best, slots[i], scored.score);
+    }
     best_sort(&pool->best);
     return SH_OK;
 }
@@ -78,7 +82,9 @@ static bool choose_explored(const struct feed_run *run, struct pool *explored, s
     const uint32_t every = run->model->config.explore_every;
     if (every == 0 || (place + 1) % every != 0 || !choose_from(run, explored, false, chosen, place)) return false;
     struct ranked *ranked = &chosen[place].ranked;
-    ranked->score = score_item(run, ranked->item).score;
+    struct scored scored;
+    score_item(run, ranked->item, &scored);
+    ranked->score = scored.score;
     chosen[place].explored = true;
     pool_mark(others, ranked->item);
     return true;

@@ -19,25 +19,60 @@ static double recency_now(const struct feed_run *run, uint32_t item) {
     return recency < 1.0 ? recency : 1.0; /* what is listed from a time to come on is as new as can be */
 }
 
-struct scored score_item(const struct feed_run *run, uint32_t item) {
-    const struct sh_feed_model *model = run->model;
-    struct scored scored = {.contributions = {0}};
-    for (uint32_t i = 0; i < run->profile_count; i++)
-        if (sh_bitmap_contains(run->profile[i].items, item))
-            scored.contributions[SH_FEED_AFFINITY] += run->profile[i].weight * model->inverse_norm[item];
-    scored.contributions[SH_FEED_POPULARITY] = run->popularity_scale * model->popularity_root[item];
-    scored.contributions[SH_FEED_RECENCY] = model->config.weight_recency * recency_now(run, item);
-    scored.score = scored.contributions[SH_FEED_AFFINITY] + scored.contributions[SH_FEED_POPULARITY] +
-                   scored.contributions[SH_FEED_RECENCY];
-    return scored;
+/* ---- One item ---- */
+
+/* The place of a tag in the profile, or profile_count. */
+static uint32_t profile_place(const struct feed_run *run, uint32_t tag) {
+    uint32_t low = 0;
+    uint32_t high = run->profile_count;
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+        if (run->profile[run->by_tag[middle]].tag < tag)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const bool found = low < run->profile_count && run->profile[run->by_tag[low]].tag == tag;
+    return found ? run->by_tag[low] : run->profile_count;
 }
 
-uint32_t item_sources(const struct feed_run *run, uint32_t item) {
+/* An item has few tags and a user has many, so the item's are looked up among the user's; only where an item has more
+ * than ITEM_TAG_COUNT_MAX are the tags' bitmaps asked. Both give the profile's order. */
+static void match_item(const struct feed_run *run, uint32_t item, struct scored *scored) {
+    uint32_t tags[ITEM_TAG_COUNT_MAX];
+    uint32_t all;
+    const uint32_t count = item_tags(run->model->scope.items, item, tags, ITEM_TAG_COUNT_MAX, &all);
+    bool has[PROFILE_COUNT_MAX + 1] = {false}; /* the last one is for tags that the user does not have */
+    if (all <= ITEM_TAG_COUNT_MAX)
+        for (uint32_t i = 0; i < count; i++)
+            has[profile_place(run, tags[i])] = true;
+    else
+        for (uint32_t i = 0; i < run->profile_count; i++)
+            has[i] = sh_bitmap_contains(run->profile[i].items, item);
+    scored->matched_count = 0;
+    for (uint32_t i = 0; i < run->profile_count; i++)
+        if (has[i]) scored->matched[scored->matched_count++] = i;
+}
+
+void score_item(const struct feed_run *run, uint32_t item, struct scored *scored) {
+    const struct sh_feed_model *model = run->model;
+    double affinity = 0;
+    match_item(run, item, scored);
+    for (uint32_t i = 0; i < scored->matched_count; i++)
+        affinity += run->profile[scored->matched[i]].weight * model->inverse_norm[item];
+    scored->contributions[SH_FEED_AFFINITY] = affinity;
+    scored->contributions[SH_FEED_POPULARITY] = run->popularity_scale * model->popularity_root[item];
+    scored->contributions[SH_FEED_RECENCY] = model->config.weight_recency * recency_now(run, item);
+    scored->score = scored->contributions[SH_FEED_AFFINITY] + scored->contributions[SH_FEED_POPULARITY] +
+                    scored->contributions[SH_FEED_RECENCY];
+}
+
+uint32_t item_sources(const struct feed_run *run, uint32_t item, const struct scored *scored) {
     const struct sh_feed_model *model = run->model;
     uint32_t sources = 0;
-    for (uint32_t i = 0; i < run->profile_count; i++) {
-        const struct profile_tag *tag = &run->profile[i];
-        if (tag->weight <= 0 || !sh_bitmap_contains(tag->items, item)) continue;
+    for (uint32_t i = 0; i < scored->matched_count; i++) {
+        const struct profile_tag *tag = &run->profile[scored->matched[i]];
+        if (tag->weight <= 0) continue;
         if (tag->declared > 0) sources |= 1u << SH_FEED_SOURCE_DECLARED;
         if (tag->affinity > tag->declared) sources |= 1u << SH_FEED_SOURCE_AFFINITY;
     }
@@ -60,38 +95,50 @@ static void clear_list(uint64_t *words, uint32_t block, const uint32_t *slots, u
             words[slots[i] % SH_BLOCK_SLOTS / 64] &= ~(UINT64_C(1) << (slots[i] % 64));
 }
 
-/* The items of a block that are scored, as bits. Returns how many words there are. */
+/* The items of a block that are scored, as SH_BLOCK_WORDS words. Returns how many of these lie below item_capacity. */
 static uint32_t block_candidates(const struct feed_run *run, uint32_t block, uint64_t *words) {
     const struct sh_feed_model *model = run->model;
     const uint32_t first = block * SH_BLOCK_SLOTS;
     const uint32_t rest = model->item_capacity - first;
     const uint32_t word_count = (rest < SH_BLOCK_SLOTS ? rest : SH_BLOCK_SLOTS) / 64;
-    if (run->request->eligible != NULL) {
-        sh_block_store(sh_bitmap_block(run->request->eligible, block), words);
-        for (uint32_t i = 0; i < word_count; i++)
-            words[i] &= model->listed[first / 64 + i];
-    } else {
-        memcpy(words, &model->listed[first / 64], word_count * sizeof *words);
-    }
+    memcpy(words, &model->listed[first / 64], word_count * sizeof *words);
+    memset(words + word_count, 0, (SH_BLOCK_WORDS - word_count) * sizeof *words);
+    if (run->request->eligible != NULL) sh_block_and_into(words, sh_bitmap_block(run->request->eligible, block));
     clear_list(words, block, run->excluded, run->excluded_count);
     clear_list(words, block, run->bought, run->bought_count);
     clear_list(words, block, run->seen, run->seen_count);
     return word_count;
 }
 
-static void add_affinities_of_block(const struct feed_run *run, uint32_t block, uint32_t place_count) {
-    const struct sh_feed_model *model = run->model;
-    const double *inverse_norm = model->inverse_norm + (size_t)block * SH_BLOCK_SLOTS;
-    double *sums = model->block_sums;
+/* The items of a block that have a tag: a pointer into the bitmap where it keeps a list, else listed here; of bits only
+ * the candidates are listed, which are fewer. */
+static uint32_t list_items(const struct feed_run *run, struct sh_block_view view, const uint64_t *candidates,
+                           const uint16_t **slots) {
+    *slots = run->model->block_slots;
+    if (view.form == SH_BLOCK_ARRAY) {
+        *slots = sh_block_list(view);
+        return view.count;
+    }
+    if (view.form != SH_BLOCK_BITS) return sh_block_list_u16(view, run->model->block_slots);
+    uint64_t words[SH_BLOCK_WORDS];
+    memcpy(words, candidates, sizeof words);
+    const uint32_t count = sh_block_and_into_count(words, view);
+    return sh_block_list_u16(sh_block_of_words(words, count), run->model->block_slots);
+}
+
+static void add_affinities_of_block(const struct feed_run *run, uint32_t block, const uint64_t *candidates,
+                                    uint32_t place_count) {
+    const double *inverse_norm = run->model->inverse_norm + (size_t)block * SH_BLOCK_SLOTS;
+    double *sums = run->model->block_sums;
     memset(sums, 0, place_count * sizeof *sums);
     for (uint32_t i = 0; i < run->profile_count; i++) {
         const double weight = run->profile[i].weight;
-        const struct sh_block_view view = sh_bitmap_block(run->profile[i].items, block);
-        const uint32_t count = sh_block_list_u16(view, model->block_slots);
-        for (uint32_t k = 0; k < count; k++) {
-            const uint32_t place = model->block_slots[k];
-            if (place < place_count) sums[place] += weight * inverse_norm[place];
-        }
+        const uint16_t *slots;
+        uint32_t count = list_items(run, sh_bitmap_block(run->profile[i].items, block), candidates, &slots);
+        while (count > 0 && slots[count - 1] >= place_count)
+            count--; /* rows that were never put have no place yet */
+        for (uint32_t k = 0; k < count; k++)
+            sums[slots[k]] += weight * inverse_norm[slots[k]];
     }
 }
 
@@ -100,25 +147,44 @@ static double explore_score(const struct feed_run *run, uint32_t item) {
     return (double)(sh_hash_mix(run->model->id_hash[item] ^ UINT64_C(0x9E3779B97F4A7C15), run->request->seed) >> 11);
 }
 
-void score_all(struct feed_run *run, struct best *best, struct best *explored) {
+/* The block's scores, from sums that are there already. */
+static void offer_block(struct feed_run *run, uint32_t block, const uint64_t *words, uint32_t word_count,
+                        struct best *best) {
     const struct sh_feed_model *model = run->model;
+    const size_t first = (size_t)block * SH_BLOCK_SLOTS;
+    const double *affinity = run->profile_count > 0 ? model->block_sums : NULL;
+    const double *root = model->popularity_root + first;
+    const double *recency = model->recency + first;
+    const double popularity_scale = run->popularity_scale;
+    const double recency_scale = run->recency_scale;
     const double weight_recency = model->config.weight_recency;
-    uint64_t words[SH_BLOCK_WORDS];
-    for (uint32_t block = 0; block * (uint64_t)SH_BLOCK_SLOTS < model->item_capacity; block++) {
-        const uint32_t first = block * SH_BLOCK_SLOTS;
-        const uint32_t word_count = block_candidates(run, block, words);
-        if (run->profile_count > 0) add_affinities_of_block(run, block, word_count * 64);
-        for (uint32_t w = 0; w < word_count; w++) {
-            for (uint64_t word = words[w]; word != 0; word &= word - 1) {
-                const uint32_t place = w * 64 + (uint32_t)__builtin_ctzll(word);
-                const uint32_t item = first + place;
-                const double affinity = run->profile_count > 0 ? model->block_sums[place] : 0.0;
-                const double popularity = run->popularity_scale * model->popularity_root[item];
-                const double score = affinity + popularity + weight_recency * recency_now(run, item);
-                best_offer(best, item, score);
-                if (explored != NULL) best_offer(explored, item, explore_score(run, item));
-                run->eligible_count++;
-            }
+    for (uint32_t w = 0; w < word_count; w++) {
+        run->eligible_count += (uint32_t)__builtin_popcountll(words[w]);
+        for (uint64_t word = words[w]; word != 0; word &= word - 1) {
+            const uint32_t place = w * 64 + (uint32_t)__builtin_ctzll(word);
+            const double decayed = recency[place] * recency_scale;
+            const double score = (affinity != NULL ? affinity[place] : 0.0) + popularity_scale * root[place] +
+                                 weight_recency * (decayed < 1.0 ? decayed : 1.0);
+            best_offer(best, (uint32_t)first + place, score);
         }
+    }
+}
+
+static void explore_block(const struct feed_run *run, uint32_t block, const uint64_t *words, uint32_t word_count,
+                          struct best *explored) {
+    for (uint32_t w = 0; w < word_count; w++)
+        for (uint64_t word = words[w]; word != 0; word &= word - 1) {
+            const uint32_t item = block * SH_BLOCK_SLOTS + w * 64 + (uint32_t)__builtin_ctzll(word);
+            best_offer(explored, item, explore_score(run, item));
+        }
+}
+
+void score_all(struct feed_run *run, struct best *best, struct best *explored) {
+    uint64_t words[SH_BLOCK_WORDS];
+    for (uint32_t block = 0; block * (uint64_t)SH_BLOCK_SLOTS < run->model->item_capacity; block++) {
+        const uint32_t word_count = block_candidates(run, block, words);
+        if (run->profile_count > 0) add_affinities_of_block(run, block, words, word_count * 64);
+        offer_block(run, block, words, word_count, best);
+        if (explored != NULL) explore_block(run, block, words, word_count, explored);
     }
 }
