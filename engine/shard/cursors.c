@@ -6,7 +6,7 @@
 #include "memory.h"
 #include "shard_private.h"
 
-static size_t cursor_bytes(const struct sh_open_cursor *cursor) {
+size_t sh_cursor_bytes(const struct sh_open_cursor *cursor) {
     return sizeof *cursor + sh_frozen_memory_bytes(&cursor->frozen) + cursor->field_bytes;
 }
 
@@ -23,7 +23,7 @@ void sh_cursors_close(struct sh_shard *shard, struct sh_open_cursor *cursor) {
         break;
     }
     struct sh_workspace *workspace = cursor->workspace;
-    shard->cursor_bytes -= cursor_bytes(cursor);
+    shard->cursor_bytes -= sh_cursor_bytes(cursor);
     destroy(cursor);
     sh_workspace_update_reuse(shard, workspace);
 }
@@ -109,7 +109,7 @@ enum sh_status sh_cursors_open(struct sh_shard *shard, const struct sh_cursor_sp
     cursor->frozen = *frozen;
     sh_frozen_init(frozen);
     shard->cursors[shard->cursor_count++] = cursor;
-    shard->cursor_bytes += cursor_bytes(cursor);
+    shard->cursor_bytes += sh_cursor_bytes(cursor);
     return SH_OK;
 }
 

@@ -304,15 +304,31 @@ static void drop_forgotten(const struct sh_job *job, struct sh_ordered *list) {
     list->count = kept;
 }
 
+/* `count`, and `total` where it is asked for. */
+static void pack_count(const struct sh_job *job, msgpack_packer *packer) {
+    sh_pack_literal(packer, "count");
+    (void)msgpack_pack_uint64(packer, sh_audience_count(job->audience));
+    if (!job->wants_count) return;
+    sh_pack_literal(packer, "total");
+    (void)msgpack_pack_uint64(packer, sh_bitmap_count(sh_table_live(job->workspace->users)));
+}
+
+/* The map's head of a list or a sample with these pairs. Inside audience.ask that is all; alone it is an answer, which
+ * begins with `count` and will end with took_us. */
+static void begin_people(const struct sh_job *job, uint32_t pair_count, msgpack_packer *packer) {
+    (void)msgpack_pack_map(packer, job->is_ask ? pair_count : pair_count + 2);
+    if (!job->is_ask) pack_count(job, packer);
+}
+
 /* A frozen list: its first page, and a cursor if there is more. */
-static enum sh_status pack_frozen(struct sh_job *job, struct sh_frozen *frozen, uint32_t more_pairs,
-                                  msgpack_packer *packer, struct sh_error *err) {
+static enum sh_status pack_frozen(struct sh_job *job, struct sh_frozen *frozen, msgpack_packer *packer,
+                                  struct sh_error *err) {
     struct sh_shard *shard = job->shard;
     const struct sh_row_fields *fields = job->has_list_fields ? &job->list_fields : NULL;
     struct sh_frozen_page page;
     if (!make_page(&job->arena, job->spec.list_limit, frozen->count, &page)) return sh_fail_memory(err);
     sh_frozen_page(frozen, job->workspace->users, 0, job->spec.list_limit, &page);
-    (void)msgpack_pack_map(packer, more_pairs + 1u + page_has_second_pair(shard, frozen, &page));
+    begin_people(job, 1u + page_has_second_pair(shard, frozen, &page), packer);
     pack_page(shard, job->workspace, job->request.id, frozen, fields, &page, 0, job->answer.body);
     enum sh_status status = sh_buffer_status(job->answer.body, err);
     if (status != SH_OK) return status;
@@ -331,7 +347,7 @@ static enum sh_status pack_list(struct sh_job *job, uint32_t more_pairs, msgpack
     if (job->spec.freeze) {
         struct sh_frozen frozen;
         sh_audience_take_frozen(job->audience, &frozen);
-        const enum sh_status status = pack_frozen(job, &frozen, more_pairs, packer, err);
+        const enum sh_status status = pack_frozen(job, &frozen, packer, err);
         sh_frozen_deinit(&frozen);
         return status;
     }
@@ -339,14 +355,13 @@ static enum sh_status pack_list(struct sh_job *job, uint32_t more_pairs, msgpack
     drop_forgotten(job, list);
     const struct sh_people people = {list->slots, list->count, list->keys, NULL};
     const bool is_part = sh_answer_is_part(job->shard);
-    (void)msgpack_pack_map(packer, more_pairs + 1u + is_part);
+    begin_people(job, 1u + is_part, packer);
     sh_people_pack(job->workspace, job->has_list_fields ? &job->list_fields : NULL, &people, job->answer.body);
     if (is_part) sh_part_pack(job->workspace, &job->spec.order, &people, NULL, 0, 0, job->answer.body);
     return SH_OK;
 }
 
-static enum sh_status pack_sample(struct sh_job *job, uint32_t more_pairs, msgpack_packer *packer,
-                                  struct sh_error *err) {
+static enum sh_status pack_sample(struct sh_job *job, msgpack_packer *packer, struct sh_error *err) {
     uint32_t count;
     const struct sh_lot *lots = sh_audience_sample(job->audience, &count);
     uint32_t *slots = sh_arena_alloc(&job->arena, ((size_t)count + 1) * sizeof *slots);
@@ -360,7 +375,7 @@ static enum sh_status pack_sample(struct sh_job *job, uint32_t more_pairs, msgpa
         mixes[people.count++] = lots[i].mix;
     }
     const bool is_part = sh_answer_is_part(job->shard);
-    (void)msgpack_pack_map(packer, more_pairs + 1u + is_part);
+    begin_people(job, 1u + is_part, packer);
     sh_people_pack(job->workspace, job->has_sample_fields ? &job->sample_fields : NULL, &people, job->answer.body);
     if (!is_part) return SH_OK;
     sh_pack_literal(packer, "mixes");
@@ -370,25 +385,17 @@ static enum sh_status pack_sample(struct sh_job *job, uint32_t more_pairs, msgpa
     return SH_OK;
 }
 
-static void pack_count(const struct sh_job *job, msgpack_packer *packer) {
-    sh_pack_literal(packer, "count");
-    (void)msgpack_pack_uint64(packer, sh_audience_count(job->audience));
-    if (!job->wants_count) return;
-    sh_pack_literal(packer, "total");
-    (void)msgpack_pack_uint64(packer, sh_bitmap_count(sh_table_live(job->workspace->users)));
-}
-
 static enum sh_status answer_ask(struct sh_job *job, msgpack_packer *packer, struct sh_error *err) {
     enum sh_status status = SH_OK;
     (void)msgpack_pack_map(packer, 3u + job->spec.list + job->spec.sample);
     pack_count(job, packer);
     if (job->spec.list) {
         sh_pack_literal(packer, "list");
-        status = pack_list(job, 0, packer, err);
+        status = pack_list(job, packer, err);
     }
     if (status == SH_OK && job->spec.sample) {
         sh_pack_literal(packer, "sample");
-        status = pack_sample(job, 0, packer, err);
+        status = pack_sample(job, packer, err);
     }
     return status;
 }
@@ -397,13 +404,9 @@ enum sh_status sh_job_answer(struct sh_job *job, struct sh_error *err) {
     msgpack_packer packer;
     sh_buffer_packer(job->answer.body, &packer);
     if (job->is_ask) return answer_ask(job, &packer, err);
-    enum sh_status status = SH_OK;
-    if (job->wants_count)
-        (void)msgpack_pack_map(&packer, 3);
-    else if (job->spec.list)
-        status = pack_list(job, 2, &packer, err);
-    else
-        status = pack_sample(job, 2, &packer, err);
-    if (status == SH_OK) pack_count(job, &packer);
-    return status;
+    if (job->spec.list) return pack_list(job, &packer, err);
+    if (job->spec.sample) return pack_sample(job, &packer, err);
+    (void)msgpack_pack_map(&packer, 3);
+    pack_count(job, &packer);
+    return SH_OK;
 }

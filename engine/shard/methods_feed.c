@@ -158,7 +158,8 @@ static void pack_item(const struct feed *feed, const struct sh_feed_item *item, 
     sh_pack_literal(packer, "sources");
     (void)msgpack_pack_array(packer, (size_t)__builtin_popcount(item->sources));
     for (int source = 0; source < SH_FEED_SOURCE_COUNT; source++) {
-        if ((item->sources >> source & 1) != 0) sh_pack_literal(packer, sh_feed_source_name((enum sh_feed_source)source));
+        if ((item->sources >> source & 1) != 0)
+            sh_pack_literal(packer, sh_feed_source_name((enum sh_feed_source)source));
     }
     sh_pack_literal(packer, "reasons");
     (void)msgpack_pack_array(packer, item->reason_count);
@@ -182,7 +183,8 @@ static void pack_feed(const struct feed *feed, const struct sh_feed_answer *answ
     const bool undiverse = answer->undiverse_count > 0;
     (void)msgpack_pack_array(&packer, (size_t)__builtin_popcount(answer->relaxed) + undiverse);
     for (int rule = 0; rule < SH_FEED_RELAXED_COUNT; rule++) {
-        if ((answer->relaxed >> rule & 1) != 0) sh_pack_literal(&packer, sh_feed_relaxed_name((enum sh_feed_relaxed)rule));
+        if ((answer->relaxed >> rule & 1) != 0)
+            sh_pack_literal(&packer, sh_feed_relaxed_name((enum sh_feed_relaxed)rule));
     }
     if (undiverse) sh_pack_literal(&packer, "diversity");
 }

@@ -210,12 +210,11 @@ static enum sh_status merge_list(struct merging *merging, struct sh_error *err) 
     }
     const size_t map = begin_map(merging);
     const uint64_t limit = param_uint(request, NULL, "limit", SH_LIST_LIMIT_DEFAULT);
+    if (!is_page) pack_sum(merging, "count");
     const uint32_t pair_count = merge_list_pairs(merging, merging->maps, limit, id, &skipped);
     if (is_page) {
         sh_pack_literal(&merging->packer, "skipped");
         (void)msgpack_pack_uint64(&merging->packer, skipped);
-    } else {
-        pack_sum(merging, "count");
     }
     end_map(merging, map, pair_count + 2);
     return SH_OK;
@@ -223,9 +222,9 @@ static enum sh_status merge_list(struct merging *merging, struct sh_error *err) 
 
 static enum sh_status merge_sample(struct merging *merging) {
     const size_t map = begin_map(merging);
+    pack_sum(merging, "count");
     sh_merge_sample(merging->maps, merging->part_count, param_uint(merging->request, NULL, "count", 0),
                     merging->merged);
-    pack_sum(merging, "count");
     end_map(merging, map, 3);
     return SH_OK;
 }

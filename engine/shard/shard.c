@@ -120,6 +120,25 @@ void sh_shard_tick(struct sh_shard *shard, int64_t now_ms) {
     sh_cursors_tick(shard, now_ms);
 }
 
+static bool check_workspace(const struct sh_workspace *workspace, const char **reason) {
+    if (!sh_table_check(workspace->users, reason) || !sh_table_check(workspace->items, reason)) return false;
+    if (!sh_event_store_check(workspace->events, reason) || !sh_feed_check(workspace->feed, reason)) return false;
+    if (!sh_bitmap_check(&workspace->listed, reason)) return false;
+    *reason = "a listed item is not live";
+    return sh_bitmap_is_subset(&workspace->listed, sh_table_live(workspace->items));
+}
+
+bool sh_shard_check(const struct sh_shard *shard, const char **reason) {
+    for (uint32_t i = 0; i < shard->workspace_count; i++) {
+        if (!check_workspace(shard->workspaces[i], reason)) return false;
+    }
+    size_t cursor_bytes = 0;
+    for (uint32_t i = 0; i < shard->cursor_count; i++)
+        cursor_bytes += sh_cursor_bytes(shard->cursors[i]);
+    *reason = "the bytes of cursors do not add up";
+    return cursor_bytes == shard->cursor_bytes;
+}
+
 void sh_answer_begin(struct sh_call *call, msgpack_packer *packer, uint32_t pair_count) {
     sh_buffer_packer(call->answer->body, packer);
     (void)msgpack_pack_map(packer, (size_t)pair_count + 1);

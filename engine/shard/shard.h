@@ -87,6 +87,9 @@ SH_MUST_CHECK enum sh_status sh_shard_apply(struct sh_shard *shard, const struct
 /* Housekeeping that time asks for (cursors that rested too long). Call about once a second. */
 void sh_shard_tick(struct sh_shard *shard, int64_t now_ms);
 
+/* Do the rules of everything in it hold? If not, *reason says which does not. Reads everything; for tests. */
+bool sh_shard_check(const struct sh_shard *shard, const char **reason);
+
 /* The shard that owns a user. */
 uint32_t sh_shard_of_user(struct sh_text id, uint32_t shard_count);
 

@@ -172,6 +172,8 @@ SH_MUST_CHECK enum sh_status sh_cursors_open(struct sh_shard *shard, const struc
                                              struct sh_frozen *frozen, struct sh_error *err);
 /* NULL if there is none of that id in that workspace. */
 struct sh_open_cursor *sh_cursors_find(struct sh_shard *shard, const struct sh_workspace *workspace, uint64_t id);
+/* What it counts against SH_CURSOR_BYTES_MAX. */
+size_t sh_cursor_bytes(const struct sh_open_cursor *cursor);
 void sh_cursors_close(struct sh_shard *shard, struct sh_open_cursor *cursor);
 void sh_cursors_tick(struct sh_shard *shard, int64_t now_ms);
 void sh_cursors_deinit(struct sh_shard *shard);
