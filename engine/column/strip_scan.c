@@ -7,7 +7,7 @@
 
 /* Below one candidate in this many entries, candidates are tested one by one: a scan would read that many entries for
  * each. Above it the scan wins, as it passes over words without candidates (bench/micro/column_bench.c). */
-enum { ENTRIES_PER_LONE_CANDIDATE = 256 };
+enum { ENTRIES_PER_LONE_CANDIDATE = 128 };
 /* `in (...)` of so few runs of neighbouring values is as many range tests; more values are looked up in a table. */
 enum { SET_RUN_COUNT_MAX = 6, SET_CHUNK_ENTRIES = 4096 };
 
