@@ -20,8 +20,7 @@ class Retail(unittest.TestCase):
                 return json.loads(shoal("--format", "json", "load", "--quiet", "--map", ROOT / "tools" / "online-retail.map",
                                         "--dir", SOURCE, "--rejects", f"{folder}/rejects.csv", address=server.address))
             summary = load()
-            self.assertEqual(summary["totals"], {"invoices": 25900, "net of all lines": 9747747.934})
-            self.assertEqual(summary["lines"] - 4070, 541909)  # the other 4,070 are the stock codes' names
+            self.assertEqual(summary["totals"], {"invoice lines": 541909, "invoices": 25900, "net of all lines": 9747747.934})
             self.assertEqual((summary["aside"], summary["reasons"]), (135080, {"no customer": 135080}))
             self.assertEqual(summary["events"], {"read": 406829, "accepted": 406829, "duplicates": 0})
             with open(f"{folder}/rejects.csv", newline="", encoding="utf-8") as file:

@@ -271,7 +271,7 @@ static void bind_totals(struct loader *loader, struct file_job *job) {
         struct load_total *total = &loader->counts.totals[i];
         total->source =
             (struct row_source){.source = &total->summary.source, .column = UINT32_MAX, .factor = UINT32_MAX};
-        if (!job->has_events) continue;
+        if (!job->has_events || total->summary.kind == MAPPING_LINES) continue;
         const struct mapping_source *source = &total->summary.source;
         total->source.column = row_want(job->wanted, &job->wanted_count, source->column);
         if (source->factor.count > 0) total->source.factor = row_want(job->wanted, &job->wanted_count, source->factor);

@@ -87,6 +87,7 @@ static void add_total(struct load_total *total, const struct record_reader *reco
 void load_add_totals(struct load_counts *counts, const struct record_reader *record) {
     for (uint32_t i = 0; i < counts->total_count; i++) {
         struct load_total *total = &counts->totals[i];
+        total->lines++;
         if (total->source.column == UINT32_MAX || !record_has(record, total->source.column)) continue;
         if (total->summary.kind == MAPPING_SUM) {
             add_total(total, record);

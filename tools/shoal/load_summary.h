@@ -19,6 +19,7 @@ struct load_distinct; /* a set of 64-bit hashes: exact but for one chance in 2^6
 struct load_total {
     struct row_source source;
     struct mapping_summary summary;
+    uint64_t lines;
     struct load_distinct *distinct;
     __int128 sum; /* units of 10^-18 */
     uint64_t unreadable_count;

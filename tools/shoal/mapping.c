@@ -1,6 +1,5 @@
 #include "mapping.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 #include "decimal.h"
@@ -9,9 +8,11 @@ struct parser {
     struct sh_arena *arena;
     struct sh_error *err;
     struct mapping *mapping;
-    struct sh_text source; /* the whole text, a copy in the arena */
+    const char *start;     /* of the whole text, a copy in the arena */
+    struct sh_text source; /* the same, behind a byte order mark */
     uint32_t line;
     int64_t line_offset;
+    bool zone_seen;
     enum { PART_HEAD, PART_ROWS, PART_SUMMARY, PART_FEED } part;
     struct mapping_section *section; /* of PART_ROWS */
 };
@@ -25,12 +26,16 @@ static enum sh_status no_memory(struct parser *parser) {
     return sh_fail(parser->err, SH_ERR_MEMORY, -1, "no memory for the mapping");
 }
 
+static bool is_blank(char byte) {
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
 static struct sh_text trim(struct sh_text text) {
-    while (text.count > 0 && isspace((unsigned char)text.bytes[0])) {
+    while (text.count > 0 && is_blank(text.bytes[0])) {
         text.bytes++;
         text.count--;
     }
-    while (text.count > 0 && isspace((unsigned char)text.bytes[text.count - 1]))
+    while (text.count > 0 && is_blank(text.bytes[text.count - 1]))
         text.count--;
     return text;
 }
@@ -57,21 +62,25 @@ static uint32_t find_outside(struct sh_text text, char wanted) {
     return text.count;
 }
 
-/* Add one element of element_bytes to an array in the arena that doubles; returns it zeroed, NULL without memory. */
+/* Add one element of element_bytes to an array in the arena that doubles; returns it zeroed, NULL without memory.
+ * `array` is the address of a pointer to the elements, whatever their type: it is copied, never dereferenced as one. */
 static void *add(struct parser *parser, void *array, uint32_t *count, size_t element_bytes) {
-    char **elements = array;
+    char *elements;
+    memcpy(&elements, array, sizeof elements);
     if ((*count & (*count - 1)) == 0) { /* 0, 1, 2, 4, 8 ...: full */
         const uint32_t capacity = *count == 0 ? 1 : *count * 2;
         char *grown = sh_arena_alloc_zero(parser->arena, capacity * element_bytes);
         if (grown == NULL) return NULL;
-        if (*count > 0) memcpy(grown, *elements, *count * element_bytes);
-        *elements = grown;
+        if (*count > 0) memcpy(grown, elements, *count * element_bytes);
+        elements = grown;
+        memcpy(array, &elements, sizeof elements);
     }
-    return *elements + (*count)++ * element_bytes;
+    return elements + (*count)++ * element_bytes;
 }
 
 /* 'text' or "text" without its quotes, doubled quotes undone. */
 static enum sh_status unquote(struct parser *parser, struct sh_text quoted, struct sh_text *text) {
+    if (quoted.count < 2) return fault(parser, "a closing quote is missing", quoted);
     const char quote = quoted.bytes[0];
     char *out = sh_arena_alloc(parser->arena, quoted.count + 1);
     if (out == NULL) return no_memory(parser);
@@ -93,12 +102,17 @@ static enum sh_status unquote(struct parser *parser, struct sh_text quoted, stru
 
 static enum sh_status read_column(struct parser *parser, struct sh_text text, struct sh_text *column) {
     text = trim(text);
+    if (text.count > 0 && text.bytes[0] == '"') {
+        const enum sh_status status = unquote(parser, text, column);
+        if (status != SH_OK) return status;
+        text = *column;
+    } else {
+        for (uint32_t i = 0; i < text.count; i++)
+            if (strchr("'\":*#", text.bytes[i]) != NULL)
+                return fault(parser, "write this column's name in double quotes", text);
+        *column = text;
+    }
     if (text.count == 0) return fault(parser, "the name of a column is needed", nothing);
-    if (text.bytes[0] == '"') return unquote(parser, text, column);
-    for (uint32_t i = 0; i < text.count; i++)
-        if (strchr("'\":*#", text.bytes[i]) != NULL)
-            return fault(parser, "write this column's name in double quotes", text);
-    *column = text;
     return SH_OK;
 }
 
@@ -129,28 +143,41 @@ static enum sh_status read_plain_source(struct parser *parser, struct sh_text te
     return SH_OK;
 }
 
-/* COLUMN, COLUMN ms, COLUMN s, COLUMN '%d/%m/%Y'. */
+/* A strptime pattern whose every field this loader understands as it is meant. */
+static enum sh_status check_pattern(struct parser *parser, struct sh_text pattern) {
+    for (uint32_t i = 0; i + 1 < pattern.count; i++) {
+        if (pattern.bytes[i] != '%') continue;
+        i++;
+        if (pattern.bytes[i] == 'Z')
+            return fault(parser, "%Z names no zone for certain; use %z, or zone = NAME at the top", pattern);
+        if (pattern.bytes[i] == 's') return fault(parser, "seconds are written COLUMN s, without a pattern", pattern);
+    }
+    return SH_OK;
+}
+
+/* COLUMN, COLUMN iso, COLUMN ms, COLUMN s, COLUMN '%d/%m/%Y'. */
 static enum sh_status read_time_source(struct parser *parser, struct sh_text text, struct mapping_source *source) {
+    static const char *const clocks[] = {"iso", "ms", "s"};
     text = trim(text);
     enum mapping_clock clock = MAPPING_CLOCK_ISO;
     struct sh_text pattern = nothing;
     enum sh_status status;
-    if (text.count > 1 && text.bytes[0] != '\'' && text.bytes[text.count - 1] == '\'') {
-        const uint32_t quote = find_outside(text, '\'');
+    const uint32_t quote = find_outside(text, '\'');
+    if (quote > 0 && quote < text.count) {
         clock = MAPPING_CLOCK_PATTERN;
         if ((status = unquote(parser, part_of(text, quote, text.count), &pattern)) != SH_OK) return status;
+        if ((status = check_pattern(parser, pattern)) != SH_OK) return status;
         text = trim(part_of(text, 0, quote));
     } else {
-        uint32_t word = text.count;
+        uint32_t word = text.count; /* where the last word begins */
         while (word > 0 && text.bytes[word - 1] != ' ' && text.bytes[word - 1] != '"')
             word--;
-        const struct sh_text last = part_of(text, word, text.count);
-        if (word > 0 && sh_text_equal(last, SH_TEXT_LITERAL("ms"))) clock = MAPPING_CLOCK_MS;
-        if (word > 0 && sh_text_equal(last, SH_TEXT_LITERAL("s"))) clock = MAPPING_CLOCK_S;
-        if (word > 0 && sh_text_equal(last, SH_TEXT_LITERAL("iso")))
+        for (uint32_t i = 0; i < 3 && word > 0; i++) {
+            if (!sh_text_equal(part_of(text, word, text.count), sh_text_of(clocks[i]))) continue;
+            clock = (enum mapping_clock)i;
             text = trim(part_of(text, 0, word));
-        else if (clock != MAPPING_CLOCK_ISO)
-            text = trim(part_of(text, 0, word));
+            break;
+        }
     }
     if ((status = read_plain_source(parser, text, source)) != SH_OK) return status;
     source->clock = clock;
@@ -182,48 +209,61 @@ static enum sh_status read_list(struct parser *parser, struct sh_text text, stru
 static bool take_word(struct sh_text text, const char *word, struct sh_text *rest) {
     const uint32_t length = (uint32_t)strlen(word);
     if (text.count < length || memcmp(text.bytes, word, length) != 0) return false;
-    if (text.count > length && text.bytes[length] != ' ' && text.bytes[length] != '\'') return false;
+    if (text.count > length && !is_blank(text.bytes[length]) && text.bytes[length] != '\'' && text.bytes[length] != '"')
+        return false;
     *rest = trim(part_of(text, length, text.count));
     return true;
 }
 
+/* Where a condition's column ends: behind its closing quote, or at a blank or an operator. */
+static uint32_t column_end(struct sh_text text) {
+    uint32_t end = 0;
+    if (text.count > 0 && text.bytes[0] == '"') {
+        for (end = 1; end < text.count; end++) {
+            if (text.bytes[end] != '"') continue;
+            end++;
+            if (end == text.count || text.bytes[end] != '"') break; /* not doubled */
+        }
+        return end;
+    }
+    while (end < text.count && !is_blank(text.bytes[end]) && text.bytes[end] != '=' && text.bytes[end] != '!')
+        end++;
+    return end;
+}
+
+/* COLUMN is [not] empty, COLUMN [not] starts with 'x', COLUMN = 'x', COLUMN != 'x'. */
 static enum sh_status read_condition(struct parser *parser, struct sh_text text, struct mapping_condition *condition) {
     text = trim(text);
-    uint32_t end; /* of the column */
-    if (text.count > 0 && text.bytes[0] == '"') {
-        const struct sh_text behind = part_of(text, 1, text.count);
-        const char *quote = memchr(behind.bytes, '"', behind.count);
-        end = quote == NULL ? text.count : (uint32_t)(quote - text.bytes) + 1;
-    } else {
-        for (end = 0; end < text.count && text.bytes[end] != ' ' && text.bytes[end] != '=' && text.bytes[end] != '!';)
-            end++;
-    }
+    const uint32_t end = column_end(text);
     enum sh_status status = read_column(parser, part_of(text, 0, end), &condition->column);
     if (status != SH_OK) return status;
-    struct sh_text rest = trim(part_of(text, end, text.count));
-    if (take_word(rest, "is empty", &rest) && rest.count == 0) return SH_OK;
-    if (take_word(rest, "is not empty", &rest) && rest.count == 0) {
-        condition->negated = true;
+    const struct sh_text test = trim(part_of(text, end, text.count));
+    condition->negated = sh_text_equal(test, SH_TEXT_LITERAL("is not empty"));
+    if (condition->negated || sh_text_equal(test, SH_TEXT_LITERAL("is empty"))) {
+        condition->test = MAPPING_EMPTY;
         return SH_OK;
     }
-    condition->test = MAPPING_EQUAL;
-    if (take_word(rest, "not starts with", &rest)) {
+    struct sh_text operand;
+    if (take_word(test, "not starts with", &operand)) {
         condition->test = MAPPING_STARTS;
         condition->negated = true;
-    } else if (take_word(rest, "starts with", &rest)) {
+    } else if (take_word(test, "starts with", &operand)) {
         condition->test = MAPPING_STARTS;
-    } else if (rest.count > 1 && rest.bytes[0] == '!' && rest.bytes[1] == '=') {
+    } else if (test.count > 1 && test.bytes[0] == '!' && test.bytes[1] == '=') {
+        condition->test = MAPPING_EQUAL;
         condition->negated = true;
-        rest = trim(part_of(rest, 2, rest.count));
-    } else if (rest.count > 0 && rest.bytes[0] == '=') {
-        rest = trim(part_of(rest, 1, rest.count));
+        operand = trim(part_of(test, 2, test.count));
+    } else if (test.count > 0 && test.bytes[0] == '=') {
+        condition->test = MAPPING_EQUAL;
+        operand = trim(part_of(test, 1, test.count));
     } else {
         return fault(
             parser, "a condition is COLUMN is [not] empty, COLUMN [not] starts with 'x', COLUMN = 'x' or COLUMN != 'x'",
             text);
     }
-    if (rest.count == 0 || rest.bytes[0] != '\'') return fault(parser, "a text in single quotes is needed", rest);
-    return unquote(parser, rest, &condition->operand);
+    if (operand.count == 0 || operand.bytes[0] != '\'')
+        return fault(parser, "a text in single quotes is needed", operand);
+    return unquote(parser, operand, &condition->operand);
 }
 
 /* decimal(2), enum(a, b), tags('|'), or a bare word. */
@@ -272,12 +312,57 @@ static enum sh_status read_type(struct parser *parser, struct sh_text text, stru
     }
 }
 
+/* The keys of a section, in this order in row_keys; from KEY_USER on only events have them. */
+enum row_key {
+    KEY_FILE,
+    KEY_FORMAT,
+    KEY_DELIMITER,
+    KEY_HEADER,
+    KEY_COLUMNS,
+    KEY_NULL,
+    KEY_WHEN,
+    KEY_SET_ASIDE,
+    KEY_ID,
+    KEY_USER,
+    KEY_ITEM,
+    KEY_TYPE,
+    KEY_TIME,
+    KEY_AMOUNT,
+    KEY_COUNT
+};
+static const char *const row_keys[KEY_COUNT] = {"file", "format", "delimiter", "header", "columns",
+                                                "null", "when",   "set aside", "id",     "user",
+                                                "item", "type",   "time",      "amount"};
+
+/* May a key be set once more? Lists and conditions may, a single value may not: which of two would be meant? */
+static enum sh_status take_once(struct parser *parser, uint32_t number, struct sh_text key) {
+    const uint32_t bit = UINT32_C(1) << number;
+    if ((parser->section->keys_seen & bit) != 0) return fault(parser, "this stands twice in its section", key);
+    parser->section->keys_seen |= bit;
+    return SH_OK;
+}
+
+/* Names that rows have anyway are keys, not fields. */
+static enum sh_status check_field_name(struct parser *parser, const struct mapping_section *section,
+                                       struct sh_text name) {
+    static const char *const names[] = {"id", "type", "user", "item", "time"};
+    const uint32_t count = section->kind == MAPPING_EVENTS ? 5 : 1;
+    for (uint32_t i = 0; i < count; i++)
+        if (sh_text_equal(name, sh_text_of(names[i])))
+            return fault(parser, "this name is a key of its own and has no type; write it without one", name);
+    for (uint32_t i = 0; i + 1 < section->field_count; i++)
+        if (sh_text_equal(section->fields[i].name, name))
+            return fault(parser, "this name stands twice in its section", name);
+    return SH_OK;
+}
+
 static enum sh_status read_field(struct parser *parser, struct sh_text name, struct sh_text type,
                                  struct sh_text value) {
     struct mapping_section *section = parser->section;
     enum sh_status status;
     if (section->kind == MAPPING_EVENTS && sh_text_equal(name, SH_TEXT_LITERAL("amount"))) {
         struct mapping_field amount = {0};
+        if ((status = take_once(parser, KEY_AMOUNT, name)) != SH_OK) return status;
         if ((status = read_type(parser, type, &amount)) != SH_OK) return status;
         if (amount.type != MAPPING_DECIMAL) return fault(parser, "an amount is a decimal", type);
         section->amount_scale = amount.scale;
@@ -288,8 +373,7 @@ static enum sh_status read_field(struct parser *parser, struct sh_text name, str
     if (field == NULL) return no_memory(parser);
     field->line = parser->line;
     if ((status = read_column(parser, name, &field->name)) != SH_OK) return status;
-    for (uint32_t i = 0; i + 1 < section->field_count; i++)
-        if (sh_text_equal(section->fields[i].name, field->name)) return fault(parser, "this name stands twice", name);
+    if ((status = check_field_name(parser, section, field->name)) != SH_OK) return status;
     if ((status = read_type(parser, type, field)) != SH_OK) return status;
     if (field->type == MAPPING_TAGS && section->kind == MAPPING_EVENTS)
         return fault(parser, "events have properties, not tags", name);
@@ -297,10 +381,6 @@ static enum sh_status read_field(struct parser *parser, struct sh_text name, str
         return read_time_source(parser, value, &field->source);
     if (field->type == MAPPING_INT || field->type == MAPPING_DECIMAL) return read_source(parser, value, &field->source);
     return read_plain_source(parser, value, &field->source);
-}
-
-static bool is_yes(struct sh_text text) {
-    return sh_text_equal_keyword(text, "yes") || sh_text_equal_keyword(text, "true");
 }
 
 static enum sh_status read_aside(struct parser *parser, struct sh_text value) {
@@ -325,75 +405,90 @@ static enum sh_status read_delimiter(struct parser *parser, struct sh_text value
     return SH_OK;
 }
 
-static const char *const row_keys[] = {"file",      "format", "delimiter", "header", "columns", "null", "when",
-                                       "set aside", "id",     "user",      "item",   "type",    "time", "amount"};
-enum { ROW_KEY_COUNT = sizeof row_keys / sizeof row_keys[0] };
-
 static enum sh_status unknown_key(struct parser *parser, struct sh_text key) {
     fault(parser, "there is no such key; a field is written NAME : TYPE = COLUMN", key);
     struct sh_nearest nearest;
     sh_nearest_init(&nearest, key);
-    for (uint32_t i = 0; i < ROW_KEY_COUNT; i++)
+    for (uint32_t i = 0; i < KEY_COUNT; i++)
         sh_nearest_offer(&nearest, sh_text_of(row_keys[i]));
     if (nearest.nearest.count == 0) return SH_ERR_SYNTAX;
     return sh_fail_hint(parser->err, SH_ERR_SYNTAX, "did you mean %.*s?", SH_TEXT_ARGS(nearest.nearest));
 }
 
+static enum sh_status read_format(struct parser *parser, struct sh_text value) {
+    static const char *const names[] = {"csv", "jsonl"};
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!sh_text_equal(value, sh_text_of(names[i]))) continue;
+        parser->section->format = i == 0 ? MAPPING_CSV : MAPPING_JSONL;
+        return SH_OK;
+    }
+    return fault(parser, "format is csv or jsonl", value);
+}
+
+static enum sh_status read_header(struct parser *parser, struct sh_text value) {
+    const bool yes = sh_text_equal_keyword(value, "yes") || sh_text_equal_keyword(value, "true");
+    if (!yes && !sh_text_equal_keyword(value, "no") && !sh_text_equal_keyword(value, "false"))
+        return fault(parser, "header is yes or no", value);
+    parser->section->has_header = yes;
+    return SH_OK;
+}
+
+static enum sh_status read_file_name(struct parser *parser, struct sh_text value) {
+    struct mapping_section *section = parser->section;
+    struct sh_text *file = add(parser, &section->files, &section->file_count, sizeof *file);
+    if (file == NULL) return no_memory(parser);
+    *file = value;
+    if (value.bytes[0] != '"' && value.bytes[0] != '\'') return SH_OK;
+    const enum sh_status status = unquote(parser, value, file);
+    return status != SH_OK || file->count > 0 ? status : fault(parser, "the name of a file is needed", nothing);
+}
+
 static enum sh_status read_row_key(struct parser *parser, struct sh_text key, struct sh_text value) {
     struct mapping_section *section = parser->section;
     uint32_t number = 0;
-    while (number < ROW_KEY_COUNT && !sh_text_equal(key, sh_text_of(row_keys[number])))
+    while (number < KEY_COUNT && !sh_text_equal(key, sh_text_of(row_keys[number])))
         number++;
-    const bool of_events = number >= 9;
-    if (number < ROW_KEY_COUNT && of_events && section->kind != MAPPING_EVENTS)
-        return fault(parser, "only [events] have this", key);
-    switch (number) {
-    case 0: {
-        struct sh_text *file = add(parser, &section->files, &section->file_count, sizeof *file);
-        if (file == NULL) return no_memory(parser);
-        *file = value;
-        if (value.count > 1 && value.bytes[0] == '"') return unquote(parser, value, file);
-        return SH_OK;
-    }
-    case 1:
-        if (sh_text_equal(value, SH_TEXT_LITERAL("csv")))
-            section->format = MAPPING_CSV;
-        else if (sh_text_equal(value, SH_TEXT_LITERAL("jsonl")))
-            section->format = MAPPING_JSONL;
-        else
-            return fault(parser, "format is csv or jsonl", value);
-        return SH_OK;
-    case 2:
+    if (number == KEY_COUNT) return unknown_key(parser, key);
+    if (number >= KEY_USER && section->kind != MAPPING_EVENTS) return fault(parser, "only [events] have this", key);
+    const bool repeats = number == KEY_FILE || number == KEY_NULL || number == KEY_WHEN || number == KEY_SET_ASIDE;
+    const enum sh_status status = repeats ? SH_OK : take_once(parser, number, key);
+    if (status != SH_OK) return status;
+    switch ((enum row_key)number) {
+    case KEY_FILE:
+        return read_file_name(parser, value);
+    case KEY_FORMAT:
+        return read_format(parser, value);
+    case KEY_DELIMITER:
         return read_delimiter(parser, value);
-    case 3:
-        section->has_header = is_yes(value);
-        return SH_OK;
-    case 4:
+    case KEY_HEADER:
+        return read_header(parser, value);
+    case KEY_COLUMNS:
         return read_list(parser, value, &section->columns, &section->column_count);
-    case 5:
+    case KEY_NULL:
         return read_list(parser, value, &section->nulls, &section->null_count);
-    case 6: {
+    case KEY_WHEN: {
         struct mapping_condition *condition =
             add(parser, &section->conditions, &section->condition_count, sizeof *condition);
         return condition == NULL ? no_memory(parser) : read_condition(parser, value, condition);
     }
-    case 7:
+    case KEY_SET_ASIDE:
         return read_aside(parser, value);
-    case 8:
+    case KEY_ID:
         return read_plain_source(parser, value, &section->id);
-    case 9:
+    case KEY_USER:
         return read_plain_source(parser, value, &section->user);
-    case 10:
+    case KEY_ITEM:
         return read_plain_source(parser, value, &section->item);
-    case 11:
+    case KEY_TYPE:
         return read_plain_source(parser, value, &section->type);
-    case 12:
+    case KEY_TIME:
         return read_time_source(parser, value, &section->time);
-    case 13:
+    case KEY_AMOUNT:
         return read_source(parser, value, &section->amount);
-    default:
-        return unknown_key(parser, key);
+    case KEY_COUNT:
+        break;
     }
+    return SH_OK;
 }
 
 static enum sh_status read_summary(struct parser *parser, struct sh_text name, struct sh_text value) {
@@ -402,13 +497,18 @@ static enum sh_status read_summary(struct parser *parser, struct sh_text name, s
     if (summary == NULL) return no_memory(parser);
     summary->name = name;
     struct sh_text rest;
+    enum sh_status status;
     if (take_word(value, "distinct", &rest)) {
         summary->kind = MAPPING_DISTINCT;
-        return read_plain_source(parser, rest, &summary->source);
+        status = read_plain_source(parser, rest, &summary->source);
+    } else if (take_word(value, "sum", &rest)) {
+        summary->kind = MAPPING_SUM;
+        status = read_source(parser, rest, &summary->source);
+    } else {
+        return fault(parser, "a summary is distinct COLUMN, sum COLUMN or sum COLUMN * COLUMN", value);
     }
-    if (!take_word(value, "sum", &rest)) return fault(parser, "a summary is distinct COLUMN or sum SOURCE", value);
-    summary->kind = MAPPING_SUM;
-    return read_source(parser, rest, &summary->source);
+    if (status == SH_OK && summary->source.is_constant) return fault(parser, "a summary needs a column", rest);
+    return status;
 }
 
 static enum sh_status start_section(struct parser *parser, struct sh_text name) {
@@ -454,6 +554,8 @@ static enum sh_status read_line(struct parser *parser, struct sh_text line) {
     case PART_HEAD:
         if (!sh_text_equal(key, SH_TEXT_LITERAL("zone")))
             return fault(parser, "before the first section only zone = NAME may stand", key);
+        if (parser->zone_seen) return fault(parser, "this stands twice", key);
+        parser->zone_seen = true;
         parser->mapping->zone = value;
         return SH_OK;
     case PART_SUMMARY:
@@ -461,6 +563,7 @@ static enum sh_status read_line(struct parser *parser, struct sh_text line) {
     case PART_FEED:
         if (!sh_text_equal(key, SH_TEXT_LITERAL("eligible")))
             return fault(parser, "[feed] has eligible = EXPRESSION", key);
+        if (parser->mapping->eligible.count > 0) return fault(parser, "this stands twice", key);
         parser->mapping->eligible = value;
         return SH_OK;
     case PART_ROWS:
@@ -476,13 +579,22 @@ static bool is_given(const struct mapping_source *source) {
     return source->is_constant || source->column.count > 0;
 }
 
+/* For faults that are found when everything has been read. */
+static void go_to_line(struct parser *parser, uint32_t line) {
+    const char *at = parser->source.bytes;
+    for (uint32_t i = 1; i < line; i++)
+        at = (const char *)memchr(at, '\n', parser->source.count - (size_t)(at - parser->source.bytes)) + 1;
+    parser->line = line;
+    parser->line_offset = at - parser->start;
+}
+
 static enum sh_status check_sections(struct parser *parser) {
     const struct mapping *mapping = parser->mapping;
     if (mapping->section_count == 0)
         return sh_fail(parser->err, SH_ERR_SYNTAX, 0, "the mapping has no [users], [items] or [events]");
     for (uint32_t i = 0; i < mapping->section_count; i++) {
         const struct mapping_section *section = &mapping->sections[i];
-        parser->line = section->line;
+        go_to_line(parser, section->line);
         if (section->file_count == 0) return fault(parser, "this section has no file = NAME", nothing);
         if (!section->has_header && section->column_count == 0)
             return fault(parser, "header = no needs columns = a, b, c", nothing);
@@ -506,6 +618,7 @@ enum sh_status mapping_parse(struct sh_text text, struct sh_arena *arena, struct
     struct parser parser = {.arena = arena, .err = err, .mapping = mapping};
     const char *copy = sh_arena_copy(arena, text.bytes, text.count);
     if (copy == NULL) return no_memory(&parser);
+    parser.start = copy;
     parser.source = (struct sh_text){copy, text.count};
     if (text.count >= 3 && memcmp(copy, "\xEF\xBB\xBF", 3) == 0) parser.source = part_of(parser.source, 3, text.count);
     for (uint32_t at = 0; at < parser.source.count;) {

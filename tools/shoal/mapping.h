@@ -16,7 +16,7 @@
  *   id = LineNo                                   absent: made from the row's content and its place among equal rows
  *   invoice : string = InvoiceNo                  NAME : TYPE = SOURCE for attributes, tag sets and properties
  *
- *   [summary]                                     what the loader says at the end, over all rows read
+ *   [summary]                                     what the loader says at the end, over all records of events' files
  *   invoices = distinct InvoiceNo
  *   net = sum Quantity * UnitPrice
  *
@@ -24,9 +24,12 @@
  *   eligible = stock > 0                          goes to schema.put as it is
  *
  * Per section also: format (csv, jsonl; default by the file's name), delimiter (a byte, or tab), header (yes, no),
- * columns (names, when there is no header), null (texts that mean "absent", beside the empty field).
+ * columns (names, when there is no header, or instead of those in it), null (texts that mean "absent", beside the empty
+ * field). Sections that read the same file agree on these.
  * TYPE is bool, int, decimal(SCALE), time, date, string, enum(LABEL, ...) lowest first, or tags('SEPARATOR').
- * A column name that holds one of  ' " : * #  or starts or ends with a blank is written in double quotes.
+ * A column name that holds one of  ' " : * # =  or starts with - or [ or with a blank, or ends with one, is written in
+ * double quotes; in a condition also one with a blank inside. A quote is written in quotes by doubling it. # begins a
+ * comment outside quotes.
  *
  * Errors name the mapping's line. Nothing is opened or loaded here.
  */
@@ -86,6 +89,7 @@ struct mapping_condition {
 struct mapping_section {
     enum mapping_kind kind;
     uint32_t line;
+    uint32_t keys_seen; /* a bit for each key that may stand once */
     struct sh_text *files;
     uint32_t file_count;
     enum mapping_format format;
@@ -99,13 +103,13 @@ struct mapping_section {
     uint32_t condition_count;
     struct mapping_condition *asides; /* set aside */
     uint32_t aside_count;
-    struct mapping_source id, user, item, type, time, amount;
-    uint32_t amount_scale; /* 2 unless given */
+    struct mapping_source id, user, item, type, time, amount; /* `time` has the clock */
+    uint32_t amount_scale;                                    /* 2 unless given */
     struct mapping_field *fields;
     uint32_t field_count;
 };
 
-enum mapping_sum_kind { MAPPING_DISTINCT, MAPPING_SUM };
+enum mapping_sum_kind { MAPPING_DISTINCT, MAPPING_SUM, MAPPING_LINES };
 struct mapping_summary {
     struct sh_text name;
     enum mapping_sum_kind kind;
