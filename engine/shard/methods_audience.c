@@ -342,8 +342,7 @@ static enum sh_status pack_frozen(struct sh_job *job, struct sh_frozen *frozen, 
     return sh_cursors_open(shard, &spec, frozen, err);
 }
 
-/* The map's head and the pairs of a list; more_pairs will follow in the same map. */
-static enum sh_status pack_list(struct sh_job *job, uint32_t more_pairs, msgpack_packer *packer, struct sh_error *err) {
+static enum sh_status pack_list(struct sh_job *job, msgpack_packer *packer, struct sh_error *err) {
     if (job->spec.freeze) {
         struct sh_frozen frozen;
         sh_audience_take_frozen(job->audience, &frozen);
