@@ -10,22 +10,15 @@ const char *sh_block_form_name(enum sh_block_form form) {
     return names[form];
 }
 
-static const struct sh_run *runs_of(struct sh_block_view view) {
-    return (const struct sh_run *)view.memory;
-}
-
-/* The first run whose last slot is not below `slot`; run_count if there is none. */
-static uint32_t run_at(struct sh_block_view view, uint32_t slot) {
-    const struct sh_run *runs = runs_of(view);
-    uint32_t low = 0, high = view.run_count;
-    while (low < high) {
-        const uint32_t middle = (low + high) / 2;
-        if (runs[middle].last < slot)
-            low = middle + 1;
-        else
-            high = middle;
+uint32_t sh_runs_lower_bound(struct sh_block_view view, uint32_t slot) {
+    const struct sh_run *base = sh_block_runs(view);
+    uint32_t left = view.run_count;
+    while (left > 1) { /* as list_lower_bound */
+        const uint32_t half = left / 2;
+        base += half & (0u - (uint32_t)(base[half - 1].last < slot));
+        left -= half;
     }
-    return low;
+    return (uint32_t)(base - sh_block_runs(view)) + (left == 1 && base->last < slot);
 }
 
 bool sh_block_next_range(struct sh_block_view view, uint32_t *at, struct sh_run *range) {
@@ -37,7 +30,7 @@ bool sh_block_next_range(struct sh_block_view view, uint32_t *at, struct sh_run 
     }
     if (view.form == SH_BLOCK_RUNS) {
         if (*at == view.run_count) return false;
-        *range = runs_of(view)[(*at)++];
+        *range = sh_block_runs(view)[(*at)++];
         return true;
     }
     /* INVERTED: gap i lies below missing slot i, and one more above the last. */
@@ -69,8 +62,8 @@ bool sh_block_contains(struct sh_block_view view, uint32_t slot) {
         return (at < count && list[at] == slot) == (view.form == SH_BLOCK_ARRAY);
     }
     case SH_BLOCK_RUNS: {
-        const uint32_t at = run_at(view, slot);
-        return at < view.run_count && runs_of(view)[at].first <= slot;
+        const uint32_t at = sh_runs_lower_bound(view, slot);
+        return at < view.run_count && sh_block_runs(view)[at].first <= slot;
     }
     case SH_BLOCK_BITS:
         return sh_block_words(view)[slot / 64] >> (slot % 64) & 1;
@@ -90,8 +83,8 @@ uint32_t sh_block_rank(struct sh_block_view view, uint32_t slot) {
         return slot - list_lower_bound(sh_block_list(view), sh_block_list_count(view), slot);
     case SH_BLOCK_RUNS: {
         uint32_t rank = 0;
-        for (uint32_t i = 0; i < view.run_count && runs_of(view)[i].first < slot; i++) {
-            const struct sh_run run = runs_of(view)[i];
+        for (uint32_t i = 0; i < view.run_count && sh_block_runs(view)[i].first < slot; i++) {
+            const struct sh_run run = sh_block_runs(view)[i];
             rank += (run.last < slot ? run.last + 1u : slot) - run.first;
         }
         return rank;
@@ -143,7 +136,7 @@ uint32_t sh_block_select(struct sh_block_view view, uint32_t n) {
     case SH_BLOCK_INVERTED:
         return select_inverted(sh_block_list(view), sh_block_list_count(view), n);
     case SH_BLOCK_RUNS: {
-        const struct sh_run *run = runs_of(view);
+        const struct sh_run *run = sh_block_runs(view);
         for (; n > (uint32_t)run->last - run->first; run++)
             n -= run->last - run->first + 1u;
         return run->first + n;
@@ -186,9 +179,9 @@ uint32_t sh_block_next(struct sh_block_view view, uint32_t from) {
         return from;
     }
     case SH_BLOCK_RUNS: {
-        const uint32_t at = run_at(view, from);
+        const uint32_t at = sh_runs_lower_bound(view, from);
         if (at == view.run_count) break;
-        const uint32_t first = runs_of(view)[at].first;
+        const uint32_t first = sh_block_runs(view)[at].first;
         return from > first ? from : first;
     }
     case SH_BLOCK_BITS:

@@ -63,6 +63,10 @@ static inline const uint16_t *sh_block_list(struct sh_block_view view) {
 static inline uint32_t sh_block_list_count(struct sh_block_view view) {
     return view.form == SH_BLOCK_INVERTED ? SH_BLOCK_SLOTS - view.count : view.count;
 }
+/* The runs of a RUNS block. */
+static inline const struct sh_run *sh_block_runs(struct sh_block_view view) {
+    return (const struct sh_run *)view.memory;
+}
 /* A register (or any 1,024 words) as a view. count must be exact. */
 static inline struct sh_block_view sh_block_of_words(const uint64_t *words, uint32_t count) {
     if (count == 0) return (struct sh_block_view){.form = SH_BLOCK_EMPTY};
@@ -74,6 +78,13 @@ static inline struct sh_block_view sh_block_of_list(const uint16_t *list, uint32
     if (count == 0) return (struct sh_block_view){.form = SH_BLOCK_EMPTY};
     if (count == SH_BLOCK_SLOTS) return (struct sh_block_view){.form = SH_BLOCK_FULL, .count = count};
     return (struct sh_block_view){.memory = list, .count = count, .form = SH_BLOCK_ARRAY};
+}
+/* Runs as a view: ascending, not touching, count slots in all. */
+static inline struct sh_block_view sh_block_of_runs(const struct sh_run *runs, uint32_t run_count, uint32_t count) {
+    if (count == 0) return (struct sh_block_view){.form = SH_BLOCK_EMPTY};
+    if (count == SH_BLOCK_SLOTS) return (struct sh_block_view){.form = SH_BLOCK_FULL, .count = count};
+    return (struct sh_block_view){
+        .memory = runs, .count = count, .run_count = (uint16_t)run_count, .form = SH_BLOCK_RUNS};
 }
 
 /* `slot` is a place inside the block, 0..65535, in all of these. */

@@ -6,6 +6,9 @@
 enum {
     /* The first room of a list: 24 bytes is what the smallest piece of the C library's malloc holds. */
     LIST_CAPACITY_FIRST = 12,
+    /* Crossing a run with something costs about as much as crossing so many entries of an array (bitmap_bench), so
+     * where arrays are kept short for speed runs are kept few. */
+    ENTRIES_PER_RUN = 8,
 };
 
 static const struct sh_block_head full_head = {.form = SH_BLOCK_FULL, .count = SH_BLOCK_SLOTS};
@@ -68,6 +71,21 @@ enum sh_status sh_head_from_words(struct sh_block_head *head, const uint64_t *wo
     return SH_OK;
 }
 
+bool sh_runs_are_cheapest(uint32_t run_count, uint32_t count, uint32_t array_count_max) {
+    const uint32_t missing_count = SH_BLOCK_SLOTS - count;
+    uint32_t plain_bytes = SH_BLOCK_BYTES;
+    if (count <= array_count_max) plain_bytes = count * (uint32_t)sizeof(uint16_t);
+    if (missing_count <= array_count_max) plain_bytes = missing_count * (uint32_t)sizeof(uint16_t);
+    return run_count <= array_count_max / ENTRIES_PER_RUN && run_count * sizeof(struct sh_run) < plain_bytes;
+}
+
+static enum sh_status head_through_words(struct sh_block_head *head, struct sh_block_view view,
+                                         uint32_t array_count_max) {
+    _Alignas(64) uint64_t words[SH_BLOCK_WORDS];
+    sh_block_store(view, words);
+    return sh_head_from_words(head, words, view.count, array_count_max);
+}
+
 enum sh_status sh_head_from_view(struct sh_block_head *head, struct sh_block_view view, uint32_t array_count_max) {
     struct sh_block_head fresh = {.form = SH_BLOCK_EMPTY};
     switch ((enum sh_block_form)view.form) {
@@ -76,20 +94,18 @@ enum sh_status sh_head_from_view(struct sh_block_head *head, struct sh_block_vie
     case SH_BLOCK_FULL:
         fresh = full_head;
         break;
+    case SH_BLOCK_BITS:
+        return sh_head_from_words(head, sh_block_words(view), view.count, array_count_max);
     case SH_BLOCK_RUNS:
+        if (!sh_runs_are_cheapest(view.run_count, view.count, array_count_max))
+            return head_through_words(head, view, array_count_max);
         if (sh_head_alloc_runs(&fresh, view.run_count, view.count) != SH_OK) return SH_ERR_MEMORY;
         memcpy(fresh.memory, view.memory, view.run_count * sizeof(struct sh_run));
         break;
-    case SH_BLOCK_BITS:
-        return sh_head_from_words(head, sh_block_words(view), view.count, array_count_max);
     case SH_BLOCK_ARRAY:
     case SH_BLOCK_INVERTED: {
         const uint32_t list_count = sh_block_list_count(view);
-        if (list_count > array_count_max) {
-            _Alignas(64) uint64_t words[SH_BLOCK_WORDS];
-            sh_block_store(view, words);
-            return sh_head_from_words(head, words, view.count, array_count_max);
-        }
+        if (list_count > array_count_max) return head_through_words(head, view, array_count_max);
         if (sh_head_alloc_list(&fresh, view.form, list_count) != SH_OK) return SH_ERR_MEMORY;
         memcpy(fresh.memory, view.memory, list_count * sizeof(uint16_t));
         break;

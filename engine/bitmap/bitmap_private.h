@@ -21,6 +21,8 @@ static inline uint32_t list_lower_bound(const uint16_t *list, uint32_t count, ui
     return (uint32_t)(base - list) + (left == 1 && *base < x);
 }
 
+/* The first run whose last slot is not below `slot`; run_count if there is none. */
+uint32_t sh_runs_lower_bound(struct sh_block_view view, uint32_t slot);
 /* The runs, gaps between missing slots, or the whole block, one after another, for FULL, INVERTED and RUNS.
  * *at starts at 0; false when there are no more. */
 bool sh_block_next_range(struct sh_block_view view, uint32_t *at, struct sh_run *range);
@@ -32,10 +34,12 @@ static inline void sh_head_free(struct sh_block_head *head) {
 /* The block of these words, of which count are ones: ARRAY, INVERTED or BITS. */
 enum sh_status sh_head_from_words(struct sh_block_head *head, const uint64_t *words, uint32_t count,
                                   uint32_t array_count_max);
-/* A copy, in the view's form if this bitmap may have it. */
+/* A copy, in the view's form if this bitmap may have it and, for RUNS, if they are cheapest. */
 enum sh_status sh_head_from_view(struct sh_block_head *head, struct sh_block_view view, uint32_t array_count_max);
 /* All slots that the view does not have. */
 enum sh_status sh_head_from_complement(struct sh_block_head *head, struct sh_block_view view, uint32_t array_count_max);
+/* Are so many runs few enough, and smaller than the block would be in its other forms? (Neither EMPTY nor FULL.) */
+bool sh_runs_are_cheapest(uint32_t run_count, uint32_t count, uint32_t array_count_max);
 /* RUNS with room for run_count runs, for the caller to fill, with the count of slots. */
 enum sh_status sh_head_alloc_runs(struct sh_block_head *head, uint32_t run_count, uint32_t count);
 /* ARRAY or INVERTED with room for exactly list_count entries. */

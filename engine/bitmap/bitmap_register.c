@@ -272,26 +272,8 @@ uint32_t sh_block_andnot_into_count(uint64_t *words, struct sh_block_view view) 
 
 /* ---- Two views ---- */
 
-static const struct sh_run *runs_of(struct sh_block_view view) {
-    return (const struct sh_run *)view.memory;
-}
-
-/* The first run whose last slot is not below `slot`; run_count if there is none. */
-static uint32_t runs_lower_bound(struct sh_block_view view, uint32_t slot) {
-    const struct sh_run *runs = runs_of(view);
-    uint32_t low = 0, high = view.run_count;
-    while (low < high) {
-        const uint32_t middle = (low + high) / 2;
-        if (runs[middle].last < slot)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static uint32_t list_and_runs_count(const uint16_t *list, uint32_t count, struct sh_block_view view) {
-    const struct sh_run *runs = runs_of(view);
+    const struct sh_run *runs = sh_block_runs(view);
     uint32_t n = 0;
     if (count / SEARCHED_RUN_ENTRIES > view.run_count) { /* few runs: look up where each begins and ends */
         for (uint32_t i = 0, j = 0; i < count && j < view.run_count; j++) {
@@ -302,14 +284,17 @@ static uint32_t list_and_runs_count(const uint16_t *list, uint32_t count, struct
         }
         return n;
     }
-    /* Else walk both, from where the later one begins (real sets are clustered), without unforeseen branches. */
+    /* Else walk both, from where the later one begins. With branches: in real sets entries come in clusters, so mostly
+     * the same side goes on and the processor runs ahead, where arithmetic would wait for each comparison in turn. */
     uint32_t i = list_lower_bound(list, count, runs[0].first);
-    uint32_t j = i < count ? runs_lower_bound(view, list[i]) : 0;
+    uint32_t j = i < count ? sh_runs_lower_bound(view, list[i]) : 0;
     while (i < count && j < view.run_count) {
-        const bool passed = list[i] > runs[j].last;
-        n += !passed & (list[i] >= runs[j].first);
-        i += !passed;
-        j += passed;
+        if (list[i] > runs[j].last) {
+            j++;
+        } else {
+            n += list[i] >= runs[j].first;
+            i++;
+        }
     }
     return n;
 }
@@ -333,17 +318,24 @@ static uint32_t list_and_count(const uint16_t *list, uint32_t count, struct sh_b
     return 0;
 }
 
+/* With branches, as above. */
 static uint32_t runs_and_runs_count(struct sh_block_view a, struct sh_block_view b) {
     uint32_t n = 0;
-    uint32_t i = runs_lower_bound(a, runs_of(b)[0].first);
-    uint32_t j = i < a.run_count ? runs_lower_bound(b, runs_of(a)[i].first) : 0;
+    uint32_t i = sh_runs_lower_bound(a, sh_block_runs(b)[0].first);
+    uint32_t j = i < a.run_count ? sh_runs_lower_bound(b, sh_block_runs(a)[i].first) : 0;
     while (i < a.run_count && j < b.run_count) {
-        const struct sh_run x = runs_of(a)[i], y = runs_of(b)[j];
-        const int32_t first = x.first > y.first ? x.first : y.first;
-        const int32_t last = x.last < y.last ? x.last : y.last;
-        n += (uint32_t)(last >= first ? last - first + 1 : 0);
-        i += x.last <= y.last;
-        j += y.last <= x.last;
+        const struct sh_run x = sh_block_runs(a)[i], y = sh_block_runs(b)[j];
+        if (x.last < y.first) {
+            i++;
+        } else if (y.last < x.first) {
+            j++;
+        } else {
+            const uint32_t first = x.first > y.first ? x.first : y.first;
+            const uint32_t last = x.last < y.last ? x.last : y.last;
+            n += last - first + 1;
+            i += x.last == last;
+            j += y.last == last;
+        }
     }
     return n;
 }
@@ -356,7 +348,7 @@ static uint32_t runs_and_bits_count(struct sh_block_view view, const uint64_t *w
     }
     uint32_t n = 0;
     for (uint32_t i = 0; i < view.run_count; i++)
-        n += range_popcount(words, runs_of(view)[i].first, runs_of(view)[i].last);
+        n += range_popcount(words, sh_block_runs(view)[i].first, sh_block_runs(view)[i].last);
     return n;
 }
 

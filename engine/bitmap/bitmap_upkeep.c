@@ -12,39 +12,25 @@ enum {
 
 /* ---- Optimize ---- */
 
-/* Bytes of the cheapest form that is not RUNS. */
-static uint32_t plain_bytes(struct sh_block_view view, uint32_t array_count_max) {
-    const uint32_t missing_count = SH_BLOCK_SLOTS - view.count;
-    if (view.count == 0 || missing_count == 0) return 0;
-    if (view.count <= array_count_max) return view.count * (uint32_t)sizeof(uint16_t);
-    if (missing_count <= array_count_max) return missing_count * (uint32_t)sizeof(uint16_t);
-    return SH_BLOCK_BYTES;
-}
-
-/* Does the block already take no more than its slots need? */
+/* Does a block that is not to be RUNS already take no more than its slots need? */
 static bool is_tight(const struct sh_block_head *head, uint32_t array_count_max) {
     const struct sh_block_view view = sh_block_head_view(head);
-    if (view.form == SH_BLOCK_ARRAY || view.form == SH_BLOCK_INVERTED)
-        return head->capacity == sh_block_list_count(view);
-    return view.form != SH_BLOCK_BITS || plain_bytes(view, array_count_max) == SH_BLOCK_BYTES;
+    if (view.form == SH_BLOCK_BITS)
+        return view.count > array_count_max && SH_BLOCK_SLOTS - view.count > array_count_max;
+    return view.form != SH_BLOCK_RUNS && head->capacity == sh_block_list_count(view);
 }
 
 static enum sh_status optimize_block(struct sh_block_head *head, uint32_t array_count_max) {
     const struct sh_block_view view = sh_block_head_view(head);
     if (view.form == SH_BLOCK_EMPTY || view.form == SH_BLOCK_FULL) return SH_OK;
     const uint32_t run_count = sh_block_run_count(view);
-    const bool runs_win = run_count <= array_count_max / ENTRIES_PER_RUN &&
-                          run_count * sizeof(struct sh_run) < plain_bytes(view, array_count_max);
-    if (runs_win == (view.form == SH_BLOCK_RUNS) && is_tight(head, array_count_max)) return SH_OK;
+    const bool runs_win = sh_runs_are_cheapest(run_count, view.count, array_count_max);
+    if (runs_win ? view.form == SH_BLOCK_RUNS : is_tight(head, array_count_max)) return SH_OK;
 
     struct sh_block_head fresh;
     if (runs_win) {
         if (sh_head_alloc_runs(&fresh, run_count, view.count) != SH_OK) return SH_ERR_MEMORY;
         (void)sh_block_list_runs(view, fresh.memory);
-    } else if (view.form == SH_BLOCK_RUNS) {
-        _Alignas(64) uint64_t words[SH_BLOCK_WORDS];
-        sh_block_store(view, words);
-        if (sh_head_from_words(&fresh, words, view.count, array_count_max) != SH_OK) return SH_ERR_MEMORY;
     } else {
         if (sh_head_from_view(&fresh, view, array_count_max) != SH_OK) return SH_ERR_MEMORY;
     }

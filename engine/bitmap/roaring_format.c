@@ -259,18 +259,14 @@ static enum sh_status read_words(struct reader *reader, uint32_t cardinality, ui
     return SH_OK;
 }
 
-/* The block of a run container: runs where they are the smaller form in memory too. */
+/* The block of a run container: as runs where there are few enough to be looked at, for the bitmap to choose. */
 static enum sh_status put_runs(struct sh_bitmap *bitmap, uint32_t key, uint32_t cardinality, const uint64_t *words) {
+    struct sh_run runs[SH_BLOCK_BYTES / sizeof(struct sh_run)];
     const struct sh_block_view view = sh_block_of_words(words, cardinality);
     const uint32_t run_count = sh_block_run_count(view);
-    if (cardinality == SH_BLOCK_SLOTS || runs_container_bytes(run_count) >= plain_container_bytes(cardinality))
-        return sh_bitmap_put_view(bitmap, key, view);
-    struct sh_run runs[SH_BLOCK_BYTES / sizeof(struct sh_run)];
+    if (run_count > sizeof runs / sizeof runs[0]) return sh_bitmap_put_view(bitmap, key, view);
     (void)sh_block_list_runs(view, runs);
-    return sh_bitmap_put_view(
-        bitmap, key,
-        (struct sh_block_view){
-            .memory = runs, .count = cardinality, .run_count = (uint16_t)run_count, .form = SH_BLOCK_RUNS});
+    return sh_bitmap_put_view(bitmap, key, sh_block_of_runs(runs, run_count, cardinality));
 }
 
 static enum sh_status read_container(struct reader *reader, const struct header *header, uint32_t i,

@@ -18,6 +18,7 @@ const struct archetype archetypes[ARCHETYPE_COUNT] = {
     {"inverted_last", SH_BLOCK_INVERTED, 1, 1, SH_BLOCK_SLOTS - 1, true},
     {"run_low", SH_BLOCK_RUNS, 30000, 0, 0, false},
     {"run_high", SH_BLOCK_RUNS, 40000, 0, SH_BLOCK_SLOTS - 40000, false},
+    {"run_below_last", SH_BLOCK_RUNS, 40000, 0, SH_BLOCK_SLOTS - 40001, false},
     {"runs_around", SH_BLOCK_RUNS, 5000, 0, 100, true},
 };
 

@@ -13,7 +13,7 @@ struct archetype {
     bool inverted; /* all slots but those */
 };
 
-enum { ARCHETYPE_COUNT = 16 };
+enum { ARCHETYPE_COUNT = 17 };
 extern const struct archetype archetypes[ARCHETYPE_COUNT];
 
 bool archetype_has(const struct archetype *archetype, uint32_t place);
