@@ -1,4 +1,5 @@
-/* event_check.c -- do the rules of the event store hold? */
+/* event_check.c -- do the rules of the event store hold? And the store in words. */
+#include "decimal.h"
 #include "event_private.h"
 #include "memory.h"
 
@@ -147,4 +148,34 @@ bool sh_event_store_check(const struct sh_event_store *store, const char **reaso
     if (cell_count != store->cell_count) return broken(reason, "a cell is in no day");
     if (count != store->event_count) return broken(reason, "the store's count is not that of its types");
     return check_histories(store, reason);
+}
+
+/* ---- In words ---- */
+
+static void print_type(const struct sh_event_type *type, struct sh_buffer *buffer) {
+    sh_buffer_print(buffer, "  %.*s: %llu events", SH_TEXT_ARGS(type->name), (unsigned long long)type->totals.count);
+    if (type->day_count > 0) {
+        sh_buffer_print(buffer, " on %u days from ", type->day_count);
+        sh_date_print(buffer, sh_date_from_day(type->days[0]->day));
+        sh_buffer_print(buffer, " to ");
+        sh_date_print(buffer, sh_date_from_day(type->days[type->day_count - 1]->day));
+    }
+    if (type->totals.amount_count > 0) {
+        sh_buffer_print(buffer, ", amounts ");
+        sh_decimal_print(buffer, type->totals.amount_sum, type->amount_scale);
+        sh_buffer_print(buffer, " in %llu of them", (unsigned long long)type->totals.amount_count);
+    }
+    for (uint32_t i = 0; i < type->property_count; i++)
+        sh_buffer_print(buffer, "%s%.*s %s", i == 0 ? "; " : ", ", SH_TEXT_ARGS(type->properties[i]->name),
+                        sh_type_name(type->properties[i]->type));
+    sh_buffer_print(buffer, "\n");
+}
+
+void sh_event_store_print(const struct sh_event_store *store, struct sh_buffer *buffer) {
+    const struct sh_text zone = sh_zone_name(store->zone);
+    sh_buffer_print(buffer, "%llu events in %u cells, %zu bytes, days of %.*s\n",
+                    (unsigned long long)store->event_count, sh_event_cell_count(store), sh_event_memory_bytes(store),
+                    SH_TEXT_ARGS(zone));
+    for (uint32_t i = 0; i < store->type_count; i++)
+        print_type(sh_event_type(store, i), buffer);
 }

@@ -319,5 +319,7 @@ size_t sh_event_memory_bytes(const struct sh_event_store *store);
 /* Do the rules hold? If not, *reason says which does not. Reads everything, and allocates for it: false with "out of
  * memory" if it cannot. */
 bool sh_event_store_check(const struct sh_event_store *store, const char **reason);
+/* For people: a line for the store and one for each type, with its days, sums and properties. */
+void sh_event_store_print(const struct sh_event_store *store, struct sh_buffer *buffer);
 
 #endif

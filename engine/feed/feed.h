@@ -54,6 +54,7 @@
 #include "arena.h"
 #include "bitmap.h"
 #include "bounds.h"
+#include "buffer.h"
 #include "event_store.h"
 #include "table.h"
 
@@ -250,5 +251,7 @@ uint32_t sh_feed_affinities(const struct sh_feed_model *model, uint32_t user, in
 size_t sh_feed_memory_bytes(const struct sh_feed_model *model);
 /* Do the rules hold? If not, *reason says which does not. */
 bool sh_feed_check(const struct sh_feed_model *model, const char **reason);
+/* For people: what is configured and how much is known. */
+void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer);
 
 #endif

@@ -234,3 +234,31 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
     if (user_bytes != model->user_bytes) return broken(reason, "the bytes of affinities are counted wrong");
     return check_items(model, reason);
 }
+
+void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) {
+    const struct sh_feed_config *config = &model->config;
+    uint32_t users = 0;
+    for (uint32_t user = 0; user < model->user_capacity; user++)
+        users += model->users[user] != NULL;
+    sh_buffer_print(buffer, "feed: %u listed items, %u users with affinities, %zu bytes\n", model->listed_count, users,
+                    sh_feed_memory_bytes(model));
+    sh_buffer_print(buffer, "  half-lives in days: affinity %g and %g (share %g), popularity %g, recency %g\n",
+                    config->half_life_short_ms / (double)SH_DAY_MS, config->half_life_long_ms / (double)SH_DAY_MS,
+                    config->short_share, config->half_life_popularity_ms / (double)SH_DAY_MS,
+                    config->half_life_recency_ms / (double)SH_DAY_MS);
+    sh_buffer_print(buffer, "  weights: affinity %g (declared %g), popularity %g, recency %g\n",
+                    config->weight_affinity, config->declared, config->weight_popularity, config->weight_recency);
+    sh_buffer_print(buffer, "  bought left out for %u days, seen for %u; ", config->bought_days, config->seen_days);
+    if (config->diversity_attribute >= 0)
+        sh_buffer_print(buffer, "at most %u of %u neighbours alike; ", config->diversity_count,
+                        config->diversity_window);
+    if (config->explore_every == 0)
+        sh_buffer_print(buffer, "nothing explored\n");
+    else
+        sh_buffer_print(buffer, "every %u-th place explored\n", config->explore_every);
+    for (uint32_t type = 0; type < sh_event_type_count(model->scope.events); type++) {
+        const struct sh_feed_weight weight = sh_feed_weight(model, type);
+        sh_buffer_print(buffer, "  %.*s: %g%s%s\n", SH_TEXT_ARGS(sh_event_type(model->scope.events, type)->name),
+                        weight.weight, weight.is_seen ? ", seen" : "", weight.is_bought ? ", bought" : "");
+    }
+}

@@ -118,7 +118,9 @@ static bool step_property(struct run *run) {
 static bool step_forget(struct run *run) {
     const uint32_t slot = run->slots[random_below(12)];
     uint64_t forgotten;
+    if (random_below(2) == 0) sh_memory_fail_after(0); /* forgetting must not need any */
     sh_event_forget(run->store, slot, &forgotten);
+    sh_memory_fail_after(UINT64_MAX);
     run->reason = "forget";
     return forgotten == twin_forget(&twin, slot);
 }

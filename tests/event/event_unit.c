@@ -506,6 +506,30 @@ Test(event, old_days_give_back_their_spare_room) {
     shop_close(&shop);
 }
 
+Test(event, the_store_in_words) {
+    struct shop shop = shop_open();
+    const struct sh_attribute_spec spec = {.name = SH_TEXT_LITERAL("渠道"), .type = SH_TYPE_STRING};
+    cr_assert_eq(sh_event_property_add(shop.store, shop.purchase, &spec, NULL, NULL), SH_OK);
+    struct sh_event event = act(shop.purchase, 1, instant(&shop, "2026-03-01 00:00"));
+    event.has_amount = true;
+    event.amount = -1250;
+    cr_assert(append(&shop, event));
+    event.time_ms += 2 * SH_DAY_MS;
+    cr_assert(append(&shop, event));
+    struct sh_buffer buffer;
+    sh_buffer_init(&buffer, 4096);
+    sh_event_store_print(shop.store, &buffer);
+    const struct sh_text text = {(const char *)buffer.bytes, (uint32_t)buffer.count};
+    static const char expected[] =
+        "  purchase: 2 events on 2 days from 2026-03-01 to 2026-03-03, amounts -25.00 in 2 of "
+        "them; 渠道 string\n  view: 0 events\n";
+    cr_assert_gt(text.count, sizeof expected);
+    cr_expect_eq(memcmp(text.bytes + text.count - (sizeof expected - 1), expected, sizeof expected - 1), 0, "%.*s",
+                 SH_TEXT_ARGS(text));
+    sh_buffer_deinit(&buffer);
+    shop_close(&shop);
+}
+
 Test(event, memory_stays_under_40_bytes_an_event) {
     struct shop shop = shop_open();
     const int64_t before = sh_memory_bytes();

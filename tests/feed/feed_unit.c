@@ -279,6 +279,53 @@ Test(feed, contributions_add_up_to_the_score_exactly_and_reasons_to_the_affinity
     }
 }
 
+/* A user with some history, all of it in order of time: the bits of the scores are those of every machine, compiler and
+ * number of shards. Whoever changes them sees it here. */
+Test(feed, scores_have_these_bits_everywhere) {
+    const char *const interests[] = {"coffee"};
+    user = shop_user(&shop, "coffee lover", interests, 1);
+    for (uint32_t i = 0; i < 200; i++)
+        shop_act(&shop, i % 4, user, i * 7 % 20, NOW_MS - (200 - i) * SH_HOUR_MS, NOW_MS, NULL);
+    struct sh_feed_config config = *sh_feed_config(shop.model);
+    config.bought_days = 0;
+    configure(&config, false);
+    const struct sh_feed_answer answer = feed(20);
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < answer.count; i++) {
+        uint64_t bits;
+        memcpy(&bits, &answer.items[i].score, sizeof bits);
+        hash = (hash ^ bits) * UINT64_C(0x100000001B3);
+    }
+    cr_expect_eq(hash, UINT64_C(0x83bcf039b27efdc), "%llx", (unsigned long long)hash);
+}
+
+Test(feed, items_beyond_the_first_block_are_found_and_common_tags_are_bits) {
+    enum { MANY = 70000 };
+    static const char *const common[] = {"common"};
+    static const char *const rare[] = {"common", "rare"};
+    char id[16];
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "many-%05u", i);
+        shop_item(&shop, id, i % 7000 == 6999 ? rare : common, i % 7000 == 6999 ? 2 : i % 3 == 0, NULL, NULL,
+                  NOW_MS - 1000 * DAY);
+    }
+    const char *const interests[] = {"rare", "common"};
+    user = shop_user(&shop, "collector", interests, 2);
+    struct sh_feed_answer answer = feed(12);
+    cr_expect_eq(answer.eligible_count, MANY + 20);
+    for (uint32_t i = 0; i < 10; i++) {
+        snprintf(id, sizeof id, "many-%05u", 7000 * i + 6999);
+        cr_expect(id_is(&answer.items[i], id), "%u", i);
+        cr_expect_eq(answer.items[i].reason_count, 3);
+    }
+    cr_expect(id_is(&answer.items[10], "many-00000"));
+    for (uint32_t i = 0; i < MANY; i++)
+        if (i % 2 == 0) sh_feed_item_remove(shop.model, i + 20);
+    answer = feed(12);
+    cr_expect_eq(answer.eligible_count, MANY / 2 + 20);
+    cr_expect(id_is(&answer.items[10], "many-00003"));
+}
+
 /* ---- Eligibility, what is held back, relaxation ---- */
 
 Test(feed, only_eligible_listed_and_not_excluded_items_appear) {
@@ -452,6 +499,19 @@ Test(feed, default_weights_go_by_the_types_name) {
     cr_expect_eq(sh_feed_weight(shop.model, shop.purchase).weight, 5);
     cr_expect(sh_feed_weight(shop.model, shop.purchase).is_bought);
     cr_expect_eq(sh_feed_weight(shop.model, shop.dislike).weight, -2);
+}
+
+Test(feed, the_model_in_words) {
+    struct sh_buffer buffer;
+    sh_buffer_init(&buffer, 4096);
+    sh_feed_print(shop.model, &buffer);
+    sh_buffer_append(&buffer, "", 1);
+    const char *text = (const char *)buffer.bytes;
+    cr_expect_not_null(strstr(text, "20 listed items, 0 users"), "%s", text);
+    cr_expect_not_null(strstr(text, "half-lives in days: affinity 1 and 30 (share 0.5), popularity 7, recency 30"));
+    cr_expect_not_null(strstr(text, "bought left out for 30 days, seen for 0; nothing explored"));
+    cr_expect_not_null(strstr(text, "  purchase: 5, bought\n  dislike: -2\n"));
+    sh_buffer_deinit(&buffer);
 }
 
 Test(feed, failing_memory_leaves_the_model_as_it_was) {
