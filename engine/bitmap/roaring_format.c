@@ -239,7 +239,7 @@ static enum sh_status read_runs(struct reader *reader, uint32_t cardinality, uin
 
 static enum sh_status read_list(struct reader *reader, uint32_t cardinality, uint16_t *list) {
     enum sh_status status;
-    if ((status = need(reader, 2 * cardinality, "an array container")) != SH_OK) return status;
+    if ((status = need(reader, (uint64_t)cardinality * 2, "an array container")) != SH_OK) return status;
     for (uint32_t i = 0; i < cardinality; i++, reader->at += 2) {
         list[i] = (uint16_t)get_u16(reader->start + reader->at);
         if (i > 0 && list[i] <= list[i - 1]) return refuse(reader, reader->at, "an array is not strictly ascending");

@@ -211,7 +211,7 @@ static void compare_table(void) {
             fill_words(source_b, shapes[random_below(&rng, SHAPE_COUNT)]);
             fill_list(list_a, counts[x]);
             fill_list(list_b, counts[y]);
-            if (random_below(&rng, 4) == 0) memcpy(list_b, list_a, (x < y ? counts[x] : counts[y]) * 2);
+            if (random_below(&rng, 4) == 0) memcpy(list_b, list_a, (x < y ? counts[x] : counts[y]) * sizeof *list_a);
             for (uint32_t i = 1; i < counts[y]; i++)
                 if (list_b[i] <= list_b[i - 1]) fill_list(list_b, counts[y]);
             compare_lists(counts[x], counts[y], "list");

@@ -100,8 +100,8 @@ static void put_block(uint32_t s) {
 static void put_view(uint32_t s, uint32_t from) {
     const uint32_t target_block = random_below(&rng, TWIN_BLOCKS), source_block = random_below(&rng, TWIN_BLOCKS);
     must_ok(sh_bitmap_put_view(&bitmaps[s], target_block, sh_bitmap_block(&bitmaps[from], source_block)));
-    memmove(twins[s].has + target_block * SH_BLOCK_SLOTS, twins[from].has + source_block * SH_BLOCK_SLOTS,
-            SH_BLOCK_SLOTS);
+    memmove(twins[s].has + (size_t)target_block * SH_BLOCK_SLOTS,
+            twins[from].has + (size_t)source_block * SH_BLOCK_SLOTS, SH_BLOCK_SLOTS);
 }
 
 /* In place, or built from two of which one may be the target. */
@@ -293,7 +293,8 @@ static void ask_registers(uint32_t a, uint32_t b) {
         sh_block_and_into_count, sh_block_or_into_count, sh_block_xor_into_count, sh_block_andnot_into_count};
     const uint32_t a_block = random_below(&rng, TWIN_BLOCKS), b_block = random_below(&rng, TWIN_BLOCKS);
     const struct sh_block_view x = sh_bitmap_block(&bitmaps[a], a_block), y = sh_bitmap_block(&bitmaps[b], b_block);
-    const uint8_t *x_has = twins[a].has + a_block * SH_BLOCK_SLOTS, *y_has = twins[b].has + b_block * SH_BLOCK_SLOTS;
+    const uint8_t *x_has = twins[a].has + (size_t)a_block * SH_BLOCK_SLOTS,
+                  *y_has = twins[b].has + (size_t)b_block * SH_BLOCK_SLOTS;
     uint64_t start[SH_BLOCK_WORDS], first[SH_BLOCK_WORDS], second[SH_BLOCK_WORDS];
     sh_block_store(x, start);
     for (uint32_t operation = 0; operation < 4; operation++) {
@@ -319,7 +320,7 @@ static void ask_lists(uint32_t s) {
     static struct sh_run runs[SH_BLOCK_SLOTS / 2];
     const uint32_t block = random_below(&rng, TWIN_BLOCKS);
     const struct sh_block_view view = sh_bitmap_block(&bitmaps[s], block);
-    const uint8_t *has = twins[s].has + block * SH_BLOCK_SLOTS;
+    const uint8_t *has = twins[s].has + (size_t)block * SH_BLOCK_SLOTS;
     must(sh_block_list_u16(view, slots) == view.count, "list_u16 count");
     must(sh_block_list_u32(view, 7, wide_slots) == view.count, "list_u32 count");
     const uint32_t run_count = sh_block_run_count(view);
