@@ -22,14 +22,37 @@ void sh_dictionary_init(struct sh_dictionary *dictionary, uint32_t count_max) {
     sh_hash_index_init(&dictionary->index);
 }
 
+/* ---- Cells ---- */
+
+static uint32_t text_bytes(const uint8_t *text) {
+    uint16_t length;
+    memcpy(&length, text, LENGTH_BYTES);
+    return length;
+}
+static uint32_t cells_for(uint32_t byte_count) {
+    return (LENGTH_BYTES + byte_count + SH_DICTIONARY_CELL_BYTES - 1) / SH_DICTIONARY_CELL_BYTES;
+}
+static uint8_t **code_place(const struct sh_dictionary *dictionary, uint32_t code) {
+    return &dictionary->pages[code / PAGE_CODES][code % PAGE_CODES];
+}
+
+static uint8_t *read_link(const uint8_t *from) {
+    uint8_t *link;
+    memcpy(&link, from, LINK_BYTES);
+    return link;
+}
+
 void sh_dictionary_deinit(struct sh_dictionary *dictionary) {
+    for (uint32_t code = 0; code < dictionary->count; code++) {
+        uint8_t *text = *code_place(dictionary, code);
+        if (text != NULL && cells_for(text_bytes(text)) > SH_DICTIONARY_CELLS_MAX) sh_free(text);
+    }
     sh_hash_index_deinit(&dictionary->index);
     for (uint32_t page = 0; page < dictionary->page_count; page++)
         sh_free((void *)dictionary->pages[page]);
     sh_free((void *)dictionary->pages);
     for (uint8_t *chunk = dictionary->chunk; chunk != NULL;) {
-        uint8_t *before;
-        memcpy(&before, chunk, LINK_BYTES);
+        uint8_t *before = read_link(chunk);
         sh_free(chunk);
         chunk = before;
     }
@@ -38,10 +61,9 @@ void sh_dictionary_deinit(struct sh_dictionary *dictionary) {
 
 struct sh_text sh_dictionary_text(const struct sh_dictionary *dictionary, uint32_t code) {
     sh_assert(code < dictionary->count);
-    const uint8_t *bytes = dictionary->pages[code / PAGE_CODES][code % PAGE_CODES];
-    uint16_t length;
-    memcpy(&length, bytes, LENGTH_BYTES);
-    return (struct sh_text){.bytes = (const char *)bytes + LENGTH_BYTES, .count = length};
+    const uint8_t *text = *code_place(dictionary, code);
+    if (text == NULL) return (struct sh_text){.bytes = "", .count = 0};
+    return (struct sh_text){.bytes = (const char *)text + LENGTH_BYTES, .count = text_bytes(text)};
 }
 
 static uint32_t find_hashed(const struct sh_dictionary *dictionary, struct sh_text text, uint64_t hash) {
@@ -74,7 +96,7 @@ static enum sh_status reserve_code(struct sh_dictionary *dictionary) {
     }
     void *pages = (void *)dictionary->pages;
     const enum sh_status status =
-        sh_grow(&pages, &dictionary->page_capacity, dictionary->page_count + 1, sizeof(const uint8_t **));
+        sh_grow(&pages, &dictionary->page_capacity, dictionary->page_count + 1, sizeof(uint8_t **));
     dictionary->pages = pages;
     if (status != SH_OK) return status;
     const uint32_t wanted = dictionary->page_count == 0 ? FIRST_PAGE_CODES : PAGE_CODES;
@@ -85,20 +107,47 @@ static enum sh_status reserve_code(struct sh_dictionary *dictionary) {
     return SH_OK;
 }
 
-/* Room for byte_count more in the last chunk. */
-static enum sh_status reserve_bytes(struct sh_dictionary *dictionary, size_t byte_count) {
-    if (dictionary->chunk != NULL && byte_count <= dictionary->chunk_capacity - dictionary->chunk_used) return SH_OK;
-    size_t capacity = dictionary->chunk == NULL ? CHUNK_BYTES_FIRST : dictionary->chunk_capacity * 2;
-    if (capacity > CHUNK_BYTES_MAX) capacity = CHUNK_BYTES_MAX;
-    if (capacity < LINK_BYTES + byte_count) capacity = LINK_BYTES + byte_count;
-    uint8_t *chunk = sh_alloc(capacity);
-    if (chunk == NULL) return SH_ERR_MEMORY;
-    memcpy(chunk, &dictionary->chunk, LINK_BYTES);
-    dictionary->chunk = chunk;
-    dictionary->chunk_used = LINK_BYTES;
-    dictionary->chunk_capacity = capacity;
-    dictionary->chunk_bytes_all += capacity;
-    return SH_OK;
+/* Whole cells at the end of the last chunk; NULL if there is no memory. */
+static uint8_t *take_from_chunk(struct sh_dictionary *dictionary, size_t byte_count) {
+    if (dictionary->chunk == NULL || byte_count > dictionary->chunk_capacity - dictionary->chunk_used) {
+        size_t capacity = dictionary->chunk == NULL ? CHUNK_BYTES_FIRST : dictionary->chunk_capacity * 2;
+        if (capacity > CHUNK_BYTES_MAX) capacity = CHUNK_BYTES_MAX;
+        uint8_t *chunk = sh_alloc(capacity);
+        if (chunk == NULL) return NULL;
+        memcpy(chunk, &dictionary->chunk, LINK_BYTES);
+        dictionary->chunk = chunk;
+        dictionary->chunk_used = LINK_BYTES;
+        dictionary->chunk_capacity = capacity;
+        dictionary->text_bytes += capacity;
+    }
+    uint8_t *taken = dictionary->chunk + dictionary->chunk_used;
+    dictionary->chunk_used += byte_count;
+    return taken;
+}
+
+static uint8_t *take_cells(struct sh_dictionary *dictionary, uint32_t byte_count) {
+    const uint32_t cells = cells_for(byte_count);
+    const size_t bytes = (size_t)cells * SH_DICTIONARY_CELL_BYTES;
+    if (cells > SH_DICTIONARY_CELLS_MAX) {
+        uint8_t *text = sh_alloc(bytes);
+        if (text != NULL) dictionary->text_bytes += bytes;
+        return text;
+    }
+    uint8_t *taken = dictionary->free_cells[cells];
+    if (taken == NULL) return take_from_chunk(dictionary, bytes);
+    dictionary->free_cells[cells] = read_link(taken);
+    return taken;
+}
+
+static void give_cells(struct sh_dictionary *dictionary, uint8_t *taken, uint32_t byte_count) {
+    const uint32_t cells = cells_for(byte_count);
+    if (cells > SH_DICTIONARY_CELLS_MAX) {
+        dictionary->text_bytes -= (size_t)cells * SH_DICTIONARY_CELL_BYTES;
+        sh_free(taken);
+        return;
+    }
+    memcpy(taken, &dictionary->free_cells[cells], LINK_BYTES);
+    dictionary->free_cells[cells] = taken;
 }
 
 enum sh_status sh_dictionary_intern(struct sh_dictionary *dictionary, struct sh_text text, uint32_t *code,
@@ -112,19 +161,36 @@ enum sh_status sh_dictionary_intern(struct sh_dictionary *dictionary, struct sh_
     if (!sh_text_is_utf8(text)) return sh_fail(err, SH_ERR_ARGUMENT, -1, "a text must be UTF-8 without a zero byte");
     if (dictionary->count >= dictionary->count_max)
         return sh_fail(err, SH_ERR_LIMIT, -1, "there are already %u different texts here", dictionary->count);
-    if (reserve_code(dictionary) != SH_OK || reserve_bytes(dictionary, LENGTH_BYTES + (size_t)text.count) != SH_OK)
-        return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a new text");
+    uint8_t *cells = reserve_code(dictionary) == SH_OK ? take_cells(dictionary, text.count) : NULL;
+    if (cells == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a new text");
     const enum sh_status status = sh_hash_index_insert(&dictionary->index, hash, dictionary->count);
-    if (status != SH_OK) return sh_fail(err, status, -1, "no room for a new text");
-
-    uint8_t *bytes = dictionary->chunk + dictionary->chunk_used;
+    if (status != SH_OK) {
+        give_cells(dictionary, cells, text.count);
+        return sh_fail(err, status, -1, "no room for a new text");
+    }
     const uint16_t length = (uint16_t)text.count;
-    memcpy(bytes, &length, LENGTH_BYTES);
-    if (text.count > 0) memcpy(bytes + LENGTH_BYTES, text.bytes, text.count);
-    dictionary->chunk_used += LENGTH_BYTES + (size_t)text.count;
+    memcpy(cells, &length, LENGTH_BYTES);
+    if (text.count > 0) memcpy(cells + LENGTH_BYTES, text.bytes, text.count);
     *code = dictionary->count++;
-    dictionary->pages[*code / PAGE_CODES][*code % PAGE_CODES] = bytes;
+    *code_place(dictionary, *code) = cells;
     return SH_OK;
+}
+
+void sh_dictionary_erase(struct sh_dictionary *dictionary, uint32_t code) {
+    sh_assert(code < dictionary->count);
+    uint8_t **place = code_place(dictionary, code);
+    if (*place == NULL) return;
+    const struct sh_text text = sh_dictionary_text(dictionary, code);
+    const bool removed = sh_hash_index_remove(&dictionary->index, sh_hash_text(text), code);
+    sh_assert(removed);
+    memset(*place, 0, (size_t)cells_for(text.count) * SH_DICTIONARY_CELL_BYTES); /* nothing of it stays in memory */
+    give_cells(dictionary, *place, text.count);
+    *place = NULL;
+}
+
+bool sh_dictionary_is_erased(const struct sh_dictionary *dictionary, uint32_t code) {
+    sh_assert(code < dictionary->count);
+    return *code_place(dictionary, code) == NULL;
 }
 
 /* ---- Upkeep ---- */
@@ -132,22 +198,23 @@ enum sh_status sh_dictionary_intern(struct sh_dictionary *dictionary, struct sh_
 size_t sh_dictionary_memory_bytes(const struct sh_dictionary *dictionary) {
     size_t codes = dictionary->first_page_capacity;
     if (dictionary->page_count > 1) codes += (dictionary->page_count - (size_t)1) * PAGE_CODES;
-    return sh_hash_index_memory_bytes(&dictionary->index) + dictionary->chunk_bytes_all + codes * sizeof(uint8_t *) +
+    return sh_hash_index_memory_bytes(&dictionary->index) + dictionary->text_bytes + codes * sizeof(uint8_t *) +
            dictionary->page_capacity * sizeof(uint8_t **);
 }
 
 bool sh_dictionary_check(const struct sh_dictionary *dictionary, const char **reason) {
     if (!sh_hash_index_check(&dictionary->index, reason)) return false;
-    if (dictionary->index.count != dictionary->count) {
-        if (reason != NULL) *reason = "dictionary: every code is in the index once";
-        return false;
-    }
+    uint64_t kept = 0;
     for (uint32_t code = 0; code < dictionary->count; code++) {
+        if (*code_place(dictionary, code) == NULL) continue;
+        kept++;
         const struct sh_text text = sh_dictionary_text(dictionary, code);
         if (!sh_text_is_utf8(text) || sh_dictionary_find(dictionary, text) != code) {
             if (reason != NULL) *reason = "dictionary: a text is UTF-8 and finds its own code";
             return false;
         }
     }
-    return true;
+    if (kept == dictionary->index.count) return true;
+    if (reason != NULL) *reason = "dictionary: every text that is not erased is in the index once";
+    return false;
 }

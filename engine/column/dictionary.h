@@ -3,10 +3,12 @@
  *   code      0        1        2                     text -> code  hash_index.h over XXH3
  *   text   "Lisbon" "成都" "mother-baby"              code -> text  a pointer into chunks of bytes that never move
  *
- * Codes are given in order of first sight and stay for ever: what a column or a plan remembers remains true.
+ * Codes are given in order of first sight and never mean another text: what a column or a plan remembers remains
+ * true. A text that nobody uses any more can be erased; its code then has the empty text for ever, its bytes are
+ * overwritten and used again, and the same text, should it come back, gets a new code.
  *
- * Rules: count texts, all different, all UTF-8, each of 0 to SH_STRING_BYTES_MAX bytes; at most count_max.
- * Threads: one shard.
+ * Rules: texts that are not erased are all different, all UTF-8, each of 0 to SH_STRING_BYTES_MAX bytes; at most
+ * count_max codes. Threads: one shard.
  */
 #ifndef SH_DICTIONARY_H
 #define SH_DICTIONARY_H
@@ -16,18 +18,24 @@
 
 #define SH_CODE_NONE UINT32_MAX
 
+enum {
+    SH_DICTIONARY_CELL_BYTES = 8, /* a text with its length takes whole cells ... */
+    SH_DICTIONARY_CELLS_MAX = 32, /* ... in a chunk, or memory of its own if it takes more than these */
+};
+
 struct sh_dictionary {
-    struct sh_hash_index index;
-    const uint8_t ***pages; /* code -> length (2 bytes) and bytes, in pages of pointers */
+    struct sh_hash_index index; /* of the texts that are not erased */
+    uint8_t ***pages;           /* code -> length (2 bytes) and bytes, in pages of pointers; NULL: erased */
     uint32_t page_count;
     uint32_t page_capacity;
     uint32_t first_page_capacity; /* the first page grows, so that small dictionaries are small */
-    uint32_t count;
+    uint32_t count;               /* codes ever given */
     uint32_t count_max;
     uint8_t *chunk; /* the last chunk of bytes; each begins with a pointer to the one before */
     size_t chunk_used;
     size_t chunk_capacity;
-    size_t chunk_bytes_all;
+    size_t text_bytes;                                /* of all chunks and texts outside them */
+    uint8_t *free_cells[SH_DICTIONARY_CELLS_MAX + 1]; /* by number of cells; each begins with a pointer to the next */
 };
 
 /* count_max at most SH_DICTIONARY_COUNT_MAX. */
@@ -39,11 +47,15 @@ uint32_t sh_dictionary_find(const struct sh_dictionary *dictionary, struct sh_te
  * SH_STRING_BYTES_MAX; SH_ERR_LIMIT: count_max reached; SH_ERR_MEMORY. On each the dictionary is unchanged. */
 SH_MUST_CHECK enum sh_status sh_dictionary_intern(struct sh_dictionary *dictionary, struct sh_text text, uint32_t *code,
                                                   struct sh_error *err);
-/* code < count. Valid for as long as the dictionary. */
+/* code < count. Valid until the text is erased; empty if it is. */
 struct sh_text sh_dictionary_text(const struct sh_dictionary *dictionary, uint32_t code);
+/* Codes are 0 .. this - 1. */
 static inline uint32_t sh_dictionary_count(const struct sh_dictionary *dictionary) {
     return dictionary->count;
 }
+/* Nothing in the store has this code any more. Cannot fail; erasing an erased text does nothing. */
+void sh_dictionary_erase(struct sh_dictionary *dictionary, uint32_t code);
+bool sh_dictionary_is_erased(const struct sh_dictionary *dictionary, uint32_t code);
 size_t sh_dictionary_memory_bytes(const struct sh_dictionary *dictionary);
 bool sh_dictionary_check(const struct sh_dictionary *dictionary, const char **reason);
 

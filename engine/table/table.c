@@ -167,6 +167,8 @@ void sh_table_reuse_before(struct sh_table *table, uint64_t sequence) {
     while (table->quarantine_first < table->quarantine_end &&
            table->quarantine[table->quarantine_first].sequence < sequence)
         table->free_slots[table->free_count++] = table->quarantine[table->quarantine_first++].slot;
+    for (uint32_t i = 0; i < table->attribute_count; i++)
+        if (table->attributes[i].uses != NULL) attribute_erase_idle_texts(table, &table->attributes[i]);
 }
 
 uint32_t sh_table_quarantine_count(const struct sh_table *table) {
@@ -200,7 +202,7 @@ void sh_table_memory(const struct sh_table *table, struct sh_table_memory *memor
         const struct sh_attribute *attribute = &table->attributes[i];
         memory->slices += attribute->column.slice_bytes;
         memory->columns += sh_column_memory_bytes(&attribute->column) - attribute->column.slice_bytes;
-        memory->dictionaries += sh_dictionary_memory_bytes(&attribute->texts);
+        memory->dictionaries += sh_dictionary_memory_bytes(&attribute->texts) + text_uses_memory_bytes(attribute->uses);
         if (attribute->has_value_bitmaps)
             memory->value_bitmaps +=
                 bitmaps_bytes(attribute->values, attribute->value_count, attribute->value_capacity);

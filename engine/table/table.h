@@ -20,6 +20,8 @@
  *   - a value bitmap holds exactly the slots whose column says that code;
  *   - slot is in a tag's bitmap if and only if the tag is in the slot's list; lists ascend;
  *   - ranks of an enum are a permutation of its codes;
+ *   - a string value that no row has is erased by the next sh_table_reuse_before() at the latest: what a forgotten
+ * person alone was called does not stay in memory;
  *   - a forgotten slot is not given out again before sh_table_reuse_before() says so.
  *
  * Failure: what returns a status leaves the table as it was on every status but SH_OK, unless it says otherwise.
@@ -38,6 +40,7 @@
 #define SH_SLOT_NONE UINT32_MAX
 
 struct sh_table;
+struct sh_text_uses;
 
 /* ---- Life ---- */
 
@@ -73,8 +76,9 @@ struct sh_attribute {
     struct sh_bitmap *values;   /* one a code (BOOL: 0 and 1), value_count of them, if has_value_bitmaps */
     uint32_t value_count;       /* a code at or above it has no slot */
     uint32_t value_capacity;
-    uint32_t *rank_of_code; /* ENUM: 0 is the lowest */
-    uint32_t *code_of_rank; /* ENUM: its inverse */
+    uint32_t *rank_of_code;    /* ENUM: 0 is the lowest */
+    uint32_t *code_of_rank;    /* ENUM: its inverse */
+    struct sh_text_uses *uses; /* STRING: how many rows have each text */
 };
 
 /* Add an attribute, *index (may be NULL) is its number; or find the same one there, or give an enum more labels:
@@ -117,7 +121,8 @@ SH_MUST_CHECK enum sh_status sh_table_intern(struct sh_table *table, struct sh_t
  * the id probably is and asks for its cell, its columns' lines and its tags. Both are hints. */
 void sh_table_prefetch(const struct sh_table *table, uint64_t hash);
 void sh_table_prefetch_row(const struct sh_table *table, uint64_t hash);
-/* Only where the id probably is: another id may have the same hash, so never more than a hint. SH_SLOT_NONE: unknown. */
+/* Only where the id probably is: another id may have the same hash, so never more than a hint. SH_SLOT_NONE: unknown.
+ */
 uint32_t sh_table_guess(const struct sh_table *table, uint64_t hash);
 /* As prefetch_row, for a slot that is known. */
 void sh_table_prefetch_slot(const struct sh_table *table, uint32_t slot);
@@ -136,7 +141,9 @@ const struct sh_bitmap *sh_table_live(const struct sh_table *table);
  * never falls from call to call. On SH_ERR_MEMORY the row is still live and whole in itself, but may have lost some of
  * its values; call again. */
 SH_MUST_CHECK enum sh_status sh_table_forget(struct sh_table *table, uint32_t slot, uint64_t sequence);
-/* Slots forgotten at a sequence below this one may be given out again: no cursor, snapshot or model refers to them. */
+/* Slots forgotten at a sequence below this one may be given out again: no cursor, snapshot or model refers to them.
+ * Also erases string values that no row has, so a code from sh_table_text_code() that was not set yet is then no more.
+ */
 void sh_table_reuse_before(struct sh_table *table, uint64_t sequence);
 uint32_t sh_table_quarantine_count(const struct sh_table *table);
 
@@ -153,7 +160,8 @@ bool sh_table_get(const struct sh_table *table, uint32_t slot, uint32_t attribut
 
 /* The code of an ENUM's label or a STRING's text, or SH_CODE_NONE. */
 uint32_t sh_attribute_find_code(const struct sh_attribute *attribute, struct sh_text text);
-/* The same for a writer: a new STRING gets a code; an unknown ENUM label is SH_ERR_ARGUMENT with the nearest known. */
+/* The same for a writer: a new STRING gets a code, to be set before the next sh_table_reuse_before(); an unknown ENUM
+ * label is SH_ERR_ARGUMENT with the nearest known. */
 SH_MUST_CHECK enum sh_status sh_table_text_code(struct sh_table *table, uint32_t attribute, struct sh_text text,
                                                 uint32_t *code, struct sh_error *err);
 /* ENUM, STRING: what a code says. */

@@ -45,10 +45,19 @@ static bool check_values(const struct sh_table *table, const struct sh_attribute
     }
     if (present_count != attribute->column.present_count)
         return refuse(reason, "table: a slot over slot_end has a value");
+    if (attribute->uses != NULL) {
+        uint64_t uses = 0;
+        for (uint32_t code = 0; code < attribute->texts.count; code++)
+            uses += text_uses_count(attribute->uses, code);
+        if (uses != present_count) return refuse(reason, "table: the uses of all texts are all values");
+        if (!text_uses_check(attribute->uses, &attribute->texts, reason)) return false;
+    }
     if (!attribute->has_value_bitmaps) return true;
     uint64_t in_bitmaps = 0;
     for (uint32_t i = 0; i < attribute->value_count; i++) {
         if (!sh_bitmap_check(&attribute->values[i], reason)) return false;
+        if (attribute->uses != NULL && text_uses_count(attribute->uses, i) != sh_bitmap_count(&attribute->values[i]))
+            return refuse(reason, "table: the uses of a text are the slots of its bitmap");
         in_bitmaps += sh_bitmap_count(&attribute->values[i]);
     }
     return in_bitmaps == present_count || refuse(reason, "table: a bitmap has a slot without that value");

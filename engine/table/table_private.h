@@ -5,6 +5,7 @@
 #include "row_ids.h"
 #include "table.h"
 #include "tag_lists.h"
+#include "text_uses.h"
 
 struct tag_set {
     struct sh_text name;
@@ -52,5 +53,7 @@ void attribute_deinit(struct sh_attribute *attribute);
 void tag_set_deinit(struct tag_set *set);
 /* Give up the bitmaps of values: too many values, or no memory to keep them true. */
 void attribute_drop_value_bitmaps(struct sh_attribute *attribute);
+/* Erase the texts of a STRING that no row has. */
+void attribute_erase_idle_texts(struct sh_table *table, struct sh_attribute *attribute);
 
 #endif

@@ -197,6 +197,7 @@ void attribute_deinit(struct sh_attribute *attribute) {
     sh_dictionary_deinit(&attribute->texts);
     sh_free(attribute->rank_of_code);
     sh_free(attribute->code_of_rank);
+    text_uses_destroy(attribute->uses);
     sh_free((void *)(uintptr_t)attribute->name.bytes);
 }
 
@@ -259,6 +260,8 @@ static enum sh_status attribute_init(struct sh_attribute *attribute, const struc
         attribute->rank_of_code = labels.rank_of_code;
         attribute->code_of_rank = labels.code_of_rank;
     }
+    if (spec->type == SH_TYPE_STRING && (attribute->uses = text_uses_create()) == NULL)
+        return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for an attribute");
     if (copy_name(spec->name, &attribute->name) != SH_OK)
         return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a name");
     return SH_OK;

@@ -36,9 +36,18 @@ enum sh_status sh_table_text_code(struct sh_table *table, uint32_t index, struct
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "\"%.*s\" is of type %s and takes no text",
                        SH_TEXT_ARGS(attribute->name), sh_type_name(attribute->type));
     const uint32_t count_before = attribute->texts.count;
-    const enum sh_status status = sh_dictionary_intern(&attribute->texts, text, code, err);
-    if (attribute->texts.count != count_before) table->text_version++;
-    return status;
+    enum sh_status status = text_uses_reserve(attribute->uses, count_before + 1);
+    if (status != SH_OK) return sh_fail(err, status, -1, "no memory for a new text");
+    status = sh_dictionary_intern(&attribute->texts, text, code, err);
+    if (attribute->texts.count == count_before) return status;
+    text_uses_begin(attribute->uses, *code);
+    table->text_version++;
+    return SH_OK;
+}
+
+void attribute_erase_idle_texts(struct sh_table *table, struct sh_attribute *attribute) {
+    if (attribute->uses->idle_count == 0) return;
+    if (text_uses_erase(attribute->uses, &attribute->texts) > 0) table->text_version++;
 }
 
 static bool value_is_valid(const struct sh_attribute *attribute, int64_t value) {
@@ -106,22 +115,15 @@ static enum sh_status move_slot(struct sh_attribute *attribute, uint32_t slot, s
 
 static void move_slot_back(struct sh_attribute *attribute, uint32_t slot, struct sh_bitmap *from,
                            struct sh_bitmap *to) {
-    if (move_slot(attribute, slot, to, from) != SH_OK && attribute->has_value_bitmaps)
+    if (attribute->has_value_bitmaps && move_slot(attribute, slot, to, from) != SH_OK && attribute->has_value_bitmaps)
         attribute_drop_value_bitmaps(attribute);
 }
 
 /* ---- Values of rows ---- */
 
-enum sh_status sh_table_set(struct sh_table *table, uint32_t slot, uint32_t index, int64_t value) {
-    struct sh_attribute *attribute = table_attribute(table, index);
-    sh_assert(row_ids_has(&table->ids, slot));
-    sh_assert(value_is_valid(attribute, value));
-    if (!attribute->has_value_bitmaps) return sh_column_set(&attribute->column, slot, value);
-
-    int64_t old;
-    const bool had = sh_column_get(&attribute->column, slot, &old);
-    if (had && old == value) return SH_OK;
-    enum sh_status status = ensure_value_bitmap(attribute, value);
+/* The column and the bitmaps; had and old say what the row has now. */
+static enum sh_status set_value(struct sh_attribute *attribute, uint32_t slot, bool had, int64_t old, int64_t value) {
+    enum sh_status status = attribute->has_value_bitmaps ? ensure_value_bitmap(attribute, value) : SH_OK;
     if (status != SH_OK) return status;
     if (!attribute->has_value_bitmaps) return sh_column_set(&attribute->column, slot, value);
     struct sh_bitmap *from = had ? &attribute->values[old] : NULL;
@@ -133,16 +135,33 @@ enum sh_status sh_table_set(struct sh_table *table, uint32_t slot, uint32_t inde
     return status;
 }
 
+enum sh_status sh_table_set(struct sh_table *table, uint32_t slot, uint32_t index, int64_t value) {
+    struct sh_attribute *attribute = table_attribute(table, index);
+    sh_assert(row_ids_has(&table->ids, slot));
+    sh_assert(value_is_valid(attribute, value));
+    if (!attribute->has_value_bitmaps && attribute->uses == NULL) return sh_column_set(&attribute->column, slot, value);
+    int64_t old = 0;
+    const bool had = sh_column_get(&attribute->column, slot, &old);
+    if (had && old == value) return SH_OK;
+    const enum sh_status status = set_value(attribute, slot, had, old, value);
+    if (status != SH_OK || attribute->uses == NULL) return status;
+    text_uses_gain(attribute->uses, (uint32_t)value);
+    if (had) text_uses_lose(attribute->uses, (uint32_t)old);
+    return SH_OK;
+}
+
 enum sh_status sh_table_clear(struct sh_table *table, uint32_t slot, uint32_t index) {
     struct sh_attribute *attribute = table_attribute(table, index);
     int64_t old;
     if (!sh_column_get(&attribute->column, slot, &old)) return SH_OK;
-    if (!attribute->has_value_bitmaps) return sh_column_clear(&attribute->column, slot);
-    struct sh_bitmap *from = &attribute->values[old];
+    struct sh_bitmap *from = attribute->has_value_bitmaps ? &attribute->values[old] : NULL;
     enum sh_status status = move_slot(attribute, slot, from, NULL);
     if (status != SH_OK) return status;
     status = sh_column_clear(&attribute->column, slot);
-    if (status != SH_OK) move_slot_back(attribute, slot, from, NULL);
+    if (status != SH_OK)
+        move_slot_back(attribute, slot, from, NULL);
+    else if (attribute->uses != NULL)
+        text_uses_lose(attribute->uses, (uint32_t)old);
     return status;
 }
 

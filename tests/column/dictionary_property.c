@@ -137,6 +137,16 @@ static void test_dictionary(void) {
             texts[text_count++] = (struct sh_text){.bytes = copy, .count = text.count};
         }
         must(sh_text_equal(sh_dictionary_text(&dictionary, code), text), "a code has another text");
+        if (!split_one_in(&rng, 4)) continue;
+        const uint32_t gone = (uint32_t)split_below(&rng, text_count);
+        sh_dictionary_erase(&dictionary, gone);
+        must(sh_dictionary_is_erased(&dictionary, gone), "an erased code is not erased");
+        must(sh_dictionary_text(&dictionary, gone).count == 0, "an erased code has a text");
+        if (texts[gone].count > 0) {
+            const uint32_t again = sh_dictionary_find(&dictionary, texts[gone]);
+            must(again == SH_CODE_NONE || again != gone, "an erased text is found");
+        }
+        texts[gone].count = 0;
     }
     const char *reason = NULL;
     must(sh_dictionary_check(&dictionary, &reason), reason);

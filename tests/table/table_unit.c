@@ -283,6 +283,34 @@ Test(table, too_many_different_values_give_up_their_bitmaps) {
     cr_assert_null(sh_attribute_value_slots(sh_table_attribute(table, city), 17));
 }
 
+/* DESIGN, semantics 6: what only a forgotten person was called is erased, not just unlinked. */
+Test(table, forget_erases_texts_that_nobody_else_has) {
+    const uint32_t nickname = add("nickname", SH_TYPE_STRING);
+    const uint32_t a = intern("a");
+    const uint32_t b = intern("b");
+    uint32_t shared;
+    uint32_t own;
+    cr_assert_eq(sh_table_text_code(table, nickname, SH_TEXT_LITERAL("shared"), &shared, NULL), SH_OK);
+    cr_assert_eq(sh_table_set(table, a, nickname, shared), SH_OK);
+    cr_assert_eq(sh_table_set(table, b, nickname, shared), SH_OK);
+    cr_assert_eq(sh_table_text_code(table, nickname, SH_TEXT_LITERAL("her own"), &own, NULL), SH_OK);
+    cr_assert_eq(sh_table_set(table, a, nickname, own), SH_OK);
+    const char *bytes = sh_attribute_text(sh_table_attribute(table, nickname), own).bytes;
+    cr_assert_eq(sh_table_forget(table, a, 1), SH_OK);
+    cr_assert_eq(memcmp(bytes, "her own", 7), 0, "an open cursor may still need it");
+    const uint64_t version = sh_table_text_version(table);
+    sh_table_reuse_before(table, 2);
+    const struct sh_attribute *attribute = sh_table_attribute(table, nickname);
+    cr_assert_eq(sh_attribute_find_code(attribute, SH_TEXT_LITERAL("her own")), SH_CODE_NONE);
+    cr_assert_eq(sh_attribute_text(attribute, own).count, 0);
+    cr_assert_neq(memcmp(bytes, "her own", 7), 0);
+    cr_assert_gt(sh_table_text_version(table), version);
+    cr_assert_eq(sh_attribute_find_code(attribute, SH_TEXT_LITERAL("shared")), shared);
+    uint32_t again;
+    cr_assert_eq(sh_table_text_code(table, nickname, SH_TEXT_LITERAL("her own"), &again, NULL), SH_OK);
+    cr_assert_neq(again, own, "a code never means another text");
+}
+
 Test(table, birthdays_take_two_bytes_a_row) {
     const struct sh_attribute_spec birthday = {
         .name = SH_TEXT_LITERAL("birthday"), .type = SH_TYPE_TIME, .is_date = true};
