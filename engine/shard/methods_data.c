@@ -300,6 +300,8 @@ static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct 
     if ((status = check_ids(ids, err)) != SH_OK) return status;
 
     struct sh_buffer *unknown = &call->shard->scratch;
+    uint32_t *unknown_rows = sh_arena_alloc(call->arena, ((size_t)ids.count + 1) * sizeof *unknown_rows);
+    if (unknown_rows == NULL) return sh_fail_memory(err);
     sh_buffer_clear(unknown);
     msgpack_packer packer;
     sh_buffer_packer(unknown, &packer);
@@ -312,16 +314,24 @@ static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct 
         status = is_item ? remove_one(call, id.text, &known, err) : forget_one(call, id.text, &known, err);
         if (status != SH_OK) return status;
         done_count += known;
-        unknown_count += !known;
-        if (!known) sh_pack_text(&packer, id.text);
+        if (known) continue;
+        unknown_rows[unknown_count++] = i;
+        sh_pack_text(&packer, id.text);
     }
     if ((status = sh_buffer_status(unknown, err)) != SH_OK) return status;
-    sh_answer_begin(call, &packer, 2);
+    /* Dealt out over shards, the unknown ones come back in the request's order by their rows. */
+    const bool has_rows = !is_item && !ids.is_one && sh_answer_is_part(call->shard);
+    sh_answer_begin(call, &packer, 2u + has_rows);
     sh_pack_literal(&packer, is_item ? "removed" : "forgotten");
     (void)msgpack_pack_uint32(&packer, done_count);
     sh_pack_literal(&packer, "unknown");
     (void)msgpack_pack_array(&packer, unknown_count);
     sh_buffer_append(call->answer->body, unknown->bytes, unknown->count);
+    if (!has_rows) return SH_OK;
+    sh_pack_literal(&packer, "rows");
+    (void)msgpack_pack_array(&packer, unknown_count);
+    for (uint32_t i = 0; i < unknown_count; i++)
+        (void)msgpack_pack_uint32(&packer, unknown_rows[i]);
     return SH_OK;
 }
 

@@ -60,10 +60,34 @@ static int compare_elements(const void *left, const void *right) {
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
-/* Elements of an array in all parts, with the request's row each belongs to; NULL if memory is out. */
-static struct element *gather(const struct merging *merging, const char *name, bool rows_inside, uint32_t *count) {
+/* How a part says which of its rows an element is about. */
+enum row_of {
+    ROW_IS_PLACE,  /* its place in the array: users of user.get */
+    ROW_IS_INSIDE, /* its key `row`: refused rows */
+    ROW_IS_BESIDE  /* the same place of the array `rows`: unknown ids */
+};
+
+static uint32_t row_of_element(enum row_of how, const struct sh_answer_list *element, const struct sh_answer_list *rows,
+                               uint32_t place) {
+    struct sh_answer_map map;
+    const struct sh_answer_pair pair = {.begin = element->begin, .end = element->end};
+    switch (how) {
+    case ROW_IS_PLACE:
+        return place;
+    case ROW_IS_INSIDE:
+        sh_answer_map_read(&map, &pair);
+        return (uint32_t)sh_answer_map_uint(&map, "row");
+    case ROW_IS_BESIDE:
+        return (uint32_t)sh_answer_list_value(rows).integer;
+    }
+    sh_assert(false);
+}
+
+/* Elements of an array in all parts, in the order of the request's rows; NULL if memory is out. */
+static struct element *gather(const struct merging *merging, const char *name, enum row_of how, uint32_t *count) {
     uint64_t capacity = 1;
     struct sh_answer_list list;
+    struct sh_answer_list rows;
     for (uint32_t i = 0; i < merging->part_count; i++) {
         sh_answer_list_begin(&list, sh_answer_map_find(&merging->maps[i], name));
         capacity += list.left;
@@ -73,16 +97,12 @@ static struct element *gather(const struct merging *merging, const char *name, b
     for (uint32_t i = 0; i < merging->part_count && elements != NULL; i++) {
         const struct sh_part *part = &merging->split->parts[i];
         sh_answer_list_begin(&list, sh_answer_map_find(&merging->maps[i], name));
-        for (uint32_t at = 0; sh_answer_list_next(&list); at++) {
-            uint64_t row = at;
-            if (rows_inside) {
-                struct sh_answer_map map;
-                const struct sh_answer_pair pair = {.begin = list.begin, .end = list.end};
-                sh_answer_map_read(&map, &pair);
-                row = sh_answer_map_uint(&map, "row");
-            }
+        sh_answer_list_begin(&rows, how == ROW_IS_BESIDE ? sh_answer_map_find(&merging->maps[i], "rows") : NULL);
+        for (uint32_t place = 0; sh_answer_list_next(&list); place++) {
+            if (how == ROW_IS_BESIDE) (void)sh_answer_list_next(&rows);
+            uint32_t row = row_of_element(how, &list, &rows, place);
             if (part->row_numbers != NULL) row = part->row_numbers[row];
-            elements[(*count)++] = (struct element){(uint32_t)row, list.begin, list.end};
+            elements[(*count)++] = (struct element){row, list.begin, list.end};
         }
     }
     if (elements != NULL) qsort(elements, *count, sizeof *elements, compare_elements);
@@ -106,7 +126,7 @@ static void copy_refusal(struct merging *merging, const struct element *element)
 
 static enum sh_status merge_put(struct merging *merging, const char *second, struct sh_error *err) {
     uint32_t count;
-    struct element *refused = gather(merging, "refused", true, &count);
+    struct element *refused = gather(merging, "refused", ROW_IS_INSIDE, &count);
     if (refused == NULL) return sh_fail_memory(err);
     const size_t map = begin_map(merging);
     pack_sum(merging, "accepted");
@@ -120,38 +140,32 @@ static enum sh_status merge_put(struct merging *merging, const char *second, str
     return SH_OK;
 }
 
-static enum sh_status merge_get(struct merging *merging, struct sh_error *err) {
+/* The pair of an array of all parts' elements. */
+static enum sh_status pack_gathered(struct merging *merging, const char *name, enum row_of how, struct sh_error *err) {
     uint32_t count;
-    struct element *users = gather(merging, "users", false, &count);
-    if (users == NULL) return sh_fail_memory(err);
-    const size_t map = begin_map(merging);
-    sh_pack_literal(&merging->packer, "users");
+    struct element *elements = gather(merging, name, how, &count);
+    if (elements == NULL) return sh_fail_memory(err);
+    sh_pack_literal(&merging->packer, name);
     (void)msgpack_pack_array(&merging->packer, count);
     for (uint32_t i = 0; i < count; i++)
-        sh_buffer_append(merging->merged, users[i].begin, (size_t)(users[i].end - users[i].begin));
-    sh_free(users);
-    end_map(merging, map, 2);
+        sh_buffer_append(merging->merged, elements[i].begin, (size_t)(elements[i].end - elements[i].begin));
+    sh_free(elements);
     return SH_OK;
 }
 
-static enum sh_status merge_forget(struct merging *merging) {
-    uint32_t unknown_count = 0;
-    struct sh_answer_list list;
+static enum sh_status merge_get(struct merging *merging, struct sh_error *err) {
+    const size_t map = begin_map(merging);
+    const enum sh_status status = pack_gathered(merging, "users", ROW_IS_PLACE, err);
+    end_map(merging, map, 2);
+    return status;
+}
+
+static enum sh_status merge_forget(struct merging *merging, struct sh_error *err) {
     const size_t map = begin_map(merging);
     pack_sum(merging, "forgotten");
-    for (uint32_t i = 0; i < merging->part_count; i++) {
-        sh_answer_list_begin(&list, sh_answer_map_find(&merging->maps[i], "unknown"));
-        unknown_count += list.left;
-    }
-    sh_pack_literal(&merging->packer, "unknown");
-    (void)msgpack_pack_array(&merging->packer, unknown_count);
-    for (uint32_t i = 0; i < merging->part_count; i++) {
-        sh_answer_list_begin(&list, sh_answer_map_find(&merging->maps[i], "unknown"));
-        while (sh_answer_list_next(&list))
-            sh_buffer_append(merging->merged, list.begin, (size_t)(list.end - list.begin));
-    }
+    const enum sh_status status = pack_gathered(merging, "unknown", ROW_IS_BESIDE, err);
     end_map(merging, map, 3);
-    return SH_OK;
+    return status;
 }
 
 /* ---- Audiences ---- */
@@ -342,7 +356,7 @@ static enum sh_status merge(struct merging *merging, struct sh_error *err) {
     case SH_METHOD_USER_GET:
         return merge_get(merging, err);
     case SH_METHOD_USER_FORGET:
-        return merge_forget(merging);
+        return merge_forget(merging, err);
     case SH_METHOD_AUDIENCE_COUNT:
         return merge_count(merging);
     case SH_METHOD_AUDIENCE_LIST:

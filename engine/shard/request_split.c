@@ -189,6 +189,19 @@ static void find_rows(const struct pair *rows, uint32_t row_count, const struct 
     sh_assert(status == SH_OK); /* read_pairs passed over all of it */
 }
 
+/* A list of ids is right as a whole, or no shard may begin with it. */
+static enum sh_status check_ids(const struct pair *ids, uint32_t count, struct sh_error *err) {
+    struct sh_cursor cursor;
+    struct sh_value head;
+    sh_cursor_init(&cursor, ids->value, (size_t)(ids->end - ids->value));
+    enum sh_status status = sh_cursor_next(&cursor, &head, err);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++) {
+        struct sh_id_reader id;
+        status = sh_id_read(&id, &cursor, "each of `ids`", err);
+    }
+    return status;
+}
+
 /* The params with the rows of one shard in place of all rows. */
 static enum sh_status write_part(struct sh_split *split, uint32_t shard, const struct params *params,
                                  const struct pair *rows, const struct row_place *places, uint32_t row_count,
@@ -220,13 +233,14 @@ static enum sh_status split_many(const struct params *params, const struct pair 
                                  const struct row_names *names, uint32_t shard_count, uint32_t home,
                                  struct sh_split *split, struct sh_error *err) {
     uint32_t own_counts[SH_SHARD_COUNT_MAX] = {0};
+    enum sh_status status = names->are_ids ? check_ids(rows, row_count, err) : SH_OK;
+    if (status != SH_OK) return status;
     struct row_place *places = sh_alloc(((size_t)row_count + 1) * sizeof *places);
     if (places == NULL) return sh_fail_memory(err);
     const int32_t field = sh_text_equal(rows->name, SH_TEXT_LITERAL("rows")) ? user_field(params, names->user) : -1;
     find_rows(rows, row_count, names, field, shard_count, home, places);
     for (uint32_t i = 0; i < row_count; i++)
         own_counts[places[i].shard]++;
-    enum sh_status status = SH_OK;
     for (uint32_t shard = 0; shard < shard_count && status == SH_OK; shard++) {
         /* Without any row one shard still says whether the request is right. */
         if (own_counts[shard] == 0 && !(row_count == 0 && shard == home)) continue;
