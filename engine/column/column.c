@@ -312,3 +312,17 @@ bool sh_column_check(const struct sh_column *column, const char **reason) {
     if (bytes != column->slice_bytes) return refuse(reason, "column: slice_bytes is exact");
     return true;
 }
+
+void sh_column_print(const struct sh_column *column, struct sh_buffer *buffer) {
+    sh_buffer_print(buffer, "column: %u blocks, %llu values, %zu bytes of slices\n", column->block_count,
+                    (unsigned long long)column->present_count, column->slice_bytes);
+    for (uint32_t i = 0; i < column->block_count; i++) {
+        const struct sh_column_block *block = column->blocks[i];
+        if (block == NULL) continue;
+        sh_buffer_print(buffer, "block %u, ", i);
+        if (block->slices != NULL)
+            sh_buffer_print(buffer, "%u slices from distance %llu, ", block->slice_count,
+                            (unsigned long long)block->slice_low);
+        sh_strip_print(&block->strip, buffer);
+    }
+}

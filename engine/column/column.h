@@ -70,5 +70,7 @@ void sh_column_drop_slices(const struct sh_column *column);
 /* Everything the column owns, slices included. */
 size_t sh_column_memory_bytes(const struct sh_column *column);
 bool sh_column_check(const struct sh_column *column, const char **reason);
+/* For people: one line for the column and one or two for each block. */
+void sh_column_print(const struct sh_column *column, struct sh_buffer *buffer);
 
 #endif

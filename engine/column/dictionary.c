@@ -218,3 +218,12 @@ bool sh_dictionary_check(const struct sh_dictionary *dictionary, const char **re
     if (reason != NULL) *reason = "dictionary: every text that is not erased is in the index once";
     return false;
 }
+
+void sh_dictionary_print(const struct sh_dictionary *dictionary, struct sh_buffer *buffer) {
+    enum { SHOWN = 10 };
+    sh_buffer_print(buffer, "dictionary: %u codes, %llu texts:", dictionary->count,
+                    (unsigned long long)dictionary->index.count);
+    for (uint32_t code = 0; code < dictionary->count && code < SHOWN; code++)
+        sh_buffer_print(buffer, " %u=\"%.*s\"", code, SH_TEXT_ARGS(sh_dictionary_text(dictionary, code)));
+    sh_buffer_print(buffer, dictionary->count > SHOWN ? " ...\n" : "\n");
+}

@@ -13,6 +13,7 @@
 #ifndef SH_DICTIONARY_H
 #define SH_DICTIONARY_H
 
+#include "buffer.h"
 #include "hash_index.h"
 #include "text.h"
 
@@ -58,5 +59,7 @@ void sh_dictionary_erase(struct sh_dictionary *dictionary, uint32_t code);
 bool sh_dictionary_is_erased(const struct sh_dictionary *dictionary, uint32_t code);
 size_t sh_dictionary_memory_bytes(const struct sh_dictionary *dictionary);
 bool sh_dictionary_check(const struct sh_dictionary *dictionary, const char **reason);
+/* For people: the count and the first texts. */
+void sh_dictionary_print(const struct sh_dictionary *dictionary, struct sh_buffer *buffer);
 
 #endif

@@ -477,3 +477,20 @@ bool sh_strip_check(const struct sh_strip *strip, const char **reason) {
         if (strip->present[i / 64] >> (i % 64) & 1) return refuse(reason, "strip: no present bit behind count");
     return true;
 }
+
+void sh_strip_print(const struct sh_strip *strip, struct sh_buffer *buffer) {
+    enum { SHOWN = 10 };
+    sh_buffer_print(buffer, "strip: %u entries, %u missing, width %u, base %lld, unit %u", strip->count,
+                    strip->missing_count, strip->width, (long long)strip->base, strip->unit);
+    if (strip->min <= strip->max)
+        sh_buffer_print(buffer, ", within %lld..%lld", (long long)strip->min, (long long)strip->max);
+    sh_buffer_print(buffer, ":");
+    for (uint32_t i = 0; i < strip->count && i < SHOWN; i++) {
+        int64_t value;
+        if (sh_strip_get(strip, i, &value))
+            sh_buffer_print(buffer, " %lld", (long long)value);
+        else
+            sh_buffer_print(buffer, " -");
+    }
+    sh_buffer_print(buffer, strip->count > SHOWN ? " ...\n" : "\n");
+}

@@ -32,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buffer.h"
 #include "status.h"
 
 struct sh_strip {
@@ -105,6 +106,8 @@ void sh_strip_present(const struct sh_strip *strip, uint32_t first, uint32_t cou
 size_t sh_strip_memory_bytes(const struct sh_strip *strip);
 /* Do the rules hold? If not, *reason says which does not. Reads everything. */
 bool sh_strip_check(const struct sh_strip *strip, const char **reason);
+/* For people: its shape and bounds in one line, and its first values. */
+void sh_strip_print(const struct sh_strip *strip, struct sh_buffer *buffer);
 
 static inline bool sh_strip_get(const struct sh_strip *strip, uint32_t index, int64_t *value) {
     if (index >= strip->count) return false;

@@ -220,5 +220,7 @@ void sh_table_memory(const struct sh_table *table, struct sh_table_memory *memor
 void sh_table_set_slice_bytes_max(struct sh_table *table, size_t bytes);
 /* Do the rules hold? If not, *reason says which does not. Reads everything. */
 bool sh_table_check(const struct sh_table *table, const char **reason);
+/* For people: the schema with counts, and the rows of the first slots. */
+void sh_table_print(const struct sh_table *table, struct sh_buffer *buffer);
 
 #endif

@@ -390,6 +390,29 @@ Test(table, a_row_has_at_most_its_number_of_tags) {
     cr_assert_eq(sh_table_tags_set(table, slot, set, tags, SH_TAGS_PER_ROW_MAX), SH_OK);
 }
 
+Test(table, prints_its_schema_and_rows) {
+    const uint32_t city = add("city", SH_TYPE_STRING);
+    uint32_t set;
+    cr_assert_eq(sh_table_add_tag_set(table, SH_TEXT_LITERAL("interests"), &set, NULL), SH_OK);
+    const uint32_t slot = intern("u-1");
+    uint32_t code;
+    cr_assert_eq(sh_table_text_code(table, city, SH_TEXT_LITERAL("成都"), &code, NULL), SH_OK);
+    cr_assert_eq(sh_table_set(table, slot, city, code), SH_OK);
+    cr_assert_eq(sh_table_tag_add(table, slot, set, tag(set, "tea")), SH_OK);
+    struct sh_buffer buffer;
+    sh_buffer_init(&buffer, 10000);
+    sh_table_print(table, &buffer);
+    sh_column_print(&sh_table_attribute(table, city)->column, &buffer);
+    sh_dictionary_print(&sh_table_attribute(table, city)->texts, &buffer);
+    sh_buffer_append(&buffer, "", 1);
+    const char *text = (const char *)buffer.bytes;
+    cr_assert_not_null(strstr(text, "0 u-1: city=\"成都\" interests=[tea]"), "%s", text);
+    cr_assert_not_null(strstr(text, "strip: 1 entries, 0 missing, width 0, base 0, unit 1, within 0..0: 0"), "%s",
+                       text);
+    cr_assert_not_null(strstr(text, "dictionary: 1 codes, 1 texts: 0=\"成都\""), "%s", text);
+    sh_buffer_deinit(&buffer);
+}
+
 /* ---- Failing memory ---- */
 
 /* One row's whole life; SH_ERR_MEMORY at the first call that fails. */
