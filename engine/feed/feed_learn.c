@@ -7,17 +7,29 @@
 #include "memory.h"
 
 enum {
-    AFFINITY_STEP = 4, /* entries by which a user's list grows */
+    AFFINITY_STEP = 4, /* entries by which a user's list grows; they are looked at by fours */
     /* Short half-lives between a landmark and an event after which the landmark moves: 2^64 fits a float well. */
     LANDMARK_HALF_LIVES_MAX = 64,
     /* The same for item sums, which are doubles, in periods (each a factor of 4) and in half-lives of recency. */
     BASE_PERIODS_MAX = 200,
     RECENCY_HALF_LIVES_MAX = 400,
 };
-#define AMOUNT_UNIT 1048576.0 /* 2^20: a weight of 1 */
+#define STRENGTH_TOUCHED INT32_MAX /* above every finite strength */
+#define AFFINITY_NONE    UINT32_MAX
+#define TAG_NONE         UINT32_MAX /* no attribute has this number */
+#define AMOUNT_UNIT      1048576.0  /* 2^20: a weight of 1 */
 
 static int64_t learned_time(const struct sh_event *event, int64_t now_ms) {
     return event->time_ms < now_ms ? event->time_ms : now_ms;
+}
+
+/* A type's name never changes, so its default is looked up once. */
+static double weight_of(struct sh_feed_model *model, uint32_t type) {
+    if (!model->has_weight[type]) {
+        model->weights[type] = sh_feed_weight(model, type);
+        model->has_weight[type] = true;
+    }
+    return model->weights[type].weight;
 }
 
 /* ---- Affinity ---- */
@@ -45,6 +57,7 @@ static enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t use
     struct affinity *grown = sh_alloc(affinity_bytes(capacity));
     if (grown == NULL) return SH_ERR_MEMORY;
     *grown = (struct affinity){.capacity = (uint16_t)capacity};
+    memset(grown->words, 0xFF, capacity * sizeof(uint32_t)); /* TAG_NONE */
     if (old != NULL) {
         grown->landmark_ms = old->landmark_ms;
         grown->count = old->count;
@@ -71,48 +84,92 @@ static void affinity_move_landmark(struct affinity *affinity, const struct sh_fe
     affinity->landmark_ms = time_ms;
 }
 
-/* The entry of a full list that a new tag may take: the weakest over the long half-life that this event did not touch.
- * Strengths are compared by the bits of the float without its sign, whose last five give way to the entry's place: one
- * minimum of integers finds the entry, and equal strengths go by place. */
-static uint32_t affinity_weakest(struct affinity *affinity, uint32_t touched) {
-    uint32_t weakest = UINT32_MAX;
-    const float *strengths = affinity_long(affinity);
-    for (uint32_t i = 0; i < SH_FEED_AFFINITY_COUNT_MAX; i++) {
-        uint32_t bits;
-        memcpy(&bits, &strengths[i], sizeof bits);
-        uint32_t key = (bits & 0x7FFFFFE0) | i;
-        key |= 0 - (touched >> i & 1); /* all ones if it was touched */
-        weakest = key < weakest ? key : weakest;
+/* Lists are gone through four entries at a time, which every machine that we build for can. */
+typedef uint32_t four_words __attribute__((vector_size(16)));
+
+static four_words load_four(const uint32_t *words) {
+    four_words four;
+    memcpy(&four, words, sizeof four);
+    return four;
+}
+
+/* The tag's place, or AFFINITY_NONE. Entries from count to capacity hold TAG_NONE. */
+static uint32_t affinity_find(struct affinity *affinity, uint32_t tag) {
+    const uint32_t *tags = affinity_tags(affinity);
+    const four_words wanted = {tag, tag, tag, tag};
+    four_words places = {1, 2, 3, 4};
+    four_words found = {0, 0, 0, 0};
+    for (uint32_t i = 0; i < affinity->capacity; i += 4) {
+        found |= (four_words)(load_four(tags + i) == wanted) & places;
+        places += (four_words){4, 4, 4, 4};
     }
-    return weakest == UINT32_MAX ? SH_FEED_AFFINITY_COUNT_MAX : weakest & 31;
+    return (found[0] | found[1] | found[2] | found[3]) - 1; /* AFFINITY_NONE is -1 */
+}
+
+/* How strong the entries of a full list are over the long half-life, as whole numbers to compare: the bits of the float
+ * without its sign, the last five of which give way to the entry's place. */
+static void affinity_strengths(struct affinity *affinity, uint32_t touched, uint32_t *strengths) {
+    memcpy(strengths, affinity_long(affinity), SH_FEED_AFFINITY_COUNT_MAX * sizeof *strengths);
+    for (uint32_t i = 0; i < SH_FEED_AFFINITY_COUNT_MAX; i++)
+        strengths[i] = (strengths[i] & 0x7FFFFFE0) | i;
+    for (; touched != 0; touched &= touched - 1)
+        strengths[__builtin_ctz(touched)] = STRENGTH_TOUCHED;
+}
+
+/* The weakest entry that this event did not touch, or AFFINITY_NONE. */
+static uint32_t affinity_weakest(const uint32_t *strengths) {
+    typedef int32_t four_numbers __attribute__((vector_size(16)));
+    four_numbers weakest = (four_numbers)load_four(strengths);
+    for (uint32_t i = 4; i < SH_FEED_AFFINITY_COUNT_MAX; i += 4) {
+        const four_numbers four = (four_numbers)load_four(strengths + i);
+        const four_numbers weaker = four < weakest; /* all ones where it is */
+        weakest = (four & weaker) | (weakest & ~weaker);
+    }
+    int32_t least = weakest[0];
+    for (uint32_t i = 1; i < 4; i++)
+        least = weakest[i] < least ? weakest[i] : least;
+    return least == STRENGTH_TOUCHED ? AFFINITY_NONE : (uint32_t)least & 31;
 }
 _Static_assert(SH_FEED_AFFINITY_COUNT_MAX == 32, "places are five bits, touched entries the bits of one word");
 
+/* Known tags first, so that none of them gives way to a new one. Room is reserved. */
 static void affinity_add(struct affinity *affinity, const uint32_t *tags, uint32_t tag_count, float short_add,
                          float long_add) {
+    uint32_t unknown[ITEM_TAG_COUNT_MAX];
+    uint32_t unknown_count = 0;
     uint32_t touched = 0;
     for (uint32_t t = 0; t < tag_count; t++) {
-        uint32_t place = 0;
-        while (place < affinity->count && affinity_tags(affinity)[place] != tags[t])
-            place++;
-        if (place == affinity->count) {
-            if (affinity->count < SH_FEED_AFFINITY_COUNT_MAX)
-                affinity->count++;
-            else
-                place = affinity_weakest(affinity, touched);
-            if (place == SH_FEED_AFFINITY_COUNT_MAX) return; /* an item with more tags than a user can have */
-            affinity_tags(affinity)[place] = tags[t];
-            affinity_short(affinity)[place] = 0;
-            affinity_long(affinity)[place] = 0;
+        const uint32_t place = affinity_find(affinity, tags[t]);
+        if (place == AFFINITY_NONE) {
+            unknown[unknown_count++] = tags[t];
+            continue;
         }
         touched |= UINT32_C(1) << place;
         affinity_short(affinity)[place] += short_add;
         affinity_long(affinity)[place] += long_add;
     }
+    uint32_t strengths[SH_FEED_AFFINITY_COUNT_MAX];
+    bool has_strengths = false;
+    for (uint32_t t = 0; t < unknown_count; t++) {
+        uint32_t place = affinity->count;
+        if (place < SH_FEED_AFFINITY_COUNT_MAX) {
+            affinity->count++;
+        } else {
+            if (!has_strengths) affinity_strengths(affinity, touched, strengths);
+            has_strengths = true;
+            place = affinity_weakest(strengths);
+            if (place == AFFINITY_NONE) return; /* an item with more tags than a user can have */
+            strengths[place] = STRENGTH_TOUCHED;
+        }
+        touched |= UINT32_C(1) << place;
+        affinity_tags(affinity)[place] = unknown[t];
+        affinity_short(affinity)[place] = short_add;
+        affinity_long(affinity)[place] = long_add;
+    }
 }
 
-enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms) {
-    const double weight = sh_feed_weight(model, event->type).weight;
+static enum sh_status learn_user(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
+                                 double weight) {
     if (event->item == SH_NO_ITEM || weight == 0) return SH_OK;
     uint32_t tags[ITEM_TAG_COUNT_MAX];
     const uint32_t tag_count = item_tags(model->scope.items, event->item, tags, ITEM_TAG_COUNT_MAX, NULL);
@@ -130,6 +187,10 @@ enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_e
     affinity_add(affinity, tags, tag_count, (float)(weight * feed_math_exp2(after_ms / config->half_life_short_ms)),
                  (float)(weight * feed_math_exp2(after_ms / config->half_life_long_ms)));
     return SH_OK;
+}
+
+enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms) {
+    return learn_user(model, event, now_ms, weight_of(model, event->type));
 }
 
 void sh_feed_forget(struct sh_feed_model *model, uint32_t user) {
@@ -219,15 +280,19 @@ void sh_feed_item_remove(struct sh_feed_model *model, uint32_t item) {
 
 /* ---- Popularity ---- */
 
-struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const struct sh_event *event,
-                                        int64_t now_ms) {
-    const double weight = sh_feed_weight(model, event->type).weight;
+static struct sh_feed_effect effect_of(const struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
+                                       double weight) {
     if (event->item == SH_NO_ITEM || weight == 0) return (struct sh_feed_effect){.item = SH_NO_ITEM};
     const double lives = (double)learned_time(event, now_ms) / model->config.half_life_popularity_ms;
     const double period = floor(lives / 2.0);
     const double amount = weight * AMOUNT_UNIT * feed_math_exp2(lives - 2.0 * period);
     return (struct sh_feed_effect){
         .item = event->item, .period = (int32_t)period, .amount = (int64_t)(amount < 0 ? amount - 0.5 : amount + 0.5)};
+}
+
+struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const struct sh_event *event,
+                                        int64_t now_ms) {
+    return effect_of(model, event, now_ms, sh_feed_weight(model, event->type).weight);
 }
 
 static uint32_t period_place(int32_t period) {
@@ -300,11 +365,12 @@ enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh
 
 enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
                              struct sh_feed_effect *effect) {
-    const struct sh_feed_effect own = sh_feed_effect_of(model, event, now_ms);
+    const double weight = weight_of(model, event->type);
+    const struct sh_feed_effect own = effect_of(model, event, now_ms, weight);
     enum sh_status status;
     /* Room first, so that both halves happen or none. */
     if (own.item != SH_NO_ITEM && (status = item_reserve(model, own.item)) != SH_OK) return status;
-    if ((status = sh_feed_learn_user(model, event, now_ms)) != SH_OK) return status;
+    if ((status = learn_user(model, event, now_ms, weight)) != SH_OK) return status;
     if (effect != NULL) *effect = own;
     return sh_feed_learn_effect(model, &own);
 }

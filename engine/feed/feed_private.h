@@ -34,7 +34,7 @@ struct affinity {
     int64_t landmark_ms;
     uint16_t count;
     uint16_t capacity;
-    uint32_t words[]; /* capacity tags, then capacity floats short, then capacity floats long */
+    uint32_t words[]; /* capacity tags (those from count on: all ones), as many floats short, as many long */
 };
 static inline uint32_t *affinity_tags(struct affinity *affinity) {
     return affinity->words;
@@ -58,7 +58,7 @@ struct sh_feed_model {
     struct sh_feed_scope scope;
     struct sh_feed_config config;
     struct sh_feed_weight weights[SH_EVENT_TYPE_COUNT_MAX];
-    bool has_weight[SH_EVENT_TYPE_COUNT_MAX]; /* else the default by name */
+    bool has_weight[SH_EVENT_TYPE_COUNT_MAX]; /* set, or the default by name was looked up */
 
     struct affinity **users; /* by slot; NULL: nothing learned */
     uint32_t user_capacity;
