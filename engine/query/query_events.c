@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "query_plan.h"
+#include "query_run.h"
 
 enum {
     /* From this many events in a block's window on, clearing and comparing whole accumulator arrays (64 to 512 KiB, a
@@ -35,7 +35,7 @@ struct chunk {
     uint32_t count;
 };
 
-struct block_run {
+struct stream {
     struct sh_plan *plan;
     const struct sh_aggregate *aggregate;
     struct sh_event_scratch *scratch;
@@ -97,27 +97,27 @@ static const struct sh_strip *value_strip(const struct sh_aggregate *aggregate, 
 
 /* The rows of a chunk that lie in the window, that `where` keeps and that have a value, as bits; *all says that every
  * row does. */
-static enum sh_status mask_chunk(struct block_run *run, const struct sh_event_cells *cells, uint32_t first,
+static enum sh_status mask_chunk(struct stream *stream, const struct sh_event_cells *cells, uint32_t first,
                                  uint32_t count, bool *all, struct sh_error *err) {
     const struct sh_event_cell *cell = cells->cell;
-    const struct sh_strip *strip = value_strip(run->aggregate, cell);
+    const struct sh_strip *strip = value_strip(stream->aggregate, cell);
     const uint32_t word_count = (count + 63) / 64;
-    uint64_t *mask = run->scratch->mask;
+    uint64_t *mask = stream->scratch->mask;
     *all = cells->verdict == SH_VERDICT_ALL;
     if (!*all) {
         const struct sh_strip times = sh_cell_times(cell);
         sh_strip_range(&times, first, count, cell->day_start_ms + cells->ms_low, cell->day_start_ms + cells->ms_high,
                        mask);
     }
-    if (run->aggregate->where != NULL) {
-        uint64_t *kept = *all ? mask : run->scratch->more;
-        const enum sh_status status = sh_where_rows(run->aggregate->where, cell, first, count, kept, err);
+    if (stream->aggregate->where != NULL) {
+        uint64_t *kept = *all ? mask : stream->scratch->more;
+        const enum sh_status status = sh_where_rows(stream->aggregate->where, cell, first, count, kept, err);
         if (status != SH_OK) return status;
         if (!*all) sh_bits->and_into(mask, kept, word_count);
         *all = false;
     }
     if (strip != NULL && (strip->missing_count > 0 || strip->count < cell->row_count)) {
-        uint64_t *present = *all ? mask : run->scratch->more;
+        uint64_t *present = *all ? mask : stream->scratch->more;
         sh_strip_present(strip, first, count, present);
         if (!*all) sh_bits->and_into(mask, present, word_count);
         *all = false;
@@ -130,10 +130,10 @@ static void read_times(const struct sh_event_cell *cell, uint32_t first, uint32_
         times[i] = cell->day_start_ms + (int64_t)cell->ms[first + i];
 }
 
-static void read_chunk(struct block_run *run, const struct sh_event_cell *cell, uint32_t first, uint32_t count,
+static void read_chunk(struct stream *stream, const struct sh_event_cell *cell, uint32_t first, uint32_t count,
                        bool all, struct chunk *chunk) {
-    struct sh_event_scratch *scratch = run->scratch;
-    const struct sh_aggregate *aggregate = run->aggregate;
+    struct sh_event_scratch *scratch = stream->scratch;
+    const struct sh_aggregate *aggregate = stream->aggregate;
     const struct sh_strip *strip = value_strip(aggregate, cell);
     const bool is_ordered = aggregate->function == SH_FUNCTION_FIRST || aggregate->function == SH_FUNCTION_LAST;
     *chunk = (struct chunk){.slots = cell->slot_low + first,
@@ -156,18 +156,18 @@ static void read_chunk(struct block_run *run, const struct sh_event_cell *cell, 
     if (!all && is_ordered)
         for (uint32_t i = 0; i < chunk->count; i++)
             scratch->chunk_times[i] = scratch->chunk_times[scratch->rows[i]];
-    if (run->ranks != NULL)
+    if (stream->ranks != NULL)
         for (uint32_t i = 0; i < chunk->count; i++)
-            scratch->chunk_values[i] = run->ranks[scratch->chunk_values[i]];
+            scratch->chunk_values[i] = stream->ranks[scratch->chunk_values[i]];
 }
 
-typedef enum sh_status (*chunk_step)(struct block_run *run, const struct chunk *chunk, struct sh_error *err);
+typedef enum sh_status (*chunk_step)(struct stream *stream, const struct chunk *chunk, struct sh_error *err);
 
 /* Every chunk of every cell of the window. */
-static enum sh_status stream(struct block_run *run, chunk_step step, struct sh_error *err) {
-    const struct sh_aggregate *aggregate = run->aggregate;
+static enum sh_status stream_cells(struct stream *stream, chunk_step step, struct sh_error *err) {
+    const struct sh_aggregate *aggregate = stream->aggregate;
     struct sh_event_cells cells;
-    sh_event_cells_begin(&cells, sh_event_type(run->plan->scope.events, aggregate->event_type), run->block,
+    sh_event_cells_begin(&cells, sh_event_type(stream->plan->scope.events, aggregate->event_type), stream->block,
                          aggregate->from_ms, aggregate->until_ms);
     while (sh_event_cells_next(&cells)) {
         for (uint32_t first = 0; first < cells.cell->row_count; first += SH_WHERE_ROWS) {
@@ -175,10 +175,10 @@ static enum sh_status stream(struct block_run *run, chunk_step step, struct sh_e
             const uint32_t count = left < SH_WHERE_ROWS ? left : SH_WHERE_ROWS;
             struct chunk chunk;
             bool all;
-            enum sh_status status = mask_chunk(run, &cells, first, count, &all, err);
+            enum sh_status status = mask_chunk(stream, &cells, first, count, &all, err);
             if (status != SH_OK) return status;
-            read_chunk(run, cells.cell, first, count, all, &chunk);
-            if ((status = step(run, &chunk, err)) != SH_OK) return status;
+            read_chunk(stream, cells.cell, first, count, all, &chunk);
+            if ((status = step(stream, &chunk, err)) != SH_OK) return status;
         }
     }
     return SH_OK;
@@ -186,33 +186,33 @@ static enum sh_status stream(struct block_run *run, chunk_step step, struct sh_e
 
 /* ---- Many events: whole arrays ---- */
 
-static enum sh_status mark_users(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status mark_users(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
     (void)err;
-    uint8_t *marks = (uint8_t *)run->scratch->counts;
+    uint8_t *marks = (uint8_t *)stream->scratch->counts;
     for (uint32_t i = 0; i < chunk->count; i++)
         marks[chunk->slots[i]] = 1;
     return SH_OK;
 }
 
-static enum sh_status count_u16(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status count_u16(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
     (void)err;
-    uint16_t *counts = (uint16_t *)(void *)run->scratch->counts;
+    uint16_t *counts = (uint16_t *)(void *)stream->scratch->counts;
     for (uint32_t i = 0; i < chunk->count; i++)
         counts[chunk->slots[i]]++;
     return SH_OK;
 }
 
-static enum sh_status count_u32(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status count_u32(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
     (void)err;
-    uint32_t *counts = run->scratch->counts;
+    uint32_t *counts = stream->scratch->counts;
     for (uint32_t i = 0; i < chunk->count; i++)
         counts[chunk->slots[i]]++;
     return SH_OK;
 }
 
-static enum sh_status sum_i64(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status sum_i64(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
     (void)err;
-    int64_t *sums = (int64_t *)(void *)run->scratch->sums;
+    int64_t *sums = (int64_t *)(void *)stream->scratch->sums;
     for (uint32_t i = 0; i < chunk->count; i++)
         sums[chunk->slots[i]] += chunk->values[i];
     return SH_OK;
@@ -244,21 +244,21 @@ static struct sh_match sum_match(const struct sh_aggregate *aggregate) {
     return match;
 }
 
-static enum sh_status run_dense(struct block_run *run, uint64_t *words, struct sh_error *err) {
-    const struct sh_aggregate *aggregate = run->aggregate;
+static enum sh_status run_dense(struct stream *stream, uint64_t *words, struct sh_error *err) {
+    const struct sh_aggregate *aggregate = stream->aggregate;
     chunk_step step = sum_i64;
     uint8_t width = 8;
-    void *accumulators = run->scratch->sums;
+    void *accumulators = stream->scratch->sums;
     struct sh_match match = aggregate->match;
     if (aggregate->function == SH_FUNCTION_SUM) {
         match = sum_match(aggregate);
     } else {
-        accumulators = run->scratch->counts;
-        width = aggregate->is_did ? 1 : run->row_count <= UINT16_MAX ? 2 : 4;
+        accumulators = stream->scratch->counts;
+        width = aggregate->is_did ? 1 : stream->row_count <= UINT16_MAX ? 2 : 4;
         step = aggregate->is_did ? mark_users : width == 2 ? count_u16 : count_u32;
     }
     memset(accumulators, 0, (size_t)SH_BLOCK_SLOTS * width);
-    const enum sh_status status = stream(run, step, err);
+    const enum sh_status status = stream_cells(stream, step, err);
     if (status != SH_OK) return status;
     const struct sh_strip strip = accumulator_strip(accumulators, width);
     sh_match_strip(&match, &strip, 0, SH_BLOCK_SLOTS, words);
@@ -274,22 +274,22 @@ static bool touch(uint64_t *touched, uint32_t slot) {
     return is_new;
 }
 
-static enum sh_status touch_count(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status touch_count(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
     (void)err;
-    uint32_t *counts = run->scratch->counts;
+    uint32_t *counts = stream->scratch->counts;
     for (uint32_t i = 0; i < chunk->count; i++) {
         const uint16_t slot = chunk->slots[i];
-        counts[slot] = touch(run->touched, slot) ? 1 : counts[slot] + 1;
+        counts[slot] = touch(stream->touched, slot) ? 1 : counts[slot] + 1;
     }
     return SH_OK;
 }
 
-static enum sh_status touch_sum(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
-    uint32_t *counts = run->scratch->counts;
-    __int128 *sums = run->scratch->sums;
+static enum sh_status touch_sum(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
+    uint32_t *counts = stream->scratch->counts;
+    __int128 *sums = stream->scratch->sums;
     for (uint32_t i = 0; i < chunk->count; i++) {
         const uint16_t slot = chunk->slots[i];
-        if (touch(run->touched, slot)) {
+        if (touch(stream->touched, slot)) {
             sums[slot] = 0;
             counts[slot] = 0;
         }
@@ -300,34 +300,34 @@ static enum sh_status touch_sum(struct block_run *run, const struct chunk *chunk
     return SH_OK;
 }
 
-static enum sh_status touch_min(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status touch_min(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
     (void)err;
-    int64_t *values = run->scratch->values;
+    int64_t *values = stream->scratch->values;
     for (uint32_t i = 0; i < chunk->count; i++) {
         const uint16_t slot = chunk->slots[i];
-        if (touch(run->touched, slot) || chunk->values[i] < values[slot]) values[slot] = chunk->values[i];
+        if (touch(stream->touched, slot) || chunk->values[i] < values[slot]) values[slot] = chunk->values[i];
     }
     return SH_OK;
 }
 
-static enum sh_status touch_max(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status touch_max(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
     (void)err;
-    int64_t *values = run->scratch->values;
+    int64_t *values = stream->scratch->values;
     for (uint32_t i = 0; i < chunk->count; i++) {
         const uint16_t slot = chunk->slots[i];
-        if (touch(run->touched, slot) || chunk->values[i] > values[slot]) values[slot] = chunk->values[i];
+        if (touch(stream->touched, slot) || chunk->values[i] > values[slot]) values[slot] = chunk->values[i];
     }
     return SH_OK;
 }
 
 /* Rows of a cell are not always in order of arrival, so for two events of one time the history has to say. */
-static enum sh_status touch_ordered(struct block_run *run, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status touch_ordered(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
     (void)err;
-    struct sh_event_scratch *scratch = run->scratch;
-    const bool is_last = run->aggregate->function == SH_FUNCTION_LAST;
+    struct sh_event_scratch *scratch = stream->scratch;
+    const bool is_last = stream->aggregate->function == SH_FUNCTION_LAST;
     for (uint32_t i = 0; i < chunk->count; i++) {
         const uint16_t slot = chunk->slots[i];
-        const bool is_new = touch(run->touched, slot);
+        const bool is_new = touch(stream->touched, slot);
         const int64_t time = chunk->times[i];
         if (!is_new && time == scratch->times[slot]) scratch->tied[slot / 64] |= 1ULL << (slot % 64);
         if (!is_new && (is_last ? time < scratch->times[slot] : time > scratch->times[slot])) continue;
@@ -354,10 +354,10 @@ static chunk_step touching_step(const struct sh_aggregate *aggregate) {
     }
 }
 
-static enum sh_status user_holds(struct block_run *run, uint32_t slot, bool *holds, struct sh_error *err) {
-    const struct sh_event_scratch *scratch = run->scratch;
+static enum sh_status user_holds(struct stream *stream, uint32_t slot, bool *holds, struct sh_error *err) {
+    const struct sh_event_scratch *scratch = stream->scratch;
     struct sh_aggregate_state state = {.is_present = true};
-    switch (run->aggregate->function) {
+    switch (stream->aggregate->function) {
     case SH_FUNCTION_COUNT:
         state.count = scratch->counts[slot];
         break;
@@ -369,30 +369,31 @@ static enum sh_status user_holds(struct block_run *run, uint32_t slot, bool *hol
     case SH_FUNCTION_FIRST:
     case SH_FUNCTION_LAST:
         if (scratch->tied[slot / 64] >> (slot % 64) & 1)
-            return sh_aggregate_test(run->plan, run->aggregate, run->block * SH_BLOCK_SLOTS + slot, holds, err);
+            return sh_aggregate_test(stream->plan, stream->aggregate, stream->block * SH_BLOCK_SLOTS + slot, holds,
+                                     err);
         state.value = scratch->values[slot];
         break;
     default:
         state.value = scratch->values[slot];
         break;
     }
-    *holds = sh_aggregate_holds(run->aggregate, &state);
+    *holds = sh_aggregate_holds(stream->aggregate, &state);
     return SH_OK;
 }
 
 /* words are the candidates, and then those of them for which the aggregate holds. */
-static enum sh_status run_touching(struct block_run *run, uint64_t *words, struct sh_error *err) {
-    const bool holds_without = sh_aggregate_holds_without(run->aggregate);
-    memset(run->touched, 0, SH_BLOCK_BYTES);
-    if (run->scratch->tied != NULL) memset(run->scratch->tied, 0, SH_BLOCK_BYTES);
-    const enum sh_status status = stream(run, touching_step(run->aggregate), err);
+static enum sh_status run_touching(struct stream *stream, uint64_t *words, struct sh_error *err) {
+    const bool holds_without = sh_aggregate_holds_without(stream->aggregate);
+    memset(stream->touched, 0, SH_BLOCK_BYTES);
+    if (stream->scratch->tied != NULL) memset(stream->scratch->tied, 0, SH_BLOCK_BYTES);
+    const enum sh_status status = stream_cells(stream, touching_step(stream->aggregate), err);
     if (status != SH_OK) return status;
     for (uint32_t w = 0; w < SH_BLOCK_WORDS; w++) {
         const uint64_t candidates = words[w];
-        uint64_t kept = holds_without ? candidates & ~run->touched[w] : 0;
-        for (uint64_t rest = candidates & run->touched[w]; rest != 0; rest &= rest - 1) {
+        uint64_t kept = holds_without ? candidates & ~stream->touched[w] : 0;
+        for (uint64_t rest = candidates & stream->touched[w]; rest != 0; rest &= rest - 1) {
             bool holds;
-            const enum sh_status tested = user_holds(run, w * 64 + (uint32_t)__builtin_ctzll(rest), &holds, err);
+            const enum sh_status tested = user_holds(stream, w * 64 + (uint32_t)__builtin_ctzll(rest), &holds, err);
             if (tested != SH_OK) return tested;
             if (holds) kept |= rest & -rest;
         }
@@ -408,49 +409,49 @@ static unsigned __int128 magnitude(int64_t value) {
 }
 
 /* How many rows there are at most, and what they can sum up to at most. */
-static void survey(struct block_run *run) {
-    const struct sh_aggregate *aggregate = run->aggregate;
+static void survey(struct stream *stream) {
+    const struct sh_aggregate *aggregate = stream->aggregate;
     unsigned __int128 sum_max = 0;
     struct sh_event_cells cells;
-    sh_event_cells_begin(&cells, sh_event_type(run->plan->scope.events, aggregate->event_type), run->block,
+    sh_event_cells_begin(&cells, sh_event_type(stream->plan->scope.events, aggregate->event_type), stream->block,
                          aggregate->from_ms, aggregate->until_ms);
     while (sh_event_cells_next(&cells)) {
-        run->row_count += cells.cell->row_count;
+        stream->row_count += cells.cell->row_count;
         const struct sh_strip *strip = value_strip(aggregate, cells.cell);
         if (strip == NULL || strip->min > strip->max) continue;
         const unsigned __int128 low = magnitude(strip->min);
         const unsigned __int128 high = magnitude(strip->max);
         sum_max += (low > high ? low : high) * cells.cell->row_count;
     }
-    run->sum_fits = sum_max <= INT64_MAX;
+    stream->sum_fits = sum_max <= INT64_MAX;
 }
 
-enum sh_status sh_aggregate_block(struct sh_plan *plan, const struct sh_aggregate *aggregate, uint32_t block,
-                                  struct sh_block_view candidates, uint32_t reg, struct sh_block_view *result,
-                                  struct sh_error *err) {
-    struct block_run run = {.plan = plan,
+enum sh_status sh_aggregate_block(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
+                                  struct sh_block_view *result, struct sh_error *err) {
+    struct sh_plan *plan = run->plan;
+    struct stream stream = {.plan = plan,
                             .aggregate = aggregate,
-                            .block = block,
-                            .touched = plan->registers[reg + 1],
+                            .block = run->block,
+                            .touched = plan->registers[run->reg + 1],
                             .ranks = sh_aggregate_ranks(aggregate, plan->scope.events)};
-    survey(&run);
-    if (run.row_count == 0) {
-        *result = sh_aggregate_holds_without(aggregate) ? candidates : (struct sh_block_view){.form = SH_BLOCK_EMPTY};
+    survey(&stream);
+    if (stream.row_count == 0) {
+        *result = sh_aggregate_holds_without(aggregate) ? run->candidates : sh_empty_view();
         return SH_OK;
     }
     enum sh_status status = take_scratch(plan, aggregate, err);
     if (status != SH_OK) return status;
-    run.scratch = plan->events;
-    uint64_t *words = plan->registers[reg];
+    stream.scratch = plan->events;
+    uint64_t *words = plan->registers[run->reg];
     const bool has_dense_form =
-        aggregate->function == SH_FUNCTION_COUNT || (aggregate->function == SH_FUNCTION_SUM && run.sum_fits);
-    if (has_dense_form && run.row_count >= DENSE_FROM_COUNT) {
-        if ((status = run_dense(&run, words, err)) != SH_OK) return status;
-        *result = sh_block_of_words(words, sh_block_and_into_count(words, candidates));
+        aggregate->function == SH_FUNCTION_COUNT || (aggregate->function == SH_FUNCTION_SUM && stream.sum_fits);
+    if (has_dense_form && stream.row_count >= DENSE_FROM_COUNT) {
+        if ((status = run_dense(&stream, words, err)) != SH_OK) return status;
+        *result = sh_block_of_words(words, sh_block_and_into_count(words, run->candidates));
         return SH_OK;
     }
-    sh_block_store(candidates, words);
-    if ((status = run_touching(&run, words, err)) != SH_OK) return status;
+    sh_block_store(run->candidates, words);
+    if ((status = run_touching(&stream, words, err)) != SH_OK) return status;
     *result = sh_block_of_words(words, (uint32_t)sh_bits->popcount(words, SH_BLOCK_WORDS));
     return SH_OK;
 }

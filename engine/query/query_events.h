@@ -71,9 +71,9 @@ const uint32_t *sh_aggregate_ranks(const struct sh_aggregate *aggregate, const s
 /* One user, by the history. */
 SH_MUST_CHECK enum sh_status sh_aggregate_test(const struct sh_plan *plan, const struct sh_aggregate *aggregate,
                                                uint32_t slot, bool *holds, struct sh_error *err);
-/* One block of users; registers as in sh_plan_evaluate, reg + 1 is used too. */
-SH_MUST_CHECK enum sh_status sh_aggregate_block(struct sh_plan *plan, const struct sh_aggregate *aggregate,
-                                                uint32_t block, struct sh_block_view candidates, uint32_t reg,
+/* One block of users; uses registers reg and reg + 1 of the run. */
+struct sh_block_run; /* query_run.h */
+SH_MUST_CHECK enum sh_status sh_aggregate_block(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
                                                 struct sh_block_view *result, struct sh_error *err);
 
 #endif

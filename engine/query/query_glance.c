@@ -46,19 +46,17 @@ static enum sh_glance glance_join(const struct sh_plan *plan, const struct sh_pl
                                   struct sh_block_view live, struct sh_crossing *crossing) {
     const enum sh_glance decides = node->op == SH_PLAN_AND ? SH_GLANCE_NONE : SH_GLANCE_ALL;
     const enum sh_glance neutral = node->op == SH_PLAN_AND ? SH_GLANCE_ALL : SH_GLANCE_NONE;
-    bool is_work = false;
-    uint32_t view_count = 0;
+    bool has_view = false;
     for (uint32_t i = 0; i < node->child_count; i++) {
         struct sh_crossing child;
         const enum sh_glance found = sh_plan_glance(plan, node->children[i], block, live, &child);
         if (found == decides) return decides;
         if (found == neutral) continue;
-        is_work |= found == SH_GLANCE_WORK || view_count > 0;
-        if (found == SH_GLANCE_VIEW) *crossing = child;
-        view_count++;
+        if (found == SH_GLANCE_WORK || has_view) return SH_GLANCE_WORK;
+        *crossing = child;
+        has_view = true;
     }
-    if (view_count == 0) return neutral;
-    return is_work ? SH_GLANCE_WORK : SH_GLANCE_VIEW;
+    return has_view ? SH_GLANCE_VIEW : neutral;
 }
 
 enum sh_glance sh_plan_glance(const struct sh_plan *plan, const struct sh_plan_node *node, uint32_t block,

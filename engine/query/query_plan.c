@@ -49,7 +49,15 @@ static enum sh_status compile(struct sh_plan *plan, const struct sh_node *tree, 
     return *node == NULL ? no_memory(err) : SH_OK;
 }
 
-/* Registers that evaluating a node takes, its result included (query_run.c says which step uses how many). */
+static bool take_states(struct sh_plan *plan, struct sh_plan_node *node) {
+    if (node->op == SH_PLAN_AND && (node->states = sh_arena_alloc(plan->arena, node->child_count)) == NULL)
+        return false;
+    for (uint32_t i = 0; i < node->child_count; i++)
+        if (!take_states(plan, node->children[i])) return false;
+    return true;
+}
+
+/* Registers that evaluating a node takes, its result included (query_run.h says which step uses how many). */
 static uint32_t registers_needed(const struct sh_plan_node *node) {
     uint32_t deepest = 0;
     for (uint32_t i = 0; i < node->child_count; i++) {
@@ -67,6 +75,7 @@ enum sh_status sh_query_plan(const struct sh_node *tree, const struct sh_query_s
     made->arena = arena;
     const enum sh_status status = compile(made, tree, &made->root, err);
     if (status != SH_OK) return status;
+    if (!take_states(made, made->root)) return no_memory(err);
     sh_plan_estimate(made, made->root);
     made->register_count = registers_needed(made->root) + 1; /* the last one is for answers that are not words */
     *plan = made;

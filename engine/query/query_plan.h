@@ -79,6 +79,7 @@ struct sh_plan_node {
     uint32_t code;
     uint32_t child_count;
     struct sh_plan_node **children; /* AND, OR: cheapest first; NOT: one */
+    uint8_t *states;                /* AND: of each child, for the block being evaluated */
     const struct sh_node *source;   /* the clause it came from */
     struct sh_match match;
     uint32_t sample_parts;
@@ -139,15 +140,6 @@ struct sh_crossing {
  * block of live rows. */
 enum sh_glance sh_plan_glance(const struct sh_plan *plan, const struct sh_plan_node *node, uint32_t block,
                               struct sh_block_view live, struct sh_crossing *crossing);
-
-/* --- query_run.c --- */
-
-/* Rows of the node among candidates. *result is candidates itself, borrowed from a table, or in register `reg`;
- * candidates must not lie in register `reg` or above. With count_only, result->memory may be NULL while count is right.
- */
-SH_MUST_CHECK enum sh_status sh_plan_evaluate(struct sh_plan *plan, struct sh_plan_node *node, uint32_t block,
-                                              struct sh_block_view candidates, uint32_t reg, bool count_only,
-                                              struct sh_block_view *result, struct sh_error *err);
 
 /* --- query_test.c --- */
 

@@ -1,0 +1,48 @@
+/* query_kernels_avx2.c -- 512 bits as two vectors, so that an input's pointer is looked at once for both.
+ *
+ * Compiled with -mavx2 -mpopcnt. The ones are counted word by word: popcnt keeps up with loads from beyond the L1.
+ */
+#include "query_kernels.h"
+
+#include <immintrin.h>
+
+#include "cpu.h"
+
+static inline __m256i load(const uint64_t *words) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)words);
+}
+
+static inline uint64_t vector_ones(__m256i vector) {
+    return (uint64_t)__builtin_popcountll((uint64_t)_mm256_extract_epi64(vector, 0)) +
+           (uint64_t)__builtin_popcountll((uint64_t)_mm256_extract_epi64(vector, 1)) +
+           (uint64_t)__builtin_popcountll((uint64_t)_mm256_extract_epi64(vector, 2)) +
+           (uint64_t)__builtin_popcountll((uint64_t)_mm256_extract_epi64(vector, 3));
+}
+
+static uint64_t cross_groups(uint64_t *target, const struct sh_input_group *groups, size_t group_count,
+                             const uint64_t *const *inputs, size_t word_count) {
+    uint64_t ones = 0;
+    for (size_t i = 0; i < word_count; i += 8) {
+        const uint64_t *const *input = inputs;
+        __m256i all = _mm256_set1_epi64x(-1), more = all;
+        for (size_t group = 0; group < group_count; group++) {
+            __m256i any = load(input[0] + i), any_more = load(input[0] + i + 4);
+            for (uint32_t k = 1; k < groups[group].count; k++) {
+                any = _mm256_or_si256(any, load(input[k] + i));
+                any_more = _mm256_or_si256(any_more, load(input[k] + i + 4));
+            }
+            input += groups[group].count;
+            all = groups[group].negated ? _mm256_andnot_si256(any, all) : _mm256_and_si256(any, all);
+            more = groups[group].negated ? _mm256_andnot_si256(any_more, more) : _mm256_and_si256(any_more, more);
+        }
+        if (target != NULL) {
+            _mm256_storeu_si256((__m256i *)(void *)(target + i), all);
+            _mm256_storeu_si256((__m256i *)(void *)(target + i + 4), more);
+        }
+        ones += vector_ones(all) + vector_ones(more);
+    }
+    return ones;
+}
+
+const struct sh_query_kernels sh_query_kernels_avx2 = {
+    .name = "avx2", .cpu_required = SH_CPU_AVX2 | SH_CPU_POPCNT, .cross_groups = cross_groups};

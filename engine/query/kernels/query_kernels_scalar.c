@@ -1,0 +1,22 @@
+/* query_kernels_scalar.c -- says what is right. */
+#include "query_kernels.h"
+
+static uint64_t cross_groups(uint64_t *target, const struct sh_input_group *groups, size_t group_count,
+                             const uint64_t *const *inputs, size_t word_count) {
+    uint64_t ones = 0;
+    for (size_t i = 0; i < word_count; i++) {
+        const uint64_t *const *input = inputs;
+        uint64_t all = UINT64_MAX;
+        for (size_t group = 0; group < group_count; group++) {
+            uint64_t any = 0;
+            for (uint32_t k = 0; k < groups[group].count; k++)
+                any |= (*input++)[i];
+            all &= groups[group].negated ? ~any : any;
+        }
+        if (target != NULL) target[i] = all;
+        ones += (uint64_t)__builtin_popcountll(all);
+    }
+    return ones;
+}
+
+const struct sh_query_kernels sh_query_kernels_scalar = {.name = "scalar", .cross_groups = cross_groups};

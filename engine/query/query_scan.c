@@ -1,0 +1,130 @@
+/* query_scan.c -- leaves that read a column, a list of slots or ids; and any node, row by row, when few rows are left.
+ */
+#include <string.h>
+
+#include "query_run.h"
+
+enum {
+    /* From this share of a block on, a scan that is crossed afterwards beats testing the candidates. */
+    SCAN_FROM_COUNT = SH_BLOCK_SLOTS / 16
+};
+
+enum sh_status sh_scan_rows(const struct sh_block_run *run, const struct sh_plan_node *node,
+                            struct sh_block_view *result, struct sh_error *err) {
+    uint16_t *list = (uint16_t *)(void *)run->plan->registers[run->reg];
+    const uint16_t *entries = list;
+    if (run->candidates.form == SH_BLOCK_ARRAY)
+        entries = sh_block_list(run->candidates);
+    else
+        (void)sh_block_list_u16(run->candidates, list);
+    const uint32_t base = run->block * SH_BLOCK_SLOTS;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < run->candidates.count; i++) {
+        bool matches;
+        const uint16_t place = entries[i];
+        const enum sh_status status = sh_plan_test_node(run->plan, node, base + place, &matches, err);
+        if (status != SH_OK) return status;
+        list[kept] = place;
+        kept += matches;
+    }
+    *result = sh_block_of_list(list, kept);
+    return SH_OK;
+}
+
+/* ---- Columns ---- */
+
+static const struct sh_column *column_of(const struct sh_block_run *run, const struct sh_plan_node *node) {
+    return &sh_table_attribute(run->plan->scope.table, node->index)->column;
+}
+
+static struct sh_block_view scan_column(const struct sh_block_run *run, const struct sh_plan_node *node,
+                                        const struct sh_match *match) {
+    const struct sh_column *column = column_of(run, node);
+    const struct sh_strip *strip = sh_column_block(column, run->block);
+    uint64_t *words = run->plan->registers[run->reg];
+    if (strip == NULL) return sh_empty_view();
+    const bool is_scan = run->candidates.count >= SCAN_FROM_COUNT;
+    const bool is_range = match->kind == SH_MATCH_RANGE;
+    if (!is_scan) {
+        sh_block_store(run->candidates, words);
+        if (is_range)
+            sh_column_range_among(column, run->block, match->low, match->high, run->candidates.count, words);
+        else
+            sh_match_strip_among(match, strip, SH_BLOCK_SLOTS, words);
+    } else if (is_range) {
+        sh_column_range(column, run->block, match->low, match->high, words);
+    } else if (match->kind == SH_MATCH_SET) {
+        sh_column_in_set(column, run->block, match->values, match->value_count, words);
+    } else {
+        sh_match_strip(match, strip, 0, SH_BLOCK_SLOTS, words);
+    }
+    /* Only live rows have values. */
+    if (!is_scan || run->candidates.count == run->live.count)
+        return sh_block_of_words(words, (uint32_t)sh_bits->popcount(words, SH_BLOCK_WORDS));
+    return sh_block_of_words(words, sh_block_and_into_count(words, run->candidates));
+}
+
+static struct sh_block_view scan_present(const struct sh_block_run *run, const struct sh_plan_node *node) {
+    uint64_t *words = run->plan->registers[run->reg];
+    sh_column_present(column_of(run, node), run->block, words);
+    return sh_block_of_words(words, sh_block_and_into_count(words, run->candidates));
+}
+
+/* ---- Ids ---- */
+
+static struct sh_block_view scan_slots(const struct sh_block_run *run, const struct sh_plan_node *node) {
+    const struct sh_match *match = &node->match;
+    uint64_t *words = run->plan->registers[run->reg];
+    memset(words, 0, SH_BLOCK_BYTES);
+    if (match->kind == SH_MATCH_RANGE) {
+        const int64_t first = (int64_t)run->block * SH_BLOCK_SLOTS;
+        const int64_t last = first + SH_BLOCK_SLOTS - 1;
+        if (match->low <= last && match->high >= first)
+            sh_block_set_range(words, match->low > first ? (uint32_t)(match->low - first) : 0,
+                               match->high < last ? (uint32_t)(match->high - first) : SH_BLOCK_SLOTS - 1);
+    }
+    for (uint32_t i = 0; match->kind == SH_MATCH_SET && i < match->value_count; i++)
+        if (match->values[i] / SH_BLOCK_SLOTS == run->block)
+            words[match->values[i] % SH_BLOCK_SLOTS / 64] |= 1ULL << (match->values[i] % 64);
+    return sh_block_of_words(words, sh_block_and_into_count(words, run->candidates));
+}
+
+/* Ids are read in slot order, one word's ahead of the one being hashed. */
+static struct sh_block_view scan_sample(const struct sh_block_run *run, const struct sh_plan_node *node) {
+    const struct sh_table *table = run->plan->scope.table;
+    uint64_t *words = run->plan->registers[run->reg];
+    uint32_t count = 0;
+    sh_block_store(run->candidates, words);
+    for (uint32_t w = 0; w < SH_BLOCK_WORDS; w++) {
+        const uint32_t base = run->block * SH_BLOCK_SLOTS + w * 64;
+        if (w + 1 < SH_BLOCK_WORDS)
+            for (uint64_t rest = words[w + 1]; rest != 0; rest &= rest - 1)
+                sh_table_prefetch_id(table, base + 64 + (uint32_t)__builtin_ctzll(rest));
+        uint64_t kept = 0;
+        for (uint64_t rest = words[w]; rest != 0; rest &= rest - 1) {
+            const struct sh_text id = sh_table_id(table, base + (uint32_t)__builtin_ctzll(rest));
+            if (sh_plan_sample_keeps(id, node->sample_seed, node->sample_parts)) kept |= rest & -rest;
+        }
+        words[w] = kept;
+        count += (uint32_t)__builtin_popcountll(kept);
+    }
+    return sh_block_of_words(words, count);
+}
+
+struct sh_block_view sh_scan_leaf(const struct sh_block_run *run, const struct sh_plan_node *node) {
+    switch (node->op) {
+    case SH_PLAN_VALUE: { /* the attribute got too many values for bitmaps since the plan was made */
+        const struct sh_match value = {.kind = SH_MATCH_RANGE, .low = node->code, .high = node->code};
+        return scan_column(run, node, &value);
+    }
+    case SH_PLAN_PRESENT:
+        return scan_present(run, node);
+    case SH_PLAN_SLOTS:
+        return scan_slots(run, node);
+    case SH_PLAN_SAMPLE:
+        return scan_sample(run, node);
+    default:
+        sh_assert(node->op == SH_PLAN_COLUMN);
+        return scan_column(run, node, &node->match);
+    }
+}
