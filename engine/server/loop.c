@@ -98,7 +98,8 @@ static void settle_all(struct sh_loop *loop) {
 }
 
 static bool has_work(struct sh_loop *loop) {
-    return loop->dirty != NULL || sh_errand_has_work(loop) || (loop->is_stopping && loop->stop_turns <= STOP_READ_TURNS);
+    return loop->dirty != NULL || sh_errand_has_work(loop) ||
+           (loop->is_stopping && loop->stop_turns <= STOP_READ_TURNS);
 }
 
 static enum sh_status turn(struct sh_loop *loop) {
@@ -129,7 +130,7 @@ static enum sh_status turn(struct sh_loop *loop) {
 static void stop_begin(struct sh_loop *loop) {
     loop->is_stopping = true;
     loop->stop_turns = 0;
-    loop->stop_deadline_ns = sh_io_monotonic_ns(loop->io) + SH_STOP_MS_MAX * UINT64_C(1000000);
+    loop->stop_deadline_ns = sh_io_monotonic_ns(loop->io) + loop->server->stop_ms_max * UINT64_C(1000000);
     sh_io_accept_stop(loop->io);
 }
 

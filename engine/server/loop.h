@@ -56,6 +56,10 @@ struct sh_server {
     uint32_t loop_count;
     uint32_t thread_count;
     enum sh_io_body io;
+    uint32_t connection_count_max;
+    uint32_t frame_stall_ms_max;
+    uint32_t send_stall_ms_max;
+    uint32_t stop_ms_max;
     struct sh_mailbox *mailboxes;     /* from * loop_count + to */
     struct sh_io_listener *listeners; /* loop * address_count + address */
     uint32_t address_count;

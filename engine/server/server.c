@@ -26,6 +26,10 @@ static void server_free(struct sh_server *server) {
     sh_free(server);
 }
 
+static uint32_t or_bound(uint32_t option, uint32_t bound) {
+    return option == 0 ? bound : option;
+}
+
 static enum sh_status server_make(const struct sh_server_options *options, struct sh_server **made,
                                   struct sh_error *err) {
     const size_t loop_count = options->shard_count;
@@ -39,6 +43,10 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     server->io = options->io;
     server->loop_count = options->shard_count;
     server->address_count = options->address_count;
+    server->connection_count_max = or_bound(options->connection_count_max, SH_CONNECTION_COUNT_MAX);
+    server->frame_stall_ms_max = or_bound(options->frame_stall_ms_max, SH_FRAME_STALL_MS_MAX);
+    server->send_stall_ms_max = or_bound(options->send_stall_ms_max, SH_SEND_STALL_MS_MAX);
+    server->stop_ms_max = or_bound(options->stop_ms_max, SH_STOP_MS_MAX);
     server->loops = sh_alloc_zero(loop_count * sizeof *server->loops);
     server->mailboxes = sh_alloc_zero(loop_count * loop_count * sizeof *server->mailboxes);
     server->listeners = sh_alloc_zero(loop_count * options->address_count * sizeof *server->listeners);

@@ -24,6 +24,11 @@ struct sh_server_options {
     uint32_t address_count;       /* at least one */
     uint32_t shard_count;         /* 1 to SH_SHARD_COUNT_MAX */
     enum sh_io_body io;
+    /* Tests make these small; 0 is the bound of the same name in bounds.h. */
+    uint32_t connection_count_max;
+    uint32_t frame_stall_ms_max;
+    uint32_t send_stall_ms_max;
+    uint32_t stop_ms_max;
 };
 
 /* Listen and serve, on threads of its own. When this returns SH_OK the server answers. On failure *server is NULL and

@@ -287,7 +287,7 @@ static void on_accept(void *context, struct sh_io_connection *connection) {
     loop->sessions = session;
     sh_count(&loop->counters.accepted_count, 1);
     sh_count(&loop->counters.connection_count, 1);
-    if (before < SH_CONNECTION_COUNT_MAX) return;
+    if (before < loop->server->connection_count_max) return;
     sh_count(&loop->counters.refused_count, 1);
     struct sh_error err;
     (void)sh_fail(&err, SH_ERR_LIMIT, -1, "the server has %d connections, as many as it takes",
@@ -366,18 +366,19 @@ static bool is_older(uint64_t since_ns, uint64_t now_ns, uint64_t limit_ms) {
 }
 
 void sh_session_check_time(struct sh_session *session, uint64_t now_ns) {
+    const struct sh_server *server = session->loop->server;
     if (session->is_closed) return;
     if (session->is_lingering) {
         if (now_ns > session->linger_until_ns) sh_session_close(session);
         return;
     }
-    if (session->is_sending && is_older(session->sending_since_ns, now_ns, SH_SEND_STALL_MS_MAX)) {
+    if (session->is_sending && is_older(session->sending_since_ns, now_ns, server->send_stall_ms_max)) {
         sh_log(SH_LOG_WARN, "a connection is closed: its client does not read");
         sh_count(&session->loop->counters.evicted_count, 1);
         sh_session_close(session);
         return;
     }
-    if (!is_older(session->partial_since_ns, now_ns, SH_FRAME_STALL_MS_MAX)) return;
+    if (!is_older(session->partial_since_ns, now_ns, server->frame_stall_ms_max)) return;
     const size_t partial_bytes = session->input.count - session->input_at;
     if (partial_bytes < session->partial_bytes + SH_FRAME_STALL_BYTES_MIN) {
         evict(session, "an unfinished message did not go on in time");
