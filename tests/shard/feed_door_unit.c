@@ -1,0 +1,112 @@
+/* feed_door_unit.c -- feed.get and feed.trending through the door; what one shard learns, all know. */
+#include "shard_trio.h"
+
+static struct trio trio;
+
+static void setup(void) {
+    trio_init(&trio);
+    SAY("schema.put",
+        "{users: {attributes: [{name: 'age', type: 'int'}], tag_sets: [{name: 'interests'}]},"
+        " items: {attributes: [{name: 'brand', type: 'string'}, {name: 'stock', type: 'int'}], tag_sets: [{name: "
+        "'kinds'}]},"
+        " events: [{name: 'view'}, {name: 'purchase'}]}",
+        "{changed: true}");
+    SAY("item.put",
+        "{fields: ['id', 'brand', 'stock', 'kinds'], rows: [['t1', 'A', 3, ['tea']], ['t2', 'B', 0, ['tea']],"
+        " ['c1', 'A', 5, ['coffee']], ['c2', 'B', 9, ['coffee', 'sale']], ['x', 'C', 1, []]]}",
+        "{accepted: 5, created: 5, refused: []}");
+    SAY("event.append",
+        "{fields: ['type', 'user', 'time', 'item'], rows: [['view', 'a', 1759999000000, 't1'],"
+        " ['view', 'b', 1759999100000, 't1'], ['purchase', 'c', 1759999200000, 'c1'], ['view', 'd', 1759999300000, "
+        "'ghost'],"
+        " ['view', 'e', 1759999400000, 't2'], ['purchase', 'f', 1759999500000, 't1']]}",
+        "{accepted: 6, duplicates: 0, refused: []}");
+}
+
+static void teardown(void) {
+    trio_deinit(&trio);
+}
+
+TestSuite(feed_door, .init = setup, .fini = teardown);
+
+/* The same bytes from every rig, whatever they are. */
+static const char *alike(const char *method, const char *params) {
+    static char first[1 << 16];
+    for (int i = 0; i < TRIO_COUNT; i++) {
+        const char *answer = rig_ask(&trio.rigs[i], method, params);
+        if (i == 0) (void)snprintf(first, sizeof first, "%s", answer);
+        cr_assert_str_eq(answer, first, "%s %s with %d shards", method, params, i + 1);
+    }
+    return first;
+}
+
+Test(feed_door, popularity_is_known_in_every_shard) {
+    const char *trending = alike("feed.trending", "{}");
+    cr_assert(strncmp(trending, "{items: [{id: 't1', score: 6.99", 31) == 0, "%s", trending);
+    /* ANY goes to a shard by request number: all of them say so. */
+    for (int i = 0; i < 4; i++)
+        cr_assert(strncmp(alike("feed.trending", "{}"), "{items: [{id: 't1', score: 6.99", 31) == 0);
+    cr_assert(strstr(trending, "ghost") == NULL);
+}
+
+Test(feed_door, a_feed_is_the_same_for_any_number_of_shards) {
+    static const char *const users[] = {"a", "b", "c", "d", "e", "f", "nobody"};
+    for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
+        char params[100];
+        (void)snprintf(params, sizeof params, "{user: '%s', count: 4, fields: ['brand', 'kinds']}", users[i]);
+        const char *answer = alike("feed.get", params);
+        cr_assert(strstr(answer, "reasons: [{kind: ") != NULL, "%s", answer);
+    }
+}
+
+Test(feed_door, an_event_is_visible_in_the_next_feed) {
+    const char *before = alike("feed.get", "{user: 'n', count: 5}");
+    cr_assert(strstr(before, "kind: 'affinity'") == NULL);
+    SAY("event.append", "{event: {type: 'view', user: 'n', time: 1760000000000, item: 'c2'}}",
+        "{accepted: 1, duplicates: 0, refused: []}");
+    const char *after = alike("feed.get", "{user: 'n', count: 5}");
+    cr_assert(strstr(after, "{kind: 'affinity', name: 'coffee', of: 'kinds', value: ") != NULL, "%s", after);
+}
+
+Test(feed_door, what_was_bought_is_left_out) {
+    const char *feed = alike("feed.get", "{user: 'f', count: 4}");
+    cr_assert(strstr(feed, "id: 't1'") == NULL, "%s", feed);
+    cr_assert(strstr(feed, "relaxed: []") != NULL);
+    feed = alike("feed.get", "{user: 'f', count: 5}");
+    cr_assert(strstr(feed, "id: 't1'") != NULL && strstr(feed, "relaxed: ['bought']") != NULL, "%s", feed);
+}
+
+Test(feed_door, rules_and_filters_choose_the_items) {
+    SAY("schema.put", "{feed: {eligible: 'stock > 0'}}", "{changed: true}");
+    cr_assert(strstr(alike("feed.get", "{user: 'a'}"), "'t2'") == NULL);
+    const char *feed = alike("feed.get", "{user: 'a', filter: \"brand = 'B'\"}");
+    cr_assert(strstr(feed, "id: 'c2'") != NULL && strstr(feed, "id: 'c1'") == NULL, "%s", feed);
+    feed = alike("feed.get", "{user: 'a', exclude: ['c2', 'unknown', 't1']}");
+    cr_assert(strstr(feed, "id: 'c2'") == NULL && strstr(feed, "id: 't1'") == NULL && strstr(feed, "id: 'c1'") != NULL);
+    SAY_BEGIN("feed.trending", "{filter: \"brand = 'A'\", count: 1, fields: ['brand']}", "{items: [{id: 't1', score: ");
+    SAY("item.remove", "{id: 't1'}", "{removed: 1, unknown: []}");
+    cr_assert(strstr(alike("feed.trending", "{}"), "'t1'") == NULL);
+}
+
+Test(feed_door, wrong_questions_are_refused) {
+    SAY("feed.get", "{}", "300 argument: the key `user` is needed");
+    SAY("feed.get", "{user: 'a', count: 0}", "300 argument: `count` must be from 1 to 1000");
+    SAY_BEGIN("feed.get", "{user: 'a', filter: 'age > 1'}", "303 name at 0: ");
+    SAY("feed.get", "{user: 'a', fields: ['bran']}",
+        "303 name: there is no attribute or tag set `bran` (did you mean `brand`?)");
+    SAY("feed.get", "{user: true}", "300 argument: `user` must be a str or an int, but is bool");
+    SAY("feed.trending", "{user: 'a'}", "300 argument: unknown key `user`");
+}
+
+Test(feed_door, a_changed_half_life_is_learned_again_from_the_events) {
+    SAY("schema.put", "{feed: {half_life_days: {short: 2, popularity: 3}}}", "{changed: true}");
+    const char *trending = alike("feed.trending", "{}");
+    cr_assert(strncmp(trending, "{items: [{id: 't1', score: 6.9", 30) == 0, "%s", trending);
+    const char *feed = alike("feed.get", "{user: 'a', count: 5}");
+    cr_assert(strstr(feed, "{kind: 'affinity', name: 'tea', of: 'kinds', value: ") != NULL, "%s", feed);
+}
+
+Test(feed_door, a_forgotten_user_starts_anew) {
+    SAY("user.forget", "{id: 'a'}", "{forgotten: 1, unknown: []}");
+    cr_assert(strstr(alike("feed.get", "{user: 'a', count: 5}"), "kind: 'affinity'") == NULL);
+}
