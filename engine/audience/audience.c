@@ -2,8 +2,12 @@
 
 #include "audience_sample.h"
 #include "memory.h"
+#include "query_plan.h"
 
 enum { ROWS_PER_BLOCK_STEP = 65536 }; /* rows put in order for each block of a step: about as long as a block takes */
+/* A bare count that is expected to take less is not cut into steps, whatever they are: counting all blocks at once is
+ * fused with the popcount, and a feed waits this long without anybody noticing. */
+#define COUNT_AT_ONCE_NS 2e6
 
 struct sh_audience {
     const struct sh_table *table;
@@ -16,7 +20,7 @@ struct sh_audience {
     struct sh_frozen frozen;
     struct sh_sorter *sorter; /* with an order */
     struct sh_sampler sampler;
-    uint32_t slots[SH_BLOCK_SLOTS]; /* of the block at hand */
+    uint32_t *slots; /* of the block at hand; only where an order or a sample asks for them */
 };
 
 static enum sh_status fail_memory(struct sh_error *err) {
@@ -31,9 +35,8 @@ enum sh_status sh_audience_create(const struct sh_table *table, struct sh_plan *
                                   const struct sh_audience_spec *spec, struct sh_audience **created,
                                   struct sh_error *err) {
     *created = NULL;
-    struct sh_audience *audience = sh_alloc(sizeof *audience);
+    struct sh_audience *audience = sh_alloc_zero(sizeof *audience);
     if (audience == NULL) return fail_memory(err);
-    memset(audience, 0, offsetof(struct sh_audience, slots));
     audience->table = table;
     audience->plan = plan;
     audience->spec = *spec;
@@ -41,12 +44,13 @@ enum sh_status sh_audience_create(const struct sh_table *table, struct sh_plan *
     sh_frozen_init(&audience->frozen);
     audience->frozen.order = spec->order;
     sh_sampler_init(&audience->sampler, table, spec->sample_seed, spec->sample ? spec->sample_count : 0);
-    if (wants_order(spec)) {
+    if (wants_order(spec))
         audience->sorter = sh_sorter_create(table, &spec->order, spec->freeze ? 0 : spec->list_limit, spec->keep_keys);
-        if (audience->sorter == NULL) {
-            sh_audience_destroy(audience);
-            return fail_memory(err);
-        }
+    const bool wants_slots = wants_order(spec) || audience->sampler.limit > 0;
+    if (wants_slots) audience->slots = sh_alloc(SH_BLOCK_SLOTS * sizeof *audience->slots);
+    if ((wants_order(spec) && audience->sorter == NULL) || (wants_slots && audience->slots == NULL)) {
+        sh_audience_destroy(audience);
+        return fail_memory(err);
     }
     *created = audience;
     return SH_OK;
@@ -58,6 +62,7 @@ void sh_audience_destroy(struct sh_audience *audience) {
     sh_frozen_deinit(&audience->frozen);
     sh_sorter_destroy(audience->sorter);
     sh_sampler_deinit(&audience->sampler);
+    sh_free(audience->slots);
     sh_free(audience);
 }
 
@@ -133,7 +138,8 @@ enum sh_status sh_audience_step(struct sh_audience *audience, uint32_t block_cou
             *done = true;
             return SH_OK;
         }
-        if (block_count >= audience->block_count) { /* all at once: the last operator is fused with the popcount */
+        const double all_ns = audience->plan->root->cost.block_ns * audience->block_count;
+        if (block_count >= audience->block_count || all_ns <= COUNT_AT_ONCE_NS) {
             *done = true;
             return sh_plan_count(audience->plan, &audience->count, err);
         }
@@ -151,7 +157,7 @@ uint64_t sh_audience_count(const struct sh_audience *audience) {
     return audience->count;
 }
 
-const struct sh_ordered *sh_audience_list(const struct sh_audience *audience) {
+struct sh_ordered *sh_audience_list(struct sh_audience *audience) {
     return audience->sorter != NULL ? sh_sorter_rows(audience->sorter) : &audience->list;
 }
 

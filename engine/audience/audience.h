@@ -61,8 +61,9 @@ SH_MUST_CHECK enum sh_status sh_audience_step(struct sh_audience *audience, uint
 
 /* How many match. */
 uint64_t sh_audience_count(const struct sh_audience *audience);
-/* The list's slots, in order; lots of them may have been forgotten meanwhile. Not if it was frozen. */
-const struct sh_ordered *sh_audience_list(const struct sh_audience *audience);
+/* The list's slots, in order; some of them may have been forgotten meanwhile, and the caller may take those out. Not if
+ * it was frozen. */
+struct sh_ordered *sh_audience_list(struct sh_audience *audience);
 /* The frozen audience becomes the caller's. */
 void sh_audience_take_frozen(struct sh_audience *audience, struct sh_frozen *frozen);
 /* The sample, smallest lot first. */
