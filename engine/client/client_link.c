@@ -198,10 +198,11 @@ enum sh_status sh_client_receive(struct shoal_client *client, uint64_t deadline_
 
 enum sh_status sh_client_take(struct shoal_client *client, const uint8_t **frame, size_t *frame_bytes,
                               struct sh_error *err) {
-    *frame = client->input.bytes + client->input_at;
     const size_t here = client->input.count - client->input_at;
+    *frame = NULL;
     *frame_bytes = 0;
     if (here == 0) return SH_OK;
+    *frame = client->input.bytes + client->input_at;
     const enum sh_status status = sh_frame_scan(&client->scan, *frame, here, frame_bytes, err);
     if (status != SH_OK) return status;
     if (*frame_bytes > 0) {
