@@ -10,7 +10,8 @@
  * loader has one core and the server the other, so the target is the server's pace: 1 M users/s and 1.5 M events/s,
  * with half as much again in hand. The hash is of all packed rows and is the same on every machine.
  *
- * Run: load_bench [USERS [EVENTS [ROUNDS]]]; the best round is printed.
+ * Run: load_bench [USERS [EVENTS [ROUNDS [STAGE]]]]; the best round is printed. With STAGE (csv, record or rows) only that
+ * one runs, for a profiler.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static struct counts read_rows(const char *path, const struct mapping_section *s
 
 static void measure(const char *name, int (*write)(const struct gen_options *options, FILE *file),
                     const struct gen_options *shop, const struct mapping_section *section, const struct sh_zone *zone,
-                    uint32_t rounds) {
+                    uint32_t rounds, const char *only_stage) {
     char path[] = "/tmp/load_bench.XXXXXX";
     const int descriptor = mkstemp(path);
     FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
@@ -108,6 +109,7 @@ static void measure(const char *name, int (*write)(const struct gen_options *opt
     const long file_bytes = ftell(file);
     need(fclose(file) == 0, "cannot write a temporary file", NULL);
     for (uint32_t stage = 0; stage < STAGE_COUNT; stage++) {
+        if (only_stage != NULL && strcmp(only_stage, stage_names[stage]) != 0) continue;
         double best = 1e9;
         struct counts counts = {0};
         for (uint32_t round = 0; round < rounds; round++) {
@@ -133,6 +135,7 @@ int main(int argument_count, char **arguments) {
         .day_count = 365,
         .until_day = 20484};
     const uint32_t rounds = argument_count > 3 ? (uint32_t)strtoul(arguments[3], NULL, 10) : 3;
+    const char *only_stage = argument_count > 4 ? arguments[4] : NULL;
     need(shop.user_count > 0 && rounds > 0, "usage: load_bench [USERS [EVENTS [ROUNDS]]]", NULL);
 
     char *text = NULL;
@@ -147,8 +150,8 @@ int main(int argument_count, char **arguments) {
     need(mapping_parse((struct sh_text){text, (uint32_t)text_bytes}, &arena, &mapping, &err) == SH_OK, "mapping", &err);
     need(sh_zone_open(mapping.zone, &zone, &err) == SH_OK, "zone", &err);
     (void)printf("%-8s%-8s%10s%10s%10s   %s\n", "file", "stage", "M rows/s", "ns/row", "MB/s", "hash of the rows");
-    measure("users", gen_write_users, &shop, &mapping.sections[0], zone, rounds);
-    measure("events", gen_write_events, &shop, &mapping.sections[2], zone, rounds);
+    measure("users", gen_write_users, &shop, &mapping.sections[0], zone, rounds, only_stage);
+    measure("events", gen_write_events, &shop, &mapping.sections[2], zone, rounds, only_stage);
     sh_zone_close(zone);
     sh_arena_deinit(&arena);
     free(text);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "csv_marks.h"
 #include "memory.h"
 
 void csv_init(struct csv_reader *reader, struct input *input, char delimiter) {
@@ -10,193 +11,259 @@ void csv_init(struct csv_reader *reader, struct input *input, char delimiter) {
 
 void csv_deinit(struct csv_reader *reader) {
     sh_free(reader->fields);
-    sh_free(reader->quoted);
+    sh_free(reader->forms);
     sh_free(reader->scratch);
     *reader = (struct csv_reader){0};
 }
 
-static enum sh_status more_fields(struct csv_reader *reader, struct sh_error *err) {
-    if (reader->field_capacity >= CSV_FIELD_COUNT_MAX)
-        return sh_fail(err, SH_ERR_SYNTAX, -1, "line %llu has more than %d fields",
-                       (unsigned long long)reader->line_number, CSV_FIELD_COUNT_MAX);
+/* One look at a record: how it ended, and what is wrong with it. */
+enum scan_end {
+    SCAN_WHOLE,  /* its end was found */
+    SCAN_CUT,    /* the window ends before it does */
+    SCAN_OPEN,   /* the input ends inside a quoted field */
+    SCAN_MEMORY, /* no room for its fields */
+};
+struct scan {
+    const char *end;  /* of the window */
+    bool is_last;     /* nothing comes behind the window */
+    const char *next; /* SCAN_WHOLE: behind the record's line end */
+    const char *fault;
+    uint32_t fault_field;
+    uint64_t inner_lines; /* line feeds inside quoted fields */
+    bool has_doubled;
+};
+
+static bool more_fields(struct csv_reader *reader) {
     const uint32_t old = reader->field_capacity;
-    const uint32_t capacity = old == 0 ? 64 : old * 4;
+    const uint32_t capacity = old == 0 ? 64 : old * 4; /* 64, 256, 1024, 4096 */
     struct sh_text *fields = sh_realloc(reader->fields, old * sizeof *fields, capacity * sizeof *fields);
-    if (fields == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a record of %u fields", capacity);
+    if (fields == NULL) return false;
     reader->fields = fields;
-    bool *quoted = sh_realloc(reader->quoted, old, capacity);
-    if (quoted == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a record of %u fields", capacity);
-    reader->quoted = quoted;
+    uint8_t *forms = sh_realloc(reader->forms, old, capacity);
+    if (forms == NULL) return false;
+    reader->forms = forms;
     reader->field_capacity = capacity;
-    return SH_OK;
+    return true;
 }
 
-/* The end of the record that starts at `at`: its line feed, or NULL if the window ends first; *open then says whether
- * it ended inside a quoted field. A quote opens a field only where the field starts, so that 5" is not one. line_count
- * counts the line feeds inside. */
-static const char *find_record_end(const struct csv_reader *reader, const char *at, const char *end,
-                                   uint64_t *line_count, bool *open) {
-    *line_count = 0;
-    *open = false;
-    const char *feed = memchr(at, '\n', (size_t)(end - at));
-    const char *until = feed == NULL ? end : feed;
-    if (memchr(at, '"', (size_t)(until - at)) == NULL) return feed; /* the usual line */
-    while (at < end) {
-        if (*at == '"') {
-            do { /* to the closing quote; a doubled one is two rounds */
-                for (at++; at < end && *at != '"'; at++)
-                    *line_count += *at == '\n';
-                at++;
-            } while (at < end && *at == '"');
-            if (at > end) {
-                *open = true;
-                return NULL;
+/* From behind an opening quote to behind the closing one. NULL: the window ends first. */
+static const char *pass_quoted(const char *at, struct scan *scan, struct sh_text *field, uint8_t *form) {
+    const char *from = at;
+    const char *quote;
+    *form = CSV_QUOTED;
+    for (;;) {
+        quote = memchr(at, '"', (size_t)(scan->end - at));
+        if (quote == NULL) return NULL;
+        if (quote + 1 == scan->end) {
+            if (!scan->is_last) return NULL; /* the next byte may double it */
+            break;
+        }
+        if (quote[1] != '"') break;
+        *form = CSV_DOUBLED;
+        scan->has_doubled = true;
+        at = quote + 2;
+    }
+    *field = (struct sh_text){from, (uint32_t)(quote - from)};
+    for (const char *feed = from; (feed = memchr(feed, '\n', (size_t)(quote - feed))) != NULL; feed++)
+        scan->inner_lines++;
+    return quote + 1;
+}
+
+/* Is `at`, behind a closing quote, where a field may end? The CR of a CRLF is passed over. */
+static bool is_field_end(const struct csv_reader *reader, const struct scan *scan, const char **at) {
+    if (*at == scan->end || **at == reader->delimiter || **at == '\n') return true;
+    if (**at != '\r') return false;
+    if (*at + 1 < scan->end && (*at)[1] != '\n') return false;
+    (*at)++; /* at the window's end it is CRLF or the input's last byte, or the record is looked at again */
+    return true;
+}
+
+/* The usual record: no quote in it, and its end well inside the window. False for any other, which is then scanned with
+ * care from its start. */
+static bool scan_plain(struct csv_reader *reader, const char *at, struct scan *scan) {
+    const char *from = at; /* of the field */
+    uint32_t count = 0;
+    bool is_strange = false;
+    for (const char *block = at; scan->end - block >= CSV_BLOCK_BYTES; block += CSV_BLOCK_BYTES) {
+        struct csv_marks marks = csv_marks_of(block, reader->delimiter);
+        /* All bits up to the first line feed's: the record's own. Without one, all. */
+        const uint64_t own = marks.feeds ^ (marks.feeds - 1);
+        if ((marks.quotes & own) != 0) return false;
+        is_strange |= (marks.strange & own) != 0;
+        for (uint64_t ends = marks.ends & own; ends != 0; ends &= ends - 1) {
+            const char *stop = block + __builtin_ctzll(ends);
+            if (count == reader->field_capacity) return false;
+            reader->fields[count] = (struct sh_text){from, (uint32_t)(stop - from)};
+            reader->forms[count++] = CSV_BARE;
+            from = stop + 1;
+        }
+        if (marks.feeds == 0) continue;
+        struct sh_text *last = &reader->fields[count - 1];
+        if (last->count > 0 && last->bytes[last->count - 1] == '\r') last->count--;
+        reader->field_count = count;
+        reader->is_ascii = !is_strange;
+        scan->next = from;
+        return true;
+    }
+    return false;
+}
+
+/* Split the record at `at` into the reader's fields. Everything is decided here in one pass; a record that the window
+ * cuts is looked at again from its start when more is there. */
+static enum scan_end scan_record(struct csv_reader *reader, const char *at, struct scan *scan) {
+    if (scan_plain(reader, at, scan)) return SCAN_WHOLE;
+    const char delimiter = reader->delimiter;
+    const char *const end = scan->end;
+    uint32_t count = 0;
+    reader->is_ascii = false;
+    for (;;) { /* a field a turn */
+        if (count == reader->field_capacity) {
+            if (count < CSV_FIELD_COUNT_MAX) {
+                if (!more_fields(reader)) return SCAN_MEMORY;
+            } else { /* the last place takes the rest */
+                if (scan->fault == NULL) scan->fault = "there are too many fields";
+                count--;
             }
         }
-        while (at < end && *at != reader->delimiter && *at != '\n')
-            at++;
-        if (at < end && *at == '\n') return at;
-        at++;
-    }
-    return NULL;
-}
-
-/* A quoted field from the byte after its opening quote; *at moves to the byte after the closing one. */
-static enum sh_status read_quoted(struct csv_reader *reader, const char **at, const char *end, char **scratch,
-                                  struct sh_text *field, struct sh_error *err) {
-    const char *from = *at;
-    const char *quote = memchr(from, '"', (size_t)(end - from));
-    if (quote != NULL && (quote + 1 == end || quote[1] != '"')) { /* the usual case: nothing to unescape */
-        *field = (struct sh_text){from, (uint32_t)(quote - from)};
-        *at = quote + 1;
-        return SH_OK;
-    }
-    char *out = *scratch;
-    field->bytes = out;
-    for (;;) {
-        if (quote == NULL)
-            return sh_fail(err, SH_ERR_SYNTAX, -1, "line %llu: a quoted field is not closed",
-                           (unsigned long long)reader->line_number);
-        memcpy(out, from, (size_t)(quote - from));
-        out += quote - from;
-        if (quote + 1 == end || quote[1] != '"') break;
-        *out++ = '"';
-        from = quote + 2;
-        quote = memchr(from, '"', (size_t)(end - from));
-    }
-    field->count = (uint32_t)(out - field->bytes);
-    *scratch = out;
-    *at = quote + 1;
-    return SH_OK;
-}
-
-static enum sh_status split_record(struct csv_reader *reader, const char *at, const char *end, struct sh_error *err) {
-    enum sh_status status;
-    const char delimiter = reader->delimiter;
-    const size_t byte_count = (size_t)(end - at);
-    if (reader->scratch_capacity < byte_count) {
-        char *grown = sh_alloc(byte_count * 2);
-        if (grown == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a record of %zu bytes", byte_count);
-        sh_free(reader->scratch);
-        reader->scratch = grown;
-        reader->scratch_capacity = byte_count * 2;
-    }
-    char *scratch = reader->scratch;
-    uint32_t count = 0;
-    for (;;) {
-        if (count == reader->field_capacity && (status = more_fields(reader, err)) != SH_OK) return status;
         struct sh_text *field = &reader->fields[count];
-        const bool quoted = at < end && *at == '"';
-        reader->quoted[count++] = quoted;
-        if (quoted) {
-            at++;
-            if ((status = read_quoted(reader, &at, end, &scratch, field, err)) != SH_OK) return status;
-            if (at < end && *at != delimiter)
-                return sh_fail(err, SH_ERR_SYNTAX, -1, "line %llu: field %u goes on after its closing quote",
-                               (unsigned long long)reader->line_number, count);
+        uint8_t *form = &reader->forms[count++];
+        bool bare = at == end || *at != '"';
+        if (!bare) {
+            at = pass_quoted(at + 1, scan, field, form);
+            if (at == NULL) return scan->is_last ? SCAN_OPEN : SCAN_CUT;
+            if (!is_field_end(reader, scan, &at)) {
+                if (scan->fault == NULL) {
+                    scan->fault = "something stands behind the closing quote";
+                    scan->fault_field = count;
+                }
+                bare = true; /* pass over it */
+            }
         } else {
+            *form = CSV_BARE;
+        }
+        if (bare) {
             const char *from = at;
-            while (at < end && *at != delimiter) /* fields are a few bytes: a call of memchr costs more */
+            while (at < end && *at != delimiter && *at != '\n') /* a few bytes: a call of memchr costs more */
                 at++;
             *field = (struct sh_text){from, (uint32_t)(at - from)};
         }
-        if (at == end) break;
+        if (at == end && !scan->is_last) return SCAN_CUT;
+        if (at == end || *at == '\n') {
+            if (bare && field->count > 0 && at[-1] == '\r') field->count--;
+            scan->next = at == end ? end : at + 1;
+            reader->field_count = count;
+            return SCAN_WHOLE;
+        }
         at++;
     }
-    reader->field_count = count;
-    return SH_OK;
 }
 
-static void skip_byte_order_mark(struct csv_reader *reader) {
+/* Copies the fields that have doubled quotes into the scratch, each doubled quote once. */
+static bool undo_doubled(struct csv_reader *reader, size_t record_bytes) {
+    if (reader->scratch_capacity < record_bytes) {
+        char *grown = sh_alloc(record_bytes * 2);
+        if (grown == NULL) return false;
+        sh_free(reader->scratch);
+        reader->scratch = grown;
+        reader->scratch_capacity = record_bytes * 2;
+    }
+    char *out = reader->scratch;
+    for (uint32_t i = 0; i < reader->field_count; i++) {
+        if (reader->forms[i] != CSV_DOUBLED) continue;
+        struct sh_text *field = &reader->fields[i];
+        const char *from = field->bytes;
+        const char *end = from + field->count;
+        field->bytes = out;
+        while (from < end) {
+            from += *from == '"'; /* the first of two */
+            *out++ = *from++;
+        }
+        field->count = (uint32_t)(out - field->bytes);
+        reader->forms[i] = CSV_QUOTED;
+    }
+    return true;
+}
+
+static enum sh_status no_memory(size_t byte_count, struct sh_error *err) {
+    return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a record of %zu bytes", byte_count);
+}
+
+/* A record without an end, or a very long one: only its first line is given up. */
+static enum sh_status give_up_line(struct csv_reader *reader, const char *at, size_t byte_count, const char *words,
+                                   struct sh_error *err) {
+    const char *feed = memchr(at, '\n', byte_count);
+    reader->record_bytes = feed == NULL ? byte_count : (size_t)(feed - at) + 1;
+    reader->in_long_line = feed == NULL;
+    reader->next_line_number = reader->line_number + 1;
+    return sh_fail(err, SH_ERR_SYNTAX, -1, "%s", words);
+}
+
+static enum sh_status start(struct csv_reader *reader, struct sh_error *err) {
     size_t byte_count;
+    while ((void)input_at(reader->input, &byte_count), byte_count < 3 && !reader->input_ended) {
+        const enum sh_status status = input_more(reader->input, &reader->input_ended, err);
+        if (status != SH_OK) return status;
+    }
     const char *at = input_at(reader->input, &byte_count);
     if (byte_count >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0) input_advance(reader->input, 3);
     reader->started = true;
+    return SH_OK;
 }
 
-/* Have a whole record in the window: from *at, its line feed in *feed (NULL: it ends with the input). */
-static enum sh_status find_record(struct csv_reader *reader, const char **at, const char **feed, size_t *byte_count,
-                                  uint64_t *inner_lines, struct sh_error *err) {
-    bool open = false;
-    size_t scanned_bytes = 0;
-    for (;;) {
-        *at = input_at(reader->input, byte_count);
+/* The record at the front of the input, empty lines included; *at_end if there is none. */
+static enum sh_status read_record(struct csv_reader *reader, bool *at_end, struct sh_error *err) {
+    size_t byte_count;
+    for (size_t seen_bytes = 0;;) {
+        const char *at = input_at(reader->input, &byte_count);
+        *at_end = byte_count == 0 && reader->input_ended;
+        if (*at_end) return SH_OK;
         /* Look again only when the window has doubled: a record of n bytes costs O(n), not O(n * chunks). */
-        if (reader->started && (reader->input_ended || *byte_count >= 2 * scanned_bytes) && *byte_count > 0) {
-            *feed = find_record_end(reader, *at, *at + *byte_count, inner_lines, &open);
-            scanned_bytes = *byte_count;
-            if (*feed != NULL || reader->input_ended || *byte_count > CSV_RECORD_BYTES_MAX) break;
-        } else if (reader->input_ended) {
-            break;
+        if (byte_count > 0 && (reader->input_ended || byte_count >= 2 * seen_bytes)) {
+            struct scan scan = {.end = at + byte_count, .is_last = reader->input_ended};
+            const enum scan_end ended = scan_record(reader, at, &scan);
+            const size_t record_bytes = ended == SCAN_WHOLE ? (size_t)(scan.next - at) : byte_count;
+            if (ended == SCAN_MEMORY) return no_memory(byte_count, err);
+            if (ended == SCAN_OPEN) return give_up_line(reader, at, byte_count, "a quoted field is not closed", err);
+            if (record_bytes > CSV_RECORD_BYTES_MAX + 1)
+                return give_up_line(reader, at, byte_count, "the record is too long, or a quoted field is not closed",
+                                    err);
+            if (ended == SCAN_WHOLE) {
+                reader->record_bytes = record_bytes;
+                reader->next_line_number = reader->line_number + scan.inner_lines + 1;
+                if (scan.fault != NULL && scan.fault_field > 0)
+                    return sh_fail(err, SH_ERR_SYNTAX, -1, "%s: field '%u'", scan.fault, scan.fault_field);
+                if (scan.fault != NULL) return sh_fail(err, SH_ERR_SYNTAX, -1, "%s", scan.fault);
+                if (scan.has_doubled && !undo_doubled(reader, record_bytes)) return no_memory(record_bytes, err);
+                return SH_OK;
+            }
+            seen_bytes = byte_count;
         }
         const enum sh_status status = input_more(reader->input, &reader->input_ended, err);
         if (status != SH_OK) return status;
-        (void)input_at(reader->input, byte_count);
-        if (!reader->started && (*byte_count >= 3 || reader->input_ended)) skip_byte_order_mark(reader);
     }
-    const size_t length = *feed == NULL ? *byte_count : (size_t)(*feed - *at);
-    if (!open && length <= CSV_RECORD_BYTES_MAX) return SH_OK;
-    /* A quote that nothing closes would swallow the rest of the file: only its first line is bad. */
-    *feed = memchr(*at, '\n', *byte_count);
-    *inner_lines = 0;
-    reader->record_bytes = *feed == NULL ? *byte_count : (size_t)(*feed - *at) + 1;
-    reader->next_line_number = reader->line_number + 1;
-    if (open)
-        return sh_fail(err, SH_ERR_SYNTAX, -1, "line %llu: a quoted field is not closed",
-                       (unsigned long long)reader->line_number);
-    return sh_fail(err, SH_ERR_SYNTAX, -1, "line %llu: the record is longer than %d bytes",
-                   (unsigned long long)reader->line_number, CSV_RECORD_BYTES_MAX);
 }
 
 enum sh_status csv_next(struct csv_reader *reader, bool *at_end, struct sh_error *err) {
     *at_end = false;
-    for (;;) {
+    enum sh_status status = reader->started ? SH_OK : start(reader, err);
+    if (status != SH_OK) return status;
+    do { /* over empty lines */
         input_advance(reader->input, reader->record_bytes);
         reader->record_bytes = 0;
+        if (reader->in_long_line && (status = input_pass_line(reader->input, &reader->input_ended, err)) != SH_OK)
+            return status;
+        reader->in_long_line = false;
         reader->line_number = reader->next_line_number;
-        const char *at = NULL;
-        const char *feed = NULL;
-        size_t byte_count = 0;
-        uint64_t inner_lines = 0;
-        const enum sh_status status = find_record(reader, &at, &feed, &byte_count, &inner_lines, err);
-        if (status != SH_OK) return status;
-        if (byte_count == 0) {
-            *at_end = true;
-            return SH_OK;
-        }
-        const char *end = feed == NULL ? at + byte_count : feed;
-        reader->record_bytes = (size_t)(end - at) + (feed == NULL ? 0 : 1);
-        reader->next_line_number = reader->line_number + inner_lines + 1;
-        if (end > at && end[-1] == '\r') end--;
-        if (end == at) continue; /* an empty line */
-        return split_record(reader, at, end, err);
-    }
+        if ((status = read_record(reader, at_end, err)) != SH_OK || *at_end) return status;
+    } while (reader->field_count == 1 && reader->fields[0].count == 0 && reader->forms[0] == CSV_BARE);
+    return SH_OK;
 }
 
 struct sh_text csv_raw(const struct csv_reader *reader) {
     size_t byte_count;
     const char *at = input_at(reader->input, &byte_count);
     size_t length = reader->record_bytes;
+    if (length > CSV_RECORD_BYTES_MAX) length = CSV_RECORD_BYTES_MAX;
     while (length > 0 && (at[length - 1] == '\n' || at[length - 1] == '\r'))
         length--;
     return (struct sh_text){at, (uint32_t)length};

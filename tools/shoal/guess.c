@@ -218,7 +218,7 @@ static enum sh_status first_keys(const char *path, struct sh_arena *arena, struc
                                  struct sh_error *err) {
     struct record_reader reader;
     const struct record_options options = {.has_header = true};
-    enum sh_status status = record_open(&reader, path, NULL, &options, NULL, 0, true, err);
+    enum sh_status status = record_open(&reader, path, NULL, &options, NULL, 0, 0, err);
     if (status != SH_OK) return status;
     bool at_end = false;
     status = record_next(&reader, &at_end, err);
@@ -249,7 +249,7 @@ static enum sh_status sample_file(const char *path, const struct sh_zone *utc, s
     if (format == MAPPING_JSONL && (status = first_keys(path, arena, &names, &count, err)) != SH_OK) return status;
     struct record_reader reader;
     const struct record_options options = {.has_header = true};
-    status = record_open(&reader, path, NULL, &options, names, count, true, err);
+    status = record_open(&reader, path, NULL, &options, names, count, 0, err);
     if (status != SH_OK) return status;
     count = reader.wanted_count;
     struct column_facts *columns = sh_alloc_zero((count + 1) * sizeof *columns);

@@ -15,6 +15,8 @@ enum packing { PACKING_UNKNOWN, PACKING_PLAIN, PACKING_GZIP, PACKING_ZSTD };
 struct input {
     int file;
     bool owns_file;
+    const uint8_t *memory; /* of input_open_memory, instead of a file; what is not read yet */
+    size_t memory_left, piece_bytes;
     bool file_ended;
     enum packing packing;
     char path[256]; /* for words, cut if longer */
@@ -25,7 +27,7 @@ struct input {
     size_t start; /* first unread byte */
     size_t end;
     size_t capacity;
-    bool borrowed; /* window belongs to the caller of input_open_memory */
+    size_t chunk_bytes; /* INPUT_CHUNK_BYTES, or what is enough for a few bytes in memory */
 
     uint8_t *raw; /* compressed bytes from the file */
     size_t raw_start, raw_end;
@@ -39,6 +41,7 @@ static struct input *input_new(const char *name) {
     struct input *input = sh_alloc_zero(sizeof *input);
     if (input == NULL) return NULL;
     input->file = -1;
+    input->chunk_bytes = INPUT_CHUNK_BYTES;
     (void)strncpy(input->path, name, sizeof input->path - 1);
     return input;
 }
@@ -65,21 +68,17 @@ enum sh_status input_open(const char *path, struct input **result, struct sh_err
     return SH_OK;
 }
 
-enum sh_status input_open_memory(const void *bytes, size_t byte_count, struct input **result, struct sh_error *err) {
+enum sh_status input_open_memory(const void *bytes, size_t byte_count, size_t piece_bytes, struct input **result,
+                                 struct sh_error *err) {
     struct input *input = input_new("memory");
     *result = input;
     if (input == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to open %zu bytes", byte_count);
-    union {
-        const void *given;
-        char *kept;
-    } window = {.given = bytes}; /* never written to: borrowed windows do not grow */
-    input->window = window.kept;
-    input->borrowed = true;
-    input->end = byte_count;
-    input->file_ended = true;
-    input->packing = PACKING_PLAIN;
+    input->memory = bytes;
+    input->memory_left = byte_count;
+    input->piece_bytes = piece_bytes == 0 ? SIZE_MAX : piece_bytes;
+    input->file_ended = byte_count == 0;
     input->file_bytes = byte_count;
-    input->file_position = byte_count;
+    if (byte_count < INPUT_CHUNK_BYTES) input->chunk_bytes = byte_count + 4096;
     return SH_OK;
 }
 
@@ -88,14 +87,14 @@ void input_close(struct input *input) {
     if (input->gzip_open) (void)inflateEnd(&input->gzip);
     ZSTD_freeDStream(input->zstd);
     if (input->owns_file && input->file >= 0) (void)close(input->file);
-    if (!input->borrowed) sh_free(input->window);
+    sh_free(input->window);
     sh_free(input->raw);
     sh_free(input);
 }
 
 const char *input_at(const struct input *input, size_t *byte_count) {
     *byte_count = input->end - input->start;
-    return input->window + input->start;
+    return input->window == NULL ? "" : input->window + input->start;
 }
 
 void input_advance(struct input *input, size_t byte_count) {
@@ -111,13 +110,23 @@ uint64_t input_file_bytes(const struct input *input) {
     return input->file_bytes;
 }
 
+static size_t read_memory(struct input *input, void *target, size_t byte_count) {
+    if (byte_count > input->piece_bytes) byte_count = input->piece_bytes;
+    if (byte_count > input->memory_left) byte_count = input->memory_left;
+    memcpy(target, input->memory, byte_count);
+    input->memory += byte_count;
+    input->memory_left -= byte_count;
+    return byte_count;
+}
+
 /* Up to byte_count bytes of the file; 0 at its end. */
 static enum sh_status read_file(struct input *input, void *target, size_t byte_count, size_t *read_count,
                                 struct sh_error *err) {
     *read_count = 0;
     if (input->file_ended) return SH_OK;
     for (;;) {
-        const ssize_t got = read(input->file, target, byte_count);
+        const ssize_t got = input->memory != NULL ? (ssize_t)read_memory(input, target, byte_count)
+                                                  : read(input->file, target, byte_count);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return sh_fail(err, SH_ERR_IO, -1, "%s: %s", input->path, strerror(errno));
         if (got == 0) input->file_ended = true;
@@ -134,12 +143,13 @@ static enum sh_status make_room(struct input *input, struct sh_error *err) {
         input->end -= input->start;
         input->start = 0;
     }
-    if (input->capacity - input->end >= INPUT_CHUNK_BYTES) return SH_OK;
+    if (input->capacity - input->end >= input->chunk_bytes) return SH_OK;
     size_t wanted = input->capacity + input->capacity / 2;
-    if (wanted < input->end + INPUT_CHUNK_BYTES) wanted = input->end + INPUT_CHUNK_BYTES;
+    if (wanted > INPUT_WINDOW_BYTES_MAX) wanted = INPUT_WINDOW_BYTES_MAX;
+    if (wanted < input->end + input->chunk_bytes) wanted = input->end + input->chunk_bytes;
     if (wanted > INPUT_WINDOW_BYTES_MAX)
-        return sh_fail(err, SH_ERR_TOO_LARGE, -1, "%s: one record is longer than %d bytes (is a quote left open?)",
-                       input->path, INPUT_WINDOW_BYTES_MAX - INPUT_CHUNK_BYTES);
+        return sh_fail(err, SH_ERR_TOO_LARGE, -1, "%s: more than %d bytes without an end", input->path,
+                       INPUT_WINDOW_BYTES_MAX - INPUT_CHUNK_BYTES);
     char *grown = sh_realloc(input->window, input->end, wanted);
     if (grown == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to read %s", input->path);
     input->window = grown;
@@ -147,31 +157,36 @@ static enum sh_status make_room(struct input *input, struct sh_error *err) {
     return SH_OK;
 }
 
-/* The first bytes say how the file is packed (RFC 1952: 1F 8B; RFC 8878: 28 B5 2F FD). */
+/* The first bytes say how a file is packed. RFC 1952: 1F 8B. RFC 8878: a frame begins with 28 B5 2F FD, a frame to be
+ * skipped, which some packers write first, with 5x 2A 4D 18. */
+static enum packing packing_of(const uint8_t *bytes, size_t byte_count) {
+    if (byte_count >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B) return PACKING_GZIP;
+    if (byte_count < 4) return PACKING_PLAIN;
+    if (bytes[0] == 0x28 && bytes[1] == 0xB5 && bytes[2] == 0x2F && bytes[3] == 0xFD) return PACKING_ZSTD;
+    if ((bytes[0] & 0xF0) == 0x50 && bytes[1] == 0x2A && bytes[2] == 0x4D && bytes[3] == 0x18) return PACKING_ZSTD;
+    return PACKING_PLAIN;
+}
+
 static enum sh_status detect_packing(struct input *input, struct sh_error *err) {
-    input->raw = sh_alloc(INPUT_CHUNK_BYTES);
+    if (input->raw == NULL) input->raw = sh_alloc(input->chunk_bytes);
     if (input->raw == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to read %s", input->path);
     while (input->raw_end < 4 && !input->file_ended) {
         size_t got;
         const enum sh_status status =
-            read_file(input, input->raw + input->raw_end, INPUT_CHUNK_BYTES - input->raw_end, &got, err);
+            read_file(input, input->raw + input->raw_end, input->chunk_bytes - input->raw_end, &got, err);
         if (status != SH_OK) return status;
         input->raw_end += got;
     }
-    static const uint8_t gzip_magic[2] = {0x1F, 0x8B};
-    static const uint8_t zstd_magic[4] = {0x28, 0xB5, 0x2F, 0xFD};
-    if (input->raw_end >= 2 && memcmp(input->raw, gzip_magic, 2) == 0) {
-        input->packing = PACKING_GZIP;
+    const enum packing packing = packing_of(input->raw, input->raw_end);
+    if (packing == PACKING_GZIP) {
         if (inflateInit2(&input->gzip, 15 + 16) != Z_OK) /* 16: expect a gzip header */
             return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to unpack %s", input->path);
         input->gzip_open = true;
-    } else if (input->raw_end >= 4 && memcmp(input->raw, zstd_magic, 4) == 0) {
-        input->packing = PACKING_ZSTD;
+    } else if (packing == PACKING_ZSTD) {
         input->zstd = ZSTD_createDStream();
         if (input->zstd == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to unpack %s", input->path);
-    } else {
-        input->packing = PACKING_PLAIN;
     }
+    input->packing = packing;
     return SH_OK;
 }
 
@@ -184,20 +199,20 @@ static enum sh_status unpack_gzip(struct input *input, struct sh_error *err) {
     input->gzip.next_in = input->raw + input->raw_start;
     input->gzip.avail_in = (uInt)(input->raw_end - input->raw_start);
     input->gzip.next_out = (Bytef *)input->window + input->end;
-    input->gzip.avail_out = INPUT_CHUNK_BYTES;
+    input->gzip.avail_out = (uInt)input->chunk_bytes;
     const int result = inflate(&input->gzip, Z_NO_FLUSH);
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
         return sh_fail(err, SH_ERR_CORRUPT, -1, "%s: damaged gzip data near byte %llu of the file", input->path,
                        (unsigned long long)(input->file_position - input->gzip.avail_in));
     input->raw_start = input->raw_end - input->gzip.avail_in;
-    input->end += INPUT_CHUNK_BYTES - input->gzip.avail_out;
+    input->end += input->chunk_bytes - input->gzip.avail_out;
     input->unit_ended = result == Z_STREAM_END;
     return SH_OK;
 }
 
 static enum sh_status unpack_zstd(struct input *input, struct sh_error *err) {
     ZSTD_inBuffer source = {input->raw + input->raw_start, input->raw_end - input->raw_start, 0};
-    ZSTD_outBuffer target = {input->window + input->end, INPUT_CHUNK_BYTES, 0};
+    ZSTD_outBuffer target = {input->window + input->end, input->chunk_bytes, 0};
     const size_t result = ZSTD_decompressStream(input->zstd, &target, &source);
     if (ZSTD_isError(result))
         return sh_fail(err, SH_ERR_CORRUPT, -1, "%s: damaged zstd data near byte %llu of the file: %s", input->path,
@@ -208,47 +223,60 @@ static enum sh_status unpack_zstd(struct input *input, struct sh_error *err) {
     return SH_OK;
 }
 
+static enum sh_status more_plain(struct input *input, struct sh_error *err) {
+    size_t got = input->raw_end - input->raw_start; /* what detect_packing read */
+    if (got > 0) {
+        memcpy(input->window + input->end, input->raw + input->raw_start, got);
+        input->raw_start = input->raw_end;
+    } else {
+        const enum sh_status status = read_file(input, input->window + input->end, input->chunk_bytes, &got, err);
+        if (status != SH_OK) return status;
+    }
+    input->end += got;
+    return SH_OK;
+}
+
+/* Unpacks until there is something new, or the end. */
+static enum sh_status more_packed(struct input *input, struct sh_error *err) {
+    const size_t before = input->end;
+    while (input->end == before) {
+        bool ended = false;
+        if (input->raw_start == input->raw_end) {
+            input->raw_start = input->raw_end = 0;
+            const enum sh_status status = read_file(input, input->raw, input->chunk_bytes, &input->raw_end, err);
+            if (status != SH_OK) return status;
+            ended = input->raw_end == 0;
+        }
+        if (ended && input->unit_ended) return SH_OK;
+        /* At the end, too: the unpacker may hold bytes that did not fit the last chunk. */
+        const enum sh_status status =
+            input->packing == PACKING_GZIP ? unpack_gzip(input, err) : unpack_zstd(input, err);
+        if (status != SH_OK) return status;
+        if (ended && input->end == before && !input->unit_ended)
+            return sh_fail(err, SH_ERR_CORRUPT, -1, "%s: the compressed data ends too early", input->path);
+    }
+    return SH_OK;
+}
+
 enum sh_status input_more(struct input *input, bool *at_end, struct sh_error *err) {
     enum sh_status status;
     *at_end = false;
-    if (input->borrowed) {
-        *at_end = true;
-        return SH_OK;
-    }
     if (input->packing == PACKING_UNKNOWN && (status = detect_packing(input, err)) != SH_OK) return status;
     if ((status = make_room(input, err)) != SH_OK) return status;
     const size_t before = input->end;
-    while (input->end == before) {
-        if (input->packing == PACKING_PLAIN) {
-            size_t got = input->raw_end - input->raw_start; /* what detect_packing read */
-            if (got > 0) {
-                memcpy(input->window + input->end, input->raw + input->raw_start, got);
-                input->raw_start = input->raw_end;
-            } else if ((status = read_file(input, input->window + input->end, INPUT_CHUNK_BYTES, &got, err)) != SH_OK) {
-                return status;
-            }
-            input->end += got;
-            if (got == 0) break;
-            continue;
-        }
-        if (input->raw_start == input->raw_end) {
-            size_t got;
-            if ((status = read_file(input, input->raw, INPUT_CHUNK_BYTES, &got, err)) != SH_OK) return status;
-            input->raw_start = 0;
-            input->raw_end = got;
-            if (got == 0) { /* the unpacker may still hold bytes that did not fit the last chunk */
-                const bool was_whole = input->unit_ended;
-                if (was_whole) break;
-                status = input->packing == PACKING_GZIP ? unpack_gzip(input, err) : unpack_zstd(input, err);
-                if (status != SH_OK) return status;
-                if (input->end == before && !input->unit_ended)
-                    return sh_fail(err, SH_ERR_CORRUPT, -1, "%s: the compressed data ends too early", input->path);
-                break;
-            }
-        }
-        status = input->packing == PACKING_GZIP ? unpack_gzip(input, err) : unpack_zstd(input, err);
+    status = input->packing == PACKING_PLAIN ? more_plain(input, err) : more_packed(input, err);
+    *at_end = status == SH_OK && input->end == before;
+    return status;
+}
+
+enum sh_status input_pass_line(struct input *input, bool *at_end, struct sh_error *err) {
+    for (;;) {
+        size_t byte_count;
+        const char *at = input_at(input, &byte_count);
+        const char *feed = memchr(at, '\n', byte_count);
+        input_advance(input, feed == NULL ? byte_count : (size_t)(feed - at) + 1);
+        if (feed != NULL || *at_end) return SH_OK;
+        const enum sh_status status = input_more(input, at_end, err);
         if (status != SH_OK) return status;
     }
-    *at_end = input->end == before;
-    return SH_OK;
 }

@@ -1,18 +1,16 @@
 #include "load.h"
 
 #include <errno.h>
-#include <glob.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "load_files.h"
 #include "load_summary.h"
 #include "memory.h"
 #include "progress.h"
 
-enum { LOAD_ARENA_BYTES_MAX = 64 << 20, LOAD_FILE_COUNT_MAX = 10000, LOAD_TYPE_COUNT_MAX = 256 };
+enum { LOAD_ARENA_BYTES_MAX = 64 << 20, LOAD_TYPE_COUNT_MAX = 256 };
 
 static const char *const put_methods[] = {"user.put", "item.put", "event.append"};
 
@@ -29,10 +27,16 @@ struct batch {
     uint32_t row_count;
 };
 
+struct event_type {
+    struct sh_text name;
+    struct sh_text refusal; /* why the server will not have it; count 0 when it does */
+};
+
 struct loader {
     struct shoal_client *client;
     const struct load_options *options;
-    struct sh_arena arena;
+    struct sh_arena arena;      /* lives as long as the load */
+    struct sh_arena file_arena; /* for one file */
     struct mapping mapping;
     struct sh_zone *zone;
     struct load_counts counts;
@@ -41,7 +45,7 @@ struct loader {
     struct shoal_client_writer *params;
     struct batch *batches; /* LOAD_IN_FLIGHT_COUNT_MAX + one for each section being filled */
     uint32_t batch_count;
-    struct sh_text types[LOAD_TYPE_COUNT_MAX]; /* event types that the server knows through us */
+    struct event_type types[LOAD_TYPE_COUNT_MAX]; /* event types of a column that the server was told of */
     uint32_t type_count;
     struct sh_error err;
 };
@@ -52,7 +56,7 @@ struct file_job {
     struct row_encoder encoders[MAPPING_SECTION_COUNT_MAX];
     struct batch *filling[MAPPING_SECTION_COUNT_MAX];
     uint32_t section_count;
-    bool has_events;
+    const struct mapping_section *events; /* the first section of events; NULL if there is none */
     struct sh_text wanted[ROW_WANTED_COUNT_MAX];
     uint32_t wanted_count;
 };
@@ -72,33 +76,47 @@ static enum sh_status reject(struct loader *loader, const char *file, uint64_t l
 
 /* --- schema --- */
 
-static enum sh_status put_schema(struct loader *loader) {
+static int put_schema(struct loader *loader, struct shoal_client_error *error) {
     struct shoal_client_answer answer;
-    struct shoal_client_error error;
-    if (shoal_client_call(loader->client, "schema.put", loader->params, SHOAL_CLIENT_IDEMPOTENT, &answer, &error) !=
-        SHOAL_CLIENT_OK)
-        return client_fault(loader, &error);
-    return SH_OK;
+    return shoal_client_call(loader->client, "schema.put", loader->params, SHOAL_CLIENT_IDEMPOTENT, &answer, error);
 }
 
-/* The type that a column names: told to the server before its first row. */
-static enum sh_status know_type(struct loader *loader, const struct mapping_section *section, struct sh_text name) {
+static enum sh_status copy_text(struct loader *loader, struct sh_text text, struct sh_text *copy) {
+    copy->count = text.count;
+    copy->bytes = sh_arena_copy(&loader->arena, text.bytes, text.count);
+    return copy->bytes != NULL ? SH_OK : sh_fail(&loader->err, SH_ERR_MEMORY, -1, "no memory for event types");
+}
+
+/* The type that a column names: told to the server before its first row. A type that the server will not have costs the
+ * rows that name it, not the load: *refusal says why. */
+static enum sh_status know_type(struct loader *loader, const struct mapping_section *section, struct sh_text name,
+                                struct sh_text *refusal) {
     if (section->type.is_constant) return SH_OK;
-    for (uint32_t i = 0; i < loader->type_count; i++)
-        if (sh_text_equal(loader->types[i], name)) return SH_OK;
-    if (loader->type_count == LOAD_TYPE_COUNT_MAX)
-        return sh_fail(&loader->err, SH_ERR_LIMIT, -1,
-                       "the column '%.*s' has more than %d different values; is it the event type?",
-                       SH_TEXT_ARGS(section->type.column), LOAD_TYPE_COUNT_MAX);
-    const char *copy = sh_arena_copy(&loader->arena, name.bytes, name.count);
-    if (copy == NULL) return sh_fail(&loader->err, SH_ERR_MEMORY, -1, "no memory for event types");
-    loader->types[loader->type_count++] = (struct sh_text){copy, name.count};
+    for (uint32_t i = 0; i < loader->type_count; i++) {
+        if (!sh_text_equal(loader->types[i].name, name)) continue;
+        *refusal = loader->types[i].refusal;
+        return SH_OK;
+    }
+    if (loader->type_count == LOAD_TYPE_COUNT_MAX) {
+        *refusal = SH_TEXT_LITERAL("too many event types; is this the column of the type?");
+        return SH_OK;
+    }
+    struct event_type *type = &loader->types[loader->type_count];
+    enum sh_status status = copy_text(loader, name, &type->name);
+    if (status != SH_OK) return status;
+    loader->type_count++;
     shoal_client_writer_clear(loader->params);
     shoal_client_write_map(loader->params, 1);
     shoal_client_write_literal(loader->params, "events");
     shoal_client_write_array(loader->params, 1);
     load_write_event_type(section, name, loader->params);
-    return put_schema(loader);
+    struct shoal_client_error error;
+    const int code = put_schema(loader, &error);
+    if (code == SHOAL_CLIENT_OK) return SH_OK;
+    if (!error.from_server) return client_fault(loader, &error);
+    status = copy_text(loader, sh_text_of(error.message), &type->refusal);
+    *refusal = type->refusal;
+    return status;
 }
 
 /* --- batches --- */
@@ -156,8 +174,10 @@ static enum sh_status send_batch(struct loader *loader, const struct row_encoder
     msgpack_packer packer;
     sh_buffer_packer(&fields, &packer);
     row_pack_names(encoder, &packer);
-    shoal_client_write_raw(params, fields.bytes, fields.count);
+    const enum sh_status packed = sh_buffer_status(&fields, &loader->err);
+    if (packed == SH_OK) shoal_client_write_raw(params, fields.bytes, fields.count);
     sh_buffer_deinit(&fields);
+    if (packed != SH_OK) return packed;
     shoal_client_write_literal(params, "nil");
     shoal_client_write_literal(params, "leave");
     shoal_client_write_literal(params, "rows");
@@ -200,12 +220,34 @@ static enum sh_status free_batch(struct loader *loader, const struct file_job *j
 
 /* --- files --- */
 
+/* Send what a section has filled, if anything. */
+static enum sh_status send_section(struct loader *loader, struct file_job *job, uint32_t number) {
+    struct batch *batch = job->filling[number];
+    job->filling[number] = NULL;
+    if (batch == NULL || batch->row_count == 0) return SH_OK;
+    return send_batch(loader, &job->encoders[number], batch);
+}
+
+/* Send everything, what events name before the events: or they would make their users, and who is new would be told of
+ * the wrong rows. */
+static enum sh_status send_filling(struct loader *loader, struct file_job *job) {
+    for (uint32_t of_events = 0; of_events < 2; of_events++) {
+        for (uint32_t i = 0; i < job->section_count; i++) {
+            if ((job->encoders[i].section->kind == MAPPING_EVENTS) != (of_events == 1)) continue;
+            const enum sh_status status = send_section(loader, job, i);
+            if (status != SH_OK) return status;
+        }
+    }
+    return SH_OK;
+}
+
 static enum sh_status take_record(struct loader *loader, struct file_job *job, uint32_t number,
                                   const struct record_reader *record) {
     enum sh_status status;
     struct row_encoder *encoder = &job->encoders[number];
     struct batch **batch = &job->filling[number];
     if (*batch == NULL && (status = free_batch(loader, job, encoder->section, batch)) != SH_OK) return status;
+    const size_t rows_before = (*batch)->rows.count;
     struct sh_text reason = {"", 0};
     struct sh_error fault;
     switch (row_encode(encoder, record, &(*batch)->rows, &reason, &fault)) {
@@ -220,10 +262,16 @@ static enum sh_status take_record(struct loader *loader, struct file_job *job, u
     case ROW_TAKEN:
         break;
     }
+    if (encoder->section->kind == MAPPING_EVENTS) {
+        status = know_type(loader, encoder->section, row_event_type(encoder, record), &reason);
+        if (status != SH_OK) return status;
+        if (reason.count > 0) {
+            (*batch)->rows.count = rows_before;
+            loader->counts.refused++;
+            return reject(loader, job->path, record->line_number, reason, record_raw(record));
+        }
+    }
     loader->counts.read[encoder->section->kind]++;
-    if (encoder->section->kind == MAPPING_EVENTS &&
-        (status = know_type(loader, encoder->section, row_event_type(encoder, record))) != SH_OK)
-        return status;
     const struct sh_text raw = record_raw(record);
     sh_buffer_append_text(&(*batch)->raw, raw);
     if ((status = sh_buffer_status(&(*batch)->raw, &loader->err)) != SH_OK) return status;
@@ -231,48 +279,45 @@ static enum sh_status take_record(struct loader *loader, struct file_job *job, u
     (*batch)->raw_ends[(*batch)->row_count] = (uint32_t)(*batch)->raw.count;
     (*batch)->row_count++;
     if ((*batch)->row_count < LOAD_BATCH_ROW_COUNT && (*batch)->rows.count < LOAD_BATCH_BYTES) return SH_OK;
-    status = send_batch(loader, encoder, *batch);
-    *batch = NULL;
-    return status;
+    return encoder->section->kind == MAPPING_EVENTS ? send_filling(loader, job) : send_section(loader, job, number);
 }
 
-static enum sh_status read_records(struct loader *loader, struct file_job *job, struct record_reader *record) {
-    enum sh_status status;
+/* Every record of the file, until its end or a fault that is not one record's. */
+static enum sh_status take_records(struct loader *loader, struct file_job *job, struct record_reader *record) {
     for (uint64_t turn = 0;; turn++) {
         bool at_end;
-        status = record_next(record, &at_end, &loader->err);
-        if (status == SH_OK && at_end) break;
+        enum sh_status status = record_next(record, &at_end, &loader->err);
+        if (status == SH_OK && at_end) return SH_OK;
+        if (status != SH_OK && status != SH_ERR_SYNTAX) return status;
         loader->counts.lines++;
         if (status == SH_ERR_SYNTAX) {
             loader->counts.refused++;
             status =
                 reject(loader, job->path, record->line_number, sh_text_of(loader->err.message), record_raw(record));
-            if (status != SH_OK) return status;
-            continue;
+        } else {
+            if (job->events != NULL) load_add_totals(&loader->counts, job->events, record);
+            for (uint32_t i = 0; i < job->section_count && status == SH_OK; i++)
+                status = take_record(loader, job, i, record);
         }
         if (status != SH_OK) return status;
-        if (job->has_events) load_add_totals(&loader->counts, record);
-        for (uint32_t i = 0; i < job->section_count; i++)
-            if ((status = take_record(loader, job, i, record)) != SH_OK) return status;
         if ((turn & 1023) == 0)
             progress_show(&loader->progress, loader->counts.lines, input_file_position(record->input));
     }
-    for (uint32_t i = 0; i < job->section_count; i++) {
-        struct batch *batch = job->filling[i];
-        job->filling[i] = NULL;
-        if (batch != NULL && batch->row_count > 0 && (status = send_batch(loader, &job->encoders[i], batch)) != SH_OK)
-            return status;
-    }
-    return drain(loader); /* users before the events that name them, file by file */
 }
 
+/* Send what is left and take all answers: whole files stay in the mapping's order. */
+static enum sh_status finish_batches(struct loader *loader, struct file_job *job) {
+    const enum sh_status status = send_filling(loader, job);
+    return status != SH_OK ? status : drain(loader);
+}
+
+/* Ask for the columns of the summary. A file need not have them: a load may read several kinds of events. */
 static void bind_totals(struct loader *loader, struct file_job *job) {
     for (uint32_t i = 0; i < loader->counts.total_count; i++) {
         struct load_total *total = &loader->counts.totals[i];
-        total->source =
-            (struct row_source){.source = &total->summary.source, .column = UINT32_MAX, .factor = UINT32_MAX};
-        if (!job->has_events || total->summary.kind == MAPPING_LINES) continue;
         const struct mapping_source *source = &total->summary.source;
+        total->source = (struct row_source){.source = source, .column = UINT32_MAX, .factor = UINT32_MAX};
+        if (job->events == NULL || total->summary.kind == MAPPING_LINES) continue;
         total->source.column = row_want(job->wanted, &job->wanted_count, source->column);
         if (source->factor.count > 0) total->source.factor = row_want(job->wanted, &job->wanted_count, source->factor);
     }
@@ -280,6 +325,7 @@ static void bind_totals(struct loader *loader, struct file_job *job) {
 
 static enum sh_status load_file(struct loader *loader, struct file_job *job, const struct mapping_section *first) {
     enum sh_status status;
+    const uint32_t required_count = job->wanted_count;
     bind_totals(loader, job);
     const struct record_options options = {.format = first->format,
                                            .delimiter = first->delimiter,
@@ -287,86 +333,69 @@ static enum sh_status load_file(struct loader *loader, struct file_job *job, con
                                            .columns = first->columns,
                                            .column_count = first->column_count};
     struct record_reader record;
-    status = record_open(&record, job->path, NULL, &options, job->wanted, job->wanted_count, false, &loader->err);
+    status =
+        record_open(&record, job->path, NULL, &options, job->wanted, job->wanted_count, required_count, &loader->err);
     if (status != SH_OK) return status;
-    for (uint32_t i = 0; i < job->section_count; i++)
-        row_encoder_restart(&job->encoders[i]);
     progress_file(&loader->progress, job->path, input_file_bytes(record.input));
-    status = read_records(loader, job, &record);
+    status = take_records(loader, job, &record);
+    /* After damage in the middle of a file, too: what was read before it is loaded, and counted. */
+    const struct sh_error fault = loader->err;
+    const enum sh_status finished = status == SH_OK || status == SH_ERR_CORRUPT ? finish_batches(loader, job) : status;
+    if (status != SH_OK) loader->err = fault;
     record_close(&record);
     progress_file_done(&loader->progress, loader->counts.lines);
-    return status;
+    return status != SH_OK ? status : finished;
 }
 
-static enum sh_status expand_file(struct loader *loader, struct sh_text pattern, glob_t *found) {
-    char path[PATH_MAX];
-    char folder[PATH_MAX];
-    (void)snprintf(folder, sizeof folder, "%s", loader->options->mapping_path);
-    const char *beside = loader->options->folder != NULL ? loader->options->folder : dirname(folder);
-    if (sh_text_equal(pattern, SH_TEXT_LITERAL("-")) || pattern.bytes[0] == '/')
-        (void)snprintf(path, sizeof path, "%.*s", SH_TEXT_ARGS(pattern));
-    else
-        (void)snprintf(path, sizeof path, "%s/%.*s", beside, SH_TEXT_ARGS(pattern));
-    const int result = glob(path, GLOB_ERR | (path[0] == '-' ? GLOB_NOCHECK : 0), NULL, found);
-    if (result == 0) return SH_OK;
-    if (result == GLOB_NOMATCH) return sh_fail(&loader->err, SH_ERR_NOT_FOUND, -1, "there is no file %s", path);
-    return sh_fail(&loader->err, SH_ERR_IO, -1, "%s: %s", path, strerror(errno));
+/* --- files --- */
+
+/* A file is read once, for all its sections: they must agree on how. */
+static enum sh_status check_agreement(struct loader *loader, const char *path, const struct mapping_section *a,
+                                      const struct mapping_section *b) {
+    bool same = a->format == b->format && a->delimiter == b->delimiter && a->has_header == b->has_header &&
+                a->column_count == b->column_count;
+    for (uint32_t i = 0; same && i < a->column_count; i++)
+        same = sh_text_equal(a->columns[i], b->columns[i]);
+    if (same) return SH_OK;
+    return sh_fail(&loader->err, SH_ERR_SYNTAX, -1,
+                   "the sections at lines %u and %u of the mapping read %s with another format, delimiter, header or "
+                   "columns",
+                   a->line, b->line, path);
 }
 
-/* The distinct files of all sections, in the order the mapping names them. */
-static enum sh_status list_files(struct loader *loader, const char ***files, uint32_t *file_count,
-                                 uint8_t (**uses)[MAPPING_SECTION_COUNT_MAX]) {
-    *files = sh_arena_alloc(&loader->arena, LOAD_FILE_COUNT_MAX * sizeof **files);
-    *uses = sh_arena_alloc_zero(&loader->arena, LOAD_FILE_COUNT_MAX * sizeof **uses);
-    if (*files == NULL || *uses == NULL) return sh_fail(&loader->err, SH_ERR_MEMORY, -1, "no memory for the file list");
-    *file_count = 0;
+/* Bind the sections that read a file to it. */
+static enum sh_status prepare_job(struct loader *loader, struct file_job *job, const bool *is_read_by,
+                                  const struct mapping_section **first) {
+    *first = NULL;
     for (uint32_t s = 0; s < loader->mapping.section_count; s++) {
+        if (!is_read_by[s]) continue;
         const struct mapping_section *section = &loader->mapping.sections[s];
-        for (uint32_t f = 0; f < section->file_count; f++) {
-            glob_t found;
-            const enum sh_status status = expand_file(loader, section->files[f], &found);
-            if (status != SH_OK) return status;
-            for (size_t i = 0; i < found.gl_pathc; i++) {
-                uint32_t at = 0;
-                while (at < *file_count && strcmp((*files)[at], found.gl_pathv[i]) != 0)
-                    at++;
-                if (at == *file_count) {
-                    (*files)[at] = at == LOAD_FILE_COUNT_MAX ? NULL
-                                                             : sh_arena_copy(&loader->arena, found.gl_pathv[i],
-                                                                             strlen(found.gl_pathv[i]) + 1);
-                    if (at == LOAD_FILE_COUNT_MAX || (*files)[at] == NULL) {
-                        globfree(&found);
-                        return sh_fail(&loader->err, SH_ERR_LIMIT, -1, "more than %d files", LOAD_FILE_COUNT_MAX);
-                    }
-                    (*file_count)++;
-                }
-                (*uses)[at][s] = 1;
-            }
-            globfree(&found);
-        }
+        if (*first == NULL) *first = section;
+        if (section->kind == MAPPING_EVENTS && job->events == NULL) job->events = section;
+        enum sh_status status = check_agreement(loader, job->path, *first, section);
+        if (status != SH_OK) return status;
+        status = row_encoder_init(&job->encoders[job->section_count], section, loader->zone, job->wanted,
+                                  &job->wanted_count, &loader->file_arena, &loader->err);
+        if (status != SH_OK) return status;
+        job->section_count++;
     }
     return SH_OK;
 }
 
 static enum sh_status load_files(struct loader *loader) {
-    const char **files;
-    uint8_t(*uses)[MAPPING_SECTION_COUNT_MAX];
+    struct load_file *files = NULL;
     uint32_t file_count = 0;
-    enum sh_status status = list_files(loader, &files, &file_count, &uses);
+    enum sh_status status = load_list_files(&loader->mapping, loader->options->mapping_path, loader->options->folder,
+                                            &loader->arena, &files, &file_count, &loader->err);
     if (status != SH_OK) return status;
     struct file_job *job = sh_arena_alloc(&loader->arena, sizeof *job);
     if (job == NULL) return sh_fail(&loader->err, SH_ERR_MEMORY, -1, "no memory to load files");
     for (uint32_t f = 0; f < file_count && status == SH_OK; f++) {
-        *job = (struct file_job){.path = files[f]};
-        const struct mapping_section *first = NULL;
-        for (uint32_t s = 0; s < loader->mapping.section_count && status == SH_OK; s++) {
-            if (!uses[f][s]) continue;
-            const struct mapping_section *section = &loader->mapping.sections[s];
-            if (first == NULL) first = section;
-            job->has_events |= section->kind == MAPPING_EVENTS;
-            status = row_encoder_init(&job->encoders[job->section_count++], section, loader->zone, job->wanted,
-                                      &job->wanted_count, &loader->arena, &loader->err);
-        }
+        const struct mapping_section *first;
+        memset(job, 0, sizeof *job);
+        job->path = files[f].path;
+        sh_arena_reset(&loader->file_arena);
+        status = prepare_job(loader, job, files[f].is_read_by, &first);
         if (status == SH_OK) status = load_file(loader, job, first);
         for (uint32_t i = 0; i < job->section_count; i++)
             row_encoder_deinit(&job->encoders[i]);
@@ -379,18 +408,19 @@ static enum sh_status load_files(struct loader *loader) {
 enum sh_status load_read_mapping(const char *path, struct sh_arena *arena, struct mapping *mapping,
                                  struct sh_error *err) {
     struct input *input;
+    size_t byte_count = 0;
+    struct sh_error fault = {.hint = ""};
     enum sh_status status = input_open(path, &input, err);
     if (status != SH_OK) return status;
-    for (bool at_end = false; !at_end && status == SH_OK;) {
-        size_t byte_count;
-        (void)input_at(input, &byte_count);
-        if (byte_count > MAPPING_BYTES_MAX) break;
+    for (bool at_end = false; !at_end && status == SH_OK && byte_count <= MAPPING_BYTES_MAX;) {
         status = input_more(input, &at_end, err);
+        (void)input_at(input, &byte_count);
     }
     if (status == SH_OK) {
-        size_t byte_count;
         const char *bytes = input_at(input, &byte_count);
-        status = mapping_parse((struct sh_text){bytes, (uint32_t)byte_count}, arena, mapping, err);
+        status = mapping_parse((struct sh_text){bytes, (uint32_t)byte_count}, arena, mapping, &fault);
+        if (status != SH_OK) sh_fail(err, status, fault.position, "%s: %s", path, fault.message);
+        if (status != SH_OK && fault.hint[0] != '\0') sh_fail_hint(err, status, "%s", fault.hint);
     }
     input_close(input);
     return status;
@@ -417,7 +447,8 @@ static enum sh_status prepare(struct loader *loader) {
     loader->counts.total_count = loader->mapping.summary_count;
     shoal_client_writer_clear(loader->params);
     load_write_schema(&loader->mapping, loader->params);
-    return put_schema(loader);
+    struct shoal_client_error error;
+    return put_schema(loader, &error) == SHOAL_CLIENT_OK ? SH_OK : client_fault(loader, &error);
 }
 
 static double seconds_now(void) {
@@ -433,6 +464,7 @@ int load_run(struct shoal_client *client, const struct load_options *options) {
     loader->options = options;
     loader->rejects.path = options->rejects_path;
     sh_arena_init(&loader->arena, LOAD_ARENA_BYTES_MAX);
+    sh_arena_init(&loader->file_arena, LOAD_ARENA_BYTES_MAX);
     progress_init(&loader->progress, !options->quiet);
     const double started = seconds_now();
     enum sh_status status = prepare(loader);
@@ -444,7 +476,7 @@ int load_run(struct shoal_client *client, const struct load_options *options) {
     if (status != SH_OK)
         (void)fprintf(stderr, "shoal load: %s%s%s\n", loader->err.message, loader->err.hint[0] != '\0' ? "; " : "",
                       loader->err.hint);
-    if (!options->only_schema) {
+    if (!options->only_schema && (status == SH_OK || loader->counts.lines > 0)) {
         if (options->json)
             load_print_summary_json(&loader->counts, options->rejects_path, stdout);
         else
@@ -458,6 +490,7 @@ int load_run(struct shoal_client *client, const struct load_options *options) {
     load_counts_deinit(&loader->counts);
     shoal_client_writer_destroy(loader->params);
     sh_zone_close(loader->zone);
+    sh_arena_deinit(&loader->file_arena);
     sh_arena_deinit(&loader->arena);
     sh_free(loader);
     return status == SH_OK ? 0 : 1;

@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 
-#include "decimal.h"
 #include "hash.h"
 #include "memory.h"
+#include "row_cells.h"
 
 enum { TOTAL_SCALE = 18 };
 
@@ -43,14 +43,23 @@ static bool distinct_add(struct load_distinct *set, uint64_t hash) {
     return true;
 }
 
-void load_count_reason(struct load_counts *counts, struct sh_text words) {
+/* The words without the values that they show. */
+static uint32_t reason_bytes(struct sh_text words) {
     const char *quote = memchr(words.bytes, '\'', words.count);
     uint32_t length = quote == NULL ? words.count : (uint32_t)(quote - words.bytes);
-    if (length >= LOAD_REASON_BYTES_MAX) length = LOAD_REASON_BYTES_MAX - 1;
-    while (length > 0 && (words.bytes[length - 1] == ' ' || words.bytes[length - 1] == ':'))
+    if (length >= LOAD_REASON_BYTES_MAX) {
+        length = LOAD_REASON_BYTES_MAX - 1;
+        while (length > 0 && ((uint8_t)words.bytes[length] & 0xC0) == 0x80)
+            length--; /* cut at a character's start */
+    }
+    if (quote == NULL) return length;
+    while (length > 0 && strchr(" :(", words.bytes[length - 1]) != NULL)
         length--;
-    while (length < words.count && length > 0 && ((uint8_t)words.bytes[length] & 0xC0) == 0x80)
-        length--; /* cut at a character's start */
+    return length;
+}
+
+void load_count_reason(struct load_counts *counts, struct sh_text words) {
+    const uint32_t length = reason_bytes(words);
     for (uint32_t i = 0; i < counts->reason_count; i++) {
         struct load_reason *reason = &counts->reasons[i];
         const bool same = strlen(reason->words) == length && memcmp(reason->words, words.bytes, length) == 0;
@@ -69,34 +78,45 @@ void load_count_reason(struct load_counts *counts, struct sh_text words) {
     reason->count = 1;
 }
 
-static void add_total(struct load_total *total, const struct record_reader *record) {
-    static const struct mapping_section no_section = {0};
+static void add_total(struct load_total *total, const struct mapping_section *section,
+                      const struct record_reader *record) {
     bool present;
-    __int128 units;
-    uint32_t scale;
-    if (row_number(&total->source, &no_section, record, &present, &units, &scale, NULL) != SH_OK) {
+    __int128 units, sum;
+    uint32_t scale = 0;
+    bool fits = row_number(&total->source, section, record, &present, &units, &scale, NULL) == SH_OK;
+    if (fits && !present) return;
+    for (; fits && scale < TOTAL_SCALE; scale++)
+        fits = !__builtin_mul_overflow(units, 10, &units);
+    if (fits && !__builtin_add_overflow(total->sum, units, &sum))
+        total->sum = sum;
+    else
         total->unreadable_count++;
-        return;
-    }
-    if (!present) return;
-    for (; scale < TOTAL_SCALE; scale++)
-        units *= 10;
-    total->sum += units;
 }
 
-void load_add_totals(struct load_counts *counts, const struct record_reader *record) {
+static bool add_distinct(struct load_total *total, const struct mapping_section *section,
+                         const struct record_reader *record) {
+    struct sh_text text;
+    if (!row_text(&total->source, section, record, &text) || text.count == 0) return true;
+    if (total->distinct == NULL) total->distinct = sh_alloc_zero(sizeof *total->distinct);
+    return total->distinct != NULL && distinct_add(total->distinct, sh_hash_text(text));
+}
+
+void load_add_totals(struct load_counts *counts, const struct mapping_section *section,
+                     const struct record_reader *record) {
     for (uint32_t i = 0; i < counts->total_count; i++) {
         struct load_total *total = &counts->totals[i];
+        const struct row_source *source = &total->source;
         total->lines++;
-        if (total->source.column == UINT32_MAX || !record_has(record, total->source.column)) continue;
-        if (total->summary.kind == MAPPING_SUM) {
-            add_total(total, record);
+        if (total->summary.kind == MAPPING_LINES) {
+            total->seen = true;
             continue;
         }
-        const struct record_value *value = &record->values[total->source.column];
-        if (!value->present || value->array != NULL) continue;
-        if (total->distinct == NULL) total->distinct = sh_alloc_zero(sizeof *total->distinct);
-        if (total->distinct == NULL || !distinct_add(total->distinct, sh_hash_text(value->text)))
+        if (source->column == UINT32_MAX || !record_has(record, source->column)) continue;
+        if (source->factor != UINT32_MAX && !record_has(record, source->factor)) continue;
+        total->seen = true;
+        if (total->summary.kind == MAPPING_SUM)
+            add_total(total, section, record);
+        else if (!add_distinct(total, section, record))
             total->unreadable_count++;
     }
 }
@@ -123,22 +143,26 @@ static const char *grouped(uint64_t number, char room[32]) {
     return room;
 }
 
-/* The sum with as many digits after the point as it needs. */
+/* The sum with as many digits after the point as it needs, with commas for people. */
 static void print_sum(const struct load_total *total, bool with_groups, FILE *out) {
-    __int128 units = total->sum;
+    unsigned __int128 units = total->sum < 0 ? 0 - (unsigned __int128)total->sum : (unsigned __int128)total->sum;
     uint32_t scale = TOTAL_SCALE;
     for (; scale > 0 && units % 10 == 0; scale--)
         units /= 10;
-    uint8_t room[80];
-    struct sh_buffer digits = {.bytes = room, .capacity = sizeof room, .limit = sizeof room};
-    sh_decimal_print(&digits, units, scale);
-    uint32_t whole = 0;
-    while (whole < digits.count && room[whole] != '.')
-        whole++;
-    for (uint32_t i = 0; i < digits.count; i++) {
-        if (with_groups && i > 0 && i < whole && (whole - i) % 3 == 0 && room[i - 1] != '-') (void)fputc(',', out);
-        (void)fputc(room[i], out);
+    char digits[96]; /* from the end: 39 digits, commas, a point, a sign */
+    uint32_t at = sizeof digits;
+    for (uint32_t count = 0; count <= scale || units > 0; count++, units /= 10) {
+        if (count == scale && scale > 0) digits[--at] = '.';
+        if (with_groups && count > scale && (count - scale) % 3 == 0) digits[--at] = ',';
+        digits[--at] = (char)('0' + (uint32_t)(units % 10));
     }
+    if (total->sum < 0) digits[--at] = '-';
+    (void)fwrite(digits + at, 1, sizeof digits - at, out);
+}
+
+static uint64_t total_count(const struct load_total *total) {
+    if (total->summary.kind == MAPPING_LINES) return total->lines;
+    return total->distinct == NULL ? 0 : total->distinct->count;
 }
 
 static const char *const kind_names[] = {"users", "items", "events"};
@@ -161,9 +185,10 @@ void load_print_summary(const struct load_counts *counts, const char *rejects_pa
         if (total->summary.kind == MAPPING_SUM)
             print_sum(total, true, out);
         else
-            (void)fputs(grouped(total->distinct == NULL ? 0 : total->distinct->count, a), out);
+            (void)fputs(grouped(total_count(total), a), out);
+        if (!total->seen && counts->lines > 0) (void)fputs(" (no file of events has its columns)", out);
         if (total->unreadable_count > 0)
-            (void)fprintf(out, " (%s rows not readable)", grouped(total->unreadable_count, a));
+            (void)fprintf(out, " (without %s records that are not readable)", grouped(total->unreadable_count, a));
         (void)fputc('\n', out);
     }
     if (counts->aside + counts->refused > 0) {
@@ -201,7 +226,7 @@ void load_print_summary_json(const struct load_counts *counts, const char *rejec
         if (total->summary.kind == MAPPING_SUM)
             print_sum(total, false, out);
         else
-            (void)fprintf(out, "%" PRIu64, total->distinct == NULL ? 0 : total->distinct->count);
+            (void)fprintf(out, "%" PRIu64, total_count(total));
     }
     (void)fprintf(out, "}, \"aside\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"reasons\": {", counts->aside,
                   counts->refused);

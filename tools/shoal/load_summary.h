@@ -8,7 +8,7 @@
 
 enum { LOAD_REASON_COUNT_MAX = 64, LOAD_REASON_BYTES_MAX = 160 };
 
-/* Rows by reason. Reasons that only differ in the value shown are one: they are cut at the first quote. */
+/* Rows by reason. Reasons that only differ in the values shown are one: they are cut at the first quote. */
 struct load_reason {
     char words[LOAD_REASON_BYTES_MAX];
     uint64_t count;
@@ -17,12 +17,13 @@ struct load_reason {
 struct load_distinct; /* a set of 64-bit hashes: exact but for one chance in 2^64 a pair */
 
 struct load_total {
-    struct row_source source;
+    struct row_source source; /* bound to the file that is read */
     struct mapping_summary summary;
-    uint64_t lines;
+    uint64_t lines; /* records of event files */
     struct load_distinct *distinct;
-    __int128 sum; /* units of 10^-18 */
-    uint64_t unreadable_count;
+    __int128 sum;              /* units of 10^-18 */
+    uint64_t unreadable_count; /* no number, or too large for an exact sum */
+    bool seen;                 /* a file had its columns */
 };
 
 struct load_counts {
@@ -41,8 +42,9 @@ struct load_counts {
 };
 
 void load_count_reason(struct load_counts *counts, struct sh_text words);
-/* Add a record to the totals whose columns its file has. */
-void load_add_totals(struct load_counts *counts, const struct record_reader *record);
+/* Add a record to the totals whose columns its file has. What the section calls absent is absent here, too. */
+void load_add_totals(struct load_counts *counts, const struct mapping_section *section,
+                     const struct record_reader *record);
 void load_counts_deinit(struct load_counts *counts);
 void load_print_summary(const struct load_counts *counts, const char *rejects_path, FILE *out);
 void load_print_summary_json(const struct load_counts *counts, const char *rejects_path, FILE *out);

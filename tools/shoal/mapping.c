@@ -498,6 +498,10 @@ static enum sh_status read_summary(struct parser *parser, struct sh_text name, s
     summary->name = name;
     struct sh_text rest;
     enum sh_status status;
+    if (sh_text_equal(value, SH_TEXT_LITERAL("lines"))) {
+        summary->kind = MAPPING_LINES;
+        return SH_OK;
+    }
     if (take_word(value, "distinct", &rest)) {
         summary->kind = MAPPING_DISTINCT;
         status = read_plain_source(parser, rest, &summary->source);
@@ -505,7 +509,7 @@ static enum sh_status read_summary(struct parser *parser, struct sh_text name, s
         summary->kind = MAPPING_SUM;
         status = read_source(parser, rest, &summary->source);
     } else {
-        return fault(parser, "a summary is distinct COLUMN, sum COLUMN or sum COLUMN * COLUMN", value);
+        return fault(parser, "a summary is lines, distinct COLUMN, sum COLUMN or sum COLUMN * COLUMN", value);
     }
     if (status == SH_OK && summary->source.is_constant) return fault(parser, "a summary needs a column", rest);
     return status;

@@ -17,6 +17,7 @@
  *   invoice : string = InvoiceNo                  NAME : TYPE = SOURCE for attributes, tag sets and properties
  *
  *   [summary]                                     what the loader says at the end, over all records of events' files
+ *   invoice lines = lines
  *   invoices = distinct InvoiceNo
  *   net = sum Quantity * UnitPrice
  *
