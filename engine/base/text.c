@@ -10,10 +10,17 @@ int sh_text_compare(struct sh_text a, struct sh_text b) {
     return (a.count > b.count) - (a.count < b.count);
 }
 
-/* Eight bytes that are all 0x01..0x7F: no byte has its high bit, and none borrows when 1 is taken from each. */
-static inline bool is_ascii_word(uint64_t word) {
-    return ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u) == 0;
+/* The high bit of each of eight bytes that is not 0x01..0x7F: set in the byte itself, or by a borrow when 1 is taken
+ * from it. A borrow from a zero byte may mark the bytes above it too, so only the lowest mark is to be trusted. */
+static inline uint64_t marks_of_word(uint64_t word) {
+    return (word | (word - 0x0101010101010101u)) & 0x8080808080808080u;
 }
+
+/* How many bytes come before the lowest mark. */
+static inline uint32_t bytes_before(uint64_t marks) {
+    return (uint32_t)__builtin_ctzll(marks) / 8;
+}
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte of a text is the lowest of its word");
 
 static inline bool is_continuation(uint8_t byte) {
     return (byte & 0xC0) == 0x80;
@@ -21,7 +28,7 @@ static inline bool is_continuation(uint8_t byte) {
 
 /* Bytes of the well-formed character at `at`, which is not ASCII; 0 if there is none. Table 3-7 of the Unicode
  * standard: only the second byte's range depends on the first. */
-static uint32_t character_bytes(const uint8_t *at, const uint8_t *end) {
+static inline uint32_t character_bytes(const uint8_t *at, const uint8_t *end) {
     const uint8_t lead = at[0];
     const ptrdiff_t left = end - at;
     if (lead < 0xC2) return 0;
@@ -42,24 +49,26 @@ static uint32_t character_bytes(const uint8_t *at, const uint8_t *end) {
 bool sh_text_is_utf8(struct sh_text text) {
     const uint8_t *at = (const uint8_t *)text.bytes;
     const uint8_t *end = at + text.count;
-    while (at < end) {
-        while (end - at >= 8) {
-            uint64_t word;
-            memcpy(&word, at, sizeof word);
-            if (!is_ascii_word(word)) break;
+    while (end - at >= 8) {
+        uint64_t word;
+        memcpy(&word, at, sizeof word);
+        const uint64_t marks = marks_of_word(word);
+        if (marks == 0) {
             at += 8;
+            continue;
         }
-        /* Characters one by one: the tail, or until a run of ASCII may have begun again. */
-        while (at < end && *at >= 0x80) {
+        at += bytes_before(marks); /* a character that is not ASCII, or a zero byte, which begins none */
+        do {
             const uint32_t byte_count = character_bytes(at, end);
             if (byte_count == 0) return false;
             at += byte_count;
-        }
-        while (at < end && *at < 0x80) {
-            if (*at == 0) return false;
-            at++;
-            if (end - at >= 8) break;
-        }
+        } while (at < end && *at >= 0x80);
+    }
+    while (at < end) {
+        if (*at == 0) return false;
+        const uint32_t byte_count = *at < 0x80 ? 1 : character_bytes(at, end);
+        if (byte_count == 0) return false;
+        at += byte_count;
     }
     return true;
 }
