@@ -5,8 +5,9 @@
 #include "server_log.h"
 
 enum {
-    INPUT_KEEP_BYTES_MAX = 64 << 10, /* an emptied input keeps its memory up to this size, an output likewise */
-    OUTPUT_KEEP_BYTES_MAX = 256 << 10,
+    /* What an idle session keeps of its buffers' memory. A busy one keeps all, so that a loader's next batch finds its
+     * pages in place. */
+    IDLE_BYTES_MAX = 64 << 10,
     OUTPUT_LIMIT_BYTES = SH_ANSWER_BYTES_MAX + SH_OUTPUT_BYTES_LOW + 4096, /* room for one answer, see has_room */
 };
 
@@ -30,8 +31,8 @@ void sh_session_mark_dirty(struct sh_session *session) {
     session->loop->dirty = session;
 }
 
-static void buffer_rest(struct sh_buffer *buffer, size_t keep_bytes_max) {
-    if (buffer->capacity > keep_bytes_max)
+static void buffer_rest(struct sh_buffer *buffer) {
+    if (buffer->capacity > IDLE_BYTES_MAX)
         sh_buffer_deinit(buffer);
     else
         sh_buffer_clear(buffer);
@@ -130,16 +131,20 @@ static void note_partial(struct sh_session *session) {
         session->partial_since_ns = sh_io_monotonic_ns(loop->io);
         session->partial_bytes = partial_bytes;
     }
-    if (loop->partial_bytes > SH_INPUT_TOTAL_BYTES_MAX && session->input.capacity > INPUT_KEEP_BYTES_MAX)
+    if (loop->partial_bytes > SH_INPUT_TOTAL_BYTES_MAX && session->input.capacity > IDLE_BYTES_MAX)
         evict(session, "too many large unfinished messages");
 }
 
 static void consume_input(struct sh_session *session) {
+    const struct sh_loop *loop = session->loop;
     struct sh_buffer *input = &session->input;
     session->input_at += consume(session, input->bytes + session->input_at, input->count - session->input_at);
     if (session->is_faulty || session->input_at >= input->count) {
         session->input_at = 0;
-        buffer_rest(input, INPUT_KEEP_BYTES_MAX);
+        if (loop->partial_bytes > SH_INPUT_TOTAL_BYTES_MAX / 2)
+            buffer_rest(input);
+        else
+            sh_buffer_clear(input);
     } else if (session->input_at > input->count / 2) {
         memmove(input->bytes, input->bytes + session->input_at, input->count - session->input_at);
         input->count -= session->input_at;
@@ -152,6 +157,7 @@ static void take_bytes(struct sh_session *session, const uint8_t *bytes, size_t 
     const bool was_empty = input->count == 0;
     const size_t used = was_empty && !session->is_blocked ? consume(session, bytes, byte_count) : 0;
     if (used < byte_count) {
+        session->was_busy = true;
         sh_buffer_append(input, bytes + used, byte_count - used);
         if (input->failed) {
             evict(session, "no memory for an unfinished message");
@@ -326,7 +332,11 @@ static void on_sent(void *context, struct sh_io_connection *connection, enum sh_
         send_piece(session);
     } else {
         session->sending_at = 0;
-        buffer_rest(&session->sending, OUTPUT_KEEP_BYTES_MAX);
+        session->was_busy |= session->sending.count > IDLE_BYTES_MAX;
+        if (session->sending.capacity > SH_SEND_BYTES_MAX)
+            buffer_rest(&session->sending);
+        else
+            sh_buffer_clear(&session->sending);
     }
     sh_session_mark_dirty(session);
 }
@@ -365,6 +375,16 @@ static bool is_older(uint64_t since_ns, uint64_t now_ns, uint64_t limit_ms) {
     return since_ns != 0 && now_ns > since_ns && now_ns - since_ns > limit_ms * 1000000u;
 }
 
+static void rest_if_idle(struct sh_session *session) {
+    if (!session->was_busy) {
+        if (session->input.count == 0) buffer_rest(&session->input);
+        if (session->output.count == 0) buffer_rest(&session->output);
+        if (session->sending.count == 0) buffer_rest(&session->sending);
+        note_partial(session);
+    }
+    session->was_busy = false;
+}
+
 void sh_session_check_time(struct sh_session *session, uint64_t now_ns) {
     const struct sh_server *server = session->loop->server;
     if (session->is_closed) return;
@@ -372,6 +392,7 @@ void sh_session_check_time(struct sh_session *session, uint64_t now_ns) {
         if (now_ns > session->linger_until_ns) sh_session_close(session);
         return;
     }
+    rest_if_idle(session);
     if (session->is_sending && is_older(session->sending_since_ns, now_ns, server->send_stall_ms_max)) {
         sh_log(SH_LOG_WARN, "a connection is closed: its client does not read");
         sh_count(&session->loop->counters.evicted_count, 1);

@@ -35,6 +35,7 @@ struct sh_session {
     bool is_lingering; /* our side is ended */
     bool is_closed;    /* on_closed is all that comes */
     bool is_sending;
+    bool was_busy; /* large messages went through since the last look at the clock */
 
     struct sh_buffer input;
     size_t input_at; /* consumed up to here */
