@@ -10,8 +10,8 @@
  * loader has one core and the server the other, so the target is the server's pace: 1 M users/s and 1.5 M events/s,
  * with half as much again in hand. The hash is of all packed rows and is the same on every machine.
  *
- * Run: load_bench [USERS [EVENTS [ROUNDS [STAGE]]]]; the best round is printed. With STAGE (csv, record or rows) only that
- * one runs, for a profiler.
+ * Run: load_bench [USERS [EVENTS [ROUNDS [STAGE]]]]; the best round is printed. With STAGE (csv, record or rows) only
+ * that one runs, for a profiler.
  */
 #include <stdio.h>
 #include <stdlib.h>

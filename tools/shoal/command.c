@@ -1,4 +1,4 @@
-#include "command.h"
+#include "command_fields.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@ static int run_load(struct session *session, const struct command_options *optio
                                       .quiet = options->quiet,
                                       .only_schema = options->only_schema,
                                       .json = session->format == OUTPUT_JSON};
+    fields_forget(session);
     return load_run(session->client, &load);
 }
 
@@ -51,7 +52,7 @@ const struct command commands[] = {
      " count filter exclude fields seed now ", 1, 1, false, run_feed},
     {"trending", "", "what is popular now: --count N --filter EXPRESSION", " count filter fields now ", 0, 0, false,
      run_trending},
-    {"schema", "[guess FILE]", "what the workspace holds; guess proposes a mapping for a file", " format ", 0, 2, false,
+    {"schema", "[guess FILE]", "what the workspace holds; guess proposes a mapping for a file", "", 0, 2, false,
      run_schema},
     {"load", "", "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]",
      " map dir rejects quiet only-schema ", 0, 0, false, run_load},
@@ -195,7 +196,8 @@ static char *cut_word(char **line) {
     return word;
 }
 
-int command_run_line(struct session *session, char *line) {
+int command_run_line(struct session *session, char *line, bool *leave) {
+    *leave = false;
     char *whole = line;
     while (*whole == ' ' || *whole == '\t')
         whole++;
@@ -203,6 +205,8 @@ int command_run_line(struct session *session, char *line) {
     while (length > 0 && strchr(" \t\r\n;", whole[length - 1]) != NULL)
         whole[--length] = '\0';
     if (length == 0 || whole[0] == '#') return 0;
+    *leave = strcmp(whole, "exit") == 0 || strcmp(whole, "quit") == 0;
+    if (*leave) return 0;
     const size_t first = strcspn(whole, " \t");
     char name[32] = "";
     if (first < sizeof name) {
@@ -249,19 +253,23 @@ bool session_connect(struct session *session) {
     return false;
 }
 
-/* The expression's line with a mark under the place that is wrong. */
+/* The expression's line with a mark under the place that is wrong. Control characters, a tab among them, are shown as
+ * blanks, so that the mark stands where it should. */
 static void show_position(const char *expression, int64_t position) {
     if (expression == NULL || position < 0 || (size_t)position > strlen(expression)) return;
-    const char *start = expression + position;
+    const char *at = expression + position;
+    const char *start = at;
     while (start > expression && start[-1] != '\n')
         start--;
-    const size_t length = strcspn(start, "\n");
-    char before[4096];
-    const size_t offset = (size_t)(expression + position - start);
-    if (offset >= sizeof before) return;
-    memcpy(before, start, offset);
-    before[offset] = '\0';
-    (void)fprintf(stderr, "  %.*s\n  %*s^\n", (int)length, start, (int)output_width(before), "");
+    char *line = strndup(start, strcspn(start, "\n"));
+    char *before = strndup(start, (size_t)(at - start));
+    if (line != NULL && before != NULL) {
+        for (char *c = line; *c != '\0'; c++)
+            if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
+        (void)fprintf(stderr, "  %s\n  %*s^\n", line, (int)output_width(before), "");
+    }
+    free(line);
+    free(before);
 }
 
 bool session_call(struct session *session, const char *method, const struct shoal_client_writer *params,

@@ -12,7 +12,7 @@ struct session {
     const char *workspace;
     enum output_format format;
     struct shoal_client *client;
-    bool interactive;
+    struct field_list *fields; /* command_fields.h; NULL until learnt */
 };
 
 /* Options of all commands together; each command says which it takes. Zero or NULL: not given. */
@@ -38,8 +38,8 @@ const struct command *command_find(const char *name);
 
 /* Run the command in words[0]. Returns the process's exit status; has printed what was wrong. */
 int command_run(struct session *session, char **words, uint32_t word_count);
-/* One line of the shell, or of a script. */
-int command_run_line(struct session *session, char *line);
+/* One line of the shell, or of a script; it is cut into words where it stands. *leave: it was exit or quit. */
+int command_run_line(struct session *session, char *line, bool *leave);
 void command_usage(FILE *out);
 
 /* Connect when not connected yet. False when it cannot; has said why. */
@@ -50,11 +50,18 @@ bool session_call(struct session *session, const char *method, const struct shoa
                   const char *expression, struct shoal_client_answer *answer);
 
 int shell_run(struct session *session);
-int guess_run(struct session *session, const char *path, const struct command_options *options);
 
 /* A writer that is there, or the program ends. */
 struct shoal_client_writer *new_params(uint32_t pair_count);
 void write_key_text(struct shoal_client_writer *params, const char *key, const char *text);
+/* A number typed on the command line; false (and words) when it is none. */
+bool write_key_number(struct shoal_client_writer *params, const char *key, const char *text);
+/* "a,b,c" as an array; empty names are passed over. */
+void write_key_list(struct shoal_client_writer *params, const char *key, const char *list);
+/* The next name of "a,b,c", from *at on; false when there is none. free(*name). */
+bool next_name(const char **at, char **name);
+/* One JSON document and a line end. Returns 0. */
+int print_document(struct shoal_client_value value);
 
 /* Commands of command_ask.c and command_show.c. */
 int run_count(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

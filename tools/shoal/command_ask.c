@@ -1,9 +1,10 @@
 /* command_ask.c -- count, list, sample, explain: questions about audiences. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "command_fields.h"
 
 const char *print_grouped(int64_t number, char room[32]) {
     char digits[24];
@@ -42,11 +43,11 @@ void write_key_text(struct shoal_client_writer *params, const char *key, const c
     shoal_client_write_literal(params, text);
 }
 
-/* A number typed on the command line; false (and words) when it is none. */
-static bool write_key_number(struct shoal_client_writer *params, const char *key, const char *text) {
+bool write_key_number(struct shoal_client_writer *params, const char *key, const char *text) {
     char *end = NULL;
+    errno = 0;
     const long long number = strtoll(text, &end, 10);
-    if (end == text || *end != '\0') {
+    if (end == text || *end != '\0' || errno != 0) {
         (void)fprintf(stderr, "shoal: --%s needs a whole number, not '%s'\n", key, text);
         return false;
     }
@@ -55,19 +56,25 @@ static bool write_key_number(struct shoal_client_writer *params, const char *key
     return true;
 }
 
-/* "a,b,c" as an array. */
-static void write_key_list(struct shoal_client_writer *params, const char *key, const char *list) {
+bool next_name(const char **at, char **name) {
+    *at += strspn(*at, ",");
+    const size_t length = strcspn(*at, ",");
+    if (length == 0) return false;
+    *name = strndup(*at, length);
+    if (*name == NULL) {
+        (void)fputs("shoal: no memory\n", stderr);
+        exit(1);
+    }
+    *at += length;
+    return true;
+}
+
+void write_key_list(struct shoal_client_writer *params, const char *key, const char *list) {
     shoal_client_write_literal(params, key);
     const size_t begun = shoal_client_begin_array(params);
     uint32_t count = 0;
-    for (const char *at = list; *at != '\0';) {
-        const size_t length = strcspn(at, ",");
-        if (length > 0) {
-            shoal_client_write_text(params, at, length);
-            count++;
-        }
-        at += length + (at[length] == ',' ? 1 : 0);
-    }
+    for (char *name; next_name(&list, &name); free(name), count++)
+        shoal_client_write_literal(params, name);
     shoal_client_end(params, begun, count);
 }
 
@@ -132,7 +139,7 @@ static bool send(struct session *session, struct question *question, const char 
     return sent;
 }
 
-static int print_document(struct shoal_client_value value) {
+int print_document(struct shoal_client_value value) {
     output_json(value, stdout);
     (void)fputc('\n', stdout);
     return 0;
@@ -161,16 +168,32 @@ int run_count(struct session *session, const struct command_options *options, ch
     return 0;
 }
 
+enum { FIELD_COUNT_MAX = 1024 };
+
+/* The columns of --fields, each with its shape. Returns how many. */
+static uint32_t add_columns(const struct session *session, struct output_table *table, const char *of,
+                            const char *fields, enum field_shape shapes[FIELD_COUNT_MAX]) {
+    uint32_t count = 0;
+    for (char *name; fields != NULL && count < FIELD_COUNT_MAX && next_name(&fields, &name); free(name), count++) {
+        shapes[count] = field_shape_of(session, of, name);
+        output_column(table, name, shapes[count] == FIELD_NUMBER);
+    }
+    return count;
+}
+
+static void add_cell(const struct session *session, struct output_table *table, enum field_shape shape,
+                     struct shoal_client_value value) {
+    char *text = field_cell(session, shape, value);
+    output_add(table, text);
+    free(text);
+}
+
 /* Rows of ids, or of ids and fields, with the names of the fields as the head. */
 static void print_rows(struct session *session, struct shoal_client_value result, const char *fields) {
+    enum field_shape shapes[FIELD_COUNT_MAX];
     struct output_table *table = output_table_create(session->format, stdout);
     output_column(table, "id", false);
-    char *names = strdup(fields == NULL ? "" : fields);
-    char *state = NULL;
-    for (char *name = names == NULL ? NULL : strtok_r(names, ",", &state); name != NULL;
-         name = strtok_r(NULL, ",", &state))
-        output_column(table, name, false);
-    free(names);
+    const uint32_t count = add_columns(session, table, "users", fields, shapes);
     const bool bare = fields == NULL;
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, bare ? "ids" : "rows"));
     struct shoal_client_value row, cell;
@@ -180,8 +203,10 @@ static void print_rows(struct session *session, struct shoal_client_value result
             continue;
         }
         struct shoal_client_walk cells = shoal_client_walk_begin(row);
-        while (shoal_client_walk_next(&cells, NULL, &cell))
-            output_add_value(table, cell);
+        for (uint32_t i = 0; i <= count; i++) { /* the id, then the fields: exactly the columns */
+            if (!shoal_client_walk_next(&cells, NULL, &cell)) cell = (struct shoal_client_value){0};
+            add_cell(session, table, i == 0 ? FIELD_TEXT : shapes[i - 1], cell);
+        }
     }
     output_table_finish(table);
 }
@@ -236,6 +261,7 @@ static int list_pages(struct session *session, struct shoal_client_answer *answe
 }
 
 int run_list(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    if (options->fields != NULL) fields_learn(session);
     struct question question = ask(expression_of(words, word_count), options);
     ask_number(&question, "limit", options->all ? "100000" : options->limit != NULL ? options->limit : "20");
     ask_list(&question, "fields", options->fields);
@@ -252,6 +278,7 @@ int run_list(struct session *session, const struct command_options *options, cha
 }
 
 int run_sample(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    if (options->fields != NULL) fields_learn(session);
     struct question question = ask(expression_of(words, word_count), options);
     ask_number(&question, "count", options->count != NULL ? options->count : "20");
     ask_text(&question, "seed", options->seed);
@@ -322,18 +349,11 @@ static char *reasons_cell(struct shoal_client_value reasons) {
 static int print_feed(struct session *session, struct shoal_client_value result, const char *fields,
                       bool with_reasons) {
     if (session->format == OUTPUT_JSON) return print_document(result);
+    enum field_shape shapes[FIELD_COUNT_MAX];
     struct output_table *table = output_table_create(session->format, stdout);
     output_column(table, "item", false);
     output_column(table, "score", true);
-    char *names = strdup(fields == NULL ? "" : fields);
-    char *list[64];
-    uint32_t count = 0;
-    char *state = NULL;
-    for (char *name = names == NULL ? NULL : strtok_r(names, ",", &state); name != NULL && count < 64;
-         name = strtok_r(NULL, ",", &state)) {
-        output_column(table, name, false);
-        list[count++] = name;
-    }
+    (void)add_columns(session, table, "items", fields, shapes);
     if (with_reasons) output_column(table, "why", false);
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, "items"));
     struct shoal_client_value item;
@@ -342,15 +362,17 @@ static int print_feed(struct session *session, struct shoal_client_value result,
         char score[40];
         (void)snprintf(score, sizeof score, "%.4f", shoal_client_real(shoal_client_get(item, "score"), 0));
         output_add(table, score);
-        for (uint32_t i = 0; i < count; i++)
-            output_add_value(table, shoal_client_get(shoal_client_get(item, "fields"), list[i]));
+        const struct shoal_client_value values = shoal_client_get(item, "fields");
+        const char *rest = fields;
+        uint32_t i = 0;
+        for (char *name; rest != NULL && i < FIELD_COUNT_MAX && next_name(&rest, &name); free(name), i++)
+            add_cell(session, table, shapes[i], shoal_client_get(values, name));
         if (!with_reasons) continue;
         char *reasons = reasons_cell(shoal_client_get(item, "reasons"));
         output_add(table, reasons == NULL ? "" : reasons);
         free(reasons);
     }
     output_table_finish(table);
-    free(names);
     if (session->format != OUTPUT_TABLE) return 0;
     char took[32];
     (void)printf("%u items, in %s\n", shoal_client_count(shoal_client_get(result, "items")),
@@ -365,6 +387,7 @@ static int print_feed(struct session *session, struct shoal_client_value result,
 
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     (void)word_count;
+    if (options->fields != NULL) fields_learn(session);
     struct question question = ask(NULL, options);
     ask_text(&question, "user", words[0]);
     ask_number(&question, "count", options->count != NULL ? options->count : "10");
@@ -381,6 +404,7 @@ int run_feed(struct session *session, const struct command_options *options, cha
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     (void)words;
     (void)word_count;
+    if (options->fields != NULL) fields_learn(session);
     struct question question = ask(NULL, options);
     ask_number(&question, "count", options->count != NULL ? options->count : "10");
     ask_text(&question, "filter", options->filter);

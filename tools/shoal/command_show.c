@@ -3,13 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-
-static int print_document(struct shoal_client_value value) {
-    output_json(value, stdout);
-    (void)fputc('\n', stdout);
-    return 0;
-}
+#include "command_fields.h"
+#include "guess.h"
 
 static void write_words(struct shoal_client_writer *params, const char *key, char **words, uint32_t word_count) {
     shoal_client_write_literal(params, key);
@@ -18,20 +13,61 @@ static void write_words(struct shoal_client_writer *params, const char *key, cha
         shoal_client_write_literal(params, words[i]);
 }
 
-static void write_fields(struct shoal_client_writer *params, const char *fields) {
-    char *copy = strdup(fields);
-    char *names[1024];
-    uint32_t count = 0;
-    char *state = NULL;
-    for (char *name = copy == NULL ? NULL : strtok_r(copy, ",", &state); name != NULL && count < 1024;
-         name = strtok_r(NULL, ",", &state))
-        names[count++] = name;
-    write_words(params, "fields", names, count);
-    free(copy);
+static char *need(char *text) {
+    if (text != NULL) return text;
+    (void)fputs("shoal: no memory\n", stderr);
+    exit(1);
+}
+
+/* What an event has beside the columns of its table: "store online, quantity 2". */
+static char *more_of_event(const struct session *session, struct shoal_client_value event) {
+    static const char *const shown[] = {"id", "time", "type", "item", "amount"};
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (out == NULL) return need(NULL);
+    bool first = true;
+    struct shoal_client_walk walk = shoal_client_walk_begin(event);
+    struct shoal_client_value key, value;
+    while (shoal_client_walk_next(&walk, &key, &value)) {
+        bool is_shown = false;
+        for (uint32_t i = 0; i < 5; i++)
+            is_shown = is_shown || shoal_client_text_is(key, shown[i]);
+        if (is_shown) continue;
+        char *name = output_cell(key);
+        char *cell = field_cell(session, field_shape_of(session, "events", name), value);
+        (void)fprintf(out, "%s%s %s", first ? "" : ", ", name, cell);
+        first = false;
+        free(name);
+        free(cell);
+    }
+    (void)fclose(out);
+    return need(text);
+}
+
+static void print_events(const struct session *session, struct shoal_client_value events) {
+    static const char *const names[] = {"time", "type", "item", "amount"};
+    struct output_table *table = output_table_create(session->format, stdout);
+    for (uint32_t i = 0; i < 4; i++)
+        output_column(table, names[i], i == 3);
+    output_column(table, "more", false);
+    struct shoal_client_walk walk = shoal_client_walk_begin(events);
+    struct shoal_client_value event;
+    while (shoal_client_walk_next(&walk, NULL, &event)) {
+        for (uint32_t i = 0; i < 4; i++) {
+            char *cell = field_cell(session, i == 0 ? FIELD_TIME : FIELD_TEXT, shoal_client_get(event, names[i]));
+            output_add(table, cell);
+            free(cell);
+        }
+        char *more = more_of_event(session, event);
+        output_add(table, more);
+        free(more);
+    }
+    output_table_finish(table);
 }
 
 /* One row a name; a list of events as a table of its own behind it. */
-static void print_row(struct session *session, struct shoal_client_value row) {
+static void print_row(const struct session *session, const char *of, struct shoal_client_value row) {
     struct output_table *table = output_table_create(session->format, stdout);
     output_column(table, "name", false);
     output_column(table, "value", false);
@@ -39,66 +75,41 @@ static void print_row(struct session *session, struct shoal_client_value row) {
     struct shoal_client_value key, value;
     while (shoal_client_walk_next(&walk, &key, &value)) {
         if (shoal_client_text_is(key, "events")) continue;
-        output_add_value(table, key);
-        output_add_value(table, value);
+        char *name = output_cell(key);
+        char *cell = field_cell(session, field_shape_of(session, of, name), value);
+        output_add(table, name);
+        output_add(table, cell);
+        free(name);
+        free(cell);
     }
     output_table_finish(table);
     const struct shoal_client_value events = shoal_client_get(row, "events");
     if (shoal_client_value_kind(events) != SHOAL_CLIENT_ARRAY) return;
     (void)fputc('\n', stdout);
-    table = output_table_create(session->format, stdout);
-    static const char *const names[] = {"time", "type", "item", "amount"};
-    for (uint32_t i = 0; i < 4; i++)
-        output_column(table, names[i], i == 3);
-    output_column(table, "more", false);
-    walk = shoal_client_walk_begin(events);
-    struct shoal_client_value event;
-    while (shoal_client_walk_next(&walk, NULL, &event)) {
-        for (uint32_t i = 0; i < 4; i++)
-            output_add_value(table, shoal_client_get(event, names[i]));
-        char more[512] = "";
-        size_t length = 0;
-        struct shoal_client_walk pairs = shoal_client_walk_begin(event);
-        while (shoal_client_walk_next(&pairs, &key, &value)) {
-            bool known = shoal_client_text_is(key, "id");
-            for (uint32_t i = 0; i < 4; i++)
-                known |= shoal_client_text_is(key, names[i]);
-            if (known || length >= sizeof more) continue;
-            char *name = output_cell(key);
-            char *text = output_cell(value);
-            length +=
-                (size_t)snprintf(more + length, sizeof more - length, "%s%s %s", length == 0 ? "" : ", ", name, text);
-            free(name);
-            free(text);
-        }
-        output_add(table, more);
-    }
-    output_table_finish(table);
+    print_events(session, events);
 }
 
-static int show_rows(struct session *session, const struct command_options *options, const char *method,
-                     const char *key, char **words, uint32_t word_count) {
+static int show_rows(struct session *session, const struct command_options *options, const char *method, const char *of,
+                     char **words, uint32_t word_count) {
+    fields_learn(session);
     struct shoal_client_writer *params = new_params(1u + (options->fields != NULL) + (options->events != NULL));
     write_words(params, "ids", words, word_count);
-    if (options->fields != NULL) write_fields(params, options->fields);
-    if (options->events != NULL) {
-        shoal_client_write_literal(params, "events");
-        shoal_client_write_integer(params, strtoll(options->events, NULL, 10));
-    }
+    if (options->fields != NULL) write_key_list(params, "fields", options->fields);
+    bool sent = options->events == NULL || write_key_number(params, "events", options->events);
     struct shoal_client_answer answer;
-    const bool sent = session_call(session, method, params, NULL, &answer);
+    sent = sent && session_call(session, method, params, NULL, &answer);
     shoal_client_writer_destroy(params);
     if (!sent) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     int status = 0;
-    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, key));
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, of));
     struct shoal_client_value row;
-    for (uint32_t i = 0; shoal_client_walk_next(&walk, NULL, &row); i++) {
+    for (uint32_t i = 0; i < word_count && shoal_client_walk_next(&walk, NULL, &row); i++) {
         if (shoal_client_value_kind(row) == SHOAL_CLIENT_MAP) {
             if (i > 0) (void)fputc('\n', stdout);
-            print_row(session, row);
+            print_row(session, of, row);
         } else {
-            (void)fprintf(stderr, "shoal: there is no %.4s '%s'\n", key, words[i]);
+            (void)fprintf(stderr, "shoal: there is no %.4s '%s'\n", of, words[i]);
             status = 1;
         }
     }
@@ -132,22 +143,30 @@ int run_forget(struct session *session, const struct command_options *options, c
 
 /* --- schema --- */
 
+/* "decimal(2)", "enum(银卡, 金卡)", "tags". */
+static char *type_cell(struct shoal_client_value field) {
+    char *text = NULL;
+    char *type = output_cell(shoal_client_get(field, "type"));
+    char *scale = output_cell(shoal_client_get(field, "scale"));
+    char *labels = output_cell(shoal_client_get(field, "labels"));
+    const char *inner = scale[0] != '\0' ? scale : labels;
+    const int length = asprintf(&text, "%s%s%s%s", type[0] == '\0' ? "tags" : type, inner[0] == '\0' ? "" : "(", inner,
+                                inner[0] == '\0' ? "" : ")");
+    free(type);
+    free(scale);
+    free(labels);
+    return need(length < 0 ? NULL : text);
+}
+
 static void add_fields(struct output_table *table, const char *of, struct shoal_client_value fields) {
     struct shoal_client_walk walk = shoal_client_walk_begin(fields);
     struct shoal_client_value field;
     while (shoal_client_walk_next(&walk, NULL, &field)) {
+        char *type = type_cell(field);
         output_add(table, of);
         output_add_value(table, shoal_client_get(field, "name"));
-        char *type = output_cell(shoal_client_get(field, "type"));
-        char *labels = output_cell(shoal_client_get(field, "labels"));
-        char *scale = output_cell(shoal_client_get(field, "scale"));
-        char text[1024];
-        (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s", type, scale[0] == '\0' ? "" : "(", scale,
-                       scale[0] == '\0' ? "" : ")", labels[0] == '\0' ? "" : "(", labels, labels[0] == '\0' ? "" : ")");
-        output_add(table, type[0] == '\0' ? "tags" : text);
+        output_add(table, type);
         free(type);
-        free(labels);
-        free(scale);
     }
 }
 
@@ -188,10 +207,17 @@ static int show_schema(struct session *session) {
 }
 
 int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)options;
     if (word_count == 0) return show_schema(session);
-    if (word_count == 2 && strcmp(words[0], "guess") == 0) return guess_run(session, words[1], options);
-    (void)fputs("usage: shoal schema, or shoal schema guess FILE\n", stderr);
-    return 2;
+    if (word_count != 2 || strcmp(words[0], "guess") != 0) {
+        (void)fputs("usage: shoal schema, or shoal schema guess FILE\n", stderr);
+        return 2;
+    }
+    struct sh_error err = {.hint = ""};
+    if (guess_mapping(words[1], stdout, &err) == SH_OK) return 0;
+    (void)fprintf(stderr, "shoal schema guess: %s\n", err.message);
+    if (err.hint[0] != '\0') (void)fprintf(stderr, "  %s\n", err.hint);
+    return 1;
 }
 
 /* --- stats --- */

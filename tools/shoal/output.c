@@ -175,20 +175,45 @@ void output_csv_cell(const char *text, FILE *out) {
     (void)fputc('"', out);
 }
 
+/* The next character's bytes and its places of a terminal. A control character, and a byte that begins no character,
+ * takes one: it is shown as a blank or a question mark, never as it is, because terminals obey it. */
+static size_t next_character(const char *text, uint32_t *places, bool *is_shown) {
+    const unsigned char first = (unsigned char)text[0];
+    *places = 1;
+    *is_shown = first >= 0x20 && first < 0x7F;
+    if (first < 0x80) return 1;
+    wchar_t wide;
+    mbstate_t state = {0};
+    const size_t used = mbrtowc(&wide, text, strlen(text), &state);
+    if (used == (size_t)-1 || used == (size_t)-2 || used == 0) return 1;
+    const int width = wcwidth(wide);
+    *is_shown = width >= 0;
+    if (width >= 0) *places = (uint32_t)width;
+    return used;
+}
+
 uint32_t output_width(const char *text) {
     uint32_t width = 0;
-    mbstate_t state = {0};
-    for (size_t left = strlen(text); left > 0;) {
-        wchar_t wide;
-        const size_t used = mbrtowc(&wide, text, left, &state);
-        if (used == (size_t)-1 || used == (size_t)-2 || used == 0)
-            return width + (uint32_t)left; /* not of this locale */
-        const int places = wcwidth(wide);
-        width += places < 0 ? 0 : (uint32_t)places;
-        text += used;
-        left -= used;
+    while (*text != '\0') {
+        uint32_t places;
+        bool is_shown;
+        text += next_character(text, &places, &is_shown);
+        width += places;
     }
     return width;
+}
+
+static void print_shown(const char *text, FILE *out) {
+    while (*text != '\0') {
+        uint32_t places;
+        bool is_shown;
+        const size_t used = next_character(text, &places, &is_shown);
+        if (is_shown)
+            (void)fwrite(text, 1, used, out);
+        else
+            (void)fputc((unsigned char)*text < 0x80 ? ' ' : '?', out);
+        text += used;
+    }
 }
 
 struct column {
@@ -236,13 +261,11 @@ void output_add_value(struct output_table *table, struct shoal_client_value valu
     free(text);
 }
 
-/* Control characters would break the picture, or the terminal. */
 static void print_padded(const char *text, const struct column *column, bool is_last, FILE *out) {
     const uint32_t width = output_width(text);
     const uint32_t missing = column->width > width ? column->width - width : 0;
     if (column->is_number) (void)fprintf(out, "%*s", (int)missing, "");
-    for (const char *at = text; *at != '\0'; at++)
-        (void)fputc((unsigned char)*at < 0x20 || *at == 0x7F ? ' ' : *at, out);
+    print_shown(text, out);
     if (!column->is_number && !is_last) (void)fprintf(out, "%*s", (int)missing, "");
     (void)fputs(is_last ? "\n" : "  ", out);
 }

@@ -20,7 +20,7 @@ void output_json(struct shoal_client_value value, FILE *out);
 char *output_cell(struct shoal_client_value value); /* free() it; never NULL */
 /* A cell of CSV, quoted where it must be. */
 void output_csv_cell(const char *text, FILE *out);
-/* Places of a terminal that a text takes. */
+/* Places of a terminal that a text takes when a table shows it. */
 uint32_t output_width(const char *text);
 
 struct output_table;

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 24 };
+enum { BAR_WIDTH = 24, NAME_WIDTH = 28 };
 
 static double now(void) {
     struct timespec at;
@@ -27,6 +27,15 @@ void progress_file(struct progress *progress, const char *path, uint64_t file_by
     progress->shown = 0;
 }
 
+/* The file's name in NAME_WIDTH bytes, cut at a character's start. */
+static void print_name(const char *name) {
+    size_t length = strlen(name);
+    if (length > NAME_WIDTH) length = NAME_WIDTH;
+    while (length > 0 && ((unsigned char)name[length] & 0xC0) == 0x80)
+        length--;
+    (void)fprintf(stderr, "%-*.*s ", NAME_WIDTH, (int)length, name);
+}
+
 static void print_count(double count) {
     if (count >= 1e6)
         (void)fprintf(stderr, "%.1f M", count / 1e6);
@@ -39,13 +48,15 @@ static void print_count(double count) {
 void progress_show(struct progress *progress, uint64_t rows, uint64_t file_position) {
     progress->rows = rows;
     progress->bytes = file_position;
+    if (file_position > progress->file_bytes) progress->file_bytes = 0; /* it grows while it is read */
     if (!progress->wanted || !progress->terminal) return;
     const double at = now();
     if (at - progress->shown < 0.1) return;
     progress->shown = at;
     const double seconds = at - progress->started;
     const double done = (double)(rows - progress->rows_before);
-    (void)fprintf(stderr, "\r\033[K%-20.20s ", progress->file);
+    (void)fputs("\r\033[K", stderr);
+    print_name(progress->file);
     if (progress->file_bytes > 0) {
         const double share = (double)file_position / (double)progress->file_bytes;
         const int filled = (int)(share * BAR_WIDTH);
@@ -68,7 +79,8 @@ void progress_file_done(struct progress *progress, uint64_t rows) {
     if (!progress->wanted) return;
     const double seconds = now() - progress->started;
     const double done = (double)(progress->rows - progress->rows_before);
-    (void)fprintf(stderr, "%s%-20.20s ", progress->terminal ? "\r\033[K" : "", progress->file);
+    if (progress->terminal) (void)fputs("\r\033[K", stderr);
+    print_name(progress->file);
     print_count(done);
     (void)fprintf(stderr, " rows in %.1f s (", seconds);
     print_count(seconds > 0 ? done / seconds : 0);

@@ -7,6 +7,7 @@
 #include <editline/readline.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -42,12 +43,16 @@ static void know_names(struct shoal_client_value list) {
 }
 
 static void learn_words(struct session *session) {
-    static const char *const language[] = {
-        "and",         "or",       "not",     "in",    "between",    "is missing", "has any",
-        "has all",     "has none", "has",     "did",   "count",      "sum",        "avg",
-        "min",         "max",      "first",   "last",  "days_since", "where",      "last",
-        "days",        "hours",    "minutes", "today", "yesterday",  "this month", "previous month",
-        "starts with", "contains", "sample"};
+    static const char *const language[] = {"and",         "or",         "not",
+                                           "in",          "between",    "is missing",
+                                           "has any",     "has all",    "has none",
+                                           "has",         "did",        "count",
+                                           "sum",         "avg",        "min",
+                                           "max",         "first",      "last",
+                                           "days_since",  "where",      "days",
+                                           "hours",       "minutes",    "today",
+                                           "yesterday",   "this month", "previous month",
+                                           "starts with", "contains",   "sample"};
     for (uint32_t i = 0; i < command_count; i++)
         know(commands[i].name, strlen(commands[i].name));
     for (size_t i = 0; i < sizeof language / sizeof language[0]; i++)
@@ -80,6 +85,7 @@ static char *next_match(const char *start, int state) {
 static char **complete(const char *word, int start, int end) {
     (void)start;
     (void)end;
+    rl_attempted_completion_over = 1; /* no names of files */
     return rl_completion_matches(word, next_match);
 }
 
@@ -87,8 +93,8 @@ static int run_script(struct session *session) {
     char *line = NULL;
     size_t capacity = 0;
     int status = 0;
-    while (getline(&line, &capacity, stdin) > 0)
-        if (command_run_line(session, line) != 0) status = 1;
+    for (bool leave = false; !leave && getline(&line, &capacity, stdin) > 0;)
+        if (command_run_line(session, line, &leave) != 0) status = 1;
     free(line);
     return status;
 }
@@ -96,7 +102,6 @@ static int run_script(struct session *session) {
 int shell_run(struct session *session) {
     if (!session_connect(session)) return 1;
     if (isatty(STDIN_FILENO) != 1) return run_script(session);
-    session->interactive = true;
     learn_words(session);
     static char program[] = "shoal";
     rl_readline_name = program;
@@ -110,16 +115,18 @@ int shell_run(struct session *session) {
     if (history_path[0] != '\0') (void)read_history(history_path);
     (void)printf("Shoal at %s. An expression is counted; `help` lists the commands, Ctrl-D leaves.\n",
                  session->address);
-    for (char *line; (line = readline("shoal> ")) != NULL; free(line)) {
-        if (strcmp(line, "exit") == 0 || strcmp(line, "quit") == 0) {
-            free(line);
-            break;
-        }
+    bool leave = false;
+    for (char *line; !leave && (line = readline("shoal> ")) != NULL; free(line)) {
         if (line[0] != '\0') (void)add_history(line);
-        (void)command_run_line(session, line);
+        (void)command_run_line(session, line, &leave);
         (void)fflush(stdout);
     }
-    if (history_path[0] != '\0') (void)write_history(history_path);
+    if (!leave) (void)putchar('\n'); /* behind the prompt that Ctrl-D ended */
+    if (history_path[0] != '\0') {
+        const mode_t mask = umask(077); /* expressions name people */
+        (void)write_history(history_path);
+        (void)umask(mask);
+    }
     for (uint32_t i = 0; i < known_count; i++)
         free(known_words[i]);
     known_count = 0;

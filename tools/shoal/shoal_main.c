@@ -3,17 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "command_fields.h"
+
+/* "--addr X" or "--addr=X": the value, and how many arguments it took. NULL when it is another option, or has none. */
+static const char *option_value(char **arguments, const char *name, int *used) {
+    const size_t length = strlen(name);
+    if (strncmp(arguments[0], name, length) != 0) return NULL;
+    *used = arguments[0][length] == '=' ? 1 : 2;
+    if (*used == 1) return arguments[0] + length + 1;
+    return arguments[0][length] == '\0' ? arguments[1] : NULL;
+}
 
 int main(int argument_count, char **arguments) {
-    (void)setlocale(LC_ALL, "");
+    /* Only which bytes are characters: numbers, months and JSON are written the same everywhere. */
+    (void)setlocale(LC_CTYPE, "");
     if (MB_CUR_MAX == 1) (void)setlocale(LC_CTYPE, "C.UTF-8"); /* widths of Chinese characters, whatever LANG says */
     const char *address = getenv("SHOAL_ADDR");
     struct session session = {.address = address != NULL && address[0] != '\0' ? address : "127.0.0.1:7717"};
     int at = 1;
-    while (at < argument_count && strncmp(arguments[at], "--", 2) == 0) {
+    for (int used = 0; at < argument_count && arguments[at][0] == '-'; at += used) {
         const char *name = arguments[at];
-        if (strcmp(name, "--help") == 0) {
+        const char *value;
+        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
             command_usage(stdout);
             return 0;
         }
@@ -21,24 +32,23 @@ int main(int argument_count, char **arguments) {
             (void)puts("shoal " SHOAL_VERSION);
             return 0;
         }
-        const char *value = at + 1 < argument_count ? arguments[at + 1] : NULL;
-        if (value != NULL && strcmp(name, "--addr") == 0)
+        if ((value = option_value(arguments + at, "--addr", &used)) != NULL)
             session.address = value;
-        else if (value != NULL && strcmp(name, "--workspace") == 0)
+        else if ((value = option_value(arguments + at, "--workspace", &used)) != NULL)
             session.workspace = value;
-        else if (value != NULL && strcmp(name, "--format") == 0 && output_format_of(value, &session.format)) {
-        } else {
+        else if ((value = option_value(arguments + at, "--format", &used)) == NULL ||
+                 !output_format_of(value, &session.format)) {
             (void)fprintf(stderr, "shoal: %s is not known, or lacks its value\n\n", name);
             command_usage(stderr);
             return 2;
         }
-        at += 2;
     }
     const int status = at == argument_count ? shell_run(&session)
                                             : command_run(&session, arguments + at, (uint32_t)(argument_count - at));
+    fields_forget(&session);
     shoal_client_close(session.client);
-    if (fflush(stdout) != 0) {
-        perror("shoal");
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("shoal: standard output");
         return 1;
     }
     return status;
