@@ -12,7 +12,7 @@ void sh_frozen_deinit(struct sh_frozen *frozen) {
 
 size_t sh_frozen_memory_bytes(const struct sh_frozen *frozen) {
     return sh_bitmap_memory_bytes(&frozen->set) + frozen->ordered.capacity * sizeof(uint32_t) +
-           frozen->ordered.key_capacity * sizeof(struct sh_order_key);
+           frozen->ordered.key_capacity * sizeof(struct sh_order_key) + frozen->ordered.texts.capacity;
 }
 
 /* Up to max slots of the set from place `place` on. */
@@ -25,8 +25,22 @@ static uint32_t read_places(const struct sh_frozen *frozen, uint64_t place, uint
         return wanted;
     }
     uint32_t first;
-    if (!sh_bitmap_select(&frozen->set, place, &first)) return 0;
+    const bool found = sh_bitmap_select(&frozen->set, place, &first);
+    sh_assert(found);
     return (uint32_t)sh_bitmap_list(&frozen->set, first, slots, wanted);
+}
+
+/* The first place at or behind `place` of somebody who lives: a page is followed by another only if there is more. */
+static uint64_t pass_forgotten(const struct sh_frozen *frozen, const struct sh_bitmap *live, uint64_t place) {
+    uint32_t slots[64];
+    while (place < frozen->count) {
+        const uint32_t read = read_places(frozen, place, slots, 64);
+        for (uint32_t i = 0; i < read; i++) {
+            if (sh_bitmap_contains(live, slots[i])) return place + i;
+        }
+        place += read;
+    }
+    return place;
 }
 
 void sh_frozen_page(const struct sh_frozen *frozen, const struct sh_table *table, uint64_t place, uint32_t max,
@@ -47,7 +61,8 @@ void sh_frozen_page(const struct sh_frozen *frozen, const struct sh_table *table
             page->slots[page->count++] = room[i];
         }
         place += read;
-        if (read == 0) place = frozen->count;
+        sh_assert(read > 0);
     }
-    page->next = place < frozen->count ? place : frozen->count;
+    page->next = pass_forgotten(frozen, live, place);
+    page->skipped += page->next - place;
 }

@@ -29,7 +29,7 @@ struct sh_frozen_page {
     uint64_t *places;
     uint32_t count;
     uint64_t skipped; /* forgotten ones passed over */
-    uint64_t next;    /* the place where the next page begins; frozen->count at the end */
+    uint64_t next;    /* of the next one who lives, where the next page begins; frozen->count if there is none */
 };
 void sh_frozen_page(const struct sh_frozen *frozen, const struct sh_table *table, uint64_t place, uint32_t max,
                     struct sh_frozen_page *page);

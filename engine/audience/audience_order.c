@@ -38,6 +38,7 @@ struct sh_sorter {
     struct run *runs; /* while finishing: a heap, the run with the earliest row on top */
     uint32_t run_count;
     uint32_t run_capacity;
+    uint32_t last_code; /* of the text that stands last in rows.texts */
     struct sh_ordered rows;
 };
 
@@ -69,6 +70,7 @@ enum sh_status sh_order_find(const struct sh_table *table, struct sh_text name, 
 void sh_ordered_deinit(struct sh_ordered *ordered) {
     sh_free(ordered->slots);
     sh_free(ordered->keys);
+    sh_buffer_deinit(&ordered->texts);
     *ordered = (struct sh_ordered){0};
 }
 
@@ -298,6 +300,8 @@ static void runs_sink(struct sh_sorter *sorter, uint32_t at) {
 static enum sh_status begin_finish(struct sh_sorter *sorter, struct sh_error *err) {
     refresh_attribute(sorter);
     struct sh_ordered *rows = &sorter->rows;
+    sh_buffer_init(&rows->texts, SH_ANSWER_BYTES_MAX);
+    sorter->last_code = SH_CODE_NONE;
     if (sh_grow((void **)&rows->slots, &rows->capacity, sorter->count, sizeof *rows->slots) != SH_OK)
         return fail_memory(err);
     if (sorter->keep_keys &&
@@ -313,6 +317,16 @@ static enum sh_status begin_finish(struct sh_sorter *sorter, struct sh_error *er
     return SH_OK;
 }
 
+/* What the entry was ordered by. Equal texts stand behind each other and are kept once. */
+static struct sh_order_key key_of(struct sh_sorter *sorter, const struct entry *entry) {
+    if (entry->code == SH_CODE_NONE || sorter->order.by != SH_ORDER_TEXT)
+        return (struct sh_order_key){entry->key, entry->code};
+    const struct sh_text text = sh_attribute_text(sorter->attribute, entry->code);
+    if (entry->code != sorter->last_code) sh_buffer_append_text(&sorter->rows.texts, text);
+    sorter->last_code = entry->code;
+    return (struct sh_order_key){sorter->rows.texts.count - text.count, text.count};
+}
+
 enum sh_status sh_sorter_finish(struct sh_sorter *sorter, uint64_t row_count, bool *done, struct sh_error *err) {
     *done = false;
     if (!sorter->finishing) {
@@ -324,12 +338,13 @@ enum sh_status sh_sorter_finish(struct sh_sorter *sorter, uint64_t row_count, bo
     for (uint64_t i = 0; i < row_count && sorter->run_count > 0; i++) {
         struct run *first = &sorter->runs[0];
         const struct entry *entry = &sorter->entries[first->at];
-        if (rows->keys != NULL) rows->keys[rows->count] = (struct sh_order_key){entry->key, entry->code};
+        if (rows->keys != NULL) rows->keys[rows->count] = key_of(sorter, entry);
         rows->slots[rows->count++] = entry->slot;
         if (++first->at == first->end) *first = sorter->runs[--sorter->run_count];
         if (sorter->run_count > 1) runs_sink(sorter, 0);
     }
     if (sorter->run_count > 0) return SH_OK;
+    if (rows->texts.failed) return fail_memory(err);
     sh_free(sorter->entries);
     sorter->entries = NULL;
     sorter->count = 0;

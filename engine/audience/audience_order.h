@@ -16,6 +16,7 @@
 #ifndef SH_AUDIENCE_ORDER_H
 #define SH_AUDIENCE_ORDER_H
 
+#include "buffer.h"
 #include "table.h"
 
 enum sh_order_by { SH_ORDER_NONE, SH_ORDER_ID, SH_ORDER_NUMBER, SH_ORDER_TEXT };
@@ -28,10 +29,11 @@ struct sh_order {
 SH_MUST_CHECK enum sh_status sh_order_find(const struct sh_table *table, struct sh_text name, bool descending,
                                            struct sh_order *order, struct sh_error *err);
 
-/* Slots in order, and (if asked for) what they were ordered by. */
+/* Slots in order, and (if asked for) what they were ordered by. Texts are copies: a table erases a text that no row has
+ * any more, and the order must outlive it. */
 struct sh_order_key {
-    uint64_t key;  /* NUMBER: less is earlier, whatever the direction */
-    uint32_t code; /* TEXT: of the attribute's text; SH_CODE_NONE: no value */
+    uint64_t key;  /* NUMBER: less is earlier, whatever the direction. TEXT: where it begins in texts */
+    uint32_t size; /* TEXT: its bytes. SH_CODE_NONE: no value */
 };
 struct sh_ordered {
     uint32_t *slots;
@@ -39,6 +41,7 @@ struct sh_ordered {
     uint32_t count;
     uint32_t capacity;
     uint32_t key_capacity;
+    struct sh_buffer texts;
 };
 void sh_ordered_deinit(struct sh_ordered *ordered);
 

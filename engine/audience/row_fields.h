@@ -4,7 +4,7 @@
  *   row:    ["u-10029", "成都", "12.50", "1990-03-01", ["tea", "running"]]
  *
  * bool and int as themselves, decimal as a string, time as milliseconds since 1970 UTC, date as "2026-03-01", enum and
- * string as their text, a tag set as an array of texts in the order of their first use; nil where there is none.
+ * string as their text, a tag set as an array of texts, ascending by bytes; nil where there is none.
  */
 #ifndef SH_ROW_FIELDS_H
 #define SH_ROW_FIELDS_H

@@ -12,18 +12,17 @@ void sh_people_pack(const struct sh_workspace *workspace, const struct sh_row_fi
         sh_rows_pack(workspace->users, fields, people->slots, people->count, body);
 }
 
-static void pack_keys(const struct sh_workspace *workspace, const struct sh_order *order,
-                      const struct sh_people *people, msgpack_packer *packer) {
-    const struct sh_attribute *attribute = sh_table_attribute(workspace->users, order->attribute);
+static void pack_keys(const struct sh_order *order, const struct sh_people *people, msgpack_packer *packer) {
+    const char *texts = (const char *)people->ordered->texts.bytes;
     sh_pack_literal(packer, "keys");
     (void)msgpack_pack_array(packer, people->count);
     for (uint32_t i = 0; i < people->count; i++) {
         const uint64_t at = people->places != NULL ? people->places[i] - 1 : i;
-        const struct sh_order_key key = people->keys[at];
-        if (key.code == SH_CODE_NONE)
+        const struct sh_order_key key = people->ordered->keys[at];
+        if (key.size == SH_CODE_NONE)
             (void)msgpack_pack_nil(packer);
         else if (order->by == SH_ORDER_TEXT)
-            sh_pack_text(packer, sh_attribute_text(attribute, key.code));
+            sh_pack_text(packer, (struct sh_text){texts + key.key, key.size});
         else
             (void)msgpack_pack_uint64(packer, key.key);
     }
@@ -44,8 +43,8 @@ static void pack_places(const struct sh_people *people, const struct sh_frozen_p
         (void)msgpack_pack_uint64(packer, people->places[i]);
 }
 
-void sh_part_pack(const struct sh_workspace *workspace, const struct sh_order *order, const struct sh_people *people,
-                  const struct sh_frozen_page *page, uint64_t start, uint64_t frozen_count, struct sh_buffer *body) {
+void sh_part_pack(const struct sh_order *order, const struct sh_people *people, const struct sh_frozen_page *page,
+                  uint64_t start, uint64_t frozen_count, struct sh_buffer *body) {
     msgpack_packer packer;
     sh_buffer_packer(body, &packer);
     const bool has_keys = order->by == SH_ORDER_NUMBER || order->by == SH_ORDER_TEXT;
@@ -60,6 +59,6 @@ void sh_part_pack(const struct sh_workspace *workspace, const struct sh_order *o
         (void)msgpack_pack_true(&packer);
     else
         (void)msgpack_pack_false(&packer);
-    if (has_keys) pack_keys(workspace, order, people, &packer);
+    if (has_keys) pack_keys(order, people, &packer);
     if (page != NULL) pack_places(people, page, start, frozen_count, &packer);
 }

@@ -19,15 +19,15 @@
 struct sh_people {
     const uint32_t *slots;
     uint32_t count;
-    const struct sh_order_key *keys; /* NULL: none */
-    const uint64_t *places;          /* NULL: not frozen */
+    const struct sh_ordered *ordered; /* has the keys, by row or (if frozen) by place; NULL: none */
+    const uint64_t *places;           /* behind each row; NULL: not frozen */
 };
 
 /* `ids` or `rows`: one pair. fields is NULL for ids. */
 void sh_people_pack(const struct sh_workspace *workspace, const struct sh_row_fields *fields,
                     const struct sh_people *people, struct sh_buffer *body);
 /* The pair `part` of a list. page is NULL if it is not frozen. */
-void sh_part_pack(const struct sh_workspace *workspace, const struct sh_order *order, const struct sh_people *people,
-                  const struct sh_frozen_page *page, uint64_t start, uint64_t frozen_count, struct sh_buffer *body);
+void sh_part_pack(const struct sh_order *order, const struct sh_people *people, const struct sh_frozen_page *page,
+                  uint64_t start, uint64_t frozen_count, struct sh_buffer *body);
 
 #endif

@@ -129,10 +129,9 @@ void sh_jobs_finish(struct sh_workspace *workspace) {
     }
 }
 
-uint64_t sh_jobs_oldest_sequence(const struct sh_workspace *workspace) {
-    uint64_t oldest = UINT64_MAX;
+bool sh_jobs_are_open(const struct sh_workspace *workspace) {
     for (const struct sh_job *job = workspace->jobs; job != NULL; job = job->next) {
-        if (job->sequence < oldest) oldest = job->sequence;
+        if (!job->finished) return true;
     }
-    return oldest;
+    return false;
 }

@@ -211,10 +211,10 @@ static bool make_page(struct sh_arena *arena, uint32_t limit, uint64_t most, str
 static void pack_page(const struct sh_shard *shard, const struct sh_workspace *workspace, uint64_t id,
                       const struct sh_frozen *frozen, const struct sh_row_fields *fields,
                       const struct sh_frozen_page *page, uint64_t start, struct sh_buffer *body) {
-    const struct sh_people people = {page->slots, page->count, frozen->ordered.keys, page->places};
+    const struct sh_people people = {page->slots, page->count, &frozen->ordered, page->places};
     sh_people_pack(workspace, fields, &people, body);
     if (sh_answer_is_part(shard))
-        sh_part_pack(workspace, &frozen->order, &people, page, start, frozen->count, body);
+        sh_part_pack(&frozen->order, &people, page, start, frozen->count, body);
     else if (page->next < frozen->count)
         pack_cursor(shard, id, frozen->order.by != SH_ORDER_NONE, page->next, frozen->count, body);
 }
@@ -253,7 +253,7 @@ static enum sh_status list_next_page(struct sh_call *call, const struct sh_param
     if (!make_page(call->arena, (uint32_t)limit, cursor->frozen.count - start, &page)) return sh_fail_memory(err);
     sh_frozen_page(&cursor->frozen, call->workspace->users, start, (uint32_t)limit, &page);
     cursor->used_ms = shard->now_ms;
-    cursor->is_maybe_done = false;
+    cursor->is_maybe_done = page.next == cursor->frozen.count;
 
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 2u + page_has_second_pair(shard, &cursor->frozen, &page));
@@ -352,11 +352,11 @@ static enum sh_status pack_list(struct sh_job *job, msgpack_packer *packer, stru
     }
     struct sh_ordered *list = sh_audience_list(job->audience);
     drop_forgotten(job, list);
-    const struct sh_people people = {list->slots, list->count, list->keys, NULL};
+    const struct sh_people people = {list->slots, list->count, list, NULL};
     const bool is_part = sh_answer_is_part(job->shard);
     begin_people(job, 1u + is_part, packer);
     sh_people_pack(job->workspace, job->has_list_fields ? &job->list_fields : NULL, &people, job->answer.body);
-    if (is_part) sh_part_pack(job->workspace, &job->spec.order, &people, NULL, 0, 0, job->answer.body);
+    if (is_part) sh_part_pack(&job->spec.order, &people, NULL, 0, 0, job->answer.body);
     return SH_OK;
 }
 

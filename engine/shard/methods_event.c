@@ -77,24 +77,25 @@ static enum sh_status learn(struct append *append, uint32_t new_item, struct sh_
     return SH_OK;
 }
 
+/* An item that became known without teaching anything: its event was stored already, or refused. */
+static enum sh_status tell_item(struct append *append, uint32_t new_item, struct sh_error *err) {
+    if (new_item == SH_NO_ITEM || !sh_answer_is_part(append->call->shard)) return SH_OK;
+    return sh_effects_add_item(&append->effects, append->call->arena, new_item, err);
+}
+
 static enum sh_status append_row(struct append *append, uint32_t row, struct sh_error *err) {
     bool duplicate = false;
     uint32_t new_item;
     enum sh_status status = sh_event_reader_read(&append->reader, row, err);
     if (status != SH_OK) return status;
     status = sh_event_reader_apply(&append->reader, &duplicate, &new_item, err);
-    if (status == SH_OK && duplicate) {
+    if (status != SH_OK) return tell_item(append, new_item, err) == SH_OK ? status : SH_ERR_MEMORY;
+    if (duplicate) {
         append->duplicates++;
-        return SH_OK;
+        return tell_item(append, new_item, err);
     }
-    if (status == SH_OK) {
-        append->accepted++;
-        return learn(append, new_item, err);
-    }
-    if (new_item != SH_NO_ITEM && sh_answer_is_part(append->call->shard) &&
-        sh_effects_add_item(&append->effects, append->call->arena, new_item, err) != SH_OK)
-        return sh_fail_memory(err);
-    return status;
+    append->accepted++;
+    return learn(append, new_item, err);
 }
 
 static enum sh_status append_rows(struct append *append, struct sh_error *err) {

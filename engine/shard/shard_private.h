@@ -6,9 +6,9 @@
  * A handler writes its answer behind what the body holds already; on a failure the door takes that back. Handlers of
  * writing methods finish at once, so a job only ever reads.
  *
- * Readers and forgotten slots. A job or an open cursor remembers slots across requests. Each notes the workspace's
- * `sequence` when it begins; forgetting a user raises the sequence and stamps the slot with it; a slot is given out
- * again only when no reader is older than its stamp.
+ * Readers and forgotten slots. Jobs and open cursors remember slots across requests. A cursor notes the workspace's
+ * `sequence` when it is made; forgetting a user raises the sequence and stamps the slot with it; a slot is given out
+ * again only when no cursor is older than its stamp, and no job is under way.
  */
 #ifndef SH_SHARD_PRIVATE_H
 #define SH_SHARD_PRIVATE_H
@@ -182,7 +182,7 @@ void sh_cursors_deinit(struct sh_shard *shard);
 
 /* Finish every job of the workspace now, because its schema changes. Their results wait for their next step. */
 void sh_jobs_finish(struct sh_workspace *workspace);
-uint64_t sh_jobs_oldest_sequence(const struct sh_workspace *workspace);
+bool sh_jobs_are_open(const struct sh_workspace *workspace);
 void sh_spare_jobs_deinit(struct sh_shard *shard);
 
 /* ---- Effects: methods_feed.c ---- */

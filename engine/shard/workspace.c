@@ -1,6 +1,8 @@
 #include "memory.h"
 #include "shard_private.h"
 
+enum { QUARANTINE_COUNT_MAX = 4096 }; /* forgotten people whose slots wait for unfinished jobs */
+
 struct sh_workspace *sh_workspace_find(struct sh_shard *shard, struct sh_text name) {
     for (uint32_t i = 0; i < shard->workspace_count; i++) {
         struct sh_workspace *workspace = shard->workspaces[i];
@@ -73,8 +75,13 @@ void sh_workspaces_deinit(struct sh_shard *shard) {
 }
 
 void sh_workspace_update_reuse(struct sh_shard *shard, struct sh_workspace *workspace) {
-    if (sh_table_quarantine_count(workspace->users) == 0) return;
-    uint64_t oldest = sh_jobs_oldest_sequence(workspace);
+    const uint32_t waiting = sh_table_quarantine_count(workspace->users);
+    if (waiting == 0) return;
+    /* Reuse also erases texts that no row has any more, and plans hold the codes of texts: not under a job's feet. The
+     * end of the job comes here again; should there always be another one, they are hurried now and then. */
+    if (waiting >= QUARANTINE_COUNT_MAX) sh_jobs_finish(workspace);
+    if (sh_jobs_are_open(workspace)) return;
+    uint64_t oldest = UINT64_MAX;
     for (uint32_t i = 0; i < shard->cursor_count; i++) {
         const struct sh_open_cursor *cursor = shard->cursors[i];
         if (cursor->workspace == workspace && cursor->sequence < oldest) oldest = cursor->sequence;

@@ -1,0 +1,270 @@
+/* shard_property.c -- random schemas, writes, forgets, events and questions: one shard, two, three, and one in steps of
+ * a block, all against each other and against shard_world.c, which is plain arrays and loops. A fifth rig gets every
+ * request that the first one got, and must answer with the same bytes.
+ *
+ * Run: shard_property [SEED [ROUNDS]]. A failure prints the round's seed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shard_rig.h"
+#include "shard_world.h"
+
+enum { RIG_COUNT = 5, REPLAY = 4, STEPS = 80 };
+
+static struct rig rigs[RIG_COUNT];
+static struct world world;
+static struct world_text params, expected;
+static uint64_t round_seed;
+
+static _Noreturn void fail(const char *method, int rig, const char *answer, const char *wanted) {
+    (void)printf("reproduce: shard_property %llu 1\nrig %d: %s %s\n  said     %s\n  expected %s\n",
+                 (unsigned long long)round_seed, rig, method, params.bytes, answer, wanted);
+    exit(1);
+}
+
+/* The answer's text without the value of `cursor`, which names shards. */
+static void without_cursor(const char *answer, char *out, size_t room) {
+    const char *cursor = strstr(answer, "cursor: '");
+    if (cursor == NULL) {
+        (void)snprintf(out, room, "%s", answer);
+        return;
+    }
+    const char *end = strchr(cursor + 9, '\'');
+    (void)snprintf(out, room, "%.*scursor%s", (int)(cursor - answer), answer, end + 1);
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The ids between [ and ] in ascending order, for lists without an order. */
+static void sort_ids(char *answer) {
+    char *begin = strstr(answer, "ids: [");
+    if (begin == NULL) return;
+    begin += 6;
+    char *end = strchr(begin, ']');
+    char copy[4096];
+    char *ids[WORLD_USERS];
+    int count = 0;
+    (void)snprintf(copy, sizeof copy, "%.*s", (int)(end - begin), begin);
+    for (char *id = strtok(copy, ", "); id != NULL; id = strtok(NULL, ", "))
+        ids[count++] = id;
+    qsort(ids, (size_t)count, sizeof *ids, compare_texts);
+    for (int i = 0; i < count; i++) {
+        const size_t length = strlen(ids[i]);
+        memcpy(begin, ids[i], length);
+        begin += length;
+        if (i + 1 < count) {
+            memcpy(begin, ", ", 2);
+            begin += 2;
+        }
+    }
+}
+
+/* All rigs say the same; the replay even byte by byte. Returns it. */
+static const char *ask_all(const char *method, bool is_unordered) {
+    static char first[1 << 18];
+    static char other[1 << 18];
+    for (int i = 0; i < RIG_COUNT; i++) {
+        rigs[i].now_ms = world.now_ms;
+        const char *answer = rig_ask(&rigs[i], method, params.bytes);
+        char *kept = i == 0 ? first : other;
+        without_cursor(answer, kept, sizeof first);
+        if (is_unordered) sort_ids(kept);
+        if (i > 0 && strcmp(first, other) != 0) fail(method, i, other, first);
+    }
+    if (rigs[0].body.count != rigs[REPLAY].body.count ||
+        (rigs[0].body.count > 0 && memcmp(rigs[0].body.bytes, rigs[REPLAY].body.bytes, rigs[0].body.count) != 0))
+        fail(method, REPLAY, "other bytes", "the same bytes");
+    return first;
+}
+
+static void expect_begin(const char *method) {
+    const char *answer = ask_all(method, false);
+    if (strncmp(answer, expected.bytes, expected.count) != 0) fail(method, 0, answer, expected.bytes);
+}
+
+static void put_item(void) {
+    text_clear(&params);
+    const int item = (int)split_below(&world.rng, WORLD_ITEMS);
+    if (split_one_in(&world.rng, 5)) {
+        text_add(&params, "{ids: ['i%d', 'i%d']}", item, (int)split_below(&world.rng, WORLD_ITEMS));
+        (void)ask_all("item.remove", false);
+        return;
+    }
+    text_add(&params, "{items: [{id: 'i%d', brand: 'b%d', kinds: ['k%d', 'k%d']}]}", item,
+             (int)split_below(&world.rng, 3), (int)split_below(&world.rng, 5), (int)split_below(&world.rng, 5));
+    (void)ask_all("item.put", false);
+}
+
+static void get_user(void) {
+    const uint32_t user = (uint32_t)split_below(&world.rng, WORLD_USERS);
+    text_clear(&params);
+    text_add(&params, "{id: 'u%u'}", user);
+    world_user_text(&world, user, &expected);
+    const char *answer = ask_all("user.get", false);
+    if (strcmp(answer, expected.bytes) != 0) fail("user.get", 0, answer, expected.bytes);
+    text_clear(&params);
+    text_add(&params, "{ids: ['u%u', 'u%u', 'nobody', 'u%u'], events: 5}", user, (user + 7) % WORLD_USERS, user);
+    (void)ask_all("user.get", false);
+}
+
+static uint32_t live_count(void) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < WORLD_USERS; i++)
+        count += world.users[i].live;
+    return count;
+}
+
+static void begin_where(const struct world_expression *expression) {
+    text_clear(&params);
+    text_add(&params, "{where: \"");
+    world_expression_print(&world, expression, &params);
+    text_add(&params, "\"");
+}
+
+static void count_and_sample(const struct world_expression *expression) {
+    begin_where(expression);
+    text_add(&params, "}");
+    text_clear(&expected);
+    text_add(&expected, "{count: %u, total: %u}", world_count(&world, expression), live_count());
+    expect_begin("audience.count");
+    begin_where(expression);
+    text_add(&params, ", count: %d, seed: 'x%d'}", (int)split_below(&world.rng, 10), (int)split_below(&world.rng, 5));
+    (void)ask_all("audience.sample", false);
+    begin_where(expression);
+    text_add(&params, ", list: {limit: 50}, sample: {count: 3, fields: ['id', 'tags']}}");
+    (void)ask_all("audience.ask", true);
+    begin_where(expression);
+    text_add(&params, ", limit: 50}");
+    (void)ask_all("audience.list", true);
+}
+
+/* A list in order, whole or by pages of a frozen audience, people forgotten and changed in between. */
+static void list_in_order(const struct world_expression *expression) {
+    uint32_t users[WORLD_USERS];
+    const uint32_t column =
+        split_one_in(&world.rng, 4) ? WORLD_COLUMNS : (uint32_t)split_below(&world.rng, world.column_count);
+    const bool descending = split_one_in(&world.rng, 2);
+    const bool keep = split_one_in(&world.rng, 2);
+    const uint32_t limit = 1 + (uint32_t)split_below(&world.rng, 12);
+    const uint32_t count = world_order(&world, expression, column, descending, users);
+    char order[16] = "id";
+    if (column < WORLD_COLUMNS) (void)snprintf(order, sizeof order, "c%u", column);
+    begin_where(expression);
+    text_add(&params, ", order: '%s', desc: %s, limit: %u, keep: %s}", order, descending ? "true" : "false", limit,
+             keep ? "true" : "false");
+    text_clear(&expected);
+    text_add(&expected, "{count: %u, ids: [", count);
+    for (uint32_t i = 0; i < count && i < limit; i++)
+        text_add(&expected, "%s'u%u'", i == 0 ? "" : ", ", users[i]);
+    text_add(&expected, keep && count > limit ? "], cursor}" : "]}");
+    const char *answer = ask_all("audience.list", false);
+    if (strcmp(answer, expected.bytes) != 0) fail("audience.list", 0, answer, expected.bytes);
+    for (uint32_t at = limit; keep && at < count;) {
+        struct world_text cursors[RIG_COUNT];
+        for (int i = 0; i < RIG_COUNT; i++) {
+            text_clear(&cursors[i]);
+            text_add(&cursors[i], "{cursor: %s, limit: %u}", rig_cursor(&rigs[i]), limit);
+        }
+        if (split_one_in(&world.rng, 2)) {
+            world_forget(&world, &params, &expected);
+            expect_begin("user.forget");
+            world_put(&world, &params, &expected);
+            expect_begin("user.put");
+        }
+        /* Users who were forgotten and came back are other people. */
+        static char listed[1 << 14];
+        for (int i = 0; i < RIG_COUNT; i++) {
+            static char kept[1 << 14];
+            const char *page = rig_ask(&rigs[i], "audience.list", cursors[i].bytes);
+            without_cursor(page, kept, sizeof kept);
+            char *skipped = strstr(kept, "skipped"); /* which page counts them may differ */
+            if (skipped != NULL) *skipped = '\0';
+            if (i == 0) (void)snprintf(listed, sizeof listed, "%s", kept);
+            if (strcmp(listed, kept) != 0) fail("audience.list, a page", i, kept, listed);
+        }
+        if (rig_cursor(&rigs[0])[0] == '\0') break;
+        at += limit;
+    }
+}
+
+static void look_at_feeds(void) {
+    text_clear(&params);
+    text_add(&params, "{user: 'u%d', count: %d, fields: ['brand']}", (int)split_below(&world.rng, WORLD_USERS),
+             1 + (int)split_below(&world.rng, WORLD_ITEMS));
+    (void)ask_all("feed.get", false);
+    text_clear(&params);
+    text_add(&params, "{count: 5}");
+    (void)ask_all("feed.trending", false);
+}
+
+static void step(void) {
+    world.now_ms += (int64_t)split_below(&world.rng, 6) * 3600000;
+    struct world_expression *expression = NULL;
+    switch (split_below(&world.rng, 10)) {
+    case 0:
+    case 1:
+        world_put(&world, &params, &expected);
+        expect_begin("user.put");
+        break;
+    case 2:
+    case 3:
+        world_append(&world, &params, &expected);
+        expect_begin("event.append");
+        break;
+    case 4:
+        world_forget(&world, &params, &expected);
+        expect_begin("user.forget");
+        break;
+    case 5:
+        put_item();
+        break;
+    case 6:
+        get_user();
+        break;
+    case 7:
+        look_at_feeds();
+        break;
+    case 8:
+        expression = world_expression(&world, 3);
+        count_and_sample(expression);
+        break;
+    default:
+        expression = world_expression(&world, 3);
+        list_in_order(expression);
+        break;
+    }
+    world_expression_free(expression);
+}
+
+static void play_round(uint64_t seed) {
+    static const uint32_t shard_counts[RIG_COUNT] = {1, 2, 3, 1, 1};
+    round_seed = seed;
+    world_init(&world, seed);
+    for (int i = 0; i < RIG_COUNT; i++)
+        rig_init(&rigs[i], shard_counts[i]);
+    rigs[3].step_blocks = 1;
+    world_schema(&world, &params);
+    text_clear(&expected);
+    text_add(&expected, "{changed: true}");
+    expect_begin("schema.put");
+    for (int i = 0; i < STEPS; i++)
+        step();
+    for (int i = 0; i < RIG_COUNT; i++) {
+        rig_check(&rigs[i]);
+        rig_deinit(&rigs[i]);
+    }
+}
+
+int main(int argument_count, char **arguments) {
+    const uint64_t seed = argument_count > 1 ? strtoull(arguments[1], NULL, 10) : 1;
+    const uint64_t rounds = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : 100;
+    for (uint64_t i = 0; i < rounds; i++)
+        play_round(seed + i);
+    printf("shard_property: seeds %llu to %llu, %d steps each: alike\n", (unsigned long long)seed,
+           (unsigned long long)(seed + rounds - 1), STEPS);
+    return 0;
+}

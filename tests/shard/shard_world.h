@@ -1,0 +1,90 @@
+/* shard_world.h -- a made-up workspace as plain arrays: what the engine should know, and loops that say who matches.
+ *
+ * Everything is a small number: users u0 .. u39, items i0 .. i9, strings "s0" .. "s7", labels "l0" .. "l3" (by rank),
+ * tags "t0" .. "t9". The world writes requests as text, keeps what they mean, and evaluates expressions of its own
+ * making by looking at every user and every event.
+ */
+#ifndef SH_SHARD_WORLD_H
+#define SH_SHARD_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "split_random.h"
+
+enum {
+    WORLD_USERS = 40,
+    WORLD_ITEMS = 10,
+    WORLD_COLUMNS = 6,
+    WORLD_TAGS = 10,
+    WORLD_TYPES = 2,
+    WORLD_EVENTS = 4000,
+    WORLD_TEXT = 1 << 16,
+};
+
+enum world_kind { WORLD_INT, WORLD_DECIMAL, WORLD_BOOL, WORLD_ENUM, WORLD_STRING, WORLD_DATE, WORLD_KIND_COUNT };
+
+struct world_user {
+    bool live;
+    bool has[WORLD_COLUMNS];
+    int64_t value[WORLD_COLUMNS]; /* number; hundredths; 0/1; rank; which string; days since 1970 */
+    bool tag[WORLD_TAGS];
+};
+
+struct world_event {
+    uint32_t user;
+    uint32_t type;
+    int64_t time_ms;
+    bool has_amount;
+    int64_t amount; /* hundredths */
+    int32_t id;     /* -1: none */
+};
+
+struct world {
+    struct split_random rng;
+    int64_t now_ms;
+    uint32_t column_count;
+    enum world_kind kinds[WORLD_COLUMNS];
+    struct world_user users[WORLD_USERS];
+    struct world_event events[WORLD_EVENTS];
+    uint32_t event_count;
+};
+
+struct world_text {
+    char bytes[WORLD_TEXT];
+    uint32_t count;
+};
+void text_clear(struct world_text *text);
+void text_add(struct world_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void world_init(struct world *world, uint64_t seed);
+void world_schema(const struct world *world, struct world_text *params);
+/* Some rows of users, of which some are to be refused. expected gets the answer's text up to `refused`. */
+void world_put(struct world *world, struct world_text *params, struct world_text *expected);
+void world_forget(struct world *world, struct world_text *params, struct world_text *expected);
+void world_append(struct world *world, struct world_text *params, struct world_text *expected);
+/* The answer of user.get. */
+void world_user_text(const struct world *world, uint32_t user, struct world_text *expected);
+
+/* A random expression. */
+struct world_expression {
+    enum { EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_COMPARE, EXPR_MISSING, EXPR_TAG, EXPR_COUNT, EXPR_SUM } kind;
+    struct world_expression *children[2];
+    uint32_t column;
+    uint32_t compare; /* = != < <= > >= */
+    int64_t number;
+    uint32_t tag;
+    uint32_t type;
+    int64_t days; /* 0: ever */
+};
+struct world_expression *world_expression(struct world *world, uint32_t depth);
+void world_expression_free(struct world_expression *expression);
+void world_expression_print(const struct world *world, const struct world_expression *expression,
+                            struct world_text *text);
+bool world_matches(const struct world *world, const struct world_expression *expression, uint32_t user);
+uint32_t world_count(const struct world *world, const struct world_expression *expression);
+/* Users who match in the order of a column, or by id if column is WORLD_COLUMNS; how many. */
+uint32_t world_order(const struct world *world, const struct world_expression *expression, uint32_t column,
+                     bool descending, uint32_t users[WORLD_USERS]);
+
+#endif
