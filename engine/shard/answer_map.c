@@ -62,6 +62,22 @@ bool sh_answer_map_bool(const struct sh_answer_map *map, const char *name) {
     return value.kind == SH_VALUE_BOOL && value.boolean;
 }
 
+struct sh_text sh_answer_map_text(const struct sh_answer_map *map, const char *name) {
+    const struct sh_answer_pair *pair = sh_answer_map_find(map, name);
+    if (pair == NULL) return (struct sh_text){"", 0};
+    const struct sh_value value = read_value(pair->begin, pair->end);
+    sh_assert(value.kind == SH_VALUE_STR);
+    return value.text;
+}
+
+double sh_answer_map_real(const struct sh_answer_map *map, const char *name) {
+    const struct sh_answer_pair *pair = sh_answer_map_find(map, name);
+    if (pair == NULL) return 0;
+    const struct sh_value value = read_value(pair->begin, pair->end);
+    sh_assert(value.kind == SH_VALUE_FLOAT);
+    return value.real;
+}
+
 void sh_answer_list_begin(struct sh_answer_list *list, const struct sh_answer_pair *pair) {
     *list = (struct sh_answer_list){0};
     if (pair == NULL) return;

@@ -24,8 +24,10 @@ void sh_answer_map_read_body(struct sh_answer_map *map, const struct sh_buffer *
 void sh_answer_map_read(struct sh_answer_map *map, const struct sh_answer_pair *pair);
 /* NULL if there is none. */
 const struct sh_answer_pair *sh_answer_map_find(const struct sh_answer_map *map, const char *name);
-/* 0 if there is none. */
+/* 0, empty or false if there is none. */
 uint64_t sh_answer_map_uint(const struct sh_answer_map *map, const char *name);
+struct sh_text sh_answer_map_text(const struct sh_answer_map *map, const char *name);
+double sh_answer_map_real(const struct sh_answer_map *map, const char *name);
 bool sh_answer_map_bool(const struct sh_answer_map *map, const char *name);
 
 /* An array, element by element. */

@@ -1,5 +1,7 @@
 /* semantics_unit.c -- the pinned semantics of the engine, each by its name, through the door and for any number of
  * shards: missing, windows, now, order, sample, forget, writes, money, enums. */
+#include <stdlib.h>
+
 #include "shard_trio.h"
 
 static struct trio trio;
@@ -250,4 +252,111 @@ Test(semantics, two_valued_logic_throughout) {
 Test(semantics, attributes_are_todays_whatever_now_says) {
     put("{user: {id: 'a', age: 1}}");
     SAY("audience.count", "{where: 'age = 1', now: 0}", "{count: 1, total: 1}");
+}
+
+Test(semantics, first_and_last_over_nothing_are_missing_and_go_by_time_then_arrival) {
+    put("{users: [{id: 'a'}, {id: 'b'}]}");
+    happen("{events: [{type: 'purchase', user: 'a', time: 2, amount: 5}, {type: 'purchase', user: 'a', time: 1, "
+           "amount: 7},"
+           " {type: 'purchase', user: 'a', time: 2, amount: 9}]}");
+    WHO("first(purchase.amount) = 7", "a");
+    WHO("last(purchase.amount) = 9", "a");
+    WHO("first(purchase.amount) != 0", "a");
+    WHO("last(purchase.amount) is missing", "b");
+    WHO("not first(purchase.amount) > 0", "b");
+}
+
+Test(semantics, the_zone_is_fixed_when_the_workspace_is_made) {
+    SAY("schema.put", "{zone: 'Asia/Shanghai'}", "{changed: false}");
+    SAY_BEGIN("schema.put", "{zone: 'UTC'}", "305 conflict");
+}
+
+Test(semantics, a_naive_time_is_the_zones_and_a_repeated_hour_takes_the_earlier_offset) {
+    for (int i = 0; i < TRIO_COUNT; i++)
+        trio.rigs[i].workspace = "new york";
+    SAY("schema.put", "{zone: 'America/New_York', events: [{name: 'view'}]}", "{changed: true}");
+    happen("{event: {type: 'view', user: 'a', time: '2025-11-02 01:30:00'}}");
+    /* 01:30 of summer time is 05:30 UTC; of winter time, an hour later. */
+    SAY("audience.count", "{where: 'did(view)', now: 1762061400000}", "{count: 1, total: 1}");
+    SAY("audience.count", "{where: 'did(view)', now: 1762061399999}", "{count: 0, total: 1}");
+}
+
+Test(semantics, now_moves_windows_and_nothing_else) {
+    put("{user: {id: 'a', age: 1}}");
+    happen("{event: {type: 'view', user: 'a', time: " NOW "}}");
+    SAY("audience.count", "{where: 'did(view, last 1 days) and age = 1', now: " NOW "}", "{count: 1, total: 1}");
+    SAY("audience.count", "{where: 'did(view, last 1 days) and age = 1', now: 1760086400000}", "{count: 0, total: 1}");
+    SAY("audience.count", "{where: 'did(view) and age = 1', now: 1759999999999}", "{count: 0, total: 1}");
+    SAY("audience.count", "{where: 'age = 1', now: 1759999999999}", "{count: 1, total: 1}");
+}
+
+static int compare_letters(const void *left, const void *right) {
+    return *(const char *)left - *(const char *)right;
+}
+
+Test(semantics, without_an_order_a_list_is_fixed_for_its_cursor) {
+    put("{users: [{id: 'a', age: 1}, {id: 'b', age: 1}, {id: 'c', age: 1}, {id: 'd', age: 1}, {id: 'x', age: 2}]}");
+    for (int i = 0; i < TRIO_COUNT; i++) {
+        struct rig *rig = &trio.rigs[i];
+        char letters[16] = "";
+        const char *answer = rig_ask(rig, "audience.list", "{where: 'age = 1', limit: 1, keep: true}");
+        for (int page = 0; page < 4; page++) {
+            const char *ids = strstr(answer, "ids: ['");
+            cr_assert(ids != NULL, "%s", answer);
+            (void)strncat(letters, ids + 7, 1);
+            if (page == 3) break;
+            char params[5000];
+            (void)snprintf(params, sizeof params, "{cursor: %.4000s, limit: 1}", rig_cursor(rig));
+            /* Who matches changes between two pages, and the list does not. */
+            (void)rig_ask(rig, "user.put", "{users: [{id: 'a', age: 3}, {id: 'd', age: 3}, {id: 'x', age: 1}]}");
+            answer = rig_ask(rig, "audience.list", params);
+        }
+        qsort(letters, strlen(letters), 1, compare_letters);
+        cr_assert_str_eq(letters, "abcd", "%d shards", i + 1);
+        cr_assert_str_empty(rig_cursor(rig));
+    }
+}
+
+Test(semantics, an_exact_sample_is_nested_and_the_same_for_any_number_of_shards) {
+    put("{users: [{id: 'a'}, {id: 'b'}, {id: 'c'}, {id: 'd'}, {id: 'e'}, {id: 'f'}]}");
+    char fewer[64] = "";
+    for (int count = 1; count <= 6; count++) {
+        char params[64];
+        char first[64] = "";
+        (void)snprintf(params, sizeof params, "{where: '', count: %d, seed: 's'}", count);
+        for (int i = 0; i < TRIO_COUNT; i++) {
+            char letters[64] = "";
+            const char *at = strstr(rig_ask(&trio.rigs[i], "audience.sample", params), "ids: [");
+            cr_assert(at != NULL);
+            for (at += 6; *at != ']'; at++)
+                if (*at >= 'a' && *at <= 'f') (void)strncat(letters, at, 1);
+            qsort(letters, strlen(letters), 1, compare_letters);
+            if (i == 0) (void)strcpy(first, letters);
+            cr_assert_str_eq(letters, first, "%d of 6, %d shards", count, i + 1);
+        }
+        cr_assert_eq(strlen(first), (size_t)count);
+        for (const char *who_was = fewer; *who_was != '\0'; who_was++)
+            cr_assert(strchr(first, *who_was) != NULL, "%c is no longer among %d", *who_was, count);
+        (void)strcpy(fewer, first);
+    }
+}
+
+Test(semantics, tag_sets_take_add_remove_and_set) {
+    put("{user: {id: 'a', tags: ['x', 'y']}}");
+    put("{user: {id: 'a', tags: {add: ['z'], remove: ['x', 'unheard-of']}}}");
+    WHO("tags has all ('y', 'z') and not tags has 'x'", "a");
+    put("{user: {id: 'a', tags: ['w']}}");
+    WHO("tags has 'w' and tags has none ('x', 'y', 'z')", "a");
+    put("{user: {id: 'a', tags: nil}}");
+    WHO("tags has 'w'", "");
+}
+
+Test(semantics, averages_are_not_rounded_before_they_are_compared) {
+    happen(
+        "{events: [{type: 'purchase', user: 'a', time: 1, amount: '0.01'},"
+        " {type: 'purchase', user: 'a', time: 2, amount: '0.01'}, {type: 'purchase', user: 'a', time: 3, amount: 0}]}");
+    WHO("avg(purchase.amount) = 0.01", "");
+    WHO("avg(purchase.amount) = 0.0067", "");
+    WHO("avg(purchase.amount) > 0.00666666666666", "a");
+    WHO("avg(purchase.amount) < 0.00666666666667", "a");
 }
