@@ -260,8 +260,7 @@ static struct shape shape_with(const struct sh_strip *strip, int64_t low, int64_
     }
     const struct shape now = shape_of(strip);
     if (shape_holds(now, low) && shape_holds(now, high) && (now.unit == 1 || low == high)) return now;
-    uint32_t unit = low == high ? (uint32_t)greatest_divisor(strip->unit, gap(low, strip->base)) : 1;
-    if (strip->width == 8) unit = 1;
+    const uint32_t unit = low == high ? (uint32_t)greatest_divisor(strip->unit, gap(low, strip->base)) : 1;
     const enum growth growth = low < strip->min ? GROWTH_DOWN : GROWTH_UP;
     if (strip->min < low) low = strip->min;
     if (strip->max > high) high = strip->max;
@@ -291,7 +290,6 @@ enum sh_status sh_strip_prepare_set(struct sh_strip *strip, uint32_t index, int6
 
 /* After a successful prepare. */
 static void commit_set(struct sh_strip *strip, uint32_t index, int64_t value) {
-    if (base_is_free(strip)) strip->base = value;
     if (index >= strip->count) {
         strip->missing_count += index - strip->count + 1;
         strip->count = index + 1;

@@ -189,6 +189,23 @@ Test(column, slices_come_with_the_second_range_and_go_with_a_write) {
     cr_assert_eq(column.slice_bytes, 0);
 }
 
+Test(column, slices_that_writes_drop_early_wait_longer_each_time) {
+    for (uint32_t slot = 0; slot < SH_BLOCK_SLOTS; slot++)
+        cr_assert_eq(sh_column_set(&column, slot, slot * 7 % 100001), SH_OK);
+    uint64_t words[SH_BLOCK_WORDS];
+    uint32_t built = 0;
+    for (uint32_t turn = 0; turn < 100; turn++) {
+        for (uint32_t scan = 0; scan < 3; scan++)
+            sh_column_range(&column, 0, 20001, 50000, words);
+        built += column.slice_bytes > 0;
+        cr_assert_eq(sh_column_set(&column, turn, 1), SH_OK);
+    }
+    cr_assert_lt(built, 3, "three scans between two writes do not pay for slices");
+    for (uint32_t scan = 0; scan < 64; scan++)
+        sh_column_range(&column, 0, 20001, 50000, words);
+    cr_assert_gt(column.slice_bytes, 0, "sixty-four do");
+}
+
 Test(column, slices_stay_under_their_budget) {
     column.slice_bytes_max = 17 * SH_BLOCK_BYTES;
     for (uint32_t slot = 0; slot < 2 * SH_BLOCK_SLOTS; slot++)

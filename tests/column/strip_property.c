@@ -40,6 +40,8 @@ enum kind {
     KIND_POINTS,
     KIND_DAYS,
     KIND_SECONDS,
+    KIND_LOWEST,
+    KIND_HIGHEST,
     KIND_ANY,
     KIND_COUNT
 };
@@ -67,6 +69,10 @@ static int64_t random_value(void) {
         return ((int64_t)split_below(&rng, 30000) - 10000) * 86400000;
     case KIND_SECONDS:
         return 1700000000000 + (int64_t)split_below(&rng, 100000000) * 1000;
+    case KIND_LOWEST:
+        return INT64_MIN + 300 - (rise < 300 ? rise : (int64_t)split_below(&rng, 300));
+    case KIND_HIGHEST:
+        return INT64_MAX - 300 + (rise < 300 ? rise : (int64_t)split_below(&rng, 300));
     default:
         return split_one_in(&rng, 3) ? edges[split_below(&rng, sizeof edges / sizeof *edges)]
                                      : (int64_t)(split_next(&rng) >> split_below(&rng, 64));

@@ -364,6 +364,33 @@ Test(table, adding_a_tag_twice_or_removing_none_is_fine) {
     cr_assert_eq(list.count, 1);
 }
 
+/* A second code from 32,766 on does not fit a row's cell of 32 bits. */
+Test(table, tags_with_large_codes_are_kept_like_others) {
+    uint32_t set;
+    cr_assert_eq(sh_table_add_tag_set(table, SH_TEXT_LITERAL("notes"), &set, NULL), SH_OK);
+    for (uint32_t i = 0; i < SH_TAG_COUNT_MAX; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "%u", i);
+        cr_assert_eq(tag(set, text), i);
+    }
+    uint32_t code;
+    cr_assert_eq(sh_table_tag_code(table, set, SH_TEXT_LITERAL("one more"), &code, &err), SH_ERR_LIMIT);
+    const uint32_t slot = intern("a");
+    const uint32_t seconds[] = {32764, 32765, 32766, 32767, 65532, SH_TAG_COUNT_MAX - 1};
+    for (uint32_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
+        cr_assert_eq(sh_table_tags_set(table, slot, set, (const uint32_t[]){7, seconds[i]}, 2), SH_OK);
+        struct sh_tag_list list;
+        sh_table_tags(table, slot, set, &list);
+        cr_assert_eq(list.count, 2);
+        cr_assert_eq(list.codes[0], 7);
+        cr_assert_eq(list.codes[1], seconds[i]);
+        cr_assert_eq(sh_table_tag_remove(table, slot, set, 7), SH_OK);
+        sh_table_tags(table, slot, set, &list);
+        cr_assert_eq(list.count, 1);
+        cr_assert_eq(list.codes[0], seconds[i]);
+    }
+}
+
 Test(table, a_row_has_at_most_its_number_of_tags) {
     uint32_t set;
     cr_assert_eq(sh_table_add_tag_set(table, SH_TEXT_LITERAL("interests"), &set, NULL), SH_OK);
@@ -448,6 +475,9 @@ Test(table, every_failed_allocation_leaves_a_whole_table) {
         if (status == SH_OK) break;
         cr_assert_eq(status, SH_ERR_MEMORY);
         cr_assert_eq(live(3, set, tags), SH_OK, "the same again with memory");
+        sh_table_destroy(table);
+        cr_assert(sh_memory_bytes() == 0, "allocation %llu: memory is left", (unsigned long long)n);
+        table = sh_table_create();
     }
     cr_assert_eq(sh_bitmap_count(sh_table_live(table)), 0);
 }
