@@ -357,6 +357,6 @@ Test(semantics, averages_are_not_rounded_before_they_are_compared) {
         " {type: 'purchase', user: 'a', time: 2, amount: '0.01'}, {type: 'purchase', user: 'a', time: 3, amount: 0}]}");
     WHO("avg(purchase.amount) = 0.01", "");
     WHO("avg(purchase.amount) = 0.0067", "");
-    WHO("avg(purchase.amount) > 0.00666666666666", "a");
-    WHO("avg(purchase.amount) < 0.00666666666667", "a");
+    WHO("avg(purchase.amount) > 0.00666666666", "a");
+    WHO("avg(purchase.amount) < 0.00666666667", "a");
 }
