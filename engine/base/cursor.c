@@ -202,6 +202,26 @@ enum sh_status sh_cursor_next(struct sh_cursor *cursor, struct sh_value *value, 
     return next(cursor, value, err);
 }
 
+/* Pass over a value whose one-byte head says how long it is, if it is valid: small ints, nil, bools, ints, short strs.
+ * All else, and every fault, is for next(). */
+static inline bool pass_short(struct sh_cursor *cursor) {
+    const uint8_t *at = cursor->at;
+    const size_t left = (size_t)(cursor->end - at);
+    if (left == 0) return false;
+    const uint8_t head = *at;
+    size_t byte_count = 1;
+    if ((head & 0xE0) == 0xA0) {
+        byte_count += head & 31;
+        if (byte_count > left || !sh_text_is_utf8((struct sh_text){(const char *)at + 1, head & 31})) return false;
+    } else if (head >= 0x80 && head < 0xE0) {
+        if (head != 0xC0 && head != 0xC2 && head != 0xC3 && (head < 0xCC || head > 0xD3)) return false;
+        byte_count += head_extra_bytes[head & 31];
+        if (byte_count > left) return false;
+    }
+    cursor->at = at + byte_count;
+    return true;
+}
+
 enum sh_status sh_cursor_skip(struct sh_cursor *cursor, const uint8_t **begin, struct sh_error *err) {
     struct sh_cursor ahead = *cursor;
     uint64_t left[SH_MSGPACK_DEPTH_MAX + 1]; /* values still to come at each level, the innermost last */
@@ -218,6 +238,7 @@ enum sh_status sh_cursor_skip(struct sh_cursor *cursor, const uint8_t **begin, s
             ahead.depth--;
         }
         left[level]--;
+        if (pass_short(&ahead)) continue;
         struct sh_value value;
         const enum sh_status status = next(&ahead, &value, err);
         if (status != SH_OK) return status;

@@ -2,6 +2,8 @@
 
 /* Names are at most SH_NAME_BYTES_MAX long; this is room for the longest thing anybody would mistype. */
 enum { DISTANCE_CHARACTERS_MAX = 256 };
+/* Texts up to here are looked at as a whole before they are looked at character by character. */
+enum { PLAIN_BYTES_MAX = 64 };
 
 int sh_text_compare(struct sh_text a, struct sh_text b) {
     const uint32_t shorter = a.count < b.count ? a.count : b.count;
@@ -46,9 +48,35 @@ static inline uint32_t character_bytes(const uint8_t *at, const uint8_t *end) {
     return 4;
 }
 
+/* Nothing but ASCII, and no zero byte? The last word overlaps the one before it, so there is no rest to go through. */
+static bool is_plain(const uint8_t *bytes, uint32_t count) {
+    uint64_t word;
+    if (count >= 8) {
+        uint64_t marks = 0;
+        for (uint32_t i = 0; i + 8 < count; i += 8) {
+            memcpy(&word, bytes + i, sizeof word);
+            marks |= marks_of_word(word);
+        }
+        memcpy(&word, bytes + count - 8, sizeof word);
+        return (marks | marks_of_word(word)) == 0;
+    }
+    if (count >= 4) {
+        uint32_t first;
+        uint32_t last;
+        memcpy(&first, bytes, sizeof first);
+        memcpy(&last, bytes + count - 4, sizeof last);
+        word = (uint64_t)first << 32 | last;
+        return marks_of_word(word) == 0;
+    }
+    /* First, middle and last byte are all there are; for one byte they are the same. */
+    return count == 0 || marks_of_word(0x0101010101000000u | (uint64_t)bytes[0] << 16 |
+                                       (uint64_t)bytes[count / 2] << 8 | bytes[count - 1]) == 0;
+}
+
 bool sh_text_is_utf8(struct sh_text text) {
     const uint8_t *at = (const uint8_t *)text.bytes;
     const uint8_t *end = at + text.count;
+    if (text.count < PLAIN_BYTES_MAX && is_plain(at, text.count)) return true; /* most texts: ids, labels, numbers */
     while (end - at >= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof word);

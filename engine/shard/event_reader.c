@@ -1,5 +1,6 @@
 #include "event_reader.h"
 
+#include "cursor_inline.h"
 #include "memory.h"
 #include "value_reader.h"
 
@@ -94,24 +95,28 @@ static enum sh_status read_time(const struct sh_event_reader *reader, const stru
     return sh_read_plain(value, &type, reader->workspace->zone, time_ms, err);
 }
 
-bool sh_event_reader_peek(const struct sh_event_reader *reader, uint32_t row, int64_t *time_ms, uint64_t *user_hash) {
+/* The values of `user` and `time`, in this order. */
+static bool peek_values(const struct sh_event_reader *reader, uint32_t row, struct sh_value values[2]) {
     const struct sh_batch *batch = reader->batch;
-    struct sh_value value;
+    const int32_t fields[2] = {reader->field_of_key[SH_EVENT_USER], reader->field_of_key[SH_EVENT_TIME]};
+    if (batch->is_arrays) return sh_batch_peek_two(batch, row, fields, values);
+    return sh_batch_peek_cell(batch, row, fields[0], SH_TEXT_LITERAL("user"), &values[0]) &&
+           sh_batch_peek_cell(batch, row, fields[1], SH_TEXT_LITERAL("time"), &values[1]);
+}
+
+bool sh_event_reader_peek(const struct sh_event_reader *reader, uint32_t row, int64_t *time_ms, uint64_t *user_hash) {
+    struct sh_value values[2];
     struct sh_id_reader user;
-    if (!sh_batch_peek_cell(batch, row, reader->field_of_key[SH_EVENT_USER], SH_TEXT_LITERAL("user"), &value) ||
-        sh_id_read_value(&user, &value, "`user`", NULL) != SH_OK)
-        return false;
+    if (!peek_values(reader, row, values) || sh_id_read_value(&user, &values[0], "`user`", NULL) != SH_OK) return false;
     *user_hash = sh_id_hash(user.text);
-    return sh_batch_peek_cell(batch, row, reader->field_of_key[SH_EVENT_TIME], SH_TEXT_LITERAL("time"), &value) &&
-           read_time(reader, &value, time_ms, NULL) == SH_OK;
+    return read_time(reader, &values[1], time_ms, NULL) == SH_OK;
 }
 
 /* ---- Reading: cells as they are ---- */
 
 static enum sh_status take_scalar(struct sh_cursor *cursor, struct sh_text name, struct sh_value *value,
                                   struct sh_error *err) {
-    const enum sh_status status = sh_cursor_next(cursor, value, err);
-    if (status != SH_OK) return status;
+    sh_cursor_next_checked(cursor, value);
     if (value->kind != SH_VALUE_ARRAY && value->kind != SH_VALUE_MAP) return SH_OK;
     return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` of an event must be one value, but is %s",
                    (int)(name.count < 80 ? name.count : 80), name.bytes, sh_value_kind_name(value->kind));

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "cursor_inline.h"
 #include "memory.h"
 
 enum { PARAM_ONE, PARAM_MANY, PARAM_FIELDS, PARAM_ROWS, PARAM_NIL, PARAM_COUNT };
@@ -71,8 +72,7 @@ enum sh_status sh_batch_read(struct sh_call *call, const char *one, const char *
 enum sh_status sh_batch_row_head(const struct sh_batch *batch, struct sh_cursor *cursor, uint32_t *cell_count,
                                  struct sh_error *err) {
     struct sh_value head;
-    const enum sh_status status = sh_cursor_next(cursor, &head, err);
-    if (status != SH_OK) return status;
+    sh_cursor_next_checked(cursor, &head);
     const enum sh_value_kind wanted = batch->is_arrays ? SH_VALUE_ARRAY : SH_VALUE_MAP;
     if (head.kind != wanted)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a row must be %s, but is %s", sh_value_kind_name(wanted),
@@ -84,27 +84,61 @@ enum sh_status sh_batch_row_head(const struct sh_batch *batch, struct sh_cursor 
     return SH_OK;
 }
 
+/* Pass over one cell, container or not. */
+static void pass_cell(struct sh_cursor *cursor) {
+    const struct sh_cursor before = *cursor;
+    struct sh_value value;
+    sh_cursor_next_checked(cursor, &value);
+    if (value.kind != SH_VALUE_ARRAY && value.kind != SH_VALUE_MAP) return;
+    *cursor = before;
+    const enum sh_status status = sh_cursor_skip(cursor, NULL, NULL);
+    sh_assert(status == SH_OK); /* the whole batch was passed over before */
+}
+
 bool sh_batch_peek_cell(const struct sh_batch *batch, uint32_t row, int32_t field, struct sh_text key,
                         struct sh_value *value) {
     struct sh_cursor cursor;
     struct sh_value head;
     sh_batch_row(batch, row, &cursor);
-    if (sh_cursor_next(&cursor, &head, NULL) != SH_OK) return false;
+    sh_cursor_next_checked(&cursor, &head);
     if (batch->is_arrays) {
         if (head.kind != SH_VALUE_ARRAY || field < 0 || (uint32_t)field >= head.count) return false;
-        for (int32_t i = 0; i < field; i++) {
-            if (sh_cursor_skip(&cursor, NULL, NULL) != SH_OK) return false;
-        }
-        return sh_cursor_next(&cursor, value, NULL) == SH_OK;
+        for (int32_t i = 0; i < field; i++)
+            pass_cell(&cursor);
+        sh_cursor_next_checked(&cursor, value);
+        return true;
     }
     if (head.kind != SH_VALUE_MAP) return false;
     for (uint32_t i = 0; i < head.count; i++) {
         struct sh_value name;
-        if (sh_cursor_next(&cursor, &name, NULL) != SH_OK || name.kind != SH_VALUE_STR) return false;
-        if (sh_text_equal(name.text, key)) return sh_cursor_next(&cursor, value, NULL) == SH_OK;
-        if (sh_cursor_skip(&cursor, NULL, NULL) != SH_OK) return false;
+        sh_cursor_next_checked(&cursor, &name);
+        if (name.kind != SH_VALUE_STR) return false;
+        if (sh_text_equal(name.text, key)) {
+            sh_cursor_next_checked(&cursor, value);
+            return true;
+        }
+        pass_cell(&cursor);
     }
     return false;
+}
+
+bool sh_batch_peek_two(const struct sh_batch *batch, uint32_t row, const int32_t fields[2], struct sh_value values[2]) {
+    struct sh_cursor cursor;
+    struct sh_value head;
+    sh_batch_row(batch, row, &cursor);
+    sh_cursor_next_checked(&cursor, &head);
+    const int32_t last = fields[0] > fields[1] ? fields[0] : fields[1];
+    if (head.kind != SH_VALUE_ARRAY || fields[0] < 0 || fields[1] < 0 || (uint32_t)last >= head.count) return false;
+    for (int32_t i = 0; i <= last; i++) {
+        if (i != fields[0] && i != fields[1]) {
+            pass_cell(&cursor);
+            continue;
+        }
+        struct sh_value *value = &values[i == fields[1]];
+        sh_cursor_next_checked(&cursor, value);
+        if (value->kind == SH_VALUE_ARRAY || value->kind == SH_VALUE_MAP) return false;
+    }
+    return true;
 }
 
 int32_t sh_batch_find_field(const struct sh_batch *batch, const char *name) {

@@ -40,6 +40,8 @@ SH_MUST_CHECK enum sh_status sh_batch_row_head(const struct sh_batch *batch, str
 /* For a look ahead: the value of one cell of a row, by field number or by key; false if there is none. */
 bool sh_batch_peek_cell(const struct sh_batch *batch, uint32_t row, int32_t field, struct sh_text key,
                         struct sh_value *value);
+/* The same for two fields of rows of arrays, in one pass; false as well if one of them is a container. */
+bool sh_batch_peek_two(const struct sh_batch *batch, uint32_t row, const int32_t fields[2], struct sh_value values[2]);
 /* The number of a field of that name; -1 if there is none, or the rows are maps. */
 int32_t sh_batch_find_field(const struct sh_batch *batch, const char *name);
 

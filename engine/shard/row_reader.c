@@ -1,5 +1,6 @@
 #include "row_reader.h"
 
+#include "cursor_inline.h"
 #include "memory.h"
 #include "value_reader.h"
 
@@ -141,7 +142,7 @@ static enum sh_status read_tags(struct sh_row_reader *reader, uint32_t tag_set, 
     operation->tags.count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct sh_value value;
-        if ((status = sh_cursor_next(cursor, &value, err)) != SH_OK) return status;
+        sh_cursor_next_checked(cursor, &value);
         struct sh_text *text = &reader->tags[reader->tag_count];
         if ((status = sh_read_string(&value, name, text, err)) != SH_OK) return status;
         reader->codes[reader->tag_count++] = sh_table_find_tag(reader->table, tag_set, *text);
@@ -164,7 +165,7 @@ static enum sh_status read_tag_changes(struct sh_row_reader *reader, uint32_t ta
                            SH_TEXT_ARGS(name));
         given[is_remove] = true;
         struct sh_value value;
-        if ((status = sh_cursor_next(cursor, &value, err)) != SH_OK) return status;
+        sh_cursor_next_checked(cursor, &value);
         if (value.kind != SH_VALUE_ARRAY)
             return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` of `%.*s` must be an array", SH_TEXT_ARGS(key),
                            SH_TEXT_ARGS(name));
@@ -192,8 +193,7 @@ static enum sh_status read_tag_set(struct sh_row_reader *reader, uint32_t tag_se
 static enum sh_status read_cell(struct sh_row_reader *reader, struct sh_row_target target, struct sh_cursor *cursor,
                                 struct sh_error *err) {
     struct sh_value value;
-    const enum sh_status status = sh_cursor_next(cursor, &value, err);
-    if (status != SH_OK) return status;
+    sh_cursor_next_checked(cursor, &value);
     if (value.kind == SH_VALUE_NIL && reader->batch->nil_leaves) return SH_OK;
     if (reader->given[target.number] == reader->row_stamp)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` is given twice", SH_TEXT_ARGS(target_name(reader, target)));
@@ -250,9 +250,14 @@ static enum sh_status resolve_texts(struct sh_row_reader *reader, struct sh_erro
             operation->kind = SH_ROW_SET;
             operation->value = code;
         }
-        if (operation->kind != SH_ROW_TAGS_SET && operation->kind != SH_ROW_TAGS_ADD) continue;
+        if (operation->kind <= SH_ROW_CLEAR) continue;
         for (uint32_t t = operation->tags.first; t < operation->tags.first + operation->tags.count; t++) {
             if (reader->codes[t] != SH_CODE_NONE) continue;
+            if (operation->kind == SH_ROW_TAGS_REMOVE) {
+                /* Nobody has it, unless this row's `add` has just made it known. */
+                reader->codes[t] = sh_table_find_tag(reader->table, operation->target, reader->tags[t]);
+                continue;
+            }
             status = sh_table_tag_code(reader->table, operation->target, reader->tags[t], &reader->codes[t], err);
             if (status != SH_OK) return status;
         }
