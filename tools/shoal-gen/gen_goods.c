@@ -128,7 +128,9 @@ int gen_write_mapping(FILE *file) {
                               "quantity : int = quantity\n"
                               "\n"
                               "[feed]\n"
-                              "eligible = stock > 0\n",
+                              "eligible = stock > 0\n"
+                              "diversity = 2 of category in 5\n"
+                              "listed since = listed_at\n",
                               file);
     return written < 0 ? -1 : 0;
 }

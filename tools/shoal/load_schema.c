@@ -67,7 +67,11 @@ void load_write_event_type(const struct mapping_section *section, struct sh_text
 }
 
 void load_write_schema(const struct mapping *mapping, struct shoal_client_writer *params) {
-    shoal_client_write_map(params, mapping->eligible.count > 0 ? 5 : 4);
+    const bool has_eligible = mapping->eligible.count > 0;
+    const bool has_diversity = mapping->diversity_attribute.count > 0;
+    const bool has_listed_since = mapping->listed_since.count > 0;
+    const uint32_t feed_count = 0u + has_eligible + has_diversity + has_listed_since;
+    shoal_client_write_map(params, feed_count > 0 ? 5 : 4);
     write_pair(params, "zone", mapping->zone);
     for (uint32_t kind = 0; kind < 2; kind++) {
         shoal_client_write_literal(params, kind_keys[kind]);
@@ -87,8 +91,17 @@ void load_write_schema(const struct mapping *mapping, struct shoal_client_writer
         count++;
     }
     shoal_client_end(params, list, count);
-    if (mapping->eligible.count == 0) return;
+    if (feed_count == 0) return;
     shoal_client_write_literal(params, "feed");
-    shoal_client_write_map(params, 1);
-    write_pair(params, "eligible", mapping->eligible);
+    shoal_client_write_map(params, feed_count);
+    if (has_eligible) write_pair(params, "eligible", mapping->eligible);
+    if (has_listed_since) write_pair(params, "listed_since", mapping->listed_since);
+    if (!has_diversity) return;
+    shoal_client_write_literal(params, "diversity");
+    shoal_client_write_map(params, 3);
+    write_pair(params, "attribute", mapping->diversity_attribute);
+    shoal_client_write_literal(params, "count");
+    shoal_client_write_integer(params, mapping->diversity_count);
+    shoal_client_write_literal(params, "window");
+    shoal_client_write_integer(params, mapping->diversity_window);
 }

@@ -541,6 +541,53 @@ static enum sh_status start_section(struct parser *parser, struct sh_text name) 
     return fault(parser, "a section is [users], [items], [events], [summary] or [feed]", name);
 }
 
+/* A whole number at the start of text, 1 to 1,000; 0 when there is none. *rest is what follows. */
+static uint32_t take_count(struct sh_text text, struct sh_text *rest) {
+    uint32_t count = 0;
+    uint32_t at = 0;
+    while (at < text.count && at < 4 && text.bytes[at] >= '0' && text.bytes[at] <= '9')
+        count = count * 10 + (uint32_t)(text.bytes[at++] - '0');
+    *rest = trim(part_of(text, at, text.count));
+    return count <= 1000 ? count : 0;
+}
+
+/* "2 of brand in 5" */
+static enum sh_status read_diversity(struct parser *parser, struct sh_text value) {
+    struct mapping *mapping = parser->mapping;
+    struct sh_text rest;
+    struct sh_text end;
+    mapping->diversity_count = take_count(value, &rest);
+    uint32_t cut = rest.count;
+    if (mapping->diversity_count > 0 && take_word(rest, "of", &rest))
+        for (cut = rest.count; cut > 0 && rest.bytes[cut - 1] != ' '; cut--) {}
+    else
+        return fault(parser, "diversity = COUNT of ATTRIBUTE in WINDOW, for example 2 of brand in 5", value);
+    mapping->diversity_window = take_count(part_of(rest, cut, rest.count), &end);
+    rest = trim(part_of(rest, 0, cut));
+    if (mapping->diversity_window <= mapping->diversity_count || end.count > 0 || rest.count < 4 ||
+        memcmp(rest.bytes + rest.count - 3, " in", 3) != 0)
+        return fault(parser, "diversity = COUNT of ATTRIBUTE in WINDOW, for example 2 of brand in 5", value);
+    return read_column(parser, part_of(rest, 0, rest.count - 3), &mapping->diversity_attribute);
+}
+
+static enum sh_status read_feed_key(struct parser *parser, struct sh_text key, struct sh_text value) {
+    struct mapping *mapping = parser->mapping;
+    if (sh_text_equal(key, SH_TEXT_LITERAL("diversity"))) {
+        if (mapping->diversity_attribute.count > 0) return fault(parser, "this stands twice", key);
+        return read_diversity(parser, value);
+    }
+    if (sh_text_equal(key, SH_TEXT_LITERAL("listed since"))) {
+        if (mapping->listed_since.count > 0) return fault(parser, "this stands twice", key);
+        return read_column(parser, value, &mapping->listed_since);
+    }
+    if (!sh_text_equal(key, SH_TEXT_LITERAL("eligible")))
+        return fault(parser, "[feed] has eligible = EXPRESSION, diversity = 2 of brand in 5, listed since = ATTRIBUTE",
+                     key);
+    if (mapping->eligible.count > 0) return fault(parser, "this stands twice", key);
+    mapping->eligible = value;
+    return SH_OK;
+}
+
 static enum sh_status read_line(struct parser *parser, struct sh_text line) {
     const uint32_t comment = find_outside(line, '#');
     line = trim(part_of(line, 0, comment));
@@ -565,11 +612,7 @@ static enum sh_status read_line(struct parser *parser, struct sh_text line) {
     case PART_SUMMARY:
         return read_summary(parser, key, value);
     case PART_FEED:
-        if (!sh_text_equal(key, SH_TEXT_LITERAL("eligible")))
-            return fault(parser, "[feed] has eligible = EXPRESSION", key);
-        if (parser->mapping->eligible.count > 0) return fault(parser, "this stands twice", key);
-        parser->mapping->eligible = value;
-        return SH_OK;
+        return read_feed_key(parser, key, value);
     case PART_ROWS:
         break;
     }

@@ -23,6 +23,8 @@
  *
  *   [feed]
  *   eligible = stock > 0                          goes to schema.put as it is
+ *   diversity = 2 of brand in 5                   at most two of a brand among any five neighbours
+ *   listed since = listed_at                      the item attribute that says since when it is sold
  *
  * Per section also: format (csv, jsonl; default by the file's name), delimiter (a byte, or tab), header (yes, no),
  * columns (names, when there is no header, or instead of those in it), null (texts that mean "absent", beside the empty
@@ -123,7 +125,12 @@ struct mapping {
     uint32_t section_count;
     struct mapping_summary *summaries;
     uint32_t summary_count;
-    struct sh_text eligible; /* of [feed]; count 0 if none */
+    /* Of [feed]; count 0 where not given. */
+    struct sh_text eligible;
+    struct sh_text listed_since;
+    struct sh_text diversity_attribute;
+    uint32_t diversity_count;
+    uint32_t diversity_window;
 };
 
 /* Everything, the texts included, lives in the arena; text itself need not stay. SH_ERR_SYNTAX with "line N: ...",
