@@ -135,7 +135,7 @@ static enum sh_status rehearse(struct put *put, struct sh_error *err) {
     const struct sh_schema_target target = target_of(call->workspace);
     struct sh_schema_target copy;
     struct sh_feed_config config = *sh_feed_config(call->workspace->feed);
-    bool ignored;
+    bool ignored = false;
     enum sh_status status = sh_schema_copy(&target, &copy, call->arena, err);
     if (status == SH_OK) status = sh_schema_apply(&put->schema, &copy, err);
     if (status == SH_OK) status = sh_schema_set_weights(&put->schema.feed, &copy, &ignored, err);
