@@ -40,8 +40,9 @@ uint8_t *sh_buffer_reserve(struct sh_buffer *buffer, size_t byte_count) {
 }
 
 void sh_buffer_append(struct sh_buffer *buffer, const void *bytes, size_t byte_count) {
+    if (byte_count == 0) return;
     uint8_t *target = sh_buffer_reserve(buffer, byte_count);
-    if (target == NULL || byte_count == 0) return;
+    if (target == NULL) return;
     memcpy(target, bytes, byte_count);
     buffer->count += byte_count;
 }
