@@ -1,4 +1,5 @@
 /* query_leaf.c -- which operator answers one clause of an expression, and what it will cost. */
+#include <math.h>
 #include <string.h>
 
 #include "hash.h"
@@ -80,23 +81,47 @@ static uint32_t code_count(const struct sh_attribute *attribute) {
     return attribute->type == SH_TYPE_BOOL ? 2 : sh_dictionary_count(&attribute->texts);
 }
 
-/* The union of the value bitmaps of all codes for which the match says `wanted`. */
-static struct sh_plan_node *bitmaps_node(struct sh_plan *plan, const struct sh_node *clause, uint32_t index,
-                                         const struct sh_match *match, bool wanted, uint32_t child_count) {
-    const struct sh_attribute *attribute = sh_table_attribute(plan->scope.table, index);
-    struct sh_plan_node **children = sh_arena_alloc(plan->arena, (child_count + 1) * sizeof *children);
-    if (children == NULL) return NULL;
-    uint32_t count = 0;
-    for (uint32_t code = 0; code < code_count(attribute); code++) {
-        if (sh_match_kind_holds(match, code) != wanted) continue;
-        struct sh_plan_node *child = sh_plan_node_new(plan, SH_PLAN_VALUE, clause, 0);
-        if (child == NULL) return NULL;
-        child->index = index;
-        child->code = code;
-        children[count++] = child;
+struct code_list {
+    uint32_t *codes;
+    uint32_t count;
+    double ns; /* of uniting their bitmaps */
+};
+
+/* The codes for which the kind of the match says `wanted`. False if the arena is full. */
+static bool list_codes(struct sh_plan *plan, const struct sh_attribute *attribute, const struct sh_match *match,
+                       bool wanted, struct code_list *list) {
+    /* A range or a set names its codes; only for others, and for "all but", every code is asked. */
+    const bool is_range = wanted && match->kind == SH_MATCH_RANGE;
+    const bool is_set = wanted && match->kind == SH_MATCH_SET;
+    const int64_t last = (int64_t)code_count(attribute) - 1;
+    int64_t at = is_range && match->low > 0 ? match->low : 0;
+    int64_t end = is_range && match->high < last ? match->high : last;
+    if (is_set) end = (int64_t)match->value_count - 1;
+    *list = (struct code_list){.ns = 0};
+    list->codes = sh_arena_alloc(plan->arena, (at <= end ? (size_t)(end - at) + 1 : 1) * sizeof *list->codes);
+    if (list->codes == NULL) return false;
+    for (; at <= end; at++) {
+        const int64_t code = is_set ? match->values[at] : at;
+        if (!is_range && !is_set && sh_match_kind_holds(match, code) != wanted) continue;
+        const struct sh_bitmap *slots = sh_attribute_value_slots(attribute, code);
+        list->ns += sh_plan_bitmap_ns(plan, slots == NULL ? 0 : sh_bitmap_count(slots));
+        list->codes[list->count++] = (uint32_t)code;
     }
-    sh_assert(count == child_count);
-    struct sh_plan_node *node = join(plan, SH_PLAN_OR, clause, children, count);
+    return true;
+}
+
+/* The union of the value bitmaps of the codes for which the kind says `wanted`. */
+static struct sh_plan_node *bitmaps_node(struct sh_plan *plan, const struct sh_node *clause, uint32_t index,
+                                         const struct sh_match *match, bool wanted, const struct code_list *list) {
+    struct sh_plan_node **children = sh_arena_alloc(plan->arena, (list->count + 1) * sizeof(*children));
+    if (children == NULL) return NULL;
+    for (uint32_t i = 0; i < list->count; i++) {
+        children[i] = sh_plan_node_new(plan, SH_PLAN_VALUE, clause, 0);
+        if (children[i] == NULL) return NULL;
+        children[i]->index = index;
+        children[i]->code = list->codes[i];
+    }
+    struct sh_plan_node *node = join(plan, SH_PLAN_OR, clause, children, list->count);
     if (node != NULL && node->op == SH_PLAN_OR) {
         node->has_match = true;
         node->index = index;
@@ -106,8 +131,8 @@ static struct sh_plan_node *bitmaps_node(struct sh_plan *plan, const struct sh_n
     return node;
 }
 
-/* Three ways to the same rows: unite the bitmaps of the values that match; take those of all others away from the rows
- * that have a value; compare the column. */
+/* Three ways to the same rows: unite the bitmaps of the values that are wanted; take those of all others away from the
+ * rows that have a value; compare the column. */
 static struct sh_plan_node *attribute_node(struct sh_plan *plan, const struct sh_node *clause, uint32_t index,
                                            const struct sh_match *match) {
     const struct sh_attribute *attribute = sh_table_attribute(plan->scope.table, index);
@@ -117,21 +142,16 @@ static struct sh_plan_node *attribute_node(struct sh_plan *plan, const struct sh
         return match->negated ? present_node(plan, clause, index) : sh_plan_node_new(plan, SH_PLAN_NOTHING, clause, 0);
     if (!attribute->has_value_bitmaps) return column_node(plan, clause, index, match);
 
-    double ns[2] = {0, 0}; /* of the bitmaps of values that do not match, that match */
-    uint32_t counts[2] = {0, 0};
-    for (uint32_t code = 0; code < code_count(attribute); code++) {
-        const struct sh_bitmap *slots = sh_attribute_value_slots(attribute, code);
-        const bool holds = sh_match_kind_holds(match, code);
-        ns[holds] += sh_plan_bitmap_ns(plan, slots == NULL ? 0 : sh_bitmap_count(slots));
-        counts[holds]++;
-    }
-    const bool wanted = !match->negated;
+    struct code_list held;
+    struct code_list others = {.ns = INFINITY};
     const double column_ns = sh_plan_column_ns(attribute, match);
-    if (ns[wanted] <= ns[!wanted] && ns[wanted] <= column_ns)
-        return bitmaps_node(plan, clause, index, match, wanted, counts[wanted]);
-    if (ns[!wanted] <= column_ns)
-        return present_without(plan, clause, index, bitmaps_node(plan, clause, index, match, !wanted, counts[!wanted]));
-    return column_node(plan, clause, index, match);
+    if (!list_codes(plan, attribute, match, true, &held)) return NULL;
+    /* Those that do not match are worth a look only where they are fewer. */
+    if (held.count > code_count(attribute) / 2 && !list_codes(plan, attribute, match, false, &others)) return NULL;
+    if (held.ns > column_ns && others.ns > column_ns) return column_node(plan, clause, index, match);
+    const bool is_held = held.ns <= others.ns;
+    struct sh_plan_node *node = bitmaps_node(plan, clause, index, match, is_held, is_held ? &held : &others);
+    return is_held != match->negated ? node : present_without(plan, clause, index, node);
 }
 
 /* The id itself; bound to the slots of the ids that are known. */

@@ -345,15 +345,3 @@ void sh_match_strip(const struct sh_match *match, const struct sh_strip *strip, 
         clear_behind(words, count);
     }
 }
-
-void sh_match_strip_among(const struct sh_match *match, const struct sh_strip *strip, uint32_t count, uint64_t *words) {
-    for (uint32_t w = 0; w < (count + 63) / 64; w++) {
-        uint64_t kept = 0;
-        for (uint64_t rest = words[w]; rest != 0; rest &= rest - 1) {
-            int64_t value;
-            const uint32_t index = w * 64 + (uint32_t)__builtin_ctzll(rest);
-            if (sh_strip_get(strip, index, &value) && sh_match_kind_holds(match, value)) kept |= rest & -rest;
-        }
-        words[w] = kept;
-    }
-}

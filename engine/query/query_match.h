@@ -63,7 +63,5 @@ static inline bool sh_match_value(const struct sh_match *match, bool is_present,
  * SH_BLOCK_SLOTS; bits from count on are 0. */
 void sh_match_strip(const struct sh_match *match, const struct sh_strip *strip, uint32_t first, uint32_t count,
                     uint64_t *words);
-/* Bits of words stay only where the kind holds (BITS, YEARLY); entries are those of a strip. */
-void sh_match_strip_among(const struct sh_match *match, const struct sh_strip *strip, uint32_t count, uint64_t *words);
 
 #endif

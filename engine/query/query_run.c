@@ -175,7 +175,8 @@ static enum sh_status evaluate_not(const struct sh_block_run *run, struct sh_pla
 
 static bool rows_are_cheaper(const struct sh_block_run *run, const struct sh_plan_node *node) {
     if (run->candidates.count > SH_LIST_COUNT_MAX) return false;
-    if (run->plan->measuring && node->child_count > 0) return false; /* so that each line gets its measure */
+    if (node->op == SH_PLAN_COLUMN || node->op == SH_PLAN_VALUE) return false; /* it sees to that itself, and better */
+    if (run->plan->measuring && node->child_count > 0) return false;           /* so that each line gets its measure */
     return run->candidates.count * node->cost.row_ns < node->cost.block_ns;
 }
 

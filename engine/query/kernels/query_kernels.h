@@ -1,4 +1,5 @@
-/* query_kernels.h -- many bitmaps crossed in one pass, one table for each instruction set.
+/* query_kernels.h -- many bitmaps crossed in one pass, and events looked up in a bitmap; one table for each instruction
+ * set.
  *
  * (t5 or t6 or t7) and (c1 or c2) and a and not b, over blocks of bits, is read as one stream of eight inputs instead
  * of eight passes over a register: the memory is asked for eight lines at a time, and nothing is written but the
@@ -28,6 +29,11 @@ struct sh_query_kernels {
      * any alignment. */
     uint64_t (*cross_groups)(uint64_t *target, const struct sh_input_group *groups, size_t group_count,
                              const uint64_t *const *inputs, size_t word_count);
+
+    /* Bit i of mask says whether slots[i] is set in bits, which are 1,024 words; slots are in any order, with doubles.
+     * ceil(count / 64) words of mask are written, bits from count on are 0. bits and slots may be of any alignment. */
+    void (*mask_slots)(const uint64_t *restrict bits, const uint16_t *restrict slots, size_t count,
+                       uint64_t *restrict mask);
 };
 
 extern const struct sh_query_kernels sh_query_kernels_scalar;

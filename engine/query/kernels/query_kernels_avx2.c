@@ -44,5 +44,31 @@ static uint64_t cross_groups(uint64_t *target, const struct sh_input_group *grou
     return ones;
 }
 
-const struct sh_query_kernels sh_query_kernels_avx2 = {
-    .name = "avx2", .cpu_required = SH_CPU_AVX2 | SH_CPU_POPCNT, .cross_groups = cross_groups};
+/* Eight slots: gather their words of 32 bits, and move each one's bit to the sign. */
+static inline uint64_t mask_eight(const int *bits, const uint16_t *slots) {
+    const __m256i places = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)slots));
+    const __m256i words = _mm256_i32gather_epi32(bits, _mm256_srli_epi32(places, 5), 4);
+    const __m256i shifts = _mm256_xor_si256(_mm256_and_si256(places, _mm256_set1_epi32(31)), _mm256_set1_epi32(31));
+    return (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_sllv_epi32(words, shifts)));
+}
+
+static void mask_slots(const uint64_t *restrict bits, const uint16_t *restrict slots, size_t count,
+                       uint64_t *restrict mask) {
+    size_t i = 0;
+    for (; i + 64 <= count; i += 64) {
+        uint64_t word = 0;
+        for (size_t k = 0; k < 64; k += 8)
+            word |= mask_eight((const int *)(const void *)bits, slots + i + k) << k;
+        mask[i / 64] = word;
+    }
+    if (i == count) return;
+    uint64_t word = 0;
+    for (size_t k = 0; i + k < count; k++)
+        word |= (bits[slots[i + k] / 64] >> (slots[i + k] % 64) & 1) << k;
+    mask[i / 64] = word;
+}
+
+const struct sh_query_kernels sh_query_kernels_avx2 = {.name = "avx2",
+                                                       .cpu_required = SH_CPU_AVX2 | SH_CPU_POPCNT,
+                                                       .cross_groups = cross_groups,
+                                                       .mask_slots = mask_slots};

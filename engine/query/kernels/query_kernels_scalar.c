@@ -19,4 +19,16 @@ static uint64_t cross_groups(uint64_t *target, const struct sh_input_group *grou
     return ones;
 }
 
-const struct sh_query_kernels sh_query_kernels_scalar = {.name = "scalar", .cross_groups = cross_groups};
+static void mask_slots(const uint64_t *restrict bits, const uint16_t *restrict slots, size_t count,
+                       uint64_t *restrict mask) {
+    for (size_t i = 0; i < count; i += 64) {
+        const size_t end = count - i < 64 ? count - i : 64;
+        uint64_t word = 0;
+        for (size_t k = 0; k < end; k++)
+            word |= (bits[slots[i + k] / 64] >> (slots[i + k] % 64) & 1) << k;
+        mask[i / 64] = word;
+    }
+}
+
+const struct sh_query_kernels sh_query_kernels_scalar = {
+    .name = "scalar", .cross_groups = cross_groups, .mask_slots = mask_slots};
