@@ -1,0 +1,31 @@
+/* query_reference.h -- the least work that each query of query_bench needs, as plain loops over plain arrays: what an
+ * engine is measured against. And the same with libroaring.
+ */
+#ifndef QUERY_REFERENCE_H
+#define QUERY_REFERENCE_H
+
+#include "query_population.h"
+
+struct reference; /* dense bitmaps of tiers, cities and two tags, sorted u16 lists of the union's, bit slices, ids */
+struct reference *reference_create(const struct population *population);
+void reference_destroy(struct reference *reference);
+uint64_t reference_q1(const struct reference *reference);
+uint64_t reference_q2(const struct reference *reference);
+uint64_t reference_q3(const struct reference *reference);
+uint64_t reference_q4(const struct reference *reference);      /* 17 bit slices */
+uint64_t reference_q4_scan(const struct reference *reference); /* the u32 column */
+/* Q2's users as 16-byte ids, into out, which has room for all users; how many. */
+uint64_t reference_q6(const struct reference *reference, char (*out)[16]);
+/* Reads every word of a buffer: what the machine can do. */
+uint64_t reference_read(const uint64_t *words, size_t word_count);
+
+struct roaring_side;
+struct roaring_side *roaring_create(const struct population *population);
+void roaring_destroy(struct roaring_side *side);
+uint64_t roaring_q1(const struct roaring_side *side);
+uint64_t roaring_q2(const struct roaring_side *side);
+uint64_t roaring_q3(const struct roaring_side *side);
+uint64_t roaring_q4(const struct roaring_side *side);
+uint64_t roaring_q6(const struct roaring_side *side, uint32_t *out);
+
+#endif
