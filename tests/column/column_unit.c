@@ -73,7 +73,7 @@ Test(strip, both_ends_of_int64_fit_together) {
     cr_assert_eq(words[0], 6);
 }
 
-/* DESIGN, semantics 1: missing is not zero, and no comparison finds it. */
+/* Pinned semantics: missing is not zero, and no comparison finds it. */
 Test(strip, missing_entries_match_no_range) {
     append(0);
     cr_assert_eq(sh_strip_append_missing(&strip, 2), SH_OK);

@@ -1,4 +1,4 @@
-/* table_unit.c -- rows, schema, values and tags, one behaviour a test. Those of DESIGN's pinned semantics say so. */
+/* table_unit.c -- rows, schema, values and tags, one behaviour a test. Pinned semantics (engine/README.md) say so. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -90,7 +90,7 @@ Test(table, what_is_not_an_id_is_refused) {
     cr_assert_eq(sh_table_slot_end(table), 0);
 }
 
-/* ---- Forgetting: DESIGN, semantics 6 ---- */
+/* ---- Forgetting: pinned semantics ---- */
 
 Test(table, forget_removes_a_row_from_everything) {
     const uint32_t city = add("city", SH_TYPE_STRING);
@@ -194,7 +194,7 @@ Test(table, specs_that_make_no_sense_are_refused) {
     cr_assert_eq(sh_table_attribute_count(table), 0);
 }
 
-/* DESIGN, semantics 9: an enum's code is not its rank. */
+/* Pinned semantics: an enum's code is not its rank. */
 Test(table, enum_code_is_not_its_rank) {
     uint32_t tier;
     cr_assert_eq(put_enum("tier", 2, (const char *const[]){"bronze", "gold"}, &tier), SH_OK);
@@ -233,7 +233,7 @@ Test(table, unknown_label_is_refused_with_the_nearest) {
     cr_assert_not_null(strstr(err.hint, "silver"));
 }
 
-/* ---- Values: DESIGN, semantics 1 and 8 ---- */
+/* ---- Values: pinned semantics ---- */
 
 Test(table, clearing_makes_a_value_missing_not_zero) {
     const uint32_t vip = add("vip", SH_TYPE_BOOL);
@@ -283,7 +283,7 @@ Test(table, too_many_different_values_give_up_their_bitmaps) {
     cr_assert_null(sh_attribute_value_slots(sh_table_attribute(table, city), 17));
 }
 
-/* DESIGN, semantics 6: what only a forgotten person was called is erased, not just unlinked. */
+/* Pinned semantics: what only a forgotten person was called is erased, not just unlinked. */
 Test(table, forget_erases_texts_that_nobody_else_has) {
     const uint32_t nickname = add("nickname", SH_TYPE_STRING);
     const uint32_t a = intern("a");
