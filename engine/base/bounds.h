@@ -5,7 +5,7 @@
 #define SH_BOUNDS_H
 
 enum {
-    /* Names and ids: DESIGN of the data: an external id is 1 to 255 bytes, so a length is one byte. */
+    /* Names and ids. An external id is 1 to 255 bytes, so a length is one byte. */
     SH_ID_BYTES_MAX = 255,
     SH_NAME_BYTES_MAX = 64,     /* attribute, tag set, event type, workspace, segment: 21 Chinese characters */
     SH_STRING_BYTES_MAX = 4096, /* one string value or tag: a note of the sales staff, not a document */
@@ -30,13 +30,12 @@ enum {
     SH_ANSWER_BYTES_MAX = 256 << 20, /* a list of 10 M short ids is 100 MiB */
     SH_LIST_LIMIT_MAX = 1000000,     /* rows in one page */
     SH_LIST_LIMIT_DEFAULT = 100,
-    SH_CURSOR_COUNT_MAX = 1024,      /* open frozen audiences in a shard; each is at most one bit a user */
-    SH_CURSOR_BYTES_MAX = 1 << 30,   /* all of them together; with an order a user takes 4 to 16 bytes */
-    SH_ORDERED_COUNT_MAX = 1 << 24,  /* users put in order for one answer: 32 bytes each while that lasts */
+    SH_CURSOR_COUNT_MAX = 1024,     /* open frozen audiences in a shard; each is at most one bit a user */
+    SH_CURSOR_BYTES_MAX = 1 << 30,  /* all of them together; with an order a user takes 4 to 16 bytes */
+    SH_ORDERED_COUNT_MAX = 1 << 24, /* users put in order for one answer: 32 bytes each while that lasts */
     SH_CURSOR_IDLE_MS_MAX = 300000,
     SH_HISTORY_COUNT_MAX = 1000, /* events of one user in an answer */
     SH_FEED_COUNT_MAX = 1000,
-    SH_ASK_COUNT_MAX = 16, /* answers taken from one evaluation */
 
     SH_SHARD_COUNT_MAX = 64,
     SH_CONNECTION_COUNT_MAX = 10000,
