@@ -4,19 +4,36 @@
 #include <stdio.h>
 #include <string.h>
 
-/* vsnprintf cuts at a byte; take off what is left of a character that was cut. */
-static void print_cut(char *target, size_t target_bytes, const char *format, va_list arguments) {
-    const int wanted = vsnprintf(target, target_bytes, format, arguments);
-    if (wanted < 0 || (size_t)wanted < target_bytes) return;
-    size_t end = target_bytes - 1;
-    size_t start = end;
-    while (start > 0 && ((uint8_t)target[start - 1] & 0xC0) == 0x80)
-        start--;
-    if (start > 0 && (uint8_t)target[start - 1] >= 0xC0) start--;
-    const uint8_t lead = (uint8_t)target[start];
-    const size_t needed = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-    if (start + needed > end) end = start;
-    target[end] = '\0';
+#include "text.h"
+
+static size_t character_bytes(char lead) {
+    const uint8_t byte = (uint8_t)lead;
+    return byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+}
+
+/* Words quote foreign texts up to a number of bytes, and vsnprintf cuts at a byte as well: a character that was cut is
+ * taken out. Errors travel as msgpack strs, which are UTF-8 or nobody reads them. */
+static void keep_whole_characters(char *words) {
+    const size_t count = strlen(words);
+    size_t kept = 0;
+    if (sh_text_is_utf8((struct sh_text){words, (uint32_t)count})) return;
+    for (size_t at = 0; at < count;) {
+        const size_t byte_count = character_bytes(words[at]);
+        const struct sh_text character = {words + at, (uint32_t)byte_count};
+        if (byte_count > count - at || !sh_text_is_utf8(character)) {
+            at++;
+            continue;
+        }
+        memmove(words + kept, words + at, byte_count);
+        kept += byte_count;
+        at += byte_count;
+    }
+    words[kept] = '\0';
+}
+
+static void print_words(char *target, size_t target_bytes, const char *format, va_list arguments) {
+    if (vsnprintf(target, target_bytes, format, arguments) < 0) target[0] = '\0';
+    keep_whole_characters(target);
 }
 
 void sh_fail_words(struct sh_error *err, enum sh_status status, int64_t position, const char *format, ...) {
@@ -26,7 +43,7 @@ void sh_fail_words(struct sh_error *err, enum sh_status status, int64_t position
     err->hint[0] = '\0';
     va_list arguments;
     va_start(arguments, format);
-    print_cut(err->message, sizeof err->message, format, arguments);
+    print_words(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
 }
 
@@ -34,7 +51,7 @@ enum sh_status sh_fail_hint(struct sh_error *err, enum sh_status status, const c
     if (err == NULL) return status;
     va_list arguments;
     va_start(arguments, format);
-    print_cut(err->hint, sizeof err->hint, format, arguments);
+    print_words(err->hint, sizeof err->hint, format, arguments);
     va_end(arguments);
     return err->status;
 }

@@ -22,6 +22,16 @@ Test(status, a_failure_is_filled_in_and_its_code_returned) {
     cr_assert_eq(sh_fail_hint(NULL, SH_ERR_NAME, "nobody listens"), SH_ERR_NAME);
 }
 
+Test(status, characters_that_the_words_cut_are_taken_out) {
+    struct sh_error err;
+    (void)sh_fail(&err, SH_ERR_ARGUMENT, -1, "`%.*s` cannot be", 10, "\u4e2d\u4e2d\u4e2d\u4e2d");
+    cr_assert_str_eq(err.message, "`\u4e2d\u4e2d\u4e2d` cannot be");
+    (void)sh_fail_hint(&err, SH_ERR_ARGUMENT, "%.*s, %.*s!", 5, "\u4e2d\u4e2d", 6, "a\U0001F600\U0001F600");
+    cr_assert_str_eq(err.hint, "\u4e2d, a\U0001F600!");
+    (void)sh_fail(&err, SH_ERR_ARGUMENT, -1, "%s", "\xFF\x80 and \xC0\xAF");
+    cr_assert_str_eq(err.message, " and ");
+}
+
 Test(status, long_messages_are_cut_between_characters) {
     for (size_t ascii_count = 0; ascii_count < 8; ascii_count++) {
         char text[2 * SH_ERROR_MESSAGE_BYTES_MAX];
