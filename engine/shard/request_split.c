@@ -14,8 +14,6 @@
 #include "request_params.h"
 #include "shard_private.h"
 
-enum { PART_BYTES_MAX = 2 * SH_FRAME_BYTES_MAX }; /* a part is never much larger than its request */
-
 uint32_t sh_shard_of_user(struct sh_text id, uint32_t shard_count) {
     /* The lower half of the hash: the upper one leads through the shards' own indexes. */
     return (uint32_t)(((sh_hash_text(id) & UINT32_MAX) * shard_count) >> 32);
@@ -24,7 +22,7 @@ uint32_t sh_shard_of_user(struct sh_text id, uint32_t shard_count) {
 static struct sh_part *add_part(struct sh_split *split, uint32_t shard) {
     struct sh_part *part = &split->parts[split->part_count++];
     *part = (struct sh_part){.shard = shard};
-    sh_buffer_init(&part->params, PART_BYTES_MAX);
+    sh_buffer_init(&part->params, SH_PART_BYTES_MAX);
     return part;
 }
 
@@ -130,9 +128,11 @@ static enum sh_status read_pairs(const struct sh_request *request, struct params
     return sh_fail(err, SH_ERR_PROTOCOL, sh_cursor_offset(&cursor), "bytes are left behind the params");
 }
 
+/* A nil is as good as no pair, here as in sh_params_read: or rows beside `users: nil` would not be dealt out. */
 static const struct pair *find_pair(const struct params *params, const char *name) {
     for (uint32_t i = 0; i < params->pair_count; i++) {
-        if (sh_text_equal(params->pairs[i].name, sh_text_of(name))) return &params->pairs[i];
+        const struct pair *pair = &params->pairs[i];
+        if (*pair->value != 0xC0 && sh_text_equal(pair->name, sh_text_of(name))) return pair;
     }
     return NULL;
 }

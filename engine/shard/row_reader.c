@@ -194,10 +194,11 @@ static enum sh_status read_cell(struct sh_row_reader *reader, struct sh_row_targ
                                 struct sh_error *err) {
     struct sh_value value;
     sh_cursor_next_checked(cursor, &value);
-    if (value.kind == SH_VALUE_NIL && reader->batch->nil_leaves) return SH_OK;
+    /* Before a nil leaves: request_split.c deals rows out by the first `id` it sees. */
     if (reader->given[target.number] == reader->row_stamp)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` is given twice", SH_TEXT_ARGS(target_name(reader, target)));
     reader->given[target.number] = reader->row_stamp;
+    if (value.kind == SH_VALUE_NIL && reader->batch->nil_leaves) return SH_OK;
     switch (target.kind) {
     case SH_ROW_ID:
         return sh_id_read_value(&reader->id, &value, "`id`", err);
@@ -291,7 +292,8 @@ static enum sh_status do_operation(struct sh_row_reader *reader, uint32_t slot,
     const uint32_t target = operation->target;
     if (operation->kind == SH_ROW_SET) return sh_table_set(table, slot, target, operation->value);
     if (operation->kind == SH_ROW_CLEAR) return sh_table_clear(table, slot, target);
-    const uint32_t *codes = reader->codes + operation->tags.first;
+    /* Without a tag in the batch yet there is no array. */
+    const uint32_t *codes = reader->codes == NULL ? NULL : reader->codes + operation->tags.first;
     if (operation->kind == SH_ROW_TAGS_SET) return sh_table_tags_set(table, slot, target, codes, operation->tags.count);
     enum sh_status status = SH_OK;
     for (uint32_t i = 0; i < operation->tags.count && status == SH_OK; i++) {

@@ -207,6 +207,24 @@ Test(data, compact_rows_name_their_fields_once) {
     SAY("user.put", "{fields: ['id', 'id'], rows: []}", "300 argument: `id` stands twice in `fields`");
 }
 
+/* A refused value is quoted up to some bytes; what several shards' answers quote is read again when they are merged. */
+Test(data, a_quoted_value_is_cut_between_characters) {
+    SAY("user.put",
+        "{users: [{id: 'a', money: '中中中中中中中中中中中中中中中中中中中中中中中中'}, {id: 'b'}, {id: 'c'}]}",
+        "{accepted: 2, created: 2, refused: [{row: 0, code: 300, status: 'argument', message: '`money` cannot be "
+        "\"中中中中中中中中中中中中中\": a decimal number has only digits and one point, as in 12.50'}]}");
+}
+
+Test(data, rows_beside_a_nil_go_to_their_own_shards) {
+    SAY("user.put", "{users: nil, fields: ['id'], rows: [['a'], ['b'], ['c'], ['d'], ['e']]}",
+        "{accepted: 5, created: 5, refused: []}");
+    SAY("user.get", "{id: nil, ids: ['a', 'b', 'c', 'd', 'e']}",
+        "{users: [{id: 'a'}, {id: 'b'}, {id: 'c'}, {id: 'd'}, {id: 'e'}]}");
+    SAY("event.append", "{events: nil, fields: ['type', 'user', 'time'], rows: [['view', 'a', 1], ['view', 'b', 2]]}",
+        "{accepted: 2, duplicates: 0, refused: []}");
+    SAY("audience.count", "{where: 'did(view)'}", "{count: 2, total: 5}");
+}
+
 Test(data, nil_clears_or_leaves_and_absent_leaves) {
     SAY("user.put", "{user: {id: 'a', age: 3, city: 'x', tags: ['t']}}", OK_PUT);
     SAY("user.put", "{fields: ['id', 'age', 'city'], rows: [['a', nil]], nil: 'leave'}",
