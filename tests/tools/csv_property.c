@@ -93,7 +93,7 @@ static void write_table(char **csv, size_t *csv_bytes, char **wanted, char delim
 }
 
 static bool same(const char *csv, size_t csv_bytes, size_t piece_bytes, char delimiter, const char *wanted) {
-    char *shown = csv_show(csv, csv_bytes, piece_bytes, delimiter);
+    char *shown = csv_show(csv, csv_bytes, piece_bytes, delimiter, NULL);
     const bool is_same = strcmp(shown, wanted) == 0;
     if (!is_same)
         (void)fprintf(stderr, "in pieces of %zu, of %zu bytes:\n%s\nis read as\n%s\nnot\n%s\n", piece_bytes, csv_bytes,
@@ -121,7 +121,7 @@ int main(int argument_count, char **arguments) {
             if (csv == NULL) abort();
             csv_bytes = random_bytes(csv, 500);
             csv[csv_bytes] = '\0';
-            wanted = csv_show(csv, csv_bytes, 0, delimiter);
+            wanted = csv_show(csv, csv_bytes, 0, delimiter, NULL);
         }
         bool is_same = true;
         for (size_t piece = 0; piece < 20 && is_same; piece++)

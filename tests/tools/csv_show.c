@@ -16,7 +16,7 @@ static void show_record(FILE *out, const struct csv_reader *reader) {
     (void)fputc('\n', out);
 }
 
-char *csv_show(const void *bytes, size_t byte_count, size_t piece_bytes, char delimiter) {
+char *csv_show(const void *bytes, size_t byte_count, size_t piece_bytes, char delimiter, size_t *shown_bytes) {
     char *text = NULL;
     size_t text_bytes = 0;
     FILE *out = open_memstream(&text, &text_bytes);
@@ -45,5 +45,6 @@ char *csv_show(const void *bytes, size_t byte_count, size_t piece_bytes, char de
     csv_deinit(&reader);
     input_close(input);
     if (fclose(out) != 0) abort();
+    if (shown_bytes != NULL) *shown_bytes = text_bytes;
     return text;
 }

@@ -9,7 +9,8 @@
 
 #include <stddef.h>
 
-/* Reads bytes piece_bytes at a time (0: at once). free() the text. */
-char *csv_show(const void *bytes, size_t byte_count, size_t piece_bytes, char delimiter);
+/* Reads bytes piece_bytes at a time (0: at once). free() the text. shown_bytes (may be NULL) gets its length: zero
+ * bytes are shown as they are. */
+char *csv_show(const void *bytes, size_t byte_count, size_t piece_bytes, char delimiter, size_t *shown_bytes);
 
 #endif

@@ -10,7 +10,7 @@
 static void expect_of(const char *bytes, size_t byte_count, char delimiter, const char *wanted) {
     static const size_t pieces[] = {0, 1, 2, 3, 5, 64, 65};
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-        char *shown = csv_show(bytes, byte_count, pieces[i], delimiter);
+        char *shown = csv_show(bytes, byte_count, pieces[i], delimiter, NULL);
         cr_assert_str_eq(shown, wanted, "in pieces of %zu:\n%s\nnot\n%s", pieces[i], shown, wanted);
         free(shown);
     }
@@ -158,7 +158,7 @@ static void expect_giant(const char *before, size_t count, const char *after, co
     size_t byte_count;
     char *text = giant(before, 'x', count, after, &byte_count);
     for (size_t i = 0; i < 3; i++) {
-        char *shown = csv_show(text, byte_count, pieces[i], ',');
+        char *shown = csv_show(text, byte_count, pieces[i], ',', NULL);
         char *line = shown;
         for (uint32_t k = 0; wanted_starts[k] != NULL; k++) {
             cr_assert_not_null(line);
