@@ -285,11 +285,12 @@ static bool slices_agree(const struct sh_column_block *block) {
     const struct sh_strip *strip = &block->strip;
     for (uint32_t i = 0; i < strip->count; i++) {
         if (!strip_entry_is_present(strip, i)) continue;
-        const uint64_t *top = block->slices + i / SH_SLICE_CHUNK_ENTRIES * SH_SLICE_CHUNK_WORDS * block->slice_count +
+        const uint64_t *top = block->slices +
+                              (size_t)(i / SH_SLICE_CHUNK_ENTRIES) * SH_SLICE_CHUNK_WORDS * block->slice_count +
                               i % SH_SLICE_CHUNK_ENTRIES / 64;
         uint64_t distance = 0;
         for (uint32_t k = 0; k < block->slice_count; k++)
-            distance = distance << 1 | (top[k * SH_SLICE_CHUNK_WORDS] >> (i % 64) & 1);
+            distance = distance << 1 | (top[(size_t)k * SH_SLICE_CHUNK_WORDS] >> (i % 64) & 1);
         if (distance + block->slice_low != strip_distance(strip, i)) return false;
     }
     return true;

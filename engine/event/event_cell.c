@@ -319,9 +319,9 @@ enum sh_status head_reserve(struct sh_event_store *store, uint32_t slot) {
     uint32_t capacity = heads->capacity < HEADS_FIRST ? HEADS_FIRST : heads->capacity * 2;
     while (capacity <= place)
         capacity *= 2;
-    uint64_t *links = sh_realloc(heads->links, heads->capacity * LINK_BYTES, capacity * LINK_BYTES);
+    uint64_t *links = sh_realloc(heads->links, (size_t)heads->capacity * LINK_BYTES, (size_t)capacity * LINK_BYTES);
     if (links == NULL) return SH_ERR_MEMORY;
-    memset(links + heads->capacity, 0, (capacity - heads->capacity) * LINK_BYTES);
+    memset(links + heads->capacity, 0, (size_t)(capacity - heads->capacity) * LINK_BYTES);
     heads->links = links;
     heads->capacity = capacity;
     return SH_OK;

@@ -30,7 +30,7 @@ static bool check_cell_rows(const struct sh_event_cell *cell, const struct sh_ev
     for (uint32_t row = 0; row < cell->row_count; row++) {
         int64_t amount = 0;
         const bool has_amount = sh_strip_get(&cell->amount, row, &amount);
-        totals_merge(&totals, (struct sh_event_totals){1, has_amount, amount * has_amount});
+        totals_merge(&totals, (struct sh_event_totals){1, has_amount, has_amount ? amount : 0});
         if (cell->ms[row] < low) low = cell->ms[row];
         if (cell->ms[row] > high) high = cell->ms[row];
         if (day->start_ms + (int64_t)cell->ms[row] >= day->end_ms)

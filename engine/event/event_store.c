@@ -270,7 +270,7 @@ size_t sh_event_memory_bytes(const struct sh_event_store *store) {
         for (uint32_t p = 0; p < type->public.property_count; p++) {
             const struct sh_event_property *property = type->public.properties[p];
             const uint32_t ranks = property->type == SH_TYPE_ENUM ? sh_dictionary_count(&property->texts) : 0;
-            bytes += sizeof *property + property->name.count + 2 * ranks * sizeof(uint32_t);
+            bytes += sizeof *property + property->name.count + 2 * sizeof(uint32_t) * ranks;
             bytes += sh_dictionary_memory_bytes(&property->texts);
         }
     }

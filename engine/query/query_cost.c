@@ -61,7 +61,7 @@ static double sampled_share(const struct sh_plan *plan, uint32_t index, const st
     double looked = 1;
     double matched = 0.5;
     for (uint64_t i = 0; i < SAMPLE_ROWS; i++) {
-        const uint32_t slot = (uint32_t)((2 * i + 1) * slot_end / (2 * SAMPLE_ROWS));
+        const uint32_t slot = (uint32_t)((2 * i + 1) * slot_end / (2ull * SAMPLE_ROWS));
         int64_t value;
         if (!sh_bitmap_contains(live, slot)) continue;
         const bool is_present = sh_column_get(&attribute->column, slot, &value);

@@ -48,7 +48,7 @@ static enum sh_glance glance_join(const struct sh_plan *plan, const struct sh_pl
     const enum sh_glance neutral = node->op == SH_PLAN_AND ? SH_GLANCE_ALL : SH_GLANCE_NONE;
     bool has_view = false;
     for (uint32_t i = 0; i < node->child_count; i++) {
-        struct sh_crossing child;
+        struct sh_crossing child = {.negated = false};
         const enum sh_glance found = sh_plan_glance(plan, node->children[i], block, live, &child);
         if (found == decides) return decides;
         if (found == neutral) continue;

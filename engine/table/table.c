@@ -206,7 +206,7 @@ void sh_table_memory(const struct sh_table *table, struct sh_table_memory *memor
         if (attribute->has_value_bitmaps)
             memory->value_bitmaps +=
                 bitmaps_bytes(attribute->values, attribute->value_count, attribute->value_capacity);
-        if (attribute->type == SH_TYPE_ENUM) small += 2 * attribute->texts.count * sizeof(uint32_t);
+        if (attribute->type == SH_TYPE_ENUM) small += 2 * sizeof(uint32_t) * attribute->texts.count;
     }
     for (uint32_t i = 0; i < table->tag_set_count; i++) {
         const struct tag_set *set = &table->tag_sets[i];
