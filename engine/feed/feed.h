@@ -153,6 +153,9 @@ SH_MUST_CHECK enum sh_status sh_feed_learn_user(struct sh_feed_model *model, con
 struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const struct sh_event *event,
                                         int64_t now_ms);
 SH_MUST_CHECK enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh_feed_effect *effect);
+/* For batches: ask for the memory that says where the user's affinities are, and some rows later for themselves. Hints. */
+void sh_feed_prefetch(const struct sh_feed_model *model, uint32_t user);
+void sh_feed_prefetch_list(const struct sh_feed_model *model, uint32_t user);
 
 /* After an item was put (created or changed): its tags are counted anew and its age is set. */
 SH_MUST_CHECK enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int64_t now_ms);

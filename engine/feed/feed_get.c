@@ -80,6 +80,7 @@ enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_req
     if (reserve_scratch(model) != SH_OK) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
     struct feed_run *run = sh_arena_alloc_zero(arena, sizeof *run);
     if (run == NULL) return arena_full(err);
+    popularity_settle(model);
     run->model = model;
     run->request = request;
     run->arena = arena;
@@ -110,6 +111,7 @@ enum sh_status sh_feed_trending(struct sh_feed_model *model, const struct sh_bit
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a list of trends has 1 to %d items", (int)SH_FEED_COUNT_MAX);
     struct best best;
     if (best_init(&best, model->scope.items, count, arena) != SH_OK) return arena_full(err);
+    popularity_settle(model);
     for (uint32_t item = 0; item < model->item_capacity; item++) {
         if (model->popularity_root[item] <= 0 || !item_is_listed(model, item)) continue;
         if (eligible == NULL || sh_bitmap_contains(eligible, item))

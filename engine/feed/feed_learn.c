@@ -38,6 +38,12 @@ size_t affinity_bytes(uint32_t capacity) {
     return sizeof(struct affinity) + (size_t)capacity * 3 * sizeof(uint32_t);
 }
 
+static void affinity_give(struct sh_feed_model *model, struct affinity *affinity) {
+    const size_t byte_count = affinity_bytes(affinity->capacity);
+    model->user_bytes -= byte_count;
+    pool_give(&model->affinities, affinity->capacity / AFFINITY_STEP - 1u, byte_count, affinity);
+}
+
 /* The user's list, with room for `more` new entries as far as the maximum allows. */
 static enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t user, uint32_t more,
                                        struct affinity **found) {
@@ -54,7 +60,7 @@ static enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t use
     const uint32_t needed = count + more > SH_FEED_AFFINITY_COUNT_MAX ? SH_FEED_AFFINITY_COUNT_MAX : count + more;
     if (old != NULL && needed <= old->capacity) return SH_OK;
     const uint32_t capacity = (needed + AFFINITY_STEP - 1) / AFFINITY_STEP * AFFINITY_STEP;
-    struct affinity *grown = sh_alloc(affinity_bytes(capacity));
+    struct affinity *grown = pool_take(&model->affinities, capacity / AFFINITY_STEP - 1, affinity_bytes(capacity));
     if (grown == NULL) return SH_ERR_MEMORY;
     *grown = (struct affinity){.capacity = (uint16_t)capacity};
     memset(grown->words, 0xFF, capacity * sizeof(uint32_t)); /* TAG_NONE */
@@ -64,8 +70,7 @@ static enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t use
         memcpy(affinity_tags(grown), affinity_tags(old), count * sizeof(uint32_t));
         memcpy(affinity_short(grown), affinity_short(old), count * sizeof(float));
         memcpy(affinity_long(grown), affinity_long(old), count * sizeof(float));
-        model->user_bytes -= affinity_bytes(old->capacity);
-        sh_free(old);
+        affinity_give(model, old);
     }
     model->user_bytes += affinity_bytes(capacity);
     model->users[user] = grown;
@@ -130,6 +135,7 @@ static uint32_t affinity_weakest(const uint32_t *strengths) {
         least = weakest[i] < least ? weakest[i] : least;
     return least == STRENGTH_TOUCHED ? AFFINITY_NONE : (uint32_t)least & 31;
 }
+_Static_assert(SH_FEED_AFFINITY_COUNT_MAX == AFFINITY_STEP * POOL_SIZE_COUNT, "a size for each capacity");
 _Static_assert(SH_FEED_AFFINITY_COUNT_MAX == 32, "places are five bits, touched entries the bits of one word");
 
 /* Known tags first, so that none of them gives way to a new one. Room is reserved. */
@@ -184,8 +190,10 @@ static enum sh_status learn_user(struct sh_feed_model *model, const struct sh_ev
     if ((double)(time_ms - affinity->landmark_ms) / config->half_life_short_ms > LANDMARK_HALF_LIVES_MAX)
         affinity_move_landmark(affinity, config, time_ms);
     const double after_ms = (double)(time_ms - affinity->landmark_ms);
-    affinity_add(affinity, tags, tag_count, (float)(weight * feed_math_exp2(after_ms / config->half_life_short_ms)),
-                 (float)(weight * feed_math_exp2(after_ms / config->half_life_long_ms)));
+    const double lives[2] = {after_ms / config->half_life_short_ms, after_ms / config->half_life_long_ms};
+    double grown[2];
+    feed_math_exp2_two(lives, grown);
+    affinity_add(affinity, tags, tag_count, (float)(weight * grown[0]), (float)(weight * grown[1]));
     return SH_OK;
 }
 
@@ -193,10 +201,23 @@ enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_e
     return learn_user(model, event, now_ms, weight_of(model, event->type));
 }
 
+void sh_feed_prefetch(const struct sh_feed_model *model, uint32_t user) {
+    if (user < model->user_capacity) __builtin_prefetch(&model->users[user]);
+}
+
+void sh_feed_prefetch_list(const struct sh_feed_model *model, uint32_t user) {
+    const struct affinity *affinity = user < model->user_capacity ? model->users[user] : NULL;
+    if (affinity == NULL) return;
+    /* The tags stand in the first two lines, of the sums it is anybody's guess; a list of four or eight is all of it.
+     */
+    __builtin_prefetch(affinity, 1);
+    __builtin_prefetch((const uint8_t *)affinity + 64, 1);
+    __builtin_prefetch((const uint8_t *)affinity + 128, 1);
+}
+
 void sh_feed_forget(struct sh_feed_model *model, uint32_t user) {
     if (user >= model->user_capacity || model->users[user] == NULL) return;
-    model->user_bytes -= affinity_bytes(model->users[user]->capacity);
-    sh_free(model->users[user]);
+    affinity_give(model, model->users[user]);
     model->users[user] = NULL;
 }
 
@@ -219,10 +240,13 @@ enum sh_status item_reserve(struct sh_feed_model *model, uint32_t item) {
         memset(grown + old * element_bytes[i], 0, (capacity - old) * element_bytes[i]);
         *arrays[i] = grown;
     }
-    uint64_t *listed = sh_realloc(model->listed, old / 8, capacity / 8);
-    if (listed == NULL) return SH_ERR_MEMORY;
-    memset(listed + old / 64, 0, (capacity - old) / 8);
-    model->listed = listed;
+    uint64_t **const bits[] = {&model->listed, &model->stale};
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+        uint64_t *grown = sh_realloc(*bits[i], old / 8, capacity / 8);
+        if (grown == NULL) return SH_ERR_MEMORY;
+        memset(grown + old / 64, 0, (capacity - old) / 8);
+        *bits[i] = grown;
+    }
     for (uint64_t i = old; i < capacity; i++)
         model->listed_ms[i] = INT64_MIN;
     model->item_capacity = (uint32_t)capacity;
@@ -321,7 +345,28 @@ static void find_top(struct sh_feed_model *model) {
 void popularity_refresh(struct sh_feed_model *model) {
     for (uint32_t i = 0; i < model->item_capacity; i++)
         model->popularity_root[i] = popularity_root_of(model, &model->popularity[i]);
+    if (model->has_stale) memset(model->stale, 0, model->item_capacity / 8);
+    model->has_stale = false;
     find_top(model);
+}
+
+void popularity_settle(struct sh_feed_model *model) {
+    if (!model->has_stale) return;
+    bool has_top_fallen = false;
+    for (uint32_t word = 0; word < model->item_capacity / 64; word++) {
+        for (; model->stale[word] != 0; model->stale[word] &= model->stale[word] - 1) {
+            const uint32_t item = word * 64 + (uint32_t)__builtin_ctzll(model->stale[word]);
+            const double old_root = model->popularity_root[item];
+            const double root = popularity_root_of(model, &model->popularity[item]);
+            model->popularity_root[item] = root;
+            if (root >= model->top_root)
+                model->top_root = root;
+            else if (old_root == model->top_root)
+                has_top_fallen = true; /* rare: a dislike or a long pause */
+        }
+    }
+    model->has_stale = false;
+    if (has_top_fallen) find_top(model);
 }
 
 static void popularity_add(struct popularity *popularity, int32_t period, int64_t amount) {
@@ -353,13 +398,8 @@ enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh
         popularity_refresh(model);
         return SH_OK;
     }
-    double *root = &model->popularity_root[effect->item];
-    const double old_root = *root;
-    *root = popularity_root_of(model, popularity);
-    if (*root >= model->top_root)
-        model->top_root = *root;
-    else if (old_root == model->top_root)
-        find_top(model); /* the first one fell: rare, a dislike or a long pause */
+    model->stale[effect->item / 64] |= UINT64_C(1) << (effect->item % 64);
+    model->has_stale = true;
     return SH_OK;
 }
 
@@ -381,5 +421,8 @@ double popularity_now(const struct sh_feed_model *model, double root, int64_t no
 }
 
 double sh_feed_popularity(const struct sh_feed_model *model, uint32_t item, int64_t now_ms) {
-    return item < model->item_capacity ? popularity_now(model, model->popularity_root[item], now_ms) : 0;
+    if (item >= model->item_capacity) return 0;
+    const bool is_stale = item_is_stale(model, item);
+    const double root = is_stale ? popularity_root_of(model, &model->popularity[item]) : model->popularity_root[item];
+    return popularity_now(model, root, now_ms);
 }

@@ -17,32 +17,50 @@ static inline double feed_math_power(int32_t exponent) { /* 2^exponent, -1022..1
     return power;
 }
 
+/* The series of e^(f ln 2), ln(2)^k / k!; for f in -0.5..0.5 the first term left out is below 2e-16. */
+static const double feed_math_terms[] = {
+    1.0,
+    0.6931471805599453,
+    0.24022650695910072,
+    0.05550410866482158,
+    0.009618129107628477,
+    0.0013333558146428443,
+    0.00015403530393381606,
+    1.5252733804059838e-05,
+    1.3215486790144305e-06,
+    1.0178086009239696e-07,
+    7.054911620801121e-09,
+    4.44553827187081e-10,
+    2.5678435993488196e-11,
+};
+
 /* 2^x. Below -1022 it is 0, above 1023 it is 2^1023: never infinite, never a subnormal. */
 static inline double feed_math_exp2(double x) {
     if (!(x >= -1022.0)) return 0.0;
     if (x >= 1023.0) return feed_math_power(1023);
     const int32_t whole = (int32_t)(x + 1022.5) - 1022; /* the nearest, halves up */
     const double f = x - (double)whole;                 /* -0.5..0.5 */
-    /* The series of e^(f ln 2), ln(2)^k / k!; the first term left out is below 2e-16. */
-    static const double terms[] = {
-        1.0,
-        0.6931471805599453,
-        0.24022650695910072,
-        0.05550410866482158,
-        0.009618129107628477,
-        0.0013333558146428443,
-        0.00015403530393381606,
-        1.5252733804059838e-05,
-        1.3215486790144305e-06,
-        1.0178086009239696e-07,
-        7.054911620801121e-09,
-        4.44553827187081e-10,
-        2.5678435993488196e-11,
-    };
-    double sum = 0.0;
-    for (int i = 12; i >= 0; i--)
-        sum = sum * f + terms[i];
+    double sum = feed_math_terms[12];
+    for (int i = 11; i >= 0; i--)
+        sum = sum * f + feed_math_terms[i];
     return whole < -1022 ? 0.0 : sum * feed_math_power(whole);
+}
+
+/* The same for two numbers at once: the same operations in the same order, so the same bits. */
+static inline void feed_math_exp2_two(const double x[2], double power[2]) {
+    typedef double two_numbers __attribute__((vector_size(16)));
+    if (!(x[0] >= -1021.0 && x[1] >= -1021.0 && x[0] < 1023.0 && x[1] < 1023.0)) { /* the ends are for the plain one */
+        power[0] = feed_math_exp2(x[0]);
+        power[1] = feed_math_exp2(x[1]);
+        return;
+    }
+    const int32_t whole[2] = {(int32_t)(x[0] + 1022.5) - 1022, (int32_t)(x[1] + 1022.5) - 1022};
+    const two_numbers f = {x[0] - (double)whole[0], x[1] - (double)whole[1]};
+    two_numbers sum = {feed_math_terms[12], feed_math_terms[12]};
+    for (int i = 11; i >= 0; i--)
+        sum = sum * f + (two_numbers){feed_math_terms[i], feed_math_terms[i]};
+    power[0] = sum[0] * feed_math_power(whole[0]);
+    power[1] = sum[1] * feed_math_power(whole[1]);
 }
 
 /* log2(x) for finite x > 0 that is no subnormal. */

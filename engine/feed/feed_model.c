@@ -105,8 +105,9 @@ const struct sh_feed_config *sh_feed_config(const struct sh_feed_model *model) {
 }
 
 static void forget_affinities(struct sh_feed_model *model) {
-    for (uint32_t user = 0; user < model->user_capacity; user++)
-        sh_feed_forget(model, user);
+    if (model->user_capacity > 0) memset(model->users, 0, model->user_capacity * sizeof *model->users);
+    model->user_bytes = 0;
+    pool_deinit(&model->affinities);
 }
 
 static void forget_popularity(struct sh_feed_model *model) {
@@ -165,7 +166,7 @@ struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope) {
 
 void sh_feed_model_destroy(struct sh_feed_model *model) {
     if (model == NULL) return;
-    forget_affinities(model);
+    pool_deinit(&model->affinities);
     sh_free(model->users);
     sh_free(model->popularity);
     sh_free(model->popularity_root);
@@ -174,15 +175,16 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     sh_free(model->listed_ms);
     sh_free(model->id_hash);
     sh_free(model->listed);
+    sh_free(model->stale);
     sh_free(model->block_sums);
     sh_free(model->block_slots);
     sh_free(model);
 }
 
 size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
-    size_t bytes = sizeof *model + model->user_bytes + model->user_capacity * sizeof(struct affinity *);
+    size_t bytes = sizeof *model + model->affinities.chunk_bytes + model->user_capacity * sizeof(struct affinity *);
     bytes +=
-        (size_t)model->item_capacity * (sizeof(struct popularity) + 5 * sizeof(uint64_t)) + model->item_capacity / 8;
+        (size_t)model->item_capacity * (sizeof(struct popularity) + 5 * sizeof(uint64_t)) + model->item_capacity / 4;
     if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
     return bytes;
 }
@@ -215,7 +217,7 @@ static bool check_items(const struct sh_feed_model *model, const char **reason) 
         if (item_is_listed(model, item) != (model->listed_ms[item] != INT64_MIN))
             return broken(reason, "an item is listed without a time, or the other way round");
         listed_count += item_is_listed(model, item);
-        if (root != popularity_root_of(model, &model->popularity[item]))
+        if (!item_is_stale(model, item) && root != popularity_root_of(model, &model->popularity[item]))
             return broken(reason, "a root of popularity is not that of its sums");
         if (root > top_root) top_root = root;
     }
@@ -231,7 +233,8 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
         if (!check_affinity(model->users[user], reason)) return false;
         user_bytes += affinity_bytes(model->users[user]->capacity);
     }
-    if (user_bytes != model->user_bytes) return broken(reason, "the bytes of affinities are counted wrong");
+    if (user_bytes != model->user_bytes || user_bytes > model->affinities.chunk_bytes)
+        return broken(reason, "the bytes of affinities are counted wrong");
     return check_items(model, reason);
 }
 

@@ -3,6 +3,7 @@
 #define SH_FEED_PRIVATE_H
 
 #include "feed.h"
+#include "feed_pool.h"
 
 /* ---- Feature tags: feed_tags.c ----
  *
@@ -62,7 +63,8 @@ struct sh_feed_model {
 
     struct affinity **users; /* by slot; NULL: nothing learned */
     uint32_t user_capacity;
-    uint64_t user_bytes;
+    uint64_t user_bytes; /* of the lists in users */
+    struct feed_pool affinities;
 
     /* By item slot, all item_capacity long. */
     struct popularity *popularity;
@@ -76,6 +78,8 @@ struct sh_feed_model {
     uint32_t listed_count;
     int32_t base_period;
     bool has_base_period;
+    uint64_t *stale; /* a bit an item: its sums changed since its root was taken */
+    bool has_stale;
     double top_root; /* the highest popularity_root */
     int64_t recency_landmark_ms;
     bool has_recency_landmark;
@@ -83,6 +87,10 @@ struct sh_feed_model {
     double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
     uint16_t *block_slots; /* and as many slots */
 };
+
+static inline bool item_is_stale(const struct sh_feed_model *model, uint32_t item) {
+    return model->stale[item / 64] >> (item % 64) & 1;
+}
 
 static inline bool item_is_listed(const struct sh_feed_model *model, uint32_t item) {
     return item < model->item_capacity && (model->listed[item / 64] >> (item % 64) & 1);
@@ -94,6 +102,9 @@ SH_MUST_CHECK enum sh_status item_reserve(struct sh_feed_model *model, uint32_t 
 size_t affinity_bytes(uint32_t capacity);
 /* From the sums of its periods alone. */
 double popularity_root_of(const struct sh_feed_model *model, const struct popularity *popularity);
+/* The roots of items whose sums changed, and the top: roots are for readers, and a batch of events changes the sums of
+ * an item many times before somebody reads. To be called before popularity_root or top_root is read. */
+void popularity_settle(struct sh_feed_model *model);
 /* All roots and the top, after the base moved or the sums were emptied. */
 void popularity_refresh(struct sh_feed_model *model);
 /* All recencies, after the landmark, the half-life or the attribute changed. */
