@@ -22,6 +22,7 @@ enum {
 
     /* Requests. 8 MiB carries 100,000 compact rows; a loader gains nothing above 1 MiB. */
     SH_FRAME_BYTES_MAX = 8 << 20,
+    SH_PART_BYTES_MAX = 2 * SH_FRAME_BYTES_MAX, /* one shard's part of a request: never much larger than the whole */
     SH_BATCH_ROW_COUNT_MAX = 65536,
     SH_EXPRESSION_BYTES_MAX = 64 << 10,
     SH_EXPRESSION_NODE_COUNT_MAX = 4096,
@@ -34,7 +35,7 @@ enum {
     SH_CURSOR_BYTES_MAX = 1 << 30,  /* all of them together; with an order a user takes 4 to 16 bytes */
     SH_ORDERED_COUNT_MAX = 1 << 24, /* users put in order for one answer: 32 bytes each while that lasts */
     SH_CURSOR_IDLE_MS_MAX = 300000,
-    SH_HISTORY_COUNT_MAX = 1000, /* events of one user in an answer */
+    SH_HISTORY_COUNT_MAX = 10000, /* events of one user in an answer: all that a shop's best customer did in a year */
     SH_FEED_COUNT_MAX = 1000,
 
     SH_SHARD_COUNT_MAX = 64,
