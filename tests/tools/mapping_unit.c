@@ -192,7 +192,9 @@ Test(mapping, the_whole_must_make_sense) {
     expect_fault("[users]\nfile = # x\n", "line 2: both sides of = are needed", "");
     expect_fault("file = x\n", "line 1: before the first section only zone = NAME may stand: 'file'", "");
     expect_fault("zone = a\nzone = b\n", "line 2: this stands twice: 'zone'", "");
-    expect_fault("[feed]\nlimit = 3\n", "line 2: [feed] has eligible = EXPRESSION, diversity = 2 of brand in 5, listed since = ATTRIBUTE: 'limit'", "");
+    expect_fault(
+        "[feed]\nlimit = 3\n",
+        "line 2: [feed] has eligible = EXPRESSION, diversity = 2 of brand in 5, listed since = ATTRIBUTE: 'limit'", "");
     expect_fault("[feed]\neligible = a\neligible = b\n", "line 3: this stands twice: 'eligible'", "");
 }
 
