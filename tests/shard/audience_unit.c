@@ -1,5 +1,6 @@
 /* audience_unit.c -- count, list, pages, sample, ask, explain, close: through the door, on one, two and three shards.
  */
+#include "cursor.h"
 #include "shard_trio.h"
 
 static struct trio trio;
@@ -300,6 +301,33 @@ Test(audience, explain_prints_the_program_and_its_canonical_form) {
     cr_assert(strstr(answer, "value bitmap") != NULL, "%s", answer);
     cr_assert(strstr(answer, "rows: 3") != NULL, "%s", answer);
     SAY_BEGIN("audience.explain", "{where: 'agee > 1'}", "303 name at 0");
+}
+
+/* Found by asking: trees of more than 31 arrays were refused, and so was the explanation that holds one. */
+Test(audience, an_expression_as_deep_as_allowed_may_come_as_a_tree) {
+    char text[8192] = "age > 15";
+    char tree[8192] = "['>', 'age', 15]";
+    char params[8400];
+    for (int depth = 2; depth <= SH_EXPRESSION_DEPTH_MAX; depth++) {
+        char inner[8192];
+        const char *word = depth % 2 == 0 ? "and" : "or";
+        memcpy(inner, text, sizeof inner);
+        (void)snprintf(text, sizeof text, "(%.8000s %s age != %d)", inner, word, depth);
+        memcpy(inner, tree, sizeof inner);
+        (void)snprintf(tree, sizeof tree, "['%s', %.8000s, ['!=', 'age', %d]]", word, inner, depth);
+    }
+    (void)snprintf(params, sizeof params, "{where: '%s'}", text);
+    char answer[100];
+    (void)snprintf(answer, sizeof answer, "%.99s", rig_ask(&trio.rigs[0], "audience.count", params));
+    cr_assert(strncmp(answer, "{count: ", 8) == 0, "%s", answer);
+    SAY("audience.count", params, answer);
+    (void)rig_ask(&trio.rigs[0], "audience.explain", params);
+    struct sh_cursor cursor;
+    sh_cursor_init(&cursor, trio.rigs[0].body.bytes, trio.rigs[0].body.count);
+    trio.rigs[0].body.bytes[0]--; /* took_us is not there */
+    cr_assert_eq(sh_cursor_skip(&cursor, NULL, NULL), SH_OK);
+    (void)snprintf(params, sizeof params, "{where: %s}", tree);
+    SAY("audience.count", params, answer);
 }
 
 Test(audience, steps_of_one_block_give_the_same_answers) {

@@ -94,7 +94,7 @@ static enum sh_status scatter(struct rig *rig, const struct sh_request *request)
     }
     for (uint32_t i = 0; i < split.part_count; i++) {
         const enum sh_status taught = teach(rig, request, split.parts[i].shard, &effects[i]);
-        sh_assert(taught == SH_OK);
+        if (result == SH_OK) result = taught;
     }
     if (result == SH_OK) result = sh_request_merge(request, &split, bodies, &rig->body, &rig->error);
     for (uint32_t i = 0; i < split.part_count; i++) {
