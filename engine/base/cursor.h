@@ -12,9 +12,11 @@
 #ifndef SH_CURSOR_H
 #define SH_CURSOR_H
 
+#include "bounds.h"
 #include "text.h"
 
-enum { SH_MSGPACK_DEPTH_MAX = 32 };
+/* An expression as deep as it may be, as a tree inside params or an answer: 16 levels for what is around and in it. */
+enum { SH_MSGPACK_DEPTH_MAX = SH_EXPRESSION_DEPTH_MAX + 16 };
 
 enum sh_value_kind {
     SH_VALUE_NIL,

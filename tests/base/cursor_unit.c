@@ -129,10 +129,10 @@ Test(cursor, depth_is_bounded_from_where_the_reader_says_it_is) {
     cr_assert_eq(sh_cursor_skip(&cursor, NULL, NULL), SH_OK, "as deep as allowed");
     cursor = cursor_of(bytes, SH_MSGPACK_DEPTH_MAX + 1);
     cursor.depth = 1;
-    expect_refused(cursor, SH_MSGPACK_DEPTH_MAX - 1, "nested deeper than 32");
+    expect_refused(cursor, SH_MSGPACK_DEPTH_MAX - 1, "nested deeper than 80");
     bytes[SH_MSGPACK_DEPTH_MAX] = '\x91';
     bytes[SH_MSGPACK_DEPTH_MAX + 1] = '\x01';
-    expect_refused(cursor_of(bytes, sizeof bytes), SH_MSGPACK_DEPTH_MAX, "nested deeper than 32");
+    expect_refused(cursor_of(bytes, sizeof bytes), SH_MSGPACK_DEPTH_MAX, "nested deeper than 80");
     cursor = CURSOR("\x90");
     cursor.depth = SH_MSGPACK_DEPTH_MAX;
     struct sh_value value;
