@@ -12,11 +12,12 @@
  *   ROWS    rows of users: split by owner, answers added up           user.put, user.get, event.append, user.forget
  *   EVERY   the same write in all shards, which all answer alike      schema.put, item.put, item.remove
  *   ALL     a question to all shards, answers merged                  audience.*, stats
- *   ANY     any shard can answer alone                                schema.get, item.get, audience.explain,
- * feed.trending SESSION the server answers, a shard cannot                        hello The server asks
- * sh_request_split for the parts, runs each in its shard, and gives the answers to sh_request_merge, also when there is
- * only one part: a shard of several answers ALL and ROWS with more than a client should see. If any part fails, its
- * error is the request's. With one shard there is nothing to split or merge, and neither is called.
+ *   ANY     any shard can answer alone                  schema.get, item.get, audience.explain, feed.trending
+ *   SESSION the server answers, a shard cannot                        hello
+ *
+ * The server asks sh_request_split for the parts, runs each in its shard, and gives the answers to sh_request_merge,
+ * also when there is only one part: a shard of several answers ALL and ROWS with more than a client should see. If any
+ * part fails, its error is the request's. With one shard there is nothing to split or merge, and neither is called.
  *
  * What events say about items (popularity) must be known in every shard. A shard that applied events leaves the sums
  * for its siblings in answer.effects (empty: nothing to tell); the server sends them to every other shard as the params
