@@ -31,7 +31,7 @@ static struct sh_errand *errands_make(uint32_t count) {
     struct sh_errand *errands = sh_alloc_zero(count * sizeof *errands);
     for (uint32_t i = 0; errands != NULL && i < count; i++) {
         sh_buffer_init(&errands[i].body, SH_ANSWER_BYTES_MAX);
-        sh_buffer_init(&errands[i].effects, SH_FRAME_BYTES_MAX);
+        sh_buffer_init(&errands[i].effects, SH_PART_BYTES_MAX);
     }
     return errands;
 }

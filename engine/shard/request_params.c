@@ -90,9 +90,9 @@ enum sh_status sh_params_read(const uint8_t *params, size_t params_count, const 
     bool given[SH_PARAM_COUNT_MAX] = {false};
     memset(values, 0, names->count * sizeof *values);
     if (places != NULL) places->count = 0;
-    if (params_count > SH_FRAME_BYTES_MAX)
+    if (params_count > SH_PART_BYTES_MAX)
         return sh_fail(err, SH_ERR_TOO_LARGE, -1, "the params have %zu bytes; at most %d are accepted", params_count,
-                       SH_FRAME_BYTES_MAX);
+                       SH_PART_BYTES_MAX);
 
     struct sh_cursor cursor;
     sh_cursor_init(&cursor, params, params_count);
