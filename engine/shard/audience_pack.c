@@ -22,7 +22,7 @@ static void pack_keys(const struct sh_order *order, const struct sh_people *peop
         if (key.size == SH_CODE_NONE)
             (void)msgpack_pack_nil(packer);
         else if (order->by == SH_ORDER_TEXT)
-            sh_pack_text(packer, (struct sh_text){texts + key.key, key.size});
+            sh_pack_text(packer, (struct sh_text){key.size == 0 ? "" : texts + key.key, key.size});
         else
             (void)msgpack_pack_uint64(packer, key.key);
     }
