@@ -328,7 +328,7 @@ enum sh_status sh_where_test(const struct sh_where *where, struct sh_event_ref r
         return test_join(where, ref, holds, err);
     case SH_WHERE_NOT:
         status = sh_where_test(where->children[0], ref, holds, err);
-        *holds = !*holds;
+        if (status == SH_OK) *holds = !*holds;
         return status;
     case SH_WHERE_PROPERTY:
         is_present = sh_event_ref_property(ref, where->index, &value);
