@@ -155,9 +155,10 @@ void sh_task_answer(struct sh_loop *loop, struct sh_task *task) {
         } else {
             sh_buffer_append(output, errand->body.bytes, errand->body.count);
         }
-        sh_session_mark_dirty(session);
         check_output(session);
     }
+    /* Also after a notice: it may have been the last thing that an ending session waited for. */
+    if (session != NULL) sh_session_mark_dirty(session);
     task_end(loop, task);
 }
 
