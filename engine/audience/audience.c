@@ -20,7 +20,8 @@ struct sh_audience {
     struct sh_frozen frozen;
     struct sh_sorter *sorter; /* with an order */
     struct sh_sampler sampler;
-    uint32_t *slots; /* of the block at hand; only where an order or a sample asks for them */
+    uint32_t *slots;    /* of the block at hand; only where an order or a sample asks for them */
+    uint64_t *narrowed; /* a register; only where an order asks for it */
 };
 
 static enum sh_status fail_memory(struct sh_error *err) {
@@ -48,7 +49,9 @@ enum sh_status sh_audience_create(const struct sh_table *table, struct sh_plan *
         audience->sorter = sh_sorter_create(table, &spec->order, spec->freeze ? 0 : spec->list_limit, spec->keep_keys);
     const bool wants_slots = wants_order(spec) || audience->sampler.limit > 0;
     if (wants_slots) audience->slots = sh_alloc(SH_BLOCK_SLOTS * sizeof *audience->slots);
-    if ((wants_order(spec) && audience->sorter == NULL) || (wants_slots && audience->slots == NULL)) {
+    if (wants_order(spec)) audience->narrowed = sh_alloc(SH_BLOCK_BYTES);
+    if ((wants_order(spec) && (audience->sorter == NULL || audience->narrowed == NULL)) ||
+        (wants_slots && audience->slots == NULL)) {
         sh_audience_destroy(audience);
         return fail_memory(err);
     }
@@ -63,6 +66,7 @@ void sh_audience_destroy(struct sh_audience *audience) {
     sh_sorter_destroy(audience->sorter);
     sh_sampler_deinit(&audience->sampler);
     sh_free(audience->slots);
+    sh_free(audience->narrowed);
     sh_free(audience);
 }
 
@@ -83,6 +87,19 @@ static enum sh_status list_block(struct sh_audience *audience, const uint64_t *w
     return SH_OK;
 }
 
+static enum sh_status order_block(struct sh_audience *audience, uint32_t block, const uint64_t *words, uint32_t count,
+                                  struct sh_error *err) {
+    if (sh_sorter_can_narrow(audience->sorter)) {
+        memcpy(audience->narrowed, words, SH_BLOCK_BYTES);
+        (void)sh_sorter_narrow(audience->sorter, block, audience->narrowed, &count);
+        words = audience->narrowed;
+        if (count == 0) return SH_OK;
+    }
+    const uint32_t slot_count =
+        sh_block_list_u32(sh_block_of_words(words, count), block * (uint32_t)SH_BLOCK_SLOTS, audience->slots);
+    return sh_sorter_add(audience->sorter, block, audience->slots, slot_count, err);
+}
+
 /* One block's rows into every sink. */
 static enum sh_status take_block(struct sh_audience *audience, uint32_t block, const uint64_t *words, uint32_t count,
                                  struct sh_error *err) {
@@ -96,11 +113,9 @@ static enum sh_status take_block(struct sh_audience *audience, uint32_t block, c
             return status;
         }
     }
-    if (audience->sorter == NULL && audience->sampler.limit == 0) return SH_OK;
+    if (audience->sorter != NULL && (status = order_block(audience, block, words, count, err)) != SH_OK) return status;
+    if (audience->sampler.limit == 0) return SH_OK;
     const uint32_t slot_count = sh_block_list_u32(sh_block_of_words(words, count), base, audience->slots);
-    if (audience->sorter != NULL &&
-        (status = sh_sorter_add(audience->sorter, block, audience->slots, slot_count, err)) != SH_OK)
-        return status;
     return sh_sampler_add(&audience->sampler, audience->slots, slot_count, err);
 }
 

@@ -230,6 +230,27 @@ static bool block_is_late(const struct sh_sorter *sorter, const struct sh_strip 
     return best.key > sorter->entries[0].key;
 }
 
+bool sh_sorter_can_narrow(const struct sh_sorter *sorter) {
+    if (sorter->order.by != SH_ORDER_NUMBER || sorter->limit == 0 || sorter->count < sorter->limit) return false;
+    if (sorter->entries[0].code == SH_CODE_NONE) return false; /* even a row without a value may come in */
+    /* The column of an enum holds codes, which are in another order than ranks. */
+    return sh_table_attribute(sorter->table, sorter->order.attribute)->type != SH_TYPE_ENUM;
+}
+
+bool sh_sorter_narrow(struct sh_sorter *sorter, uint32_t block, uint64_t *words, uint32_t *count) {
+    if (!sh_sorter_can_narrow(sorter)) return false;
+    refresh_attribute(sorter);
+    /* As good as the worst is still good enough: ties go by id. */
+    uint64_t key = sorter->entries[0].key;
+    if (sorter->order.descending) key = ~key;
+    const int64_t worst = (int64_t)(key ^ (uint64_t)1 << 63);
+    const int64_t low = sorter->order.descending ? worst : INT64_MIN;
+    const int64_t high = sorter->order.descending ? INT64_MAX : worst;
+    sh_column_range_among(&sorter->attribute->column, block, low, high, *count, words);
+    *count = (uint32_t)sh_bits->popcount(words, SH_BLOCK_WORDS);
+    return true;
+}
+
 /* ---- Adding a block ---- */
 
 static enum sh_status add_run(struct sh_sorter *sorter, uint32_t first, struct sh_error *err) {

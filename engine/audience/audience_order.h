@@ -50,6 +50,12 @@ struct sh_sorter;
 struct sh_sorter *sh_sorter_create(const struct sh_table *table, const struct sh_order *order, uint32_t limit,
                                    bool keep_keys);
 void sh_sorter_destroy(struct sh_sorter *sorter); /* NULL is fine */
+/* Take out of words, a register with *count rows of the block, those that cannot be among the first `limit` any more:
+ * one compare of the column, where a million rows would be looked at one by one. False: there is nothing to take out.
+ */
+bool sh_sorter_narrow(struct sh_sorter *sorter, uint32_t block, uint64_t *words, uint32_t *count);
+/* Can narrow say anything yet? */
+bool sh_sorter_can_narrow(const struct sh_sorter *sorter);
 /* Rows of one block, ascending slots. Blocks come in ascending order. SH_ERR_MEMORY; SH_ERR_LIMIT over
  * SH_ORDERED_COUNT_MAX rows. */
 SH_MUST_CHECK enum sh_status sh_sorter_add(struct sh_sorter *sorter, uint32_t block, const uint32_t *slots,

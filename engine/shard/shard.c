@@ -83,6 +83,9 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     enum sh_status status = find_workspace(call, err);
     if (status == SH_OK) status = handlers[method->number](call, err);
     if (status == SH_OK && call->job == NULL) status = sh_buffer_status(call->answer->body, err);
+    if (status == SH_OK && call->answer->effects != NULL && call->answer->effects->failed)
+        return sh_fail(err, SH_ERR_LIMIT, -1, "what the other shards must learn of it does not fit %zu bytes",
+                       call->answer->effects->limit);
     return status;
 }
 

@@ -291,7 +291,7 @@ Test(data, exactly_one_form_of_rows_is_taken) {
     SAY("user.put", "{users: []}", "{accepted: 0, created: 0, refused: []}");
     SAY("user.get", "{}", "300 argument: exactly one of `id` and `ids` is needed");
     SAY("user.get", "{ids: []}", "{users: []}");
-    SAY("user.get", "{id: 'a', events: 1001}", "300 argument: `events` must be from 0 to 1000");
+    SAY("user.get", "{id: 'a', events: 10001}", "300 argument: `events` must be from 0 to 10000");
 }
 
 Test(data, forgetting_removes_the_person_everywhere) {

@@ -114,6 +114,16 @@ Test(job, a_schema_change_lets_questions_finish_first) {
     cr_assert(strncmp(finish(&sample), "{count: 1200000, ids: ['", 24) == 0);
 }
 
+Test(job, the_first_of_many_blocks_are_found_whatever_blocks_they_are_in) {
+    struct asked asked;
+    begin(&asked, "audience.list", "{where: '', limit: 4, order: 'n', desc: true, fields: ['n']}");
+    cr_assert_str_eq(finish(&asked), "{count: 1200000, rows: [['1341332', 1000002], ['1682664', 1000001], ['1023993', "
+                                     "1000000], ['2023996', 1000000]]}");
+    begin(&asked, "audience.list", "{where: '', limit: 4, order: 'n', fields: ['n']}");
+    cr_assert_str_eq(finish(&asked),
+                     "{count: 1200000, rows: [['1000000', 0], ['2000003', 0], ['1658671', 1], ['1317339', 2]]}");
+}
+
 Test(job, a_question_that_nobody_waits_for_any_more_is_dropped) {
     struct asked asked;
     begin(&asked, "audience.list", "{where: '', limit: 10, order: 'n', keep: true}");
