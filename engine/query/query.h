@@ -13,6 +13,7 @@
  *     days_since over nothing are missing. `has none` on an empty set is true.
  *   - last N days is (now - N * 86,400,000 ms, now]; events after now are ignored everywhere. Calendar windows are
  *     half-open in the workspace's zone. days_since counts whole elapsed 24 hours since the latest event.
+ *     A value that lies ahead (the last day of a coupon) is in a written span of dates: in between, in on, in before.
  *   - now moves windows and expiry only; attributes are today's; item.category is the item's current one.
  *   - Enums compare by rank. Decimals compare exactly; averages by cross-multiplication.
  *   - sample(p%, 'seed') keeps a row if mix(XXH3(external id), XXH3(seed)) falls below p: nested for growing p.

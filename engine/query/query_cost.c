@@ -40,11 +40,11 @@ double sh_plan_bitmap_ns(const struct sh_plan *plan, uint64_t slot_count) {
     return look_ns + (entries_ns < block_of_bits_ns ? entries_ns : block_of_bits_ns);
 }
 
-/* The width of a block from the middle, as good as any. */
+/* The width of a block from the middle, as good as any; a block without data may get some. */
 static double column_width(const struct sh_attribute *attribute) {
     const struct sh_column *column = &attribute->column;
     const struct sh_strip *strip = sh_column_block(column, column->block_count / 2);
-    return strip == NULL ? 0 : strip->width;
+    return strip == NULL || strip->width == 0 ? 1 : strip->width;
 }
 
 double sh_plan_column_ns(const struct sh_attribute *attribute, const struct sh_match *match) {

@@ -143,12 +143,16 @@ static struct sh_plan_node *attribute_node(struct sh_plan *plan, const struct sh
     if (!attribute->has_value_bitmaps) return column_node(plan, clause, index, match);
 
     struct code_list held;
-    struct code_list others = {.ns = INFINITY};
+    struct code_list others = {.count = UINT32_MAX, .ns = INFINITY};
     const double column_ns = sh_plan_column_ns(attribute, match);
     if (!list_codes(plan, attribute, match, true, &held)) return NULL;
-    /* Those that do not match are worth a look only where they are fewer. */
-    if (held.count > code_count(attribute) / 2 && !list_codes(plan, attribute, match, false, &others)) return NULL;
-    if (held.ns > column_ns && others.ns > column_ns) return column_node(plan, clause, index, match);
+    /* Those that do not match are worth a look only where they are fewer, and where a row cannot get a value that did
+     * not exist when the plan was made. */
+    const bool looks_at_others = held.count > code_count(attribute) / 2 && attribute->type != SH_TYPE_STRING;
+    if (looks_at_others && !list_codes(plan, attribute, match, false, &others)) return NULL;
+    /* One bitmap is never worse, and its count is kept. */
+    const bool is_one = held.count <= 1 || others.count == 1;
+    if (!is_one && held.ns > column_ns && others.ns > column_ns) return column_node(plan, clause, index, match);
     const bool is_held = held.ns <= others.ns;
     struct sh_plan_node *node = bitmaps_node(plan, clause, index, match, is_held, is_held ? &held : &others);
     return is_held != match->negated ? node : present_without(plan, clause, index, node);

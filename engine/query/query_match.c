@@ -183,11 +183,21 @@ static enum sh_status match_texts(struct sh_match *match, const struct sh_value_
     return SH_OK;
 }
 
+/* Windows end at now, because events do; but a value may lie ahead, and then written dates mean what they say. */
+static void value_window(const struct sh_window *window, const struct sh_query_scope *scope, int64_t *from_ms,
+                         int64_t *until_ms) {
+    struct sh_query_scope written = *scope;
+    const bool has_end =
+        window->kind == SH_WINDOW_BETWEEN || window->kind == SH_WINDOW_ON || window->kind == SH_WINDOW_BEFORE;
+    if (has_end) written.now_ms = SH_INSTANT_MAX - SH_DAY_MS;
+    sh_query_window(window, &written, from_ms, until_ms);
+}
+
 /* A date counts as the first instant of its day in the zone: it lies in the window if that instant does. */
 static void match_window(struct sh_match *match, const struct sh_query_scope *scope,
                          const struct sh_value_domain *domain, const struct sh_node *clause) {
     int64_t from_ms, until_ms;
-    sh_query_window(&clause->window, scope, &from_ms, &until_ms);
+    value_window(&clause->window, scope, &from_ms, &until_ms);
     if (until_ms <= from_ms) {
         match->kind = SH_MATCH_NONE;
         return;
