@@ -91,6 +91,10 @@ enum sh_status sh_event_reader_init(struct sh_event_reader *reader, struct sh_wo
 
 static enum sh_status read_time(const struct sh_event_reader *reader, const struct sh_value *value, int64_t *time_ms,
                                 struct sh_error *err) {
+    if (value->kind == SH_VALUE_INT && value->integer >= SH_INSTANT_MIN && value->integer <= SH_INSTANT_MAX) {
+        *time_ms = value->integer; /* the usual case */
+        return SH_OK;
+    }
     const struct sh_value_type type = {SH_TEXT_LITERAL("time"), SH_TYPE_TIME, 0, false};
     return sh_read_plain(value, &type, reader->workspace->zone, time_ms, err);
 }
@@ -104,20 +108,21 @@ static bool peek_values(const struct sh_event_reader *reader, uint32_t row, stru
            sh_batch_peek_cell(batch, row, fields[1], SH_TEXT_LITERAL("time"), &values[1]);
 }
 
-bool sh_event_reader_peek(const struct sh_event_reader *reader, uint32_t row, int64_t *time_ms, uint64_t *user_hash) {
+bool sh_event_reader_peek(const struct sh_event_reader *reader, uint32_t row, struct sh_event_preview *preview) {
     struct sh_value values[2];
     struct sh_id_reader user;
     if (!peek_values(reader, row, values) || sh_id_read_value(&user, &values[0], "`user`", NULL) != SH_OK) return false;
-    *user_hash = sh_id_hash(user.text);
-    return read_time(reader, &values[1], time_ms, NULL) == SH_OK;
+    preview->user_hash = sh_id_hash(user.text);
+    return read_time(reader, &values[1], &preview->time_ms, NULL) == SH_OK;
 }
 
 /* ---- Reading: cells as they are ---- */
 
-static enum sh_status take_scalar(struct sh_cursor *cursor, struct sh_text name, struct sh_value *value,
-                                  struct sh_error *err) {
-    sh_cursor_next_checked(cursor, value);
-    if (value->kind != SH_VALUE_ARRAY && value->kind != SH_VALUE_MAP) return SH_OK;
+static bool is_scalar(const struct sh_value *value) {
+    return value->kind != SH_VALUE_ARRAY && value->kind != SH_VALUE_MAP;
+}
+
+static enum sh_status fail_container(struct sh_text name, const struct sh_value *value, struct sh_error *err) {
     return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` of an event must be one value, but is %s",
                    (int)(name.count < 80 ? name.count : 80), name.bytes, sh_value_kind_name(value->kind));
 }
@@ -125,16 +130,20 @@ static enum sh_status take_scalar(struct sh_cursor *cursor, struct sh_text name,
 static enum sh_status take_arrays(struct sh_event_reader *reader, struct sh_cursor *cursor, uint32_t cell_count,
                                   struct sh_error *err) {
     const struct sh_batch *batch = reader->batch;
-    reader->cell_count = SH_EVENT_KEY_COUNT;
+    const uint32_t *keys = reader->keys;
+    struct sh_value *cells = reader->cells;
+    struct sh_cursor at = *cursor; /* in registers */
+    uint32_t property = SH_EVENT_KEY_COUNT;
     for (uint32_t i = 0; i < cell_count; i++) {
-        const uint32_t key = reader->keys[i];
-        const uint32_t place = key < SH_EVENT_KEY_COUNT ? key : reader->cell_count++;
-        const enum sh_status status = take_scalar(cursor, batch->fields[i], &reader->cells[place], err);
-        if (status != SH_OK) return status;
-        if (key < SH_EVENT_KEY_COUNT) continue;
-        reader->names[place] = batch->fields[i];
-        reader->cells[place].offset = i; /* the field, for its property of the type */
+        const bool is_property = keys[i] == SH_EVENT_KEY_COUNT;
+        struct sh_value *cell = &cells[is_property ? property : keys[i]];
+        sh_cursor_next_checked(&at, cell);
+        if (!is_scalar(cell)) return fail_container(batch->fields[i], cell, err);
+        if (!is_property) continue;
+        cell->offset = i; /* the field, for its property of the type */
+        reader->names[property++] = batch->fields[i];
     }
+    reader->cell_count = property;
     return SH_OK;
 }
 
@@ -159,7 +168,8 @@ static enum sh_status take_map(struct sh_event_reader *reader, struct sh_cursor 
                            name.bytes);
         if (key < SH_EVENT_KEY_COUNT) given |= 1u << key;
         reader->names[place] = name;
-        if ((status = take_scalar(cursor, name, &reader->cells[place], err)) != SH_OK) return status;
+        sh_cursor_next_checked(cursor, &reader->cells[place]);
+        if (!is_scalar(&reader->cells[place])) return fail_container(name, &reader->cells[place], err);
     }
     return SH_OK;
 }
@@ -296,8 +306,8 @@ static enum sh_status resolve_texts(struct sh_event_reader *reader, struct sh_er
     return SH_OK;
 }
 
-enum sh_status sh_event_reader_apply(struct sh_event_reader *reader, bool *duplicate, uint32_t *new_item,
-                                     struct sh_error *err) {
+enum sh_status sh_event_reader_apply(struct sh_event_reader *reader, uint64_t user_hash, bool *duplicate,
+                                     uint32_t *new_item, struct sh_error *err) {
     struct sh_workspace *workspace = reader->workspace;
     struct sh_event *event = &reader->event;
     bool is_new_user;
@@ -305,8 +315,7 @@ enum sh_status sh_event_reader_apply(struct sh_event_reader *reader, bool *dupli
     enum sh_status status;
     *new_item = SH_NO_ITEM;
     if ((status = resolve_texts(reader, err)) != SH_OK) return status;
-    const struct sh_text user = reader->user.text;
-    status = sh_table_intern(workspace->users, user, sh_id_hash(user), &event->slot, &is_new_user, err);
+    status = sh_table_intern(workspace->users, reader->user.text, user_hash, &event->slot, &is_new_user, err);
     if (status != SH_OK) return status;
     if (reader->has_item) {
         const struct sh_text item = reader->item.text;

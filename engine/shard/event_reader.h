@@ -19,6 +19,15 @@ enum sh_event_key {
     SH_EVENT_KEY_COUNT, /* anything else is a property */
 };
 
+/* A row before it is read: enough to bring a batch into time order and to ask for memory ahead of time. */
+struct sh_event_preview {
+    int64_t time_ms;
+    uint64_t user_hash;
+    uint32_t row;
+    uint32_t slot; /* where the user probably is, once somebody looked; or SH_SLOT_NONE */
+    bool has_user;
+};
+
 /* A property that has to wait for its text's code until the row is applied. */
 struct sh_pending_text {
     uint32_t value; /* place in values */
@@ -52,10 +61,11 @@ SH_MUST_CHECK enum sh_status sh_event_reader_init(struct sh_event_reader *reader
                                                   const struct sh_batch *batch, struct sh_arena *arena,
                                                   struct sh_error *err);
 /* Look ahead: when was it, who did it? False if the row will be refused for one of them. */
-bool sh_event_reader_peek(const struct sh_event_reader *reader, uint32_t row, int64_t *time_ms, uint64_t *user_hash);
+bool sh_event_reader_peek(const struct sh_event_reader *reader, uint32_t row, struct sh_event_preview *preview);
 SH_MUST_CHECK enum sh_status sh_event_reader_read(struct sh_event_reader *reader, uint32_t row, struct sh_error *err);
-/* Store it. *duplicate: it was there. *new_item is the slot of an item nobody knew before, or SH_NO_ITEM. */
-SH_MUST_CHECK enum sh_status sh_event_reader_apply(struct sh_event_reader *reader, bool *duplicate, uint32_t *new_item,
-                                                   struct sh_error *err);
+/* Store it. user_hash is that of its preview; a row that could be read has one. *duplicate: it was there. *new_item is
+ * the slot of an item nobody knew before, or SH_NO_ITEM. */
+SH_MUST_CHECK enum sh_status sh_event_reader_apply(struct sh_event_reader *reader, uint64_t user_hash, bool *duplicate,
+                                                   uint32_t *new_item, struct sh_error *err);
 
 #endif

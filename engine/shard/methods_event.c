@@ -4,15 +4,8 @@
 #include "event_reader.h"
 #include "memory.h"
 
-enum { PREFETCH_FAR = 16, PREFETCH_NEAR = 8 };
-
-/* A row before it is read: enough to bring the batch into time order and to ask for memory ahead of time. */
-struct preview {
-    int64_t time_ms;
-    uint64_t user_hash;
-    uint32_t row;
-    bool has_user;
-};
+/* Rows ahead: first where the user is to be found, then what is found there, then what that leads to. */
+enum { PREFETCH_FAR = 18, PREFETCH_MIDDLE = 12, PREFETCH_NEAR = 6 };
 
 struct append {
     struct sh_call *call;
@@ -20,14 +13,14 @@ struct append {
     struct sh_event_reader reader;
     struct sh_refusals refusals;
     struct sh_effects *effects;
-    struct preview *previews;
+    struct sh_event_preview *previews;
     uint32_t accepted;
     uint32_t duplicates;
 };
 
 static int compare_previews(const void *left, const void *right) {
-    const struct preview *a = left;
-    const struct preview *b = right;
+    const struct sh_event_preview *a = left;
+    const struct sh_event_preview *b = right;
     if (a->time_ms != b->time_ms) return a->time_ms < b->time_ms ? -1 : 1;
     return a->row < b->row ? -1 : a->row > b->row;
 }
@@ -39,9 +32,9 @@ static enum sh_status order_rows(struct append *append, struct sh_error *err) {
     if (append->previews == NULL) return sh_fail_memory(err);
     bool in_order = true;
     for (uint32_t row = 0; row < row_count; row++) {
-        struct preview *preview = &append->previews[row];
-        *preview = (struct preview){.time_ms = INT64_MIN, .row = row};
-        preview->has_user = sh_event_reader_peek(&append->reader, row, &preview->time_ms, &preview->user_hash);
+        struct sh_event_preview *preview = &append->previews[row];
+        *preview = (struct sh_event_preview){.time_ms = INT64_MIN, .row = row, .slot = SH_SLOT_NONE};
+        preview->has_user = sh_event_reader_peek(&append->reader, row, preview);
         if (!preview->has_user) preview->time_ms = row == 0 ? INT64_MIN : preview[-1].time_ms; /* to be refused */
         in_order = in_order && (row == 0 || preview[-1].time_ms <= preview->time_ms);
     }
@@ -51,18 +44,21 @@ static enum sh_status order_rows(struct append *append, struct sh_error *err) {
 
 static void look_ahead(const struct append *append, uint32_t at) {
     const struct sh_workspace *workspace = append->call->workspace;
-    if (at + PREFETCH_FAR < append->batch.row_count) {
-        const struct preview *far = &append->previews[at + PREFETCH_FAR];
-        if (far->has_user) sh_table_prefetch(workspace->users, far->user_hash);
-    }
-    if (at + PREFETCH_NEAR < append->batch.row_count) {
-        const struct preview *near = &append->previews[at + PREFETCH_NEAR];
-        const uint32_t slot = near->has_user ? sh_table_guess(workspace->users, near->user_hash) : SH_SLOT_NONE;
+    const uint32_t row_count = append->batch.row_count;
+    struct sh_event_preview *preview = &append->previews[at];
+    if (at + PREFETCH_FAR < row_count && preview[PREFETCH_FAR].has_user)
+        sh_table_prefetch(workspace->users, preview[PREFETCH_FAR].user_hash);
+    if (at + PREFETCH_MIDDLE < row_count && preview[PREFETCH_MIDDLE].has_user) {
+        const uint32_t slot = sh_table_guess(workspace->users, preview[PREFETCH_MIDDLE].user_hash);
+        preview[PREFETCH_MIDDLE].slot = slot;
         if (slot != SH_SLOT_NONE) {
             sh_table_prefetch_id(workspace->users, slot);
             sh_event_prefetch(workspace->events, slot);
+            sh_feed_prefetch(workspace->feed, slot);
         }
     }
+    if (at + PREFETCH_NEAR < row_count && preview[PREFETCH_NEAR].slot != SH_SLOT_NONE)
+        sh_feed_prefetch_list(workspace->feed, preview[PREFETCH_NEAR].slot);
 }
 
 /* What the feed learns of it, here and in the sibling shards. */
@@ -83,12 +79,13 @@ static enum sh_status tell_item(struct append *append, uint32_t new_item, struct
     return sh_effects_add_item(&append->effects, append->call->arena, new_item, err);
 }
 
-static enum sh_status append_row(struct append *append, uint32_t row, struct sh_error *err) {
+static enum sh_status append_row(struct append *append, const struct sh_event_preview *preview, struct sh_error *err) {
     bool duplicate = false;
     uint32_t new_item;
-    enum sh_status status = sh_event_reader_read(&append->reader, row, err);
+    enum sh_status status = sh_event_reader_read(&append->reader, preview->row, err);
     if (status != SH_OK) return status;
-    status = sh_event_reader_apply(&append->reader, &duplicate, &new_item, err);
+    sh_assert(preview->has_user); /* or it would have been refused */
+    status = sh_event_reader_apply(&append->reader, preview->user_hash, &duplicate, &new_item, err);
     if (status != SH_OK) return tell_item(append, new_item, err) == SH_OK ? status : SH_ERR_MEMORY;
     if (duplicate) {
         append->duplicates++;
@@ -101,10 +98,10 @@ static enum sh_status append_row(struct append *append, uint32_t row, struct sh_
 static enum sh_status append_rows(struct append *append, struct sh_error *err) {
     for (uint32_t at = 0; at < append->batch.row_count; at++) {
         struct sh_error fault;
-        const uint32_t row = append->previews[at].row;
+        const struct sh_event_preview *preview = &append->previews[at];
         look_ahead(append, at);
-        if (append_row(append, row, &fault) == SH_OK) continue;
-        if (!sh_refusals_add(&append->refusals, row, &fault)) return sh_fail_memory(err);
+        if (append_row(append, preview, &fault) == SH_OK) continue;
+        if (!sh_refusals_add(&append->refusals, preview->row, &fault)) return sh_fail_memory(err);
     }
     msgpack_packer packer;
     sh_answer_begin(append->call, &packer, 3);
