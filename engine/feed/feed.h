@@ -45,8 +45,9 @@
  * propose a few hundred instead, and a second phase of scoring, fit between run_prepare() and rank_items(). Memory: 104
  * bytes an item that an event named or that was put (slots in use, with room to grow by half); 8 bytes a user slot, and
  * for a user who acted 16 and 12 for each of at most SH_FEED_AFFINITY_COUNT_MAX feature tags, in steps of four: 400 at
- * most; 0.6 MiB of scratch once a feed was asked for. Failure: on SH_ERR_MEMORY a model knows what it knew, except
- * where said. Threads: a model belongs to one shard.
+ * most (feed_pool.h: what a grown or forgotten list leaves waits for the next list of its size); 0.6 MiB of scratch
+ * once a feed was asked for. Failure: on SH_ERR_MEMORY a model knows what it knew, except where said. Threads: a model
+ * belongs to one shard.
  */
 #ifndef SH_FEED_H
 #define SH_FEED_H
@@ -153,7 +154,8 @@ SH_MUST_CHECK enum sh_status sh_feed_learn_user(struct sh_feed_model *model, con
 struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const struct sh_event *event,
                                         int64_t now_ms);
 SH_MUST_CHECK enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh_feed_effect *effect);
-/* For batches: ask for the memory that says where the user's affinities are, and some rows later for themselves. Hints. */
+/* For batches: ask for the memory that says where the user's affinities are, and some rows later for themselves. Hints.
+ */
 void sh_feed_prefetch(const struct sh_feed_model *model, uint32_t user);
 void sh_feed_prefetch_list(const struct sh_feed_model *model, uint32_t user);
 
