@@ -257,7 +257,8 @@ void world_user_text(const struct world *world, uint32_t id, struct world_text *
 struct world_expression *world_expression(struct world *world, uint32_t depth) {
     struct world_expression *made = calloc(1, sizeof *made);
     if (made == NULL) abort();
-    made->kind = depth > 0 && split_one_in(&world->rng, 2) ? (int)below(world, 3) : EXPR_COMPARE + (int)below(world, 5);
+    const bool joins = depth > 0 && split_one_in(&world->rng, 2);
+    made->kind = (enum world_clause)(joins ? below(world, 3) : EXPR_COMPARE + below(world, 5));
     made->column = (uint32_t)below(world, world->column_count);
     made->compare = (uint32_t)below(world, 6);
     made->tag = (uint32_t)below(world, WORLD_TAGS + 1); /* the last is nobody's */

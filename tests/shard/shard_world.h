@@ -67,8 +67,9 @@ void world_append(struct world *world, struct world_text *params, struct world_t
 void world_user_text(const struct world *world, uint32_t user, struct world_text *expected);
 
 /* A random expression. */
+enum world_clause { EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_COMPARE, EXPR_MISSING, EXPR_TAG, EXPR_COUNT, EXPR_SUM };
 struct world_expression {
-    enum { EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_COMPARE, EXPR_MISSING, EXPR_TAG, EXPR_COUNT, EXPR_SUM } kind;
+    enum world_clause kind;
     struct world_expression *children[2];
     uint32_t column;
     uint32_t compare; /* = != < <= > >= */
