@@ -6,7 +6,7 @@
  *   chunks   | 4 | 4 | 8 | 4 | 12 | 8 | ......... |        free   4: -> list -> list     8: -> list    12: none ...
  *                                       at        end
  *
- * Chunks are given back all at once. Cost: a few instructions a list, where malloc takes some 300 for aligned memory.
+ * Chunks are given back all at once. Cost: a few instructions a list, where aligned malloc takes some 640 (callgrind).
  * What is given back is overwritten: nothing of a forgotten user stays readable.
  */
 #ifndef SH_FEED_POOL_H
