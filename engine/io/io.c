@@ -58,8 +58,9 @@ enum sh_status sh_io_create(enum sh_io_body body, const struct sh_io_events *eve
 
 void sh_io_destroy(struct sh_io *io) {
     if (io == NULL) return;
-    sh_free(io->timers);
+    void *timers = io->timers; /* destroying may still stop a timer, and frees io */
     io->operations->destroy(io);
+    sh_free(timers);
 }
 
 /* ---- clock and timers ---- */

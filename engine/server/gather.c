@@ -21,7 +21,7 @@ static void gather_end(struct sh_loop *loop, struct sh_gather *gather) {
     errands_free(gather->lessons, gather->lesson_count);
     sh_split_free(&gather->split);
     sh_free(gather);
-    asked->gathered_by = NULL;
+    if (asked->home == loop->index) asked->gathered_by = NULL;
     sh_errand_done(loop, asked);
 }
 
@@ -62,7 +62,8 @@ void sh_gather_begin(struct sh_loop *loop, struct sh_errand *asked) {
         return;
     }
     gather->asked = asked;
-    asked->gathered_by = gather;
+    /* Only its home looks there, when the client leaves; another loop's gather may be gone by then. */
+    if (asked->home == loop->index) asked->gathered_by = gather;
     asked->status = split_up(loop, gather, &asked->err);
     if (asked->status != SH_OK) {
         gather_end(loop, gather);

@@ -144,6 +144,7 @@ static bool stop_step(struct sh_loop *loop) {
     struct sh_server *server = loop->server;
     const uint32_t stop = atomic_load(&server->stop);
     if (stop == SH_STOP_NOT) return false;
+    if (atomic_load(&server->is_broken)) return true; /* errands lost in the broken loop would be waited for for ever */
     if (!loop->is_stopping) stop_begin(loop);
     if (loop->stop_turns++ == STOP_READ_TURNS)
         for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
@@ -196,6 +197,7 @@ void *sh_loop_main(void *argument) {
             if (loop->status == SH_OK) continue;
             /* The kernel refuses to go on. The others cannot serve without this shard. */
             sh_log(SH_LOG_ERROR, "loop %u: %s", loop->index, loop->err.message);
+            atomic_store(&loop->server->is_broken, true);
             sh_server_abort(loop->server);
             break;
         }

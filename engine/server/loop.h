@@ -68,6 +68,7 @@ struct sh_server {
     _Atomic(uint32_t) connection_count;
     _Atomic(uint32_t) stop; /* enum sh_stop */
     _Atomic(uint32_t) quiet_count;
+    _Atomic(bool) is_broken; /* a loop could not go on: the others end at once */
     _Atomic(uint32_t) ended_count;
     pthread_mutex_t mutex; /* for the start only */
     pthread_cond_t changed;

@@ -296,8 +296,8 @@ static void on_accept(void *context, struct sh_io_connection *connection) {
     if (before < loop->server->connection_count_max) return;
     sh_count(&loop->counters.refused_count, 1);
     struct sh_error err;
-    (void)sh_fail(&err, SH_ERR_LIMIT, -1, "the server has %d connections, as many as it takes",
-                  SH_CONNECTION_COUNT_MAX);
+    (void)sh_fail(&err, SH_ERR_LIMIT, -1, "the server has %u connections, as many as it takes",
+                  loop->server->connection_count_max);
     say_farewell(session, &err);
 }
 

@@ -3,17 +3,20 @@
 Each test runs against both loop bodies, with one shard and with two, and all four must say the same (lists without an
 order are compared as sets).
 """
+import gzip
 import json
+import os
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import msgpack
 
-from rpc import SHOAL, SHOAL_GEN, Client, RpcError, Server, shoal
+from rpc import SHOAL, SHOALD, SHOAL_GEN, Client, RpcError, Server, shoal
 
 BODIES = [("uring", 1), ("epoll", 1), ("uring", 2), ("epoll", 2)]
 NOW = 1769875200000  # 2026-02-01 00:00 in Shanghai: the end of the made-up shop
@@ -230,6 +233,45 @@ class Connections(EachServer):
                 client.socket.sendall(struct.pack("B", byte))
             client.receive(77)
             client.close()
+
+
+class Programs(unittest.TestCase):
+    def test_the_instruction_set_is_chosen_or_refused(self):
+        with Server(environment={"SHOAL_ISA": "scalar"}) as server:
+            for _ in range(100):
+                if "ready" in server.read_log():
+                    break
+                time.sleep(0.05)
+            self.assertIn("scalar", server.read_log())
+        refused = subprocess.run([SHOALD, "--listen", "127.0.0.1:0"], env={**os.environ, "SHOAL_ISA": "nonsense"},
+                                 capture_output=True, text=True, timeout=20)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("nonsense", refused.stderr)
+
+    def test_packed_files_json_lines_and_standard_input(self):
+        mapping = ("zone = UTC\n[users]\nfile = {}\nid = id\ncity : string = address.city\npoints : int = points\n"
+                   "balance : decimal(2) = balance\ntags : tags = tags\n")
+        rows = "".join(json.dumps({"id": f"u{i}", "address": {"city": "成都" if i % 2 else "上海"}, "points": i,
+                                   "balance": i / 4, "tags": ["茶"] if i % 3 else []}, ensure_ascii=False) + "\n"
+                       for i in range(1000)) + "{broken\n"
+        with tempfile.TemporaryDirectory() as folder, Server() as server:
+            packed = {"a.jsonl": rows.encode(), "b.jsonl.gz": gzip.compress(rows.encode())}
+            for number, (name, content) in enumerate(packed.items()):
+                with open(f"{folder}/{name}", "wb") as file:
+                    file.write(content)
+                with open(f"{folder}/{number}.map", "w", encoding="utf-8") as file:
+                    file.write(mapping.format(name))
+                summary = json.loads(shoal("--format", "json", "--workspace", name, "load", "--quiet", "--map",
+                                           f"{folder}/{number}.map", "--rejects", f"{folder}/rejects.csv", address=server.address))
+                self.assertEqual((summary["users"]["accepted"], summary["refused"]), (1000, 1))
+                with server.client(workspace=name) as client:
+                    self.assertEqual(client.call("audience.count", where="city = '成都' and tags has '茶' and balance >= 100.25")
+                                     ["count"], sum(i % 2 == 1 and i % 3 > 0 and i >= 401 for i in range(1000)))
+            with open(f"{folder}/in.map", "w", encoding="utf-8") as file:
+                file.write("zone = UTC\n[users]\nfile = -\nid = id\npoints : int = points\n")
+            done = shoal("--format", "json", "--workspace", "in", "load", "--quiet", "--map", f"{folder}/in.map", "--rejects",
+                         f"{folder}/rejects.csv", address=server.address, input="id,points\na,1\nb,x\n")
+            self.assertEqual((json.loads(done)["users"]["accepted"], json.loads(done)["refused"]), (1, 1))
 
 
 class SameAnswers(unittest.TestCase):

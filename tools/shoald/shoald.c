@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "bitmap_kernels.h"
+#include "isa.h"
 #include "server.h"
 #include "server_log.h"
 
@@ -119,8 +121,8 @@ static void print_ready(const struct sh_server *server, const struct settings *s
     printf("shoald ready");
     for (uint32_t i = 0; i < settings->address_count; i++)
         printf(" %s", sh_server_address(server, i));
-    printf(" (version %s, %u %s, %s)\n", SHOAL_VERSION, settings->shard_count,
-           settings->shard_count == 1 ? "shard" : "shards", sh_io_body_name(io));
+    printf(" (version %s, %u %s, %s, %s)\n", SHOAL_VERSION, settings->shard_count,
+           settings->shard_count == 1 ? "shard" : "shards", sh_io_body_name(io), sh_bits->name);
     (void)fflush(stdout);
 }
 
@@ -155,6 +157,7 @@ int main(int argument_count, char **arguments) {
 
     struct sh_error err;
     enum sh_io_body io;
+    if (sh_isa_check(&err) != SH_OK) refuse(err.message);
     if (sh_io_choose(settings.io, &io, &err) != SH_OK) refuse(err.message);
     if (err.message[0] != '\0') sh_log(SH_LOG_WARN, "%s", err.message);
     for (uint32_t i = 0; i < settings.address_count; i++)
