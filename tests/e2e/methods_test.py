@@ -398,7 +398,7 @@ class SameAnswers(unittest.TestCase):
                 client.call("event.append", events=[{"type": "view", "user": "newcomer", "time": NOW, "item": "i000002", "id": str(i)}
                                                     for i in range(3)])
                 items = client.call("feed.get", user="newcomer", count=10, now=NOW, fields=["category"])["items"]
-                self.assertGreaterEqual(sum(item["fields"]["category"] == "coffee" for item in items), 5)
+                self.assertEqual(sum(item["fields"]["category"] == "coffee" for item in items[:5]), 2)  # all that diversity allows
                 client.call("user.forget", id="newcomer")
 
     def test_the_command_line(self):
