@@ -20,7 +20,7 @@ static struct sh_task *task_make(struct sh_loop *loop) {
         if (task == NULL) return NULL;
         sh_buffer_init(&task->own, SH_FRAME_BYTES_MAX + (size_t)SH_NAME_BYTES_MAX);
         sh_buffer_init(&task->errand.body, (size_t)SH_ANSWER_BYTES_MAX + HEAD_BYTES_MAX);
-        sh_buffer_init(&task->errand.effects, SH_FRAME_BYTES_MAX);
+        sh_buffer_init(&task->errand.effects, SH_PART_BYTES_MAX);
     }
     loop->task_count++;
     return task;
@@ -114,7 +114,9 @@ void sh_task_detach_all(struct sh_loop *loop, struct sh_session *session) {
         struct sh_task *task = session->tasks;
         task_leave_session(task);
         atomic_store_explicit(&task->errand.is_cancelled, true, memory_order_relaxed);
-        if (task->errand.gathered_by != NULL) sh_gather_cancel(task->errand.gathered_by);
+        /* Loop 0 gathers an errand of kind EVERY, in its own time; a write is not called back anyway. */
+        const bool is_gathered_here = task->errand.kind == SH_ERRAND_RUN && task->errand.gathered_by != NULL;
+        if (is_gathered_here) sh_gather_cancel(task->errand.gathered_by);
         if (task->is_held) task_end(loop, task);
     }
 }
