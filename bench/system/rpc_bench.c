@@ -290,7 +290,7 @@ static uint32_t bucket_of(uint64_t ns) {
 
 static double percentile_us(double part) {
     uint64_t seen = 0;
-    for (uint32_t bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+    for (uint32_t bucket = 3 * 8; bucket < BUCKET_COUNT; bucket++) { /* bucket_of begins at 8 ns */
         seen += bench.latency[bucket];
         if ((double)seen > (double)bench.answer_count * part)
             return (double)((UINT64_C(8) + bucket % 8 + 1) << (bucket / 8 - 3)) / 1000;

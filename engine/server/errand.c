@@ -112,7 +112,7 @@ static void step_first(struct sh_loop *loop) {
 void sh_errand_slice(struct sh_loop *loop) {
     begin_waiting(loop);
     if (loop->jobs.first == NULL) return;
-    const uint64_t end_ns = sh_io_exact_ns(loop->io) + SH_SLICE_US_MAX * 1000u;
+    const uint64_t end_ns = sh_io_exact_ns(loop->io) + SH_SLICE_US_MAX * UINT64_C(1000);
     while (loop->jobs.first != NULL) {
         step_first(loop);
         begin_waiting(loop);

@@ -129,12 +129,16 @@ static void feed(struct worker *worker) {
     submit(worker, "feed.get");
 }
 
-/* Ask many things and go without waiting for an answer. */
+/* Ask many things and go without waiting for an answer. Writes to every shard are gathered by another loop meanwhile.
+ */
 static void leave_in_the_middle(struct worker *worker) {
     take_all(worker);
-    for (uint32_t i = 0; i < 20; i++) {
+    for (uint32_t i = 0; i < 21; i++) {
         shoal_client_writer_clear(worker->params);
-        ask(worker, i % 2 == 0 ? "audience.list" : "audience.count");
+        if (i % 3 == 0)
+            put_item(worker);
+        else
+            ask(worker, i % 3 == 1 ? "audience.list" : "audience.count");
     }
     (void)shoal_client_flush(worker->client, NULL);
     shoal_client_close(worker->client);

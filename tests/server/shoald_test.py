@@ -84,7 +84,7 @@ class Serving(unittest.TestCase):
                 path = pathlib.Path(folder) / "socket"
                 flags = ["--listen", "127.0.0.1:0", "--listen", f"unix:{path}", "--shards", "2"]
                 with Running(*flags, SHOAL_IO="" if body == "uring" else body) as server:
-                    self.assertRegex(server.ready, r"^shoald ready \S+ \S+ \(version \S+, 2 shards, (uring|epoll)\)$")
+                    self.assertRegex(server.ready, r"^shoald ready \S+ \S+ \(version \S+, 2 shards, (uring|epoll), \w+\)$")
                     self.assertEqual(len(server.addresses), 2)
                     for address in server.addresses:
                         with connect(address) as peer:
