@@ -55,7 +55,8 @@ Test(mapping, reads_the_whole_of_the_format) {
                        "amount : decimal(3) = -q * \"the price\"\n"
                        "seen : time = at '%d/%m/%Y'\n"
                        "[summary]\nall = lines\ncustomers = distinct u\nnet = sum q * p\n"
-                       "[feed]\neligible = stock > 0 and kind = 'a'\n";
+                       "[feed]\neligible = stock > 0 and kind = 'a'\ndiversity = 2 of \"the brand\" in 5\n"
+                       "listed since = listed_at\n";
     cr_assert_eq(parse(text), SH_OK, "%s", err.message);
     cr_assert(text_is(mapping.zone, "Europe/London"));
     cr_assert_eq(mapping.section_count, 2);
@@ -96,6 +97,9 @@ Test(mapping, reads_the_whole_of_the_format) {
     cr_assert_eq(mapping.summaries[0].kind, MAPPING_LINES);
     cr_assert(mapping.summaries[2].kind == MAPPING_SUM && text_is(mapping.summaries[2].source.factor, "p"));
     cr_assert(text_is(mapping.eligible, "stock > 0 and kind = 'a'"));
+    cr_assert(text_is(mapping.diversity_attribute, "the brand"));
+    cr_assert(mapping.diversity_count == 2 && mapping.diversity_window == 5);
+    cr_assert(text_is(mapping.listed_since, "listed_at"));
     sh_arena_deinit(&arena);
 }
 
@@ -274,6 +278,20 @@ Test(mapping, each_summary_says_what_it_takes) {
         (void)snprintf(text, sizeof text, "%s%s\n", head, lines[i]);
         expect_fault(text, words[i], "");
     }
+}
+
+Test(mapping, each_key_of_the_feed_says_what_it_takes) {
+    static const char *const wrong[] = {
+        "2",         "of brand in 5", "0 of brand in 5",   "5 of brand in 5",       "2 of brand in x",
+        "2 of in 5", "2 brand in 5",  "2 of brand in 5 x", "2000 of brand in 3000", "2of brand in 5x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[100];
+        (void)snprintf(text, sizeof text, "[feed]\ndiversity = %s\n", wrong[i]);
+        expect_fault(text, "line 2: diversity = COUNT of ATTRIBUTE in WINDOW", "");
+    }
+    expect_fault("[feed]\ndiversity = 1 of a in 2\ndiversity = 1 of a in 2\n", "line 3: this stands twice", "");
+    expect_fault("[feed]\nlisted since = a:b\n", "line 2: write this column's name in double quotes", "");
+    expect_fault("[feed]\nlisted since = a\nlisted since = a\n", "line 3: this stands twice", "");
 }
 
 Test(mapping, a_number_sign_in_quotes_begins_no_comment) {
