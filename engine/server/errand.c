@@ -52,7 +52,9 @@ static void start(struct sh_loop *loop, struct sh_errand *errand) {
     errand->request.clock_context = loop;
     errand->answer.body = &errand->body;
     errand->answer.effects = loop->server->loop_count > 1 ? &errand->effects : NULL;
+    const uint64_t begin_ns = clock_of_loop(loop);
     errand->status = sh_shard_start(loop->shard, &errand->request, &errand->answer, &errand->job, &errand->err);
+    loop->begun_ns += clock_of_loop(loop) - begin_ns;
     if (errand->job == NULL)
         sh_errand_done(loop, errand);
     else
@@ -61,15 +63,6 @@ static void start(struct sh_loop *loop, struct sh_errand *errand) {
 
 static bool may_begin(const struct sh_loop *loop) {
     return loop->jobs.count < SH_JOB_COUNT_MAX && loop->unsent_bytes < SH_OUTPUT_TOTAL_BYTES_MAX;
-}
-
-void sh_errand_run(struct sh_loop *loop, struct sh_errand *errand) {
-    /* Only questions to all shards can become jobs with large answers. */
-    const bool is_question = errand->request.method->spread == SH_SPREAD_ALL;
-    if (is_question && (loop->waiting.first != NULL || !may_begin(loop)))
-        queue_push(&loop->waiting, errand);
-    else
-        start(loop, errand);
 }
 
 static bool is_cancelled(const struct sh_errand *errand) {
@@ -81,14 +74,21 @@ static void done_cancelled(struct sh_loop *loop, struct sh_errand *errand) {
     sh_errand_done(loop, errand);
 }
 
-static void begin_waiting(struct sh_loop *loop) {
-    while (loop->waiting.first != NULL && (is_cancelled(loop->waiting.first) || may_begin(loop))) {
-        struct sh_errand *errand = queue_pop(&loop->waiting);
-        if (is_cancelled(errand))
-            done_cancelled(loop, errand);
-        else
-            start(loop, errand);
-    }
+void sh_errand_run(struct sh_loop *loop, struct sh_errand *errand) {
+    /* Only questions to all shards can become jobs with large answers. Many of them come in one turn, from one client's
+     * pipeline or another loop's mail: what a slice does not hold waits, and everybody else is looked after between. */
+    const bool is_question = errand->request.method->spread == SH_SPREAD_ALL;
+    const bool is_spent = loop->begun_ns >= SH_SLICE_US_MAX * UINT64_C(1000);
+    if (is_question && (loop->waiting.first != NULL || is_spent || !may_begin(loop)))
+        queue_push(&loop->waiting, errand);
+    else
+        start(loop, errand);
+}
+
+static void begin_next(struct sh_loop *loop) {
+    while (loop->waiting.first != NULL && is_cancelled(loop->waiting.first))
+        done_cancelled(loop, queue_pop(&loop->waiting));
+    if (loop->waiting.first != NULL && may_begin(loop)) start(loop, queue_pop(&loop->waiting));
 }
 
 static void step_first(struct sh_loop *loop) {
@@ -110,14 +110,11 @@ static void step_first(struct sh_loop *loop) {
 }
 
 void sh_errand_slice(struct sh_loop *loop) {
-    begin_waiting(loop);
-    if (loop->jobs.first == NULL) return;
-    const uint64_t end_ns = sh_io_exact_ns(loop->io) + SH_SLICE_US_MAX * UINT64_C(1000);
-    while (loop->jobs.first != NULL) {
-        step_first(loop);
-        begin_waiting(loop);
-        if (sh_io_exact_ns(loop->io) >= end_ns) break;
-    }
+    const uint64_t end_ns = clock_of_loop(loop) + SH_SLICE_US_MAX * UINT64_C(1000);
+    do {
+        begin_next(loop);
+        if (loop->jobs.first != NULL) step_first(loop);
+    } while (sh_errand_has_work(loop) && clock_of_loop(loop) < end_ns);
 }
 
 bool sh_errand_has_work(const struct sh_loop *loop) {

@@ -110,6 +110,7 @@ static enum sh_status turn(struct sh_loop *loop) {
         /* The last look, see mailbox.h. The stop is looked at before, and comes with a wake. */
         if (has_mail(loop)) wait_ns = 0;
     }
+    loop->begun_ns = 0;
     const enum sh_status status = sh_io_turn(loop->io, wait_ns, &loop->err);
     sh_doorbell_rise(&loop->doorbell);
     if (status != SH_OK) return status;

@@ -28,6 +28,7 @@ struct sh_loop {
     struct sh_doorbell doorbell;
     uint64_t next_request;
     uint64_t clock_ns; /* when the last request was done, or the next one began to be read */
+    uint64_t begun_ns; /* spent in this turn on errands that were begun as they came */
 
     struct sh_session *sessions;
     struct sh_session *dirty;
