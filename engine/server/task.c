@@ -114,9 +114,7 @@ void sh_task_detach_all(struct sh_loop *loop, struct sh_session *session) {
         struct sh_task *task = session->tasks;
         task_leave_session(task);
         atomic_store_explicit(&task->errand.is_cancelled, true, memory_order_relaxed);
-        /* Loop 0 gathers an errand of kind EVERY, in its own time; a write is not called back anyway. */
-        const bool is_gathered_here = task->errand.kind == SH_ERRAND_RUN && task->errand.gathered_by != NULL;
-        if (is_gathered_here) sh_gather_cancel(task->errand.gathered_by);
+        if (task->errand.gathered_by != NULL) sh_gather_cancel(task->errand.gathered_by);
         if (task->is_held) task_end(loop, task);
     }
 }

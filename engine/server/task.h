@@ -45,7 +45,7 @@ struct sh_errand {
     enum sh_status status;
     struct sh_error err;
     struct sh_gather *part_of;     /* who waits for it at home: this gather, or if NULL its task */
-    struct sh_gather *gathered_by; /* who works for it, if several shards do; the gathering loop's to touch */
+    struct sh_gather *gathered_by; /* who works for it, if several shards do and this is its home */
     struct sh_task *task;
     struct sh_errand *next; /* in a queue of the loop that runs it */
 };
