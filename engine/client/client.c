@@ -154,7 +154,9 @@ static enum sh_status connect_again(struct shoal_client *client, uint64_t deadli
         status = sh_client_connect(client, deadline_ms, err);
         if (status != SH_OK) continue;
         sh_client_calls_resend(client);
-        return SH_OK;
+        if (!client->output.failed) return SH_OK;
+        sh_client_disconnect(client);
+        status = sh_fail(err, SH_ERR_MEMORY, -1, "no memory to send again what is in flight");
     }
     client->attempts_left = client->options.attempt_count_max;
     err->status = SH_ERR_CLOSED;

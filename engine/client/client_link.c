@@ -102,6 +102,7 @@ static enum sh_status greet(struct shoal_client *client, uint64_t deadline_ms, s
     sh_pack_literal(&packer, "shoal-c");
     sh_assert(!params.failed);
     sh_frame_write_request(&client->output, SH_CLIENT_HELLO_ID, SH_TEXT_LITERAL("hello"), params.bytes, params.count);
+    if (client->output.failed) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a greeting");
     for (;;) {
         const uint8_t *bytes_found;
         size_t frame_bytes;

@@ -193,6 +193,7 @@ int shoal_client_call(struct shoal_client *client, const char *method, const str
  * SHOAL_CLIENT_ERR_BUSY when the bounds of the options are reached: take answers first. */
 int shoal_client_submit(struct shoal_client *client, const char *method, const struct shoal_client_writer *params,
                         unsigned flags, uint32_t *id, struct shoal_client_error *error);
+/* Hand what is gathered to the kernel, as much as it takes at once; next sends the rest. Never waits. */
 int shoal_client_flush(struct shoal_client *client, struct shoal_client_error *error);
 /* The next answer, in the order they arrive. Waits at most timeout_ms (0: only what is here, -1: the options' timeout).
  * SHOAL_CLIENT_OK: *answer is filled, and answer->code says how that call went. SHOAL_CLIENT_ERR_DEADLINE: none came in

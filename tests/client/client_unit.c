@@ -6,6 +6,7 @@
 #include "bounds.h"
 #include "client_server.h"
 #include "cursor.h"
+#include "memory.h"
 #include "shoal/client.h"
 
 static struct shoal_client *client;
@@ -409,6 +410,50 @@ Test(client, params_over_the_frame_limit_fail_the_call_that_uses_them) {
     cr_assert_eq(shoal_client_call(client, "x", params, 0, &answer, &error), SHOAL_CLIENT_OK);
     shoal_client_writer_destroy(params);
     finish(&server);
+}
+
+/* Open, call, pipeline and close, with allocation n failing, n = 0, 1, 2 ... until none fails. */
+static bool run_with_failing_allocation(struct client_server *server, uint64_t number) {
+    struct shoal_client_writer *params = shoal_client_writer_create();
+    write_number(params, 4);
+    sh_memory_fail_after(number);
+    client = NULL;
+    int status = shoal_client_open(server->address, NULL, &client, &error);
+    if (status == SHOAL_CLIENT_OK) {
+        status = shoal_client_call(client, "x", params, SHOAL_CLIENT_IDEMPOTENT, &answer, &error);
+        if (status == SHOAL_CLIENT_OK) cr_assert_eq(answer_number(), 8);
+        if (shoal_client_submit(client, "x", params, SHOAL_CLIENT_IDEMPOTENT, NULL, &error) == SHOAL_CLIENT_OK) {
+            const int other = shoal_client_call(client, "x", params, 0, &answer, &error);
+            if (status == SHOAL_CLIENT_OK) status = other;
+            cr_assert_eq(shoal_client_next(client, -1, &answer, &error), SHOAL_CLIENT_OK);
+            if (status == SHOAL_CLIENT_OK) status = answer.code;
+        }
+    } else {
+        cr_assert_null(client);
+    }
+    const bool failed = sh_memory_failed();
+    sh_memory_fail_after(UINT64_MAX);
+    const bool is_known = status == SHOAL_CLIENT_OK || status == SHOAL_CLIENT_ERR_MEMORY ||
+                          status == SHOAL_CLIENT_ERR_LIMIT || status == SHOAL_CLIENT_ERR_CLOSED;
+    cr_assert(is_known, "%d %s", status, error.message);
+    if (client != NULL) { /* whatever failed, it goes on from here */
+        while (shoal_client_in_flight_count(client) > 0)
+            (void)shoal_client_next(client, -1, &answer, &error);
+        cr_assert_eq(shoal_client_call(client, "x", params, 0, &answer, &error), SHOAL_CLIENT_OK, "%s", error.message);
+    }
+    shoal_client_close(client);
+    shoal_client_writer_destroy(params);
+    return failed;
+}
+
+Test(client, each_allocation_may_fail_once) {
+    struct client_server server = {.handle = double_it};
+    client_server_start(&server);
+    uint64_t number = 0;
+    while (run_with_failing_allocation(&server, number))
+        number++;
+    cr_assert_gt(number, (uint64_t)5);
+    client_server_stop(&server);
 }
 
 /* ---- values ---- */
