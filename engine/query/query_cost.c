@@ -94,12 +94,6 @@ static struct sh_plan_cost event_cost(const struct sh_plan *plan, const struct s
 
 /* ---- Composites ---- */
 
-static bool is_disjoint_union(const struct sh_plan_node *node) {
-    for (uint32_t i = 0; i < node->child_count; i++)
-        if (node->children[i]->op != SH_PLAN_VALUE) return false;
-    return true;
-}
-
 /* Nanoseconds for each row that the child decides: removes (AND) or brings (OR). */
 static double rank(const struct sh_plan_node *child, enum sh_plan_op parent) {
     const double decided = parent == SH_PLAN_AND ? 1 - child->cost.share : child->cost.share;
@@ -133,8 +127,10 @@ static struct sh_plan_cost composite_cost(const struct sh_plan_node *node) {
         sum += child->share;
     }
     cost.share = node->op == SH_PLAN_AND ? open : 1 - open;
-    if (node->op == SH_PLAN_OR && is_disjoint_union(node)) cost.share = sum < 1 ? sum : 1;
-    if (node->has_match) cost.row_ns = row_column_ns;
+    if (node->has_match) { /* a row has one value, and it is looked at once */
+        cost.share = sum < 1 ? sum : 1;
+        cost.row_ns = row_column_ns;
+    }
     return cost;
 }
 

@@ -5,17 +5,28 @@
 
 /* ---- Two views ---- */
 
-/* The entries of a list that are (negated: are not) in a view. out may be the list itself, but not the view's words. */
+enum {
+    /* A list up to so long is crossed with others entry by entry; a longer one costs more than passes over bits. */
+    SHORT_LIST_COUNT_MAX = 256,
+    LOOK_UP_COUNT_MAX = 8 /* so few entries are looked up where a block is neither bits nor a list */
+};
+
+/* The entries of a list that are (negated: are not) in a view. out may be the list itself, but not the view's words;
+ * scratch is a register that is neither. */
 static struct sh_block_view filter_list(struct sh_block_view list, struct sh_block_view view, bool negated,
-                                        uint16_t *out) {
+                                        uint16_t *out, uint64_t *scratch) {
     const uint16_t *entries = sh_block_list(list);
     size_t count = 0;
-    if (view.form == SH_BLOCK_BITS) {
+    if (view.form == SH_BLOCK_ARRAY && !negated) {
+        count = sh_bits->lists_and(entries, list.count, sh_block_list(view), view.count, out);
+    } else if (view.form == SH_BLOCK_BITS || list.count > LOOK_UP_COUNT_MAX) {
         const uint64_t *words = sh_block_words(view);
+        if (words == NULL) {
+            sh_block_store(view, scratch);
+            words = scratch;
+        }
         count = negated ? sh_bits->drop_list(words, entries, list.count, out)
                         : sh_bits->keep_list(words, entries, list.count, out);
-    } else if (view.form == SH_BLOCK_ARRAY && !negated) {
-        count = sh_bits->lists_and(entries, list.count, sh_block_list(view), view.count, out);
     } else {
         for (uint32_t i = 0; i < list.count; i++)
             if (sh_block_contains(view, entries[i]) != negated) out[count++] = entries[i];
@@ -37,10 +48,24 @@ struct sh_block_view sh_cross_views(struct sh_plan *plan, struct sh_block_view a
     const bool swaps_lists = b.form == SH_BLOCK_ARRAY && a.form != SH_BLOCK_ARRAY && !negated;
     if (plan->registers[reg] == (swaps_lists ? a.memory : b.memory)) sh_swap_registers(plan, reg, reg + 1);
     uint64_t *words = plan->registers[reg];
-    if (swaps_lists) return filter_list(b, a, false, (uint16_t *)(void *)words);
-    if (a.form == SH_BLOCK_ARRAY) return filter_list(a, b, negated, (uint16_t *)(void *)words);
+    uint64_t *scratch = plan->registers[reg + 1];
+    if (scratch == a.memory || scratch == b.memory) scratch = plan->registers[reg + 2];
+    if (swaps_lists) return filter_list(b, a, false, (uint16_t *)(void *)words, scratch);
+    if (a.form == SH_BLOCK_ARRAY) return filter_list(a, b, negated, (uint16_t *)(void *)words, scratch);
     if (a.memory != words) sh_block_store(a, words);
     return sh_block_of_words(words, negated ? sh_block_andnot_into_count(words, b) : sh_block_and_into_count(words, b));
+}
+
+/* Ask for the beginning of what the next block will want, while this one is worked on. The head beside the one that was
+ * just read says where it is. */
+static void prefetch_next(const struct sh_crossing *crossing, uint32_t block) {
+    enum { LINES_OF_BITS = 8, LINES_OF_LIST = 3 };
+    const struct sh_bitmap *bitmap = crossing->bitmap;
+    if (bitmap == NULL || block + 1 >= bitmap->block_count) return;
+    const char *memory = bitmap->blocks[block + 1].memory;
+    const uint32_t line_count = bitmap->blocks[block + 1].form == SH_BLOCK_BITS ? LINES_OF_BITS : LINES_OF_LIST;
+    for (uint32_t line = 0; memory != NULL && line < line_count; line++)
+        __builtin_prefetch(memory + (size_t)line * 64);
 }
 
 /* ---- Many ---- */
@@ -53,11 +78,12 @@ void sh_cross_begin(struct sh_cross *cross, const struct sh_block_run *run) {
     cross->views[cross->view_count++] = (struct sh_crossing){.view = run->candidates};
 }
 
-bool sh_cross_add_view(struct sh_cross *cross, struct sh_crossing crossing) {
+bool sh_cross_add_view(struct sh_cross *cross, const struct sh_block_run *run, struct sh_crossing crossing) {
     const bool is_input = crossing.view.form == SH_BLOCK_BITS;
     if (cross->view_count + cross->union_count == SH_CROSS_GROUP_COUNT_MAX) return false;
     if (is_input && cross->view_count + cross->input_count == SH_CROSS_INPUT_COUNT_MAX) return false;
     cross->views[cross->view_count++] = crossing;
+    prefetch_next(&crossing, run->block);
     return true;
 }
 
@@ -73,6 +99,7 @@ bool sh_cross_add_union(struct sh_cross *cross, const struct sh_block_run *run, 
         if (found != SH_GLANCE_VIEW || looked.negated || looked.view.form != SH_BLOCK_BITS) return false;
         if (cross->view_count + end == SH_CROSS_INPUT_COUNT_MAX) return false;
         cross->inputs[end++] = sh_block_words(looked.view);
+        prefetch_next(&looked, run->block);
     }
     if (end == cross->input_count) return false; /* nobody at all */
     cross->unions[cross->union_count++] =
@@ -81,9 +108,11 @@ bool sh_cross_add_union(struct sh_cross *cross, const struct sh_block_run *run, 
     return true;
 }
 
-bool sh_cross_has_list(const struct sh_cross *cross) {
+bool sh_cross_has_short_list(const struct sh_cross *cross) {
     for (uint32_t i = 0; i < cross->view_count; i++)
-        if (!cross->views[i].negated && cross->views[i].view.form == SH_BLOCK_ARRAY) return true;
+        if (!cross->views[i].negated && cross->views[i].view.form == SH_BLOCK_ARRAY &&
+            cross->views[i].view.count <= SHORT_LIST_COUNT_MAX)
+            return true;
     return false;
 }
 
@@ -142,7 +171,7 @@ struct sh_block_view sh_cross_finish(struct sh_cross *cross, const struct sh_blo
     struct sh_block_view left = run->candidates;
     uint32_t at = 0;
     if (cross->view_count + cross->union_count == 0) return left;
-    if (cross->union_count > 0 || (!sh_cross_has_list(cross) && bits_count(cross) >= 2)) {
+    if (cross->union_count > 0 || (!sh_cross_has_short_list(cross) && bits_count(cross) >= 2)) {
         if (!is_positive(cross)) { /* only things to take away: from the live rows, as nothing narrower is there */
             sh_block_store(run->live, run->plan->registers[run->reg + 1]);
             cross->inputs[cross->input_count++] = run->plan->registers[run->reg + 1];
@@ -220,6 +249,7 @@ enum sh_glance sh_unite_views(const struct sh_block_run *run, const struct sh_pl
         *work_count += found == SH_GLANCE_WORK || (found == SH_GLANCE_VIEW && looked.negated);
         if (found != SH_GLANCE_VIEW || looked.negated) continue;
         unite_add(&unite, looked.view);
+        prefetch_next(&looked, run->block);
         *united = looked.view; /* borrowed, should it stay alone */
         view_count++;
     }

@@ -1,8 +1,10 @@
 /* query_glance.c -- what can be said about a node and a block without work. */
 #include "query_plan.h"
 
-static enum sh_glance glance_view(struct sh_block_view view, struct sh_block_view live, struct sh_crossing *crossing) {
-    *crossing = (struct sh_crossing){.view = view};
+static enum sh_glance glance_bitmap(const struct sh_bitmap *bitmap, uint32_t block, struct sh_block_view live,
+                                    struct sh_crossing *crossing) {
+    const struct sh_block_view view = sh_bitmap_block(bitmap, block);
+    *crossing = (struct sh_crossing){.view = view, .bitmap = bitmap};
     if (view.count == 0) return SH_GLANCE_NONE;
     return view.count == live.count ? SH_GLANCE_ALL : SH_GLANCE_VIEW;
 }
@@ -12,7 +14,7 @@ static enum sh_glance glance_value(const struct sh_plan *plan, const struct sh_p
     const struct sh_attribute *attribute = sh_table_attribute(plan->scope.table, node->index);
     if (!attribute->has_value_bitmaps) return SH_GLANCE_WORK; /* it got too many values since the plan was made */
     const struct sh_bitmap *slots = sh_attribute_value_slots(attribute, node->code);
-    return slots == NULL ? SH_GLANCE_NONE : glance_view(sh_bitmap_block(slots, block), live, crossing);
+    return slots == NULL ? SH_GLANCE_NONE : glance_bitmap(slots, block, live, crossing);
 }
 
 /* Only live rows have values, so as many values as live rows means that all of them have one. */
@@ -77,8 +79,7 @@ enum sh_glance sh_plan_glance(const struct sh_plan *plan, const struct sh_plan_n
     case SH_PLAN_VALUE:
         return glance_value(plan, node, block, live, crossing);
     case SH_PLAN_TAG:
-        return glance_view(sh_bitmap_block(sh_table_tag_slots(plan->scope.table, node->index, node->code), block), live,
-                           crossing);
+        return glance_bitmap(sh_table_tag_slots(plan->scope.table, node->index, node->code), block, live, crossing);
     case SH_PLAN_PRESENT:
         return glance_present(plan, node, block, live);
     case SH_PLAN_COLUMN:

@@ -13,6 +13,8 @@ enum {
     YEAR_PLACES = 12 * 31,
     YEAR_WORDS = (YEAR_PLACES + 63) / 64,
     /* Dates from 1900-01-01 to 2099-12-31 are looked up by day number; the few outside are converted. */
+    TABLE_YEAR_FIRST = 1900,
+    TABLE_YEAR_LAST = 2099,
     TABLE_DAY_FIRST = -25567,
     TABLE_DAY_COUNT = 73049,
     TABLE_WORDS = (TABLE_DAY_COUNT + 63) / 64
@@ -37,25 +39,33 @@ static bool is_leap(int32_t year) {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-static uint32_t year_place(struct sh_date date) {
-    return (uint32_t)((date.month - 1) * 31 + date.day - 1);
+static uint32_t year_place(int32_t month, int32_t day) {
+    return (uint32_t)((month - 1) * 31 + day - 1);
 }
 
-/* The days of the year of today and the count - 1 days after it. */
+/* One year's days of the year into the table of day numbers. */
+static void yearly_fill(struct sh_yearly *yearly, int32_t year) {
+    static const int32_t month_days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int32_t at = sh_day_from_date((struct sh_date){year, 1, 1}) - TABLE_DAY_FIRST;
+    for (int32_t month = 1; month <= 12; month++) {
+        const int32_t days = month_days[month - 1] + (month == 2 && is_leap(year));
+        for (int32_t day = 1; day <= days; day++, at++)
+            if (bit_is_set(yearly->places, year_place(month, day))) set_bit(yearly->days, (uint64_t)at);
+    }
+}
+
+/* The days of the year of today and the count - 1 days after it; count is below 366. */
 static const struct sh_yearly *yearly_build(int32_t today, int64_t count, struct sh_arena *arena) {
     struct sh_yearly *yearly = sh_arena_alloc_zero(arena, sizeof *yearly);
     if (yearly == NULL) return NULL;
-    const int32_t last = today + (int32_t)(count < 366 ? count : 366);
-    for (int32_t day = today; day < last; day++) {
+    for (int32_t day = today; day < today + (int32_t)count; day++) {
         const struct sh_date date = sh_date_from_day(day);
-        set_bit(yearly->places, year_place(date));
+        set_bit(yearly->places, year_place(date.month, date.day));
         /* Born on 29 February: in other years the day before 1 March. */
-        if (date.month == 2 && date.day == 28 && !is_leap(date.year))
-            set_bit(yearly->places, year_place((struct sh_date){.month = 2, .day = 29}));
+        if (date.month == 2 && date.day == 28 && !is_leap(date.year)) set_bit(yearly->places, year_place(2, 29));
     }
-    for (int32_t i = 0; i < TABLE_DAY_COUNT; i++)
-        if (bit_is_set(yearly->places, year_place(sh_date_from_day(TABLE_DAY_FIRST + i))))
-            set_bit(yearly->days, (uint64_t)i);
+    for (int32_t year = TABLE_YEAR_FIRST; year <= TABLE_YEAR_LAST; year++)
+        yearly_fill(yearly, year);
     return yearly;
 }
 
@@ -68,7 +78,8 @@ static bool yearly_holds(const struct sh_yearly *yearly, int64_t ms) {
     const int64_t day = day_of(ms);
     const uint64_t place = (uint64_t)day - (uint64_t)(int64_t)TABLE_DAY_FIRST;
     if (place < TABLE_DAY_COUNT) return bit_is_set(yearly->days, place);
-    return bit_is_set(yearly->places, year_place(sh_date_from_day((int32_t)day)));
+    const struct sh_date date = sh_date_from_day((int32_t)day);
+    return bit_is_set(yearly->places, year_place(date.month, date.day));
 }
 
 /* ---- Building ---- */
@@ -220,6 +231,10 @@ static void match_window(struct sh_match *match, const struct sh_query_scope *sc
 static enum sh_status match_next(struct sh_match *match, const struct sh_query_scope *scope,
                                  const struct sh_value_domain *domain, const struct sh_node *clause,
                                  struct sh_arena *arena, struct sh_error *err) {
+    if (domain->is_date && clause->count >= 366) {
+        match->kind = SH_MATCH_ANY; /* a year holds every day of the year */
+        return SH_OK;
+    }
     if (domain->is_date) {
         match->yearly = yearly_build(sh_zone_day(scope->zone, scope->now_ms), clause->count, arena);
         if (match->yearly == NULL) return no_memory(err);
@@ -297,21 +312,71 @@ bool sh_match_kind_holds(const struct sh_match *match, int64_t value) {
     return false;
 }
 
-/* BITS and YEARLY over whole chunks; missing entries read as 0, so the caller crosses with what is present. */
+/* BITS and YEARLY for a strip in any form, over whole chunks. */
 static void kind_over_chunks(const struct sh_match *match, const struct sh_strip *strip, uint32_t first, uint32_t count,
                              uint64_t *words) {
     int64_t values[CHUNK_ROWS];
     for (uint32_t at = 0; at < count; at += CHUNK_ROWS) {
         const uint32_t n = count - at < CHUNK_ROWS ? count - at : CHUNK_ROWS;
         sh_strip_read(strip, first + at, n, values);
-        for (uint32_t i = 0; i < n; i += 64) {
-            const uint32_t bits = n - i < 64 ? n - i : 64;
-            uint64_t word = 0;
-            for (uint32_t k = 0; k < bits; k++)
-                word |= (uint64_t)sh_match_kind_holds(match, values[i + k]) << k;
-            words[(at + i) / 64] = word;
+        for (uint32_t i = 0; i < n; i++) {
+            if (i % 64 == 0) words[(at + i) / 64] = 0;
+            words[(at + i) / 64] |= (uint64_t)sh_match_kind_holds(match, values[i]) << (i % 64);
         }
     }
+}
+
+/* Entry by entry, straight from the distances of this type: the bit at origin + distance. False where one lies outside
+ * of the table, which for YEARLY says nothing. */
+#define LOOK_UP(type)                                                                                                  \
+    static bool look_up_##type(const type *distances, uint32_t count, uint64_t origin, const uint64_t *bits,           \
+                               uint64_t bit_count, uint64_t *words) {                                                  \
+        bool is_inside = true;                                                                                         \
+        for (uint32_t i = 0; i < count; i += 64) {                                                                     \
+            const uint32_t n = count - i < 64 ? count - i : 64;                                                        \
+            uint64_t word = 0;                                                                                         \
+            for (uint32_t k = 0; k < n; k++) {                                                                         \
+                const uint64_t place = origin + distances[i + k];                                                      \
+                const uint64_t known = place < bit_count ? place : 0;                                                  \
+                is_inside &= place < bit_count;                                                                        \
+                word |= (bits[known / 64] >> (known % 64) & (place < bit_count)) << k;                                 \
+            }                                                                                                          \
+            words[i / 64] = word;                                                                                      \
+        }                                                                                                              \
+        return is_inside;                                                                                              \
+    }
+LOOK_UP(uint8_t)
+LOOK_UP(uint16_t)
+LOOK_UP(uint32_t)
+
+/* BITS and YEARLY; what is said about missing entries means nothing, so the caller crosses with what is present. */
+static void kind_by_table(const struct sh_match *match, const struct sh_strip *strip, uint32_t first, uint32_t count,
+                          uint64_t *words) {
+    const bool is_yearly = match->kind == SH_MATCH_YEARLY;
+    const int64_t unit = is_yearly ? SH_DAY_MS : 1;
+    const uint32_t there = first >= strip->count ? 0 : strip->count - first < count ? strip->count - first : count;
+    if (strip->width == 0 || strip->width == 8 || strip->unit != unit || strip->base % unit != 0) {
+        kind_over_chunks(match, strip, first, count, words);
+        return;
+    }
+    const uint64_t *bits = is_yearly ? match->yearly->days : match->bits;
+    const uint64_t bit_count = is_yearly ? TABLE_DAY_COUNT : match->bit_count;
+    const uint64_t origin = (uint64_t)(strip->base / unit) - (is_yearly ? (uint64_t)(int64_t)TABLE_DAY_FIRST : 0);
+    const void *from = (const uint8_t *)strip->data + (size_t)first * strip->width;
+    bool is_inside = true;
+    memset(words, 0, (count + 63) / 64 * sizeof *words);
+    switch (strip->width) {
+    case 1:
+        is_inside = look_up_uint8_t(from, there, origin, bits, bit_count, words);
+        break;
+    case 2:
+        is_inside = look_up_uint16_t(from, there, origin, bits, bit_count, words);
+        break;
+    default:
+        is_inside = look_up_uint32_t(from, there, origin, bits, bit_count, words);
+        break;
+    }
+    if (is_yearly && !is_inside) kind_over_chunks(match, strip, first, count, words);
 }
 
 /* The bits from count on are 0. */
@@ -342,7 +407,7 @@ void sh_match_strip(const struct sh_match *match, const struct sh_strip *strip, 
         break;
     case SH_MATCH_BITS:
     case SH_MATCH_YEARLY:
-        kind_over_chunks(match, strip, first, count, words);
+        kind_by_table(match, strip, first, count, words);
         sh_bits->and_into(words, present, word_count);
         break;
     }

@@ -114,11 +114,9 @@ static bool count_kept(const struct sh_plan *plan, const struct sh_plan_node *no
         return true;
     case SH_PLAN_OR: { /* values of one attribute exclude each other */
         uint64_t sum = 0;
+        if (!node->has_match) return false;
         for (uint32_t i = 0; i < node->child_count; i++) {
-            const struct sh_plan_node *child = node->children[i];
-            if (child->op != SH_PLAN_VALUE || child->index != node->children[0]->index || !node->is_clause)
-                return false;
-            if (!count_kept(plan, child, count)) return false;
+            if (!count_kept(plan, node->children[i], count)) return false;
             sum += *count;
         }
         *count = sum;

@@ -96,7 +96,6 @@ struct sh_plan {
     struct sh_arena *arena; /* where the plan lives */
     struct sh_plan_node *root;
     uint32_t register_count;
-    uint32_t aggregate_count;
     uint64_t **registers; /* NULL until the first block; each SH_BLOCK_WORDS words */
     struct sh_event_scratch *events;
     /* analyze */
@@ -135,6 +134,7 @@ enum sh_glance {
 struct sh_crossing {
     struct sh_block_view view;
     bool negated;
+    const struct sh_bitmap *bitmap; /* where the view is from */
 };
 /* What kept counts, bounds and forms of blocks say about a node; O(1), for a clause O(values or tags). `live` is the
  * block of live rows. */

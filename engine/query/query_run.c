@@ -55,11 +55,12 @@ static bool look_at_children(const struct sh_block_run *run, struct sh_plan_node
         struct sh_crossing looked;
         const enum sh_glance found = sh_plan_glance(run->plan, node->children[i], run->block, run->live, &looked);
         if (found == SH_GLANCE_NONE) return false;
-        const bool is_settled = found == SH_GLANCE_ALL || (found == SH_GLANCE_VIEW && sh_cross_add_view(cross, looked));
+        const bool is_settled =
+            found == SH_GLANCE_ALL || (found == SH_GLANCE_VIEW && sh_cross_add_view(cross, run, looked));
         node->states[i] = is_settled ? CHILD_SETTLED : found == SH_GLANCE_WORK ? CHILD_WORK : CHILD_OPEN;
         *open_count -= is_settled;
     }
-    if (sh_cross_has_list(cross)) return true;
+    if (sh_cross_has_short_list(cross)) return true;
     for (uint32_t i = 0; i < node->child_count; i++) {
         if (node->states[i] != CHILD_WORK || !sh_cross_add_union(cross, run, node->children[i])) continue;
         node->states[i] = CHILD_SETTLED;

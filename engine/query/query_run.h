@@ -48,8 +48,8 @@ static inline void sh_swap_registers(struct sh_plan *plan, uint32_t a, uint32_t 
 
 /* --- query_cross.c --- */
 
-/* a AND b, or a AND NOT b, in register reg if anything must be written. One of a and b may lie in reg; reg + 1 is free.
- */
+/* a AND b, or a AND NOT b, in register reg if anything must be written. One of a and b may lie in reg. reg + 1 may be
+ * used, or reg + 2 if one of them lies there. */
 struct sh_block_view sh_cross_views(struct sh_plan *plan, struct sh_block_view a, struct sh_block_view b, bool negated,
                                     uint32_t reg, bool count_only);
 
@@ -65,11 +65,11 @@ struct sh_cross {
 };
 void sh_cross_begin(struct sh_cross *cross, const struct sh_block_run *run);
 /* False if it is full. */
-bool sh_cross_add_view(struct sh_cross *cross, struct sh_crossing crossing);
+bool sh_cross_add_view(struct sh_cross *cross, const struct sh_block_run *run, struct sh_crossing crossing);
 /* A union (or NOT of one) of which every child is a block of bits. False if it is not, or does not fit. */
 bool sh_cross_add_union(struct sh_cross *cross, const struct sh_block_run *run, const struct sh_plan_node *node);
-/* A list is crossed entry by entry, so unions of bits had better be asked for the few rows that are left. */
-bool sh_cross_has_list(const struct sh_cross *cross);
+/* A short list is crossed entry by entry, so unions of bits had better be asked for the few rows that are left. */
+bool sh_cross_has_short_list(const struct sh_cross *cross);
 /* What is in all of them. */
 struct sh_block_view sh_cross_finish(struct sh_cross *cross, const struct sh_block_run *run, bool count_only);
 

@@ -148,7 +148,9 @@ static struct twin_value random_value(struct world *world, const struct twin_fie
     case SH_TYPE_TIME:
         value.number = world->twin.now_ms + ((int64_t)below(world, 800) - 700) * SH_DAY_MS +
                        (int64_t)below(world, (uint64_t)SH_DAY_MS);
-        if (field->is_date) value.number = ((int64_t)below(world, 40000) - 12000) * SH_DAY_MS;
+        if (field->is_date) /* some blocks have dates outside of the years that are looked up in a table */
+            value.number =
+                (mood == 3 ? (int64_t)below(world, 130000) - 60000 : (int64_t)below(world, 40000) - 12000) * SH_DAY_MS;
         break;
     default:
         value.number = (int64_t)split_length(&world->random, field->text_count);

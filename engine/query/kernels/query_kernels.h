@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { SH_INPUT_AHEAD_BYTES = 512 };
+
 /* The union of `count` inputs (at least one), or all bits without it. */
 struct sh_input_group {
     uint32_t count;

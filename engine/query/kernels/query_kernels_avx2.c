@@ -5,8 +5,11 @@
 #include "query_kernels.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 #include "cpu.h"
+
+enum { AHEAD_WORDS = SH_INPUT_AHEAD_BYTES / sizeof(uint64_t) };
 
 static inline __m256i load(const uint64_t *words) {
     return _mm256_loadu_si256((const __m256i *)(const void *)words);
@@ -24,9 +27,12 @@ static uint64_t cross_groups(uint64_t *target, const struct sh_input_group *grou
     uint64_t ones = 0;
     for (size_t i = 0; i < word_count; i += 8) {
         const uint64_t *const *input = inputs;
+        const bool has_ahead = i + AHEAD_WORDS < word_count;
         __m256i all = _mm256_set1_epi64x(-1), more = all;
         for (size_t group = 0; group < group_count; group++) {
             __m256i any = load(input[0] + i), any_more = load(input[0] + i + 4);
+            for (uint32_t k = 0; has_ahead && k < groups[group].count; k++)
+                _mm_prefetch((const char *)(input[k] + i + AHEAD_WORDS), _MM_HINT_T0);
             for (uint32_t k = 1; k < groups[group].count; k++) {
                 any = _mm256_or_si256(any, load(input[k] + i));
                 any_more = _mm256_or_si256(any_more, load(input[k] + i + 4));

@@ -5,17 +5,25 @@
 #include "query_kernels.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 #include "cpu.h"
+
+enum { AHEAD_WORDS = SH_INPUT_AHEAD_BYTES / sizeof(uint64_t) };
 
 static uint64_t cross_groups(uint64_t *target, const struct sh_input_group *groups, size_t group_count,
                              const uint64_t *const *inputs, size_t word_count) {
     __m512i ones = _mm512_setzero_si512(), more_ones = _mm512_setzero_si512();
     for (size_t i = 0; i < word_count; i += 16) {
         const uint64_t *const *input = inputs;
+        const bool has_ahead = i + AHEAD_WORDS < word_count;
         __m512i all = _mm512_set1_epi64(-1), more = all;
         for (size_t group = 0; group < group_count; group++) {
             __m512i any = _mm512_loadu_si512(input[0] + i), any_more = _mm512_loadu_si512(input[0] + i + 8);
+            for (uint32_t k = 0; has_ahead && k < groups[group].count; k++) {
+                _mm_prefetch((const char *)(input[k] + i + AHEAD_WORDS), _MM_HINT_T0);
+                _mm_prefetch((const char *)(input[k] + i + AHEAD_WORDS + 8), _MM_HINT_T0);
+            }
             for (uint32_t k = 1; k < groups[group].count; k++) {
                 any = _mm512_or_si512(any, _mm512_loadu_si512(input[k] + i));
                 any_more = _mm512_or_si512(any_more, _mm512_loadu_si512(input[k] + i + 8));
