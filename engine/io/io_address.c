@@ -27,7 +27,16 @@ static void switch_on(int handle, int level, int option) {
 }
 
 void sh_io_socket_prepare(int handle, bool is_local) {
-    if (!is_local) switch_on(handle, IPPROTO_TCP, TCP_NODELAY);
+    if (is_local) return;
+    switch_on(handle, IPPROTO_TCP, TCP_NODELAY);
+    /* A peer that lost its power says nothing: ask after a minute of silence, and give it up two minutes later. */
+    const int idle_s = 60;
+    const int interval_s = 20;
+    const int probe_count = 6;
+    switch_on(handle, SOL_SOCKET, SO_KEEPALIVE);
+    (void)setsockopt(handle, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    (void)setsockopt(handle, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    (void)setsockopt(handle, IPPROTO_TCP, TCP_KEEPCNT, &probe_count, sizeof probe_count);
 }
 
 /* ---- Unix sockets ---- */

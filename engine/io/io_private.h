@@ -48,7 +48,7 @@ enum sh_status sh_io_epoll_create(struct sh_io **io, struct sh_error *err);
 
 void sh_io_clock_take(struct sh_io *io);
 void sh_io_clock_system(int64_t *now_ms, uint64_t *monotonic_ns);
-/* Options of a socket that has just been accepted: not blocking, no delay of small answers. */
+/* Options of a socket that has just been accepted: no delay of small answers, and lost peers are found. */
 void sh_io_socket_prepare(int handle, bool is_local);
 
 /* Files by plain system calls. */

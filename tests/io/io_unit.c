@@ -1,11 +1,16 @@
 /* Both bodies of the io through the same cases. Peers are threads with plain blocking sockets. */
 #include <criterion/criterion.h>
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -620,6 +625,29 @@ Test(io, a_body_is_chosen_by_name_and_an_unknown_name_is_refused) {
     unsetenv("SHOAL_IO");
     cr_assert_eq(sh_io_choose(NULL, &body, &reason), SH_OK);
     if (body == SH_IO_EPOLL) cr_assert_neq(reason.message[0], '\0', "a fall-back says why");
+}
+
+/* As containers do: every io_uring_setup is refused. */
+static void forbid_uring(void) {
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof rules / sizeof rules[0], .filter = rules};
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) cr_skip_test("SKIPPED: no seccomp filters here");
+}
+
+Test(io, where_the_kernel_forbids_uring_epoll_is_used_and_the_reason_is_said) {
+    enum sh_io_body body;
+    struct sh_error reason;
+    forbid_uring();
+    cr_assert_eq(sh_io_choose("", &body, &reason), SH_OK);
+    cr_assert_eq(body, SH_IO_EPOLL);
+    cr_assert_not_null(strstr(reason.message, "epoll is used instead"), "%s", reason.message);
+    cr_assert_eq(sh_io_choose("uring", &body, &reason), SH_ERR_UNSUPPORTED);
 }
 
 Test(io, addresses_that_are_not_addresses_are_refused) {
