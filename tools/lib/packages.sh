@@ -35,7 +35,7 @@ Install these by hand and build with cmake: $1"
         die "apt-get could not install:$missing"
 }
 
-# build_tree FOLDER cmake-arguments...: configure and build; quiet unless it fails.
+# build_tree FOLDER cmake-arguments...: configure and build; quiet unless it fails. build_targets: only these, if set.
 build_tree() {
     local folder="$1"
     shift
@@ -44,7 +44,8 @@ build_tree() {
         cat "$folder/configure.log" >&2
         die "cmake could not configure $folder"
     }
-    cmake --build "$folder" >"$folder/build.log" 2>&1 || {
+    # shellcheck disable=SC2086
+    cmake --build "$folder" ${build_targets:+--target $build_targets} >"$folder/build.log" 2>&1 || {
         tail -n 60 "$folder/build.log" >&2
         die "the build of $folder failed (whole log: $folder/build.log)"
     }
