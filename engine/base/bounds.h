@@ -41,6 +41,7 @@ enum {
     SH_SHARD_COUNT_MAX = 64,
     SH_CONNECTION_COUNT_MAX = 10000,
     SH_PIPELINE_COUNT_MAX = 1024, /* requests in flight on one connection before it is no longer read */
+    SH_PIPELINE_BYTES_MAX = 2 * SH_FRAME_BYTES_MAX, /* all of them together, likewise */
 
     /* The server's loops. */
     SH_MAILBOX_COUNT = 1024,            /* letters from one loop to another: a turn's worth; the rest waits in a list */

@@ -44,6 +44,8 @@ static void mail_read(struct sh_loop *loop) {
             if (letter == NULL) break;
             loop->clock_ns = sh_io_monotonic_ns(loop->io);
             sh_errand_arrived(loop, (struct sh_errand *)(void *)letter);
+            /* Large writes cannot wait like questions, but their letters can: the rest is for the next turn. */
+            if (loop->begun_ns >= SH_SLICE_US_MAX * UINT64_C(1000)) break;
         }
     }
 }

@@ -21,7 +21,7 @@ bool sh_session_has_room(const struct sh_session *session) {
 
 static bool may_run(const struct sh_session *session) {
     return !session->is_faulty && !session->is_closed && session->task_count < SH_PIPELINE_COUNT_MAX &&
-           sh_session_has_room(session);
+           session->task_bytes < SH_PIPELINE_BYTES_MAX && sh_session_has_room(session);
 }
 
 void sh_session_mark_dirty(struct sh_session *session) {

@@ -4,9 +4,10 @@
  *                                                                                 |
  *   io <-- sending <-- output <--------------------------------------- answers <--'     held: answers without room yet
  *
- * A session reads on only while it has room: fewer than SH_PIPELINE_COUNT_MAX tasks and at most SH_OUTPUT_BYTES_LOW
- * unsent. Otherwise it leaves what has come in `input`, pauses the connection, and the kernel stops the peer. So a
- * client that never reads costs its unsent bytes and one receive, and nothing is ever dropped in silence.
+ * A session reads on only while it has room: fewer than SH_PIPELINE_COUNT_MAX tasks, with params of fewer than
+ * SH_PIPELINE_BYTES_MAX, and at most SH_OUTPUT_BYTES_LOW unsent. Otherwise it leaves what has come in `input`, pauses
+ * the connection, and the kernel stops the peer. So a client that never reads costs its unsent bytes and one receive,
+ * one that writes faster than a shard can follow costs the params of its tasks, and nothing is ever dropped in silence.
  *
  * Its end: `is_ending` when no more bytes will be read (the peer has ended, the server stops, the stream is faulty).
  * What has come in whole is still answered, unless `is_faulty`. Then our side is ended and the peer has
@@ -51,6 +52,7 @@ struct sh_session {
 
     struct sh_task *tasks;
     uint32_t task_count;
+    size_t task_bytes; /* of their params */
     struct sh_task *held_first;
     struct sh_task *held_last;
     size_t held_bytes;

@@ -49,6 +49,7 @@ static void task_leave_session(struct sh_task *task) {
         task->before->after = task->after;
     if (task->after != NULL) task->after->before = task->before;
     session->task_count--;
+    session->task_bytes -= task->own.count;
     task->session = NULL;
 }
 
@@ -89,6 +90,7 @@ static struct sh_task *task_begin(struct sh_session *session, const struct sh_fr
     if (task->after != NULL) task->after->before = task;
     session->tasks = task;
     session->task_count++;
+    session->task_bytes += task->own.count;
     if (task->own.failed) {
         task_end(session->loop, task);
         return NULL;

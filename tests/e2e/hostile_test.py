@@ -11,6 +11,7 @@ import copy
 import random
 import socket
 import struct
+import threading
 import time
 
 import msgpack
@@ -506,6 +507,22 @@ def a_long_pipeline_leaves_time_for_others(target):
         assert worst < whole / 4, (worst, whole)
 
 
+def large_writes_do_not_pile_up(target):
+    """All of it for one user, so for one shard, which cannot follow; what it has not come to is left with the client."""
+    with target.server.client(workspace="pile") as client, target.server.client() as other:
+        client.call("schema.put", **SCHEMA)
+        rows = [["a", [f"t{(i * 31 + k * k) % 997}" for k in range(20)]] for i in range(20000)]
+        frame = request_bytes(1 << 20, "user.put", fields=["id", "tags"], rows=rows)
+        sender = threading.Thread(target=lambda: [client.socket.sendall(frame) for _ in range(24)])
+        before = other.call("stats")["server"]["in_flight"]  # of the one that does not read
+        sender.start()
+        most = 0
+        while sender.is_alive():
+            most = max(most, other.call("stats")["server"]["in_flight"])
+        sender.join()
+        assert most - before <= (16 << 20) // len(frame) + 2, (most, before)
+
+
 def sleeps_when_idle(target):
     """Nobody asks: the processor is left alone."""
     def ticks():
@@ -529,6 +546,7 @@ def attack(targets, seed, request_count):
         a_long_pipeline_leaves_time_for_others(target)
         idle.append(gone_in_the_middle(target))
         target.check()
+    large_writes_do_not_pile_up(targets[-1])
     for target in targets:
         sleeps_when_idle(target)
     for target in targets:
