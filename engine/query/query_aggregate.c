@@ -90,8 +90,7 @@ enum sh_status sh_aggregate_build(struct sh_plan *plan, const struct sh_node *cl
     made->event_type = operand->event_type;
     made->now_ms = plan->scope.now_ms;
     sh_query_window(&operand->window, &plan->scope, &made->from_ms, &made->until_ms);
-    if (made->until_ms > made->now_ms + 1) made->until_ms = made->now_ms + 1;
-    if (made->from_ms > made->until_ms) made->from_ms = made->until_ms;
+    sh_assert(made->until_ms <= made->now_ms + 1 || made->until_ms <= made->from_ms);
     enum sh_status status = build_match(plan, clause, made, err);
     if (status == SH_OK && operand->where != NULL)
         status = sh_where_build(operand->where, &plan->scope, made->event_type, plan->arena, &made->where, err);

@@ -2,30 +2,30 @@
  *
  *   tier >= 'gold' and city in ('A', 'B') and not tags has 'blocked' and count(purchase, last 30 days) >= 2
  *
- *      bound tree (query_tree.h)         program (here)                        one block of 65,536 rows
- *        and                               AND                                 candidates: the live rows
- *         compare tier                      TAG b ................. view        borrowed from the table, not copied
- *         in city                            (under NOT)           andnot      register 0, exact count
- *         not has                           OR  clause             register 1
- *         compare count                      VALUE tier gold       view
- *                                            VALUE tier diamond    view
- *                                           OR  clause             register 1
- *                                            VALUE city A, B       views
- *                                           EVENT                  on the candidates left
+ *      bound tree (query_tree.h)    program (here)             one block of 65,536 rows
+ *        and                        AND                        candidates: the live rows
+ *         compare tier               NOT
+ *         in city                     TAG blocked      view  \
+ *         not has                    OR  clause               \   crossed in one pass over the table's own words
+ *         compare count               VALUE gold       view    >  into register 0, with an exact count
+ *                                     VALUE diamond    view   /
+ *                                    OR  clause              /
+ *                                     VALUE A, VALUE B views
+ *                                    EVENT                     for the rows that are left
  *
  * HOW A BLOCK IS EVALUATED. Every step takes candidates (a view of rows, at first the live ones) and answers with the
  * rows among them for which its node is true, again as a view with an exact count. A view is borrowed from a bitmap of
  * the table where possible; else it is words, or a short sorted list, in a register of 8 KiB. The registers of one
  * plan (a handful) stay in the L1 cache; no bitmap is built in memory.
  *
- *   AND   looks at all children first: what is empty here ends the block, what holds all rows is dropped, what is kept
- *         as a bitmap is crossed at once, smallest first, as a list while few rows are left. Only then the children
- *         that need work run, by (cost / rows they remove), each on the rows that are left; when those are few, they
- *         are tested row by row instead.
+ *   AND   looks at all children first: what is empty here ends the block, what holds all rows is dropped. What is kept
+ *         as bitmaps is crossed at once: blocks of bits and unions of them in one pass over all of them, or, where a
+ *         short list is among them, entry by entry. Only then the children that need work run, by (cost / rows they
+ *         remove), each on the rows that are left; when those are few, they are tested row by row instead.
  *   OR    unites the bitmaps first, then runs the rest on the rows that are not in the union yet; stops when none are.
  *   NOT   is the candidates without the child's rows.
  *
- * A count needs no rows: the last step of the root only counts (and_count, andnot_count, and_many without a target).
+ * A count needs no rows: the last step of the root only counts (a crossing without a target, or counts of pairs).
  *
  * WHAT A PLAN KEEPS. Numbers of attributes, tag sets, tags and event types, and answers of dictionaries at the time of
  * planning (texts that start with something, ranks of labels). Rows may be written between two blocks; a new label or

@@ -212,8 +212,11 @@ static void tags_clause(struct world *world, const struct twin_table *table, uin
     static const char *const words[] = {"any", "all", "none"};
     sh_buffer_print(text, "%s%s has %s (", prefix, table->tag_sets[below(world, set_count)], words[below(world, 3)]);
     const uint32_t count = 1 + (uint32_t)split_length(&world->random, 24);
-    for (uint32_t i = 0; i < count; i++)
-        sh_buffer_print(text, "%s't%u'", i == 0 ? "" : ", ", below(world, TWIN_TAGS_MAX + 1));
+    for (uint32_t i = 0; i < count; i++) {
+        /* The first tags have blocks in every form, the others are lists. */
+        const uint32_t tag = below(world, split_one_in(&world->random, 2) ? 8 : TWIN_TAGS_MAX + 1);
+        sh_buffer_print(text, "%s't%u'", i == 0 ? "" : ", ", tag);
+    }
     put(text, ")");
 }
 
@@ -337,8 +340,23 @@ static void event_clause(struct world *world, struct sh_buffer *text) {
     }
 }
 
+/* What is kept as bitmaps: blocks in every form are crossed and united. */
+static void bitmap_clause(struct world *world, const struct twin_table *table, struct sh_buffer *text) {
+    if (split_one_in(&world->random, 4)) {
+        put(text, split_one_in(&world->random, 2) ? "tier >= 'gold'" : "city in ('成都', '上海', 'Lisbon')");
+        return;
+    }
+    sh_buffer_print(text, "%s%s has '", split_one_in(&world->random, 3) ? "not " : "",
+                    table->tag_sets[below(world, 2)]);
+    sh_buffer_print(text, "t%u'", below(world, split_one_in(&world->random, 3) ? TWIN_TAGS_MAX : 8));
+}
+
 static void clause(struct world *world, bool about_items, struct sh_buffer *text) {
     const struct twin_table *table = about_items ? &world->twin.items : &world->twin.users;
+    if (world->bitmaps_only) {
+        bitmap_clause(world, table, text);
+        return;
+    }
     const uint32_t kind = below(world, about_items ? 9 : 16);
     if (kind == 0)
         sh_buffer_print(text, "sample(%u.%u%%, 'seed%u')", below(world, 100), below(world, 10), below(world, 3));

@@ -429,6 +429,9 @@ Test(query_run, averages_compare_exactly) {
     ANSWERS("avg(purchase.amount) < 0.333333334", "a-1 a-2 ");
     ANSWERS("avg(purchase.amount) = 0.33", "a-2 ");
     ANSWERS("avg(purchase.amount) != 0.33", "a-1 ");
+    ANSWERS("avg(purchase.amount) > 0.33", "a-1 ");
+    ANSWERS("avg(purchase.amount) >= 0.33", "a-1 a-2 ");
+    ANSWERS("avg(purchase.amount) < 0.33", "");
     ANSWERS("avg(purchase.amount) between 0.33 and 0.3333", "a-2 ");
 }
 
@@ -512,6 +515,22 @@ Test(query_run, a_sample_keeps_about_its_share_nobody_and_everybody) {
     cr_expect_eq(count_sample("100", "x"), 5003);
     const uint64_t tenth = count_sample("10", "x");
     cr_expect(tenth > 400 && tenth < 600, "%llu", (unsigned long long)tenth);
+}
+
+Test(query_run, taking_away_only_takes_from_the_live_rows) {
+    add_users(20000); /* enough for blocks of bits */
+    uint64_t neither = 3;
+    for (uint32_t i = 0; i < 20000; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "s-%u", i);
+        if (i % 2 == 0) tag(id, "tea");
+        if (i % 3 == 0) tag(id, "skin-care");
+        neither += i % 2 != 0 && i % 3 != 0;
+    }
+    cr_expect_eq(count_of(plan_of("not interests has 'tea' and not interests has 'skin-care'", &shop.scope)), neither);
+    cr_expect_eq(count_of(plan_of("interests has none ('tea', 'skin-care')", &shop.scope)), neither);
+    cr_expect_eq(count_of(plan_of("not (interests has 'tea' and not interests has 'skin-care')", &shop.scope)),
+                 20003 - 6666);
 }
 
 Test(query_run, samples_are_nested_for_growing_shares) {

@@ -22,6 +22,7 @@ struct world {
     struct sh_event_store *events;
     struct sh_query_scope scope;
     struct twin twin;
+    bool bitmaps_only; /* expressions ask only for tags and equality */
 };
 
 /* Aborts when anything fails: only a bug of ours can make it. */
