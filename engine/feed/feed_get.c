@@ -134,8 +134,8 @@ uint32_t sh_feed_affinities(const struct sh_feed_model *model, uint32_t user, in
     if (user >= model->user_capacity || model->users[user] == NULL) return 0;
     struct affinity *affinity = model->users[user];
     const double back_ms = (double)(affinity->landmark_ms - now_ms);
-    const double short_factor = feed_math_exp2(back_ms / model->config.half_life_short_ms);
-    const double long_factor = feed_math_exp2(back_ms / model->config.half_life_long_ms);
+    const double short_factor = feed_math_growth(back_ms / model->config.half_life_short_ms);
+    const double long_factor = feed_math_growth(back_ms / model->config.half_life_long_ms);
     uint32_t count = 0;
     for (uint32_t i = 0; i < affinity->count; i++) {
         const struct sh_feed_affinity entry = {.name = tag_name(model->scope.items, affinity_tags(affinity)[i]),

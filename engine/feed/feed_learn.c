@@ -417,7 +417,7 @@ enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event 
 
 double popularity_now(const struct sh_feed_model *model, double root, int64_t now_ms) {
     const double lives = (double)now_ms / model->config.half_life_popularity_ms;
-    return root * root / AMOUNT_UNIT * feed_math_exp2(2.0 * (double)model->base_period - lives);
+    return root * root / AMOUNT_UNIT * feed_math_growth(2.0 * (double)model->base_period - lives);
 }
 
 double sh_feed_popularity(const struct sh_feed_model *model, uint32_t item, int64_t now_ms) {

@@ -46,6 +46,12 @@ static inline double feed_math_exp2(double x) {
     return whole < -1022 ? 0.0 : sum * feed_math_power(whole);
 }
 
+/* The same up to 2^256, where x says how long before something learned a request's `now` lies, which may be two
+ * thousand years: what grows by it stays finite, and so do its squares and their sums. */
+static inline double feed_math_growth(double x) {
+    return feed_math_exp2(x < 256.0 ? x : 256.0);
+}
+
 /* The same for two numbers at once: the same operations in the same order, so the same bits. */
 static inline void feed_math_exp2_two(const double x[2], double power[2]) {
     typedef double two_numbers __attribute__((vector_size(16)));

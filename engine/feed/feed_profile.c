@@ -23,8 +23,8 @@ static void add_affinities(struct feed_run *run) {
     struct affinity *affinity = model->users[user];
     const struct sh_feed_config *config = &model->config;
     const double back_ms = (double)(affinity->landmark_ms - run->request->now_ms);
-    const double short_factor = config->short_share * feed_math_exp2(back_ms / config->half_life_short_ms);
-    const double long_factor = (1 - config->short_share) * feed_math_exp2(back_ms / config->half_life_long_ms);
+    const double short_factor = config->short_share * feed_math_growth(back_ms / config->half_life_short_ms);
+    const double long_factor = (1 - config->short_share) * feed_math_growth(back_ms / config->half_life_long_ms);
     for (uint32_t i = 0; i < affinity->count; i++) {
         struct profile_tag *tag = profile_find(run, affinity_tags(affinity)[i]);
         if (tag == NULL) return;

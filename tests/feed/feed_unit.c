@@ -100,6 +100,23 @@ Test(feed, affinity_is_right_across_years_and_for_late_events) {
     cr_expect_float_eq(found[0].short_lived, 3, 1e-6);
 }
 
+Test(feed, a_now_long_before_everything_gives_finite_scores) {
+    for (uint32_t i = 0; i < 8; i++)
+        shop_act(&shop, shop.favorite, user, teas[i % 4], NOW_MS - i * DAY, NOW_MS, NULL);
+    for (int64_t now_ms = NOW_MS; now_ms > SH_INSTANT_MIN; now_ms -= 50000 * (int64_t)DAY) {
+        const struct sh_feed_request request = {.user = user, .count = 8, .now_ms = now_ms};
+        struct sh_feed_answer answer;
+        struct sh_feed_trend *trends;
+        uint32_t trend_count;
+        cr_assert_eq(sh_feed_get(shop.model, &request, &arena, &answer, NULL), SH_OK);
+        for (uint32_t i = 0; i < answer.count; i++)
+            cr_assert(isfinite(answer.items[i].score));
+        cr_assert_eq(sh_feed_trending(shop.model, NULL, now_ms, 8, &arena, &trends, &trend_count, NULL), SH_OK);
+        for (uint32_t i = 0; i < trend_count; i++)
+            cr_assert(isfinite(trends[i].popularity));
+    }
+}
+
 Test(feed, an_event_from_the_future_counts_as_now) {
     shop_act(&shop, shop.view, user, teas[0], NOW_MS + 500 * DAY, NOW_MS, NULL);
     struct sh_feed_affinity found[2];
