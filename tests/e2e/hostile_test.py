@@ -173,7 +173,10 @@ class Storm:
         return self.ids(self.item)
 
     def question(self):
-        return {"where": self.expression(), "now": self.one_of(NOW, NOW, "2026-01-31", -62135596800000, 253402300799999)}
+        return {"where": self.expression(), "now": self.now()}
+
+    def now(self):
+        return self.one_of(NOW, NOW, "2026-01-31", 1, -62135596800000, 253402300799999)
 
     def audience_count(self):
         return self.question()
@@ -199,11 +202,11 @@ class Storm:
         return {"cursor": self.one_of(*TEXTS)}
 
     def feed_get(self):
-        return {"user": self.user(), "seed": self.one_of(*INTEGERS[:13]), "now": NOW} | self.one_of(
+        return {"user": self.user(), "seed": self.one_of(*INTEGERS[:13]), "now": self.now()} | self.one_of(
             {}, {"count": self.one_of(1, 1000)}, {"filter": "kind = 'tea'"}, {"exclude": [self.item()]}, {"fields": ["stock", "tags"]})
 
     def feed_trending(self):
-        return {"count": self.one_of(1, 1000), "now": NOW}
+        return {"count": self.one_of(1, 1000), "now": self.now()}
 
     def schema_get(self):
         return {}
