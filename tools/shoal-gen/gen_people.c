@@ -102,7 +102,7 @@ int gen_write_users(const struct gen_options *options, FILE *file) {
         (void)fprintf(file, "%u,", points > 100000 ? 100000 : points);
         const uint32_t balance = gen_chance(&random, 700) ? 0 : gen_below(&random, 50000);
         (void)fprintf(file, "%u.%02u,", balance / 100, balance % 100);
-        (void)fprintf(file, "store-%02u,", user.store + 1);
+        (void)fprintf(file, "store-%02u,", user.store + 1u);
         const bool invited = number > 0 && gen_chance(&random, 125);
         (void)fprintf(file, "%s,", invited ? "referral" : channels[gen_below(&random, 4)]);
         if (invited) { /* by somebody with a smaller number; a few invite many */

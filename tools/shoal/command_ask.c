@@ -301,8 +301,9 @@ int run_explain(struct session *session, const struct command_options *options, 
     if (session->format == OUTPUT_TABLE) {
         size_t length = 0;
         const char *text = shoal_client_text(shoal_client_get(answer.result, "text"), &length);
-        (void)fwrite(text == NULL ? "" : text, 1, length, stdout);
-        if (length > 0 && text[length - 1] != '\n') (void)fputc('\n', stdout);
+        if (text == NULL || length == 0) return 0;
+        (void)fwrite(text, 1, length, stdout);
+        if (text[length - 1] != '\n') (void)fputc('\n', stdout);
         return 0;
     }
     static const char *const names[] = {"depth", "operation", "clause",     "cost_us",       "estimate",

@@ -57,7 +57,7 @@ static void copy_sample(char *sample, size_t sample_bytes, struct sh_text text) 
         count--;
     if (!sh_text_is_utf8((struct sh_text){text.bytes, count})) count = 0;
     for (uint32_t i = 0; i < count; i++)
-        sample[i] = (uint8_t)text.bytes[i] < 0x20 ? ' ' : text.bytes[i];
+        sample[i] = (char)((uint8_t)text.bytes[i] < 0x20 ? ' ' : text.bytes[i]);
     sample[count] = '\0';
 }
 

@@ -247,6 +247,7 @@ static enum sh_status take_record(struct loader *loader, struct file_job *job, u
     struct row_encoder *encoder = &job->encoders[number];
     struct batch **batch = &job->filling[number];
     if (*batch == NULL && (status = free_batch(loader, job, encoder->section, batch)) != SH_OK) return status;
+    sh_assert(*batch != NULL);
     const size_t rows_before = (*batch)->rows.count;
     struct sh_text reason = {"", 0};
     struct sh_error fault;
@@ -324,6 +325,7 @@ static void bind_totals(struct loader *loader, struct file_job *job) {
 }
 
 static enum sh_status load_file(struct loader *loader, struct file_job *job, const struct mapping_section *first) {
+    sh_assert(first != NULL); /* a file is in the list because a section reads it */
     enum sh_status status;
     const uint32_t required_count = job->wanted_count;
     bind_totals(loader, job);

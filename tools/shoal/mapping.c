@@ -244,19 +244,16 @@ static uint32_t take_count(struct sh_text text, struct sh_text *rest) {
 /* "2 of brand in 5" */
 static enum sh_status read_diversity(struct map_parser *parser, struct sh_text value) {
     struct mapping *mapping = parser->mapping;
-    struct sh_text rest;
-    struct sh_text end;
-    mapping->diversity_count = take_count(value, &rest);
-    uint32_t cut = rest.count;
-    if (mapping->diversity_count > 0 && map_take_word(rest, "of", &rest))
-        for (cut = rest.count; cut > 0 && rest.bytes[cut - 1] != ' '; cut--) {}
-    else
-        return map_fault(parser, "diversity = COUNT of ATTRIBUTE in WINDOW, for example 2 of brand in 5", value);
+    struct sh_text rest, end;
+    bool fits = (mapping->diversity_count = take_count(value, &rest)) > 0 && map_take_word(rest, "of", &rest);
+    uint32_t cut = rest.count; /* where the last word begins */
+    while (cut > 0 && rest.bytes[cut - 1] != ' ')
+        cut--;
     mapping->diversity_window = take_count(map_part(rest, cut, rest.count), &end);
     rest = map_trim(map_part(rest, 0, cut));
-    if (mapping->diversity_window <= mapping->diversity_count || end.count > 0 || rest.count < 4 ||
-        memcmp(rest.bytes + rest.count - 3, " in", 3) != 0)
-        return map_fault(parser, "diversity = COUNT of ATTRIBUTE in WINDOW, for example 2 of brand in 5", value);
+    fits = fits && mapping->diversity_window > mapping->diversity_count && end.count == 0 && rest.count >= 4 &&
+           memcmp(rest.bytes + rest.count - 3, " in", 3) == 0;
+    if (!fits) return map_fault(parser, "diversity = COUNT of ATTRIBUTE in WINDOW, for example 2 of brand in 5", value);
     return map_read_column(parser, map_part(rest, 0, rest.count - 3), &mapping->diversity_attribute);
 }
 

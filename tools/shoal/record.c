@@ -82,6 +82,7 @@ static enum sh_status read_header(struct record_reader *reader, const char *path
  * first is. */
 static enum sh_status find_columns(struct record_reader *reader, const char *path, const struct sh_text *header,
                                    uint32_t required_count, struct sh_error *err) {
+    sh_assert(header != NULL);
     for (uint32_t i = 0; i < reader->wanted_count; i++) {
         const struct sh_text wanted = reader->wanted[i];
         reader->csv_columns[i] = no_column;

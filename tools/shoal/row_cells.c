@@ -41,7 +41,7 @@ static enum sh_status bad_value(const struct row_source *source, struct sh_text 
     const bool is_utf8 = sh_text_is_utf8((struct sh_text){value.bytes, count});
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t byte = (uint8_t)value.bytes[i];
-        shown[i] = byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !is_utf8) ? '?' : (char)byte;
+        shown[i] = (char)(byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !is_utf8) ? '?' : byte);
     }
     shown[count] = '\0';
     return sh_fail(err, SH_ERR_ARGUMENT, -1, "%.*s: '%s' is not %s", SH_TEXT_ARGS(source_name(source)), shown, wanted);
@@ -126,8 +126,8 @@ enum sh_status row_number(const struct row_source *source, const struct mapping_
                           struct sh_error *err) {
     const struct row_work work = {.section = section, .record = record, .err = err};
     struct sh_text text;
-    int64_t first, second;
-    uint32_t first_scale, second_scale;
+    int64_t first = 0, second = 0;
+    uint32_t first_scale = 0, second_scale = 0;
     enum sh_status status = take_word(&work, source, present, &text);
     if (status != SH_OK || !*present) return status;
     if ((status = parse_written(source, text, &first, &first_scale, err)) != SH_OK) return status;
@@ -251,9 +251,9 @@ static bool is_instant(int64_t instant_ms) {
 
 static enum sh_status parse_time(const struct row_work *work, const struct row_source *source, struct sh_text text,
                                  int64_t *instant_ms) {
-    struct sh_date date;
-    int64_t of_day_ms, offset_ms;
-    bool has_offset;
+    struct sh_date date = {0};
+    int64_t of_day_ms = 0, offset_ms = 0;
+    bool has_offset = false;
     switch (source->source->clock) {
     case MAPPING_CLOCK_MS:
         if (parse_integer(text, instant_ms) && is_instant(*instant_ms)) return SH_OK;
@@ -275,8 +275,8 @@ static enum sh_status parse_time(const struct row_work *work, const struct row_s
 }
 
 static enum sh_status pack_time(const struct row_work *work, const struct row_source *source, bool *present) {
-    struct sh_text text;
-    int64_t instant_ms;
+    struct sh_text text = {"", 0};
+    int64_t instant_ms = 0;
     enum sh_status status = take_word(work, source, present, &text);
     if (status != SH_OK) return status;
     if (!*present) {
@@ -296,10 +296,10 @@ enum sh_status row_pack_instant(const struct row_work *work, const struct row_so
 
 /* A date is the civil day as it was written; only a time with an offset, or a number, needs a zone to become one. */
 static enum sh_status pack_date(const struct row_work *work, const struct row_source *source) {
-    bool present, has_offset;
+    bool present, has_offset = false;
     struct sh_text text;
-    struct sh_date date;
-    int64_t instant_ms, offset_ms;
+    struct sh_date date = {0};
+    int64_t instant_ms = 0, offset_ms = 0;
     enum sh_status status = take_word(work, source, &present, &text);
     if (status != SH_OK) return status;
     if (!present) {

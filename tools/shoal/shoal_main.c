@@ -5,13 +5,13 @@
 
 #include "command_fields.h"
 
-/* "--addr X" or "--addr=X": the value, and how many arguments it took. NULL when it is another option, or has none. */
-static const char *option_value(char **arguments, const char *name, int *used) {
+/* "--addr X" or "--addr=X": the value, and how many words it took. NULL when it is another option, or has none. */
+static const char *option_value(const char *word, const char *next, const char *name, int *used) {
     const size_t length = strlen(name);
-    if (strncmp(arguments[0], name, length) != 0) return NULL;
-    *used = arguments[0][length] == '=' ? 1 : 2;
-    if (*used == 1) return arguments[0] + length + 1;
-    return arguments[0][length] == '\0' ? arguments[1] : NULL;
+    if (strncmp(word, name, length) != 0) return NULL;
+    *used = word[length] == '=' ? 1 : 2;
+    if (*used == 1) return word + length + 1;
+    return word[length] == '\0' ? next : NULL;
 }
 
 int main(int argument_count, char **arguments) {
@@ -21,8 +21,10 @@ int main(int argument_count, char **arguments) {
     const char *address = getenv("SHOAL_ADDR");
     struct session session = {.address = address != NULL && address[0] != '\0' ? address : "127.0.0.1:7717"};
     int at = 1;
-    for (int used = 0; at < argument_count && arguments[at][0] == '-'; at += used) {
+    for (int used = 0; at < argument_count; at += used) {
         const char *name = arguments[at];
+        if (name == NULL || name[0] != '-') break;
+        const char *next = at + 1 < argument_count ? arguments[at + 1] : NULL;
         const char *value;
         if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
             command_usage(stdout);
@@ -32,11 +34,11 @@ int main(int argument_count, char **arguments) {
             (void)puts("shoal " SHOAL_VERSION);
             return 0;
         }
-        if ((value = option_value(arguments + at, "--addr", &used)) != NULL)
+        if ((value = option_value(name, next, "--addr", &used)) != NULL)
             session.address = value;
-        else if ((value = option_value(arguments + at, "--workspace", &used)) != NULL)
+        else if ((value = option_value(name, next, "--workspace", &used)) != NULL)
             session.workspace = value;
-        else if ((value = option_value(arguments + at, "--format", &used)) == NULL ||
+        else if ((value = option_value(name, next, "--format", &used)) == NULL ||
                  !output_format_of(value, &session.format)) {
             (void)fprintf(stderr, "shoal: %s is not known, or lacks its value\n\n", name);
             command_usage(stderr);
