@@ -26,7 +26,7 @@
 #include "query_reference.h"
 #include "split_random.h"
 
-enum { ROUNDS_MAX = 1001, WARM_ROUNDS = 3, BATCH_ROUNDS = 8, DAYS = 90, QUESTION_COUNT = 6, QUESTION_BYTES = 512 };
+enum { ROUNDS_MAX = 1001, WARM_ROUNDS = 8, BATCH_ROUNDS = 40, DAYS = 90, QUESTION_COUNT = 6, QUESTION_BYTES = 512 };
 
 static const int64_t now_ms = 1767225600000; /* 2026-01-01T00:00:00Z */
 

@@ -13,7 +13,7 @@
 #include "query_kernels.h"
 #include "split_random.h"
 
-enum { WORDS = 1024, INPUTS_MAX = 12, SLOTS_MAX = 300 };
+enum { WORDS = 1024, INPUTS_MAX = 30, SLOTS_MAX = 300 };
 
 static struct split_random rng;
 static uint64_t inputs[INPUTS_MAX][WORDS + 8];
@@ -22,7 +22,7 @@ static uint64_t expected[WORDS], found[WORDS + 8];
 static bool cross_agrees(const struct sh_query_kernels *kernels) {
     struct sh_input_group groups[INPUTS_MAX];
     const uint64_t *pointers[INPUTS_MAX];
-    const size_t word_count = 16 * (1 + split_below(&rng, WORDS / 16));
+    const size_t word_count = 8 * (1 + split_below(&rng, WORDS / 8));
     size_t group_count = 0;
     uint32_t input_count = 0;
     const uint32_t input_end = 1 + (uint32_t)split_below(&rng, INPUTS_MAX);

@@ -1,18 +1,18 @@
-/* query_kernels_avx2.c -- 512 bits as two vectors, so that an input's pointer is looked at once for both.
+/* query_kernels_avx2.c -- 256 bits at a time.
  *
  * Compiled with -mavx2 -mpopcnt. The ones are counted word by word: popcnt keeps up with loads from beyond the L1.
  */
-#include "query_kernels.h"
-
 #include <immintrin.h>
-#include <stdbool.h>
+#include <stdint.h>
 
 #include "cpu.h"
 
-enum { AHEAD_WORDS = SH_INPUT_AHEAD_BYTES / sizeof(uint64_t) };
-
 static inline __m256i load(const uint64_t *words) {
     return _mm256_loadu_si256((const __m256i *)(const void *)words);
+}
+
+static inline void store(uint64_t *words, __m256i vector) {
+    _mm256_storeu_si256((__m256i *)(void *)words, vector);
 }
 
 static inline uint64_t vector_ones(__m256i vector) {
@@ -22,33 +22,21 @@ static inline uint64_t vector_ones(__m256i vector) {
            (uint64_t)__builtin_popcountll((uint64_t)_mm256_extract_epi64(vector, 3));
 }
 
-static uint64_t cross_groups(uint64_t *target, const struct sh_input_group *groups, size_t group_count,
-                             const uint64_t *const *inputs, size_t word_count) {
-    uint64_t ones = 0;
-    for (size_t i = 0; i < word_count; i += 8) {
-        const uint64_t *const *input = inputs;
-        const bool has_ahead = i + AHEAD_WORDS < word_count;
-        __m256i all = _mm256_set1_epi64x(-1), more = all;
-        for (size_t group = 0; group < group_count; group++) {
-            __m256i any = load(input[0] + i), any_more = load(input[0] + i + 4);
-            for (uint32_t k = 0; has_ahead && k < groups[group].count; k++)
-                _mm_prefetch((const char *)(input[k] + i + AHEAD_WORDS), _MM_HINT_T0);
-            for (uint32_t k = 1; k < groups[group].count; k++) {
-                any = _mm256_or_si256(any, load(input[k] + i));
-                any_more = _mm256_or_si256(any_more, load(input[k] + i + 4));
-            }
-            input += groups[group].count;
-            all = groups[group].negated ? _mm256_andnot_si256(any, all) : _mm256_and_si256(any, all);
-            more = groups[group].negated ? _mm256_andnot_si256(any_more, more) : _mm256_and_si256(any_more, more);
-        }
-        if (target != NULL) {
-            _mm256_storeu_si256((__m256i *)(void *)(target + i), all);
-            _mm256_storeu_si256((__m256i *)(void *)(target + i + 4), more);
-        }
-        ones += vector_ones(all) + vector_ones(more);
-    }
-    return ones;
-}
+#define VECTOR                    __m256i
+#define VECTOR_WORDS              4
+#define LOAD(words)               load(words)
+#define STORE(words, vector)      store(words, vector)
+#define ZERO                      _mm256_setzero_si256()
+#define ALL_ONES                  _mm256_set1_epi64x(-1)
+#define EACH(word)                _mm256_set1_epi64x((int64_t)(word))
+#define KEEP_OR(any, keep, input) _mm256_or_si256(_mm256_and_si256(any, keep), input)
+#define AND_OR(all, any, open)    _mm256_and_si256(all, _mm256_or_si256(any, open))
+#define AND_NOT(all, input)       _mm256_andnot_si256(input, all)
+#define SUMS                      uint64_t
+#define NO_SUMS                   0
+#define ADD_ONES(sums, vector)    ((sums) + vector_ones(vector))
+#define SUM(sums)                 (sums)
+#include "query_kernels_passes.h"
 
 /* Eight slots: gather their words of 32 bits, and move each one's bit to the sign. */
 static inline uint64_t mask_eight(const int *bits, const uint16_t *slots) {

@@ -1,46 +1,26 @@
-/* query_kernels_avx512.c -- 1,024 bits as two vectors, so that an input's pointer is looked at once for both.
+/* query_kernels_avx512.c -- 512 bits at a time.
  *
  * Compiled with -mavx512f -mavx512bw -mavx512vl -mavx512vpopcntdq.
  */
-#include "query_kernels.h"
-
 #include <immintrin.h>
-#include <stdbool.h>
 
 #include "cpu.h"
 
-enum { AHEAD_WORDS = SH_INPUT_AHEAD_BYTES / sizeof(uint64_t) };
-
-static uint64_t cross_groups(uint64_t *target, const struct sh_input_group *groups, size_t group_count,
-                             const uint64_t *const *inputs, size_t word_count) {
-    __m512i ones = _mm512_setzero_si512(), more_ones = _mm512_setzero_si512();
-    for (size_t i = 0; i < word_count; i += 16) {
-        const uint64_t *const *input = inputs;
-        const bool has_ahead = i + AHEAD_WORDS < word_count;
-        __m512i all = _mm512_set1_epi64(-1), more = all;
-        for (size_t group = 0; group < group_count; group++) {
-            __m512i any = _mm512_loadu_si512(input[0] + i), any_more = _mm512_loadu_si512(input[0] + i + 8);
-            for (uint32_t k = 0; has_ahead && k < groups[group].count; k++) {
-                _mm_prefetch((const char *)(input[k] + i + AHEAD_WORDS), _MM_HINT_T0);
-                _mm_prefetch((const char *)(input[k] + i + AHEAD_WORDS + 8), _MM_HINT_T0);
-            }
-            for (uint32_t k = 1; k < groups[group].count; k++) {
-                any = _mm512_or_si512(any, _mm512_loadu_si512(input[k] + i));
-                any_more = _mm512_or_si512(any_more, _mm512_loadu_si512(input[k] + i + 8));
-            }
-            input += groups[group].count;
-            all = groups[group].negated ? _mm512_andnot_si512(any, all) : _mm512_and_si512(any, all);
-            more = groups[group].negated ? _mm512_andnot_si512(any_more, more) : _mm512_and_si512(any_more, more);
-        }
-        if (target != NULL) {
-            _mm512_storeu_si512(target + i, all);
-            _mm512_storeu_si512(target + i + 8, more);
-        }
-        ones = _mm512_add_epi64(ones, _mm512_popcnt_epi64(all));
-        more_ones = _mm512_add_epi64(more_ones, _mm512_popcnt_epi64(more));
-    }
-    return (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(ones, more_ones));
-}
+#define VECTOR                    __m512i
+#define VECTOR_WORDS              8
+#define LOAD(words)               _mm512_loadu_si512(words)
+#define STORE(words, vector)      _mm512_storeu_si512(words, vector)
+#define ZERO                      _mm512_setzero_si512()
+#define ALL_ONES                  _mm512_set1_epi64(-1)
+#define EACH(word)                _mm512_set1_epi64((int64_t)(word))
+#define KEEP_OR(any, keep, input) _mm512_ternarylogic_epi64(any, keep, input, 0xEA)
+#define AND_OR(all, any, open)    _mm512_ternarylogic_epi64(all, any, open, 0xE0)
+#define AND_NOT(all, input)       _mm512_andnot_si512(input, all)
+#define SUMS                      __m512i
+#define NO_SUMS                   _mm512_setzero_si512()
+#define ADD_ONES(sums, vector)    _mm512_add_epi64(sums, _mm512_popcnt_epi64(vector))
+#define SUM(sums)                 (uint64_t) _mm512_reduce_add_epi64(sums)
+#include "query_kernels_passes.h"
 
 /* Sixteen slots, of which `wanted` are there: gather their words of 32 bits, and test each one's bit. */
 static inline uint64_t mask_sixteen(const void *bits, const uint16_t *slots, __mmask16 wanted) {
