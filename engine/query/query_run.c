@@ -261,6 +261,12 @@ static enum sh_status run_root(struct sh_plan *plan, uint32_t block, bool count_
     return evaluate(&run, plan->root, result, err);
 }
 
+enum sh_status sh_plan_run_view(struct sh_plan *plan, uint32_t block, struct sh_block_view *view,
+                                struct sh_error *err) {
+    *view = sh_empty_view();
+    return run_root(plan, block, false, view, err);
+}
+
 enum sh_status sh_plan_run_block(struct sh_plan *plan, uint32_t block, const uint64_t **words, uint32_t *count,
                                  struct sh_error *err) {
     struct sh_block_view result;

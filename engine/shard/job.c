@@ -49,6 +49,8 @@ void sh_job_release(struct sh_job *job) {
     if (was_reader) sh_workspace_update_reuse(shard, job->workspace);
     sh_audience_destroy(job->audience);
     job->audience = NULL;
+    if (job->work != NULL && job->work->release != NULL) job->work->release(job);
+    job->work = NULL;
     if (shard->spare_job_count == SH_SPARE_JOB_COUNT_MAX) {
         sh_arena_deinit(&job->arena);
         sh_free(job);
@@ -78,17 +80,21 @@ static void take_back(const struct sh_job *job) {
 
 /* Work on; when there is nothing left, pack the answer. *done also on a failure. */
 static enum sh_status run(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err) {
-    enum sh_status status = sh_audience_step(job->audience, block_count, done, err);
+    const struct sh_job_work *work = job->work;
+    enum sh_status status = work != NULL ? work->step(job, block_count, done, err)
+                                         : sh_audience_step(job->audience, block_count, done, err);
     if (status == SH_OK && !*done) return SH_OK;
     *done = true;
-    if (status == SH_OK) status = sh_job_answer(job, err);
+    if (status == SH_OK) status = work != NULL ? work->answer(job, err) : sh_job_answer(job, err);
     if (status == SH_OK) status = sh_buffer_status(job->answer.body, err);
     if (status != SH_OK) take_back(job);
     return status;
 }
 
 enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_error *err) {
-    enum sh_status status = sh_audience_create(job->workspace->users, job->plan, &job->spec, &job->audience, err);
+    enum sh_status status = SH_OK;
+    if (job->work == NULL)
+        status = sh_audience_create(job->workspace->users, job->plan, &job->spec, &job->audience, err);
     if (status != SH_OK) {
         sh_job_release(job);
         return status;

@@ -17,6 +17,18 @@ enum {
     SH_SPARE_JOB_COUNT_MAX = 4,
 };
 
+struct sh_job;
+
+/* What a job does that is no plain audience: its state, job->state, is the method's own. */
+struct sh_job_work {
+    /* Up to block_count blocks; *done once the answer can be packed. */
+    enum sh_status (*step)(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err);
+    /* Pack it behind job->answer.body. */
+    enum sh_status (*answer)(struct sh_job *job, struct sh_error *err);
+    /* What the arena does not own; also after a failure. May be NULL. */
+    void (*release)(struct sh_job *job);
+};
+
 struct sh_job {
     struct sh_job *next;  /* in the workspace's list, or among the spares */
     struct sh_job **link; /* what points at this one; NULL: in no list */
@@ -32,7 +44,9 @@ struct sh_job {
     struct sh_plan *plan;
     struct sh_audience_spec spec;
     struct sh_audience *audience;
-    bool is_ask; /* the answer has `list` and `sample` as maps of their own */
+    const struct sh_job_work *work; /* NULL: spec and audience say it all */
+    void *state;                    /* of the work */
+    bool is_ask;                    /* the answer has `list` and `sample` as maps of their own */
     bool wants_count;
     bool has_list_fields;
     bool has_sample_fields;
@@ -44,8 +58,8 @@ struct sh_job {
 };
 
 SH_MUST_CHECK enum sh_status sh_job_create(struct sh_call *call, struct sh_job **job, struct sh_error *err);
-/* Begin the evaluation that job->spec describes, with job->plan. Either it is answered, or call->job goes on. The job
- * is the callee's from here on. */
+/* Begin job->work, or the evaluation that job->spec describes, with job->plan. Either it is answered, or call->job goes
+ * on. The job is the callee's from here on. */
 SH_MUST_CHECK enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_error *err);
 /* Put it back without an answer. */
 void sh_job_release(struct sh_job *job);

@@ -73,6 +73,14 @@ static bool compare_block(struct asked *asked, uint32_t block, bool tests_rows, 
         if (matches != holds) return fail(asked, "is tested wrongly", slot);
     }
     if (count != expected) return fail(asked, "has a wrong count in a block", block);
+    struct sh_block_view view;
+    const bool has_words = words != NULL;
+    static uint64_t copy[SH_BLOCK_WORDS];
+    if (has_words) memcpy(copy, words, sizeof copy);
+    if (sh_plan_run_view(asked->plan, block, &view, NULL) != SH_OK || view.count != expected)
+        return fail(asked, "has another count as a view", block);
+    if (has_words && sh_block_and_count(view, sh_block_of_words(copy, count)) != expected)
+        return fail(asked, "has other rows as a view", block);
     *sum += expected;
     return true;
 }
