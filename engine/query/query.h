@@ -69,8 +69,8 @@ uint32_t sh_plan_block_count(const struct sh_plan *plan);
  * valid until the next call), NULL when the block is empty; *count is its popcount. SH_ERR_OVERFLOW from sum. */
 SH_MUST_CHECK enum sh_status sh_plan_run_block(struct sh_plan *plan, uint32_t block, const uint64_t **words,
                                                uint32_t *count, struct sh_error *err);
-/* The same as a view in whatever form it came: a borrowed block of the table, or words or a list in the plan's register.
- * Crossing a short list is cheaper than crossing words. Valid until the next call for this plan. */
+/* The same as a view in whatever form it came: a borrowed block of the table, or words or a list in the plan's
+ * register. Crossing a short list is cheaper than crossing words. Valid until the next call for this plan. */
 SH_MUST_CHECK enum sh_status sh_plan_run_view(struct sh_plan *plan, uint32_t block, struct sh_block_view *view,
                                               struct sh_error *err);
 /* The answer is known from kept counts without any block (bare tag, bare value, true, false)? */

@@ -24,6 +24,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_AUDIENCE_COUNT] = {"audience.count", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_COUNT},
     [SH_METHOD_AUDIENCE_SAMPLE] = {"audience.sample", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_SAMPLE},
     [SH_METHOD_AUDIENCE_EXPLAIN] = {"audience.explain", SH_SPREAD_ANY, false, false, SH_METHOD_AUDIENCE_EXPLAIN},
+    [SH_METHOD_AUDIENCE_OVERLAP] = {"audience.overlap", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_OVERLAP},
 };
 
 static int compare_names(struct sh_text name, const char *known) {

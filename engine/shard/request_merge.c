@@ -3,6 +3,7 @@
 
 #include "memory.h"
 #include "merge_people.h"
+#include "part_answer.h"
 #include "request_params.h"
 #include "shard_private.h"
 
@@ -348,6 +349,8 @@ static enum sh_status merge_stats(struct merging *merging, struct sh_error *err)
 /* ---- The door ---- */
 
 static enum sh_status merge(struct merging *merging, struct sh_error *err) {
+    const struct sh_part_form *form = sh_part_form_of(merging->request->method);
+    if (form != NULL) return form->merge(merging->request, merging->maps, merging->part_count, merging->merged, err);
     switch (merging->request->method->number) {
     case SH_METHOD_USER_PUT:
         return merge_put(merging, "created", err);

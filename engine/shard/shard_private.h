@@ -42,6 +42,7 @@ enum {
     SH_METHOD_AUDIENCE_COUNT,
     SH_METHOD_AUDIENCE_SAMPLE,
     SH_METHOD_AUDIENCE_EXPLAIN,
+    SH_METHOD_AUDIENCE_OVERLAP,
     SH_METHOD_COUNT
 };
 
@@ -121,6 +122,7 @@ enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *er
 enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_explain(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);

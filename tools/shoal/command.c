@@ -43,6 +43,8 @@ const struct command commands[] = {
      0, 1, true, run_sample},
     {"explain", "EXPRESSION", "the program that answers it; --analyze runs and measures it, --tree prints its arrays",
      " analyze tree now ", 1, 1, true, run_explain},
+    {"overlap", "EXPRESSION ...", "how audiences cross, each with each; --combinations counts who is in exactly which",
+     " combinations now ", 1, 64, false, run_overlap},
     {"user", "ID ...", "users as they are; --events N of their latest events, --fields a,b", " events fields ", 1,
      COMMAND_WORD_COUNT_MAX, false, run_user},
     {"item", "ID ...", "items as they are; --fields a,b", " fields ", 1, COMMAND_WORD_COUNT_MAX, false, run_item},
@@ -110,6 +112,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"quiet", NULL, &options->quiet},
         {"tree", NULL, &options->tree},
         {"only-schema", NULL, &options->only_schema},
+        {"combinations", NULL, &options->combinations},
     };
     char *value = strchr(word, '=');
     const size_t length = value == NULL ? strlen(word + 2) : (size_t)(value - word) - 2;

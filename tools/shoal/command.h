@@ -19,7 +19,7 @@ struct session {
 struct command_options {
     const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now;
     const char *map, *folder, *rejects, *format;
-    bool desc, all, analyze, quiet, tree, only_schema;
+    bool desc, all, analyze, quiet, tree, only_schema, combinations;
 };
 
 struct command {
@@ -63,11 +63,12 @@ bool next_name(const char **at, char **name);
 /* One JSON document and a line end. Returns 0. */
 int print_document(struct shoal_client_value value);
 
-/* Commands of command_ask.c and command_show.c. */
+/* Commands of command_ask.c, command_insight.c and command_show.c. */
 int run_count(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_list(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_sample(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_explain(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_overlap(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_forget(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

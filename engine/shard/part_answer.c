@@ -1,0 +1,45 @@
+#include "part_answer.h"
+
+static enum sh_status merge_own(struct sh_job *job, const struct sh_part_form *form, const struct sh_buffer *part,
+                                struct sh_error *err) {
+    struct sh_answer_map map;
+    const enum sh_status status = sh_buffer_status(part, err);
+    if (status != SH_OK) return status;
+    sh_answer_map_read_body(&map, part);
+    return form->merge(&job->request, &map, 1, job->answer.body, err);
+}
+
+enum sh_status sh_part_answer(struct sh_job *job, const struct sh_part_form *form, struct sh_error *err) {
+    if (sh_answer_is_part(job->shard)) return form->pack(job, job->answer.body, err);
+    struct sh_buffer part;
+    sh_buffer_init(&part, SH_ANSWER_BYTES_MAX);
+    enum sh_status status = form->pack(job, &part, err);
+    if (status == SH_OK) status = merge_own(job, form, &part, err);
+    sh_buffer_deinit(&part);
+    return status;
+}
+
+const struct sh_part_form *sh_part_form_of(const struct sh_method *method) {
+    switch (method->number) {
+    case SH_METHOD_AUDIENCE_OVERLAP:
+        return &sh_overlap_form;
+    default:
+        return NULL;
+    }
+}
+
+enum sh_status sh_plan_cursor(struct sh_cursor *cursor, const struct sh_query_scope *scope, struct sh_arena *arena,
+                              struct sh_node **tree, struct sh_plan **plan, struct sh_error *err) {
+    enum sh_status status;
+    if ((status = sh_query_read(cursor, arena, tree, err)) != SH_OK) return status;
+    if ((status = sh_query_check(tree, scope, arena, err)) != SH_OK) return status;
+    return sh_query_plan(*tree, scope, arena, plan, err);
+}
+
+enum sh_status sh_fail_in(struct sh_error *err, enum sh_status status, const char *name, uint32_t number) {
+    if (err == NULL) return status;
+    const struct sh_error fault = *err;
+    (void)sh_fail(err, status, fault.position, "`%s`, number %u: %.400s", name, number, fault.message);
+    if (fault.hint[0] != '\0') (void)sh_fail_hint(err, status, "%s", fault.hint);
+    return status;
+}

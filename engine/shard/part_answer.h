@@ -1,0 +1,43 @@
+/* part_answer.h -- answers that are put together from parts, the same way for one shard and for many.
+ *
+ *   shard 0: counts --pack--> part --.
+ *   shard 1: counts --pack--> part --+-- merge --> answer     the server's loop, through sh_request_merge
+ *   shard 2: counts --pack--> part --'
+ *
+ *   the only shard: counts --pack--> part -- merge --> answer      here, so that both ways are one
+ *
+ * A part is a map of at most 15 pairs whose head counts one more, as every body's; its integers and texts mean the same
+ * in every shard (never codes or slots). The merged answer's map likewise counts took_us.
+ */
+#ifndef SH_PART_ANSWER_H
+#define SH_PART_ANSWER_H
+
+#include "answer_map.h"
+#include "job.h"
+
+struct sh_part_form {
+    /* Behind what the buffer holds. */
+    enum sh_status (*pack)(struct sh_job *job, struct sh_buffer *part, struct sh_error *err);
+    /* maps[i] is the part of a shard; request->params are known to be right. */
+    enum sh_status (*merge)(const struct sh_request *request, const struct sh_answer_map *maps, uint32_t part_count,
+                            struct sh_buffer *merged, struct sh_error *err);
+};
+
+/* Pack job->answer: the part, or the answer if there is only this shard. */
+SH_MUST_CHECK enum sh_status sh_part_answer(struct sh_job *job, const struct sh_part_form *form, struct sh_error *err);
+
+/* The one of a method, for sh_request_merge; NULL if its answers are not of this kind. */
+const struct sh_part_form *sh_part_form_of(const struct sh_method *method);
+
+extern const struct sh_part_form sh_overlap_form; /* methods_overlap.c */
+
+/* ---- What several methods read ---- */
+
+/* An expression that stands under the cursor, planned. */
+SH_MUST_CHECK enum sh_status sh_plan_cursor(struct sh_cursor *cursor, const struct sh_query_scope *scope,
+                                            struct sh_arena *arena, struct sh_node **tree, struct sh_plan **plan,
+                                            struct sh_error *err);
+/* Say in which of several places the fault is: "`sets`, number 2: there is no ...". Returns err's status. */
+enum sh_status sh_fail_in(struct sh_error *err, enum sh_status status, const char *name, uint32_t number);
+
+#endif

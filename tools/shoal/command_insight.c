@@ -1,0 +1,154 @@
+/* command_insight.c -- overlap: what audiences are like, as tables and bars. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+enum { BAR_PLACES = 24, SETS_MAX = 64 };
+
+/* "########    " as long as share of the places; eighths where a terminal has them. share is 0 to 1. */
+static const char *print_bar(double share, char room[BAR_PLACES * 4 + 1]) {
+    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    const double clamped = share < 0 ? 0 : share > 1 ? 1 : share;
+    uint32_t eighths = (uint32_t)(clamped * BAR_PLACES * 8 + 0.5);
+    if (eighths == 0 && share > 0) eighths = 1;
+    char *at = room;
+    *at = '\0';
+    for (; eighths >= 8; eighths -= 8)
+        at = stpcpy(at, "█");
+    (void)stpcpy(at, parts[eighths]);
+    return room;
+}
+
+static const char *print_percent(double share, char room[32]) {
+    (void)snprintf(room, 32, "%.2f %%", 100 * share);
+    return room;
+}
+
+static int64_t get_integer(struct shoal_client_value map, const char *key) {
+    return shoal_client_integer(shoal_client_get(map, key), 0);
+}
+
+static void print_end(struct shoal_client_value result, const char *words) {
+    char took[32];
+    (void)printf("%s, in %s\n", words, print_took(get_integer(result, "took_us"), took));
+}
+
+/* ---- overlap ---- */
+
+/* A, B .. Z, AA, AB ...: short heads of columns, explained by the rows. */
+static const char *letter_of(uint32_t place, char room[4]) {
+    if (place < 26)
+        (void)snprintf(room, 4, "%c", 'A' + (char)place);
+    else
+        (void)snprintf(room, 4, "%c%c", 'A' + (char)(place / 26 - 1), 'A' + (char)(place % 26));
+    return room;
+}
+
+static void print_matrix(const struct session *session, struct shoal_client_value result, char **words) {
+    struct output_table *table = output_table_create(session->format, stdout);
+    const struct shoal_client_value matrix = shoal_client_get(result, "matrix");
+    const uint32_t count = shoal_client_count(matrix);
+    char letter[4];
+    output_column(table, "set", false);
+    for (uint32_t i = 0; i < count; i++)
+        output_column(table, letter_of(i, letter), true);
+    output_column(table, "expression", false);
+    struct shoal_client_walk rows = shoal_client_walk_begin(matrix);
+    struct shoal_client_value row, cell;
+    for (uint32_t i = 0; shoal_client_walk_next(&rows, NULL, &row); i++) {
+        output_add(table, letter_of(i, letter));
+        struct shoal_client_walk cells = shoal_client_walk_begin(row);
+        while (shoal_client_walk_next(&cells, NULL, &cell)) {
+            char number[32];
+            const int64_t users = shoal_client_integer(cell, 0);
+            if (session->format == OUTPUT_TABLE)
+                output_add(table, print_grouped(users, number));
+            else
+                output_add_value(table, cell);
+        }
+        output_add(table, words[i]);
+    }
+    output_table_finish(table);
+}
+
+/* "A & C" */
+static char *combination_name(struct shoal_client_value sets) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (out == NULL) return NULL;
+    struct shoal_client_walk walk = shoal_client_walk_begin(sets);
+    struct shoal_client_value set;
+    for (bool first = true; shoal_client_walk_next(&walk, NULL, &set); first = false) {
+        char letter[4];
+        (void)fprintf(out, "%s%s", first ? "" : " & ", letter_of((uint32_t)shoal_client_integer(set, 0), letter));
+    }
+    (void)fclose(out);
+    return text;
+}
+
+static void add_combination(const struct session *session, struct output_table *table, const char *name, int64_t count,
+                            int64_t total, int64_t most) {
+    char text[32], percent[32], bar[BAR_PLACES * 4 + 1];
+    const bool is_table = session->format == OUTPUT_TABLE;
+    if (!is_table) (void)snprintf(text, sizeof text, "%" PRId64, count);
+    output_add(table, name);
+    output_add(table, is_table ? print_grouped(count, text) : text);
+    if (!is_table) return;
+    output_add(table, print_percent(total == 0 ? 0 : (double)count / (double)total, percent));
+    output_add(table, print_bar(most == 0 ? 0 : (double)count / (double)most, bar));
+}
+
+static void print_combinations(const struct session *session, struct shoal_client_value result) {
+    struct output_table *table = output_table_create(session->format, stdout);
+    const int64_t total = get_integer(result, "total");
+    output_column(table, "exactly in", false);
+    output_column(table, "users", true);
+    if (session->format == OUTPUT_TABLE) {
+        output_column(table, "of all", true);
+        output_column(table, "", false);
+    }
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, "combinations"));
+    struct shoal_client_value combination;
+    int64_t most = 0; /* the first one */
+    while (shoal_client_walk_next(&walk, NULL, &combination)) {
+        const int64_t count = get_integer(combination, "count");
+        char *name = combination_name(shoal_client_get(combination, "sets"));
+        if (most == 0) most = count;
+        add_combination(session, table, name == NULL ? "" : name, count, total, most);
+        free(name);
+    }
+    add_combination(session, table, "none of them", get_integer(result, "none"), total, most);
+    output_table_finish(table);
+}
+
+int run_overlap(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    struct shoal_client_writer *params = new_params(2u + (options->now != NULL));
+    shoal_client_write_literal(params, "sets");
+    shoal_client_write_array(params, word_count);
+    for (uint32_t i = 0; i < word_count; i++)
+        shoal_client_write_literal(params, words[i]);
+    shoal_client_write_literal(params, "combinations");
+    shoal_client_write_boolean(params, options->combinations);
+    if (options->now != NULL) write_key_text(params, "now", options->now);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "audience.overlap", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    if (options->combinations && session->format == OUTPUT_CSV) {
+        print_combinations(session, answer.result);
+        return 0;
+    }
+    print_matrix(session, answer.result, words);
+    if (options->combinations) {
+        (void)fputc('\n', stdout);
+        print_combinations(session, answer.result);
+    }
+    char total[32], line[80];
+    (void)snprintf(line, sizeof line, "of %s users", print_grouped(get_integer(answer.result, "total"), total));
+    if (session->format == OUTPUT_TABLE) print_end(answer.result, line);
+    return 0;
+}
