@@ -19,6 +19,10 @@ enum {
      * the bookkeeping, and 4,096 empty-ish bitmaps of 10 M users are 150 directory entries each. */
     SH_VALUE_BITMAP_COUNT_MAX = 4096,
     SH_WORKSPACE_COUNT_MAX = 256,
+    SH_SEGMENT_COUNT_MAX = 4096,       /* saved expressions in a workspace: segment.of_user looks at all of them */
+    SH_SEGMENT_VERSION_COUNT_MAX = 16, /* texts of a segment that are kept, the one in force included */
+    SH_SEGMENT_DEPTH_MAX = 16,         /* segments that use segments: people lose the thread earlier */
+    SH_NOTE_BYTES_MAX = 1024,          /* what a segment is for, in the words of who made it */
 
     /* Requests. 8 MiB carries 100,000 compact rows; a loader gains nothing above 1 MiB. */
     SH_FRAME_BYTES_MAX = 8 << 20,

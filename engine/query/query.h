@@ -50,6 +50,8 @@ struct sh_query_scope {
  * (sh_table_schema_version, sh_table_text_version and those of events). Check a fresh tree, not one checked before. */
 SH_MUST_CHECK enum sh_status sh_query_check(struct sh_node **tree, const struct sh_query_scope *scope,
                                             struct sh_arena *arena, struct sh_error *err);
+/* Can only a write change who matches a checked tree, and not time that passes? False when in doubt. */
+bool sh_query_is_timeless(const struct sh_node *tree);
 /* Window -> instants [*from_ms, *until_ms) in the scope's zone and now; *until_ms is at most now + 1: no window reaches
  * past now, so it holds no event that is yet to come. Empty windows have *from_ms == *until_ms. Bound trees only (the
  * literals were checked). */

@@ -3,6 +3,7 @@
 
 #include "memory.h"
 #include "merge_people.h"
+#include "merge_segments.h"
 #include "part_answer.h"
 #include "request_params.h"
 #include "shard_private.h"
@@ -298,6 +299,17 @@ static enum sh_status merge_close(struct merging *merging) {
     return SH_OK;
 }
 
+/* ---- Segments ---- */
+
+static enum sh_status merge_segments(struct merging *merging) {
+    const size_t map = begin_map(merging);
+    pack_sum(merging, "total");
+    sh_pack_literal(&merging->packer, "segments");
+    sh_merge_segments(merging->maps, merging->part_count, merging->merged);
+    end_map(merging, map, 3);
+    return SH_OK;
+}
+
 /* ---- Stats ---- */
 
 /* Users, events and memory add up; items are the same in every shard. */
@@ -370,6 +382,8 @@ static enum sh_status merge(struct merging *merging, struct sh_error *err) {
         return merge_ask(merging, err);
     case SH_METHOD_AUDIENCE_CLOSE:
         return merge_close(merging);
+    case SH_METHOD_SEGMENT_LIST:
+        return merge_segments(merging);
     case SH_METHOD_STATS:
         return merge_stats(merging, err);
     default:

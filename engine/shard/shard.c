@@ -23,6 +23,11 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_AUDIENCE_SAMPLE] = sh_handle_audience_sample,
     [SH_METHOD_AUDIENCE_OVERLAP] = sh_handle_audience_overlap,
     [SH_METHOD_AUDIENCE_EXPLAIN] = sh_handle_audience_explain,
+    [SH_METHOD_SEGMENT_PUT] = sh_handle_segment_put,
+    [SH_METHOD_SEGMENT_GET] = sh_handle_segment_get,
+    [SH_METHOD_SEGMENT_LIST] = sh_handle_segment_list,
+    [SH_METHOD_SEGMENT_REMOVE] = sh_handle_segment_remove,
+    [SH_METHOD_SEGMENT_OF_USER] = sh_handle_segment_of_user,
 };
 
 enum sh_status sh_fail_memory(struct sh_error *err) {
@@ -82,7 +87,10 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     if (handlers[method->number] == NULL)
         return sh_fail(err, SH_ERR_UNSUPPORTED, -1, "`%s` is answered by a server, not by the engine", method->name);
     enum sh_status status = find_workspace(call, err);
-    if (status == SH_OK) status = handlers[method->number](call, err);
+    if (status != SH_OK) return status;
+    /* Also one that fails may have changed something: a row, before memory was out. */
+    if (method->writes && call->workspace != NULL) call->workspace->write_version++;
+    status = handlers[method->number](call, err);
     if (status == SH_OK && call->job == NULL) status = sh_buffer_status(call->answer->body, err);
     if (status == SH_OK && call->answer->effects != NULL && call->answer->effects->failed)
         return sh_fail(err, SH_ERR_LIMIT, -1, "what the other shards must learn of it does not fit %zu bytes",
@@ -128,6 +136,7 @@ static bool check_workspace(const struct sh_workspace *workspace, const char **r
     if (!sh_table_check(workspace->users, reason) || !sh_table_check(workspace->items, reason)) return false;
     if (!sh_event_store_check(workspace->events, reason) || !sh_feed_check(workspace->feed, reason)) return false;
     if (!sh_bitmap_check(&workspace->listed, reason)) return false;
+    if (!sh_catalogue_check(&workspace->segments, reason)) return false;
     *reason = "a listed item is not live";
     return sh_bitmap_is_subset(&workspace->listed, sh_table_live(workspace->items));
 }

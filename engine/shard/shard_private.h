@@ -14,6 +14,7 @@
 #define SH_SHARD_PRIVATE_H
 
 #include "audience.h"
+#include "catalogue.h"
 #include "feed.h"
 #include "request_params.h"
 #include "row_fields.h"
@@ -32,15 +33,20 @@ enum {
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
     SH_METHOD_ITEM_REMOVE,
+    SH_METHOD_SEGMENT_GET,
+    SH_METHOD_SEGMENT_PUT,
     SH_METHOD_SHARD_LEARN,
     SH_METHOD_USER_FORGET,
     SH_METHOD_AUDIENCE_ASK,
     SH_METHOD_EVENT_APPEND,
+    SH_METHOD_SEGMENT_LIST,
     SH_METHOD_AUDIENCE_LIST,
     SH_METHOD_FEED_TRENDING,
     SH_METHOD_AUDIENCE_CLOSE,
     SH_METHOD_AUDIENCE_COUNT,
+    SH_METHOD_SEGMENT_REMOVE,
     SH_METHOD_AUDIENCE_SAMPLE,
+    SH_METHOD_SEGMENT_OF_USER,
     SH_METHOD_AUDIENCE_EXPLAIN,
     SH_METHOD_AUDIENCE_OVERLAP,
     SH_METHOD_COUNT
@@ -59,8 +65,10 @@ struct sh_workspace {
     struct sh_feed_model *feed;
     char *eligible; /* the feed's expression over items, canonical; NULL: every listed item */
     uint32_t eligible_count;
-    uint64_t sequence;   /* raised by each user forgotten */
-    struct sh_job *jobs; /* unfinished */
+    struct sh_catalogue segments;
+    uint64_t sequence;      /* raised by each user forgotten */
+    uint64_t write_version; /* raised by each write: what was counted at the same one still holds */
+    struct sh_job *jobs;    /* unfinished */
 };
 
 /* A frozen audience that pages walk. */
@@ -126,6 +134,11 @@ enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error 
 enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_segment_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_segment_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_segment_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_segment_remove(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_segment_of_user(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err);
 
 /* The map's head of an answer with pair_count pairs, and one more for took_us. */

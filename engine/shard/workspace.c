@@ -18,12 +18,14 @@ static void destroy(struct sh_workspace *workspace) {
     sh_table_destroy(workspace->users);
     sh_bitmap_deinit(&workspace->listed);
     sh_zone_close(workspace->zone);
+    sh_catalogue_deinit(&workspace->segments);
     sh_free(workspace->eligible);
     sh_free(workspace);
 }
 
 static bool fill(struct sh_workspace *workspace) {
     sh_bitmap_init(&workspace->listed, SH_ARRAY_COUNT_FAST);
+    sh_catalogue_init(&workspace->segments);
     workspace->users = sh_table_create();
     workspace->items = sh_table_create();
     workspace->events = sh_event_store_create(workspace->zone);
@@ -102,6 +104,15 @@ enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *
     return SH_OK;
 }
 
+static enum sh_status fail_segment_of_items(void *owner, struct sh_text name, struct sh_arena *arena,
+                                            struct sh_node **tree, struct sh_error *err) {
+    (void)owner;
+    (void)arena;
+    (void)tree;
+    return sh_fail(err, SH_ERR_TYPE, -1, "the segment '%.*s' describes users; this expression is about items",
+                   (int)(name.count < SH_NAME_BYTES_MAX ? name.count : SH_NAME_BYTES_MAX), name.bytes);
+}
+
 void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t now_ms, struct sh_query_scope *scope) {
     *scope = (struct sh_query_scope){
         .table = of_items ? workspace->items : workspace->users,
@@ -109,6 +120,8 @@ void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t n
         .events = of_items ? NULL : workspace->events,
         .zone = workspace->zone,
         .now_ms = now_ms,
+        .segment = of_items ? fail_segment_of_items : sh_catalogue_resolve,
+        .segment_owner = &workspace->segments,
     };
 }
 

@@ -201,10 +201,37 @@ static void look_at_feeds(void) {
     (void)ask_all("feed.trending", false);
 }
 
+static void change_segment(void) {
+    bool removes;
+    world_segment(&world, &params, &expected, &removes);
+    expect_begin(removes ? "segment.remove" : "segment.put");
+}
+
+/* What segments hold: by the list's counts, and one user's by name. */
+static void look_at_segments(void) {
+    const uint32_t user = (uint32_t)split_below(&world.rng, WORLD_USERS);
+    text_clear(&params);
+    text_add(&params, "{}");
+    const char *answer = ask_all("segment.list", false);
+    for (uint32_t i = 0; i < WORLD_SEGMENTS; i++) {
+        if (world.segments[i] == NULL) continue;
+        char name[32];
+        (void)snprintf(name, sizeof name, "{name: 'g%u', ", i);
+        const char *count = strstr(answer, name);
+        if (count != NULL) count = strstr(count, ", count: ");
+        if (count == NULL || strtoul(count + 9, NULL, 10) != world_count(&world, world.segments[i]))
+            fail("segment.list", 0, answer, name);
+    }
+    text_clear(&params);
+    text_add(&params, "{user: 'u%u'}", user);
+    if (!world_segments_text(&world, user, &expected)) text_add(&expected, "304 not_found: ");
+    expect_begin("segment.of_user");
+}
+
 static void step(void) {
     world.now_ms += (int64_t)split_below(&world.rng, 6) * 3600000;
     struct world_expression *expression = NULL;
-    switch (split_below(&world.rng, 10)) {
+    switch (split_below(&world.rng, 12)) {
     case 0:
     case 1:
         world_put(&world, &params, &expected);
@@ -228,12 +255,18 @@ static void step(void) {
     case 7:
         look_at_feeds();
         break;
+    case 10:
+        change_segment();
+        break;
+    case 11:
+        look_at_segments();
+        break;
     case 8:
-        expression = world_expression(&world, 3);
+        expression = world_expression(&world, 3, WORLD_SEGMENTS);
         count_and_sample(expression);
         break;
     default:
-        expression = world_expression(&world, 3);
+        expression = world_expression(&world, 3, WORLD_SEGMENTS);
         list_in_order(expression);
         break;
     }
@@ -257,6 +290,7 @@ static void play_round(uint64_t seed) {
         rig_check(&rigs[i]);
         rig_deinit(&rigs[i]);
     }
+    world_deinit(&world);
 }
 
 int main(int argument_count, char **arguments) {

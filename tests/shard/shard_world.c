@@ -34,6 +34,11 @@ void world_init(struct world *world, uint64_t seed) {
         world->kinds[i] = (enum world_kind)below(world, WORLD_KIND_COUNT);
 }
 
+void world_deinit(struct world *world) {
+    for (uint32_t i = 0; i < WORLD_SEGMENTS; i++)
+        world_expression_free(world->segments[i]);
+}
+
 void world_schema(const struct world *world, struct world_text *params) {
     static const char *const types[] = {"int", "decimal", "bool", "enum", "string", "date"};
     text_clear(params);
@@ -254,7 +259,7 @@ void world_user_text(const struct world *world, uint32_t id, struct world_text *
 
 /* ---- Expressions ---- */
 
-struct world_expression *world_expression(struct world *world, uint32_t depth) {
+struct world_expression *world_expression(struct world *world, uint32_t depth, uint32_t segment_end) {
     struct world_expression *made = calloc(1, sizeof *made);
     if (made == NULL) abort();
     const bool joins = depth > 0 && split_one_in(&world->rng, 2);
@@ -264,11 +269,15 @@ struct world_expression *world_expression(struct world *world, uint32_t depth) {
     made->tag = (uint32_t)below(world, WORLD_TAGS + 1); /* the last is nobody's */
     made->type = (uint32_t)below(world, WORLD_TYPES);
     made->days = below(world, 4) * 7;
+    made->segment = segment_end > 0 ? (uint32_t)below(world, segment_end) : 0;
+    if (!joins && segment_end > 0 && world->segments[made->segment] != NULL && split_one_in(&world->rng, 4))
+        made->kind = EXPR_SEGMENT;
     if (made->kind <= EXPR_NOT) {
         for (int i = 0; i < (made->kind == EXPR_NOT ? 1 : 2); i++)
-            made->children[i] = world_expression(world, depth - 1);
+            made->children[i] = world_expression(world, depth - 1, segment_end);
         return made;
     }
+    if (made->kind == EXPR_SEGMENT) return made;
     const enum world_kind kind = world->kinds[made->column];
     made->number = random_value(world, kind);
     if (made->kind == EXPR_COMPARE && (kind == WORLD_BOOL || kind == WORLD_STRING)) made->compare %= 2;
@@ -330,6 +339,9 @@ void world_expression_print(const struct world *world, const struct world_expres
         print_window(expression, text);
         print_money(text, expression->number);
         break;
+    case EXPR_SEGMENT:
+        text_add(text, "in_segment('g%u')", expression->segment);
+        break;
     }
 }
 
@@ -377,6 +389,8 @@ bool world_matches(const struct world *world, const struct world_expression *exp
         return !user->has[expression->column];
     case EXPR_TAG:
         return expression->tag < WORLD_TAGS && user->tag[expression->tag];
+    case EXPR_SEGMENT:
+        return world_matches(world, world->segments[expression->segment], id);
     default:
         return compares_so(aggregate(world, expression, id), expression->compare, expression->number);
     }
@@ -419,4 +433,53 @@ uint32_t world_order(const struct world *world, const struct world_expression *e
         users[at] = i;
     }
     return count;
+}
+
+/* ---- Segments ---- */
+
+static bool is_using(const struct world_expression *expression, uint32_t segment) {
+    if (expression == NULL) return false;
+    if (expression->kind == EXPR_SEGMENT) return expression->segment == segment;
+    return is_using(expression->children[0], segment) || is_using(expression->children[1], segment);
+}
+
+void world_segment(struct world *world, struct world_text *params, struct world_text *expected, bool *removes) {
+    const uint32_t segment = (uint32_t)below(world, WORLD_SEGMENTS);
+    text_clear(params);
+    text_clear(expected);
+    *removes = split_one_in(&world->rng, 3);
+    if (*removes) {
+        bool used = false;
+        for (uint32_t i = 0; i < WORLD_SEGMENTS; i++)
+            used = used || is_using(world->segments[i], segment);
+        text_add(params, "{name: 'g%u'}", segment);
+        text_add(expected, used                               ? "305 conflict: "
+                           : world->segments[segment] == NULL ? "{removed: false}"
+                                                              : "{removed: true}");
+        if (used) return;
+        world_expression_free(world->segments[segment]);
+        world->segments[segment] = NULL;
+        return;
+    }
+    struct world_expression *expression = world_expression(world, 2, segment);
+    text_add(params, "{name: 'g%u', where: \"", segment);
+    world_expression_print(world, expression, params);
+    text_add(params, "\"}");
+    text_add(expected, "{version: ");
+    world_expression_free(world->segments[segment]);
+    world->segments[segment] = expression;
+}
+
+bool world_segments_text(const struct world *world, uint32_t user, struct world_text *expected) {
+    const char *comma = "";
+    text_clear(expected);
+    if (!world->users[user].live) return false;
+    text_add(expected, "{segments: [");
+    for (uint32_t i = 0; i < WORLD_SEGMENTS; i++) {
+        if (world->segments[i] == NULL || !world_matches(world, world->segments[i], user)) continue;
+        text_add(expected, "%s'g%u'", comma, i);
+        comma = ", ";
+    }
+    text_add(expected, "]}");
+    return true;
 }

@@ -18,6 +18,7 @@ enum {
     WORLD_COLUMNS = 6,
     WORLD_TAGS = 10,
     WORLD_TYPES = 2,
+    WORLD_SEGMENTS = 5,
     WORLD_EVENTS = 4000,
     WORLD_TEXT = 1 << 16,
 };
@@ -40,6 +41,29 @@ struct world_event {
     int32_t id;     /* -1: none */
 };
 
+enum world_clause {
+    EXPR_AND,
+    EXPR_OR,
+    EXPR_NOT,
+    EXPR_COMPARE,
+    EXPR_MISSING,
+    EXPR_TAG,
+    EXPR_COUNT,
+    EXPR_SUM,
+    EXPR_SEGMENT
+};
+struct world_expression {
+    enum world_clause kind;
+    struct world_expression *children[2];
+    uint32_t column;
+    uint32_t compare; /* = != < <= > >= */
+    int64_t number;
+    uint32_t tag;
+    uint32_t segment;
+    uint32_t type;
+    int64_t days; /* 0: ever */
+};
+
 struct world {
     struct split_random rng;
     int64_t now_ms;
@@ -48,6 +72,7 @@ struct world {
     struct world_user users[WORLD_USERS];
     struct world_event events[WORLD_EVENTS];
     uint32_t event_count;
+    struct world_expression *segments[WORLD_SEGMENTS]; /* NULL: none; one uses only those before it */
 };
 
 struct world_text {
@@ -58,27 +83,21 @@ void text_clear(struct world_text *text);
 void text_add(struct world_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void world_init(struct world *world, uint64_t seed);
+void world_deinit(struct world *world);
 void world_schema(const struct world *world, struct world_text *params);
 /* Some rows of users, of which some are to be refused. expected gets the answer's text up to `refused`. */
 void world_put(struct world *world, struct world_text *params, struct world_text *expected);
 void world_forget(struct world *world, struct world_text *params, struct world_text *expected);
 void world_append(struct world *world, struct world_text *params, struct world_text *expected);
+/* A segment is put, changed or removed. */
+void world_segment(struct world *world, struct world_text *params, struct world_text *expected, bool *removes);
+/* The answer of segment.of_user; false if there is no such user. */
+bool world_segments_text(const struct world *world, uint32_t user, struct world_text *expected);
 /* The answer of user.get. */
 void world_user_text(const struct world *world, uint32_t user, struct world_text *expected);
 
-/* A random expression. */
-enum world_clause { EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_COMPARE, EXPR_MISSING, EXPR_TAG, EXPR_COUNT, EXPR_SUM };
-struct world_expression {
-    enum world_clause kind;
-    struct world_expression *children[2];
-    uint32_t column;
-    uint32_t compare; /* = != < <= > >= */
-    int64_t number;
-    uint32_t tag;
-    uint32_t type;
-    int64_t days; /* 0: ever */
-};
-struct world_expression *world_expression(struct world *world, uint32_t depth);
+/* A random expression that may use the segments below segment_end. */
+struct world_expression *world_expression(struct world *world, uint32_t depth, uint32_t segment_end);
 void world_expression_free(struct world_expression *expression);
 void world_expression_print(const struct world *world, const struct world_expression *expression,
                             struct world_text *text);

@@ -1,0 +1,31 @@
+/* Can time alone change who matches? A list of what is known to be timeless: anything else is taken to change. */
+#include "query.h"
+
+static bool is_timeless_operand(const struct sh_operand *operand) {
+    return operand->function == SH_FUNCTION_NONE && operand->subject == SH_SUBJECT_ATTRIBUTE;
+}
+
+bool sh_query_is_timeless(const struct sh_node *tree) {
+    switch (tree->kind) {
+    case SH_NODE_TRUE:
+    case SH_NODE_FALSE:
+    case SH_NODE_SAMPLE:
+    case SH_NODE_HAS:
+        return true;
+    case SH_NODE_AND:
+    case SH_NODE_OR:
+    case SH_NODE_NOT:
+        for (const struct sh_node *child = tree->child; child != NULL; child = child->next)
+            if (!sh_query_is_timeless(child)) return false;
+        return true;
+    case SH_NODE_COMPARE:
+    case SH_NODE_BETWEEN:
+    case SH_NODE_IN:
+    case SH_NODE_MISSING:
+    case SH_NODE_STARTS:
+    case SH_NODE_CONTAINS:
+        return is_timeless_operand(&tree->operand);
+    default:
+        return false;
+    }
+}
