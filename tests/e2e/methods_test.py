@@ -148,6 +148,51 @@ class Data(EachServer):
             self.assertFalse(client.call("item.get", id="tea-1")["item"]["listed"])
 
 
+class Segments(EachServer):
+    def test_segments_are_saved_used_counted_and_removed(self):
+        for client in self.each():
+            client.call("schema.put", **SCHEMA)
+            client.call("user.put", fields=["id", "城市", "points"], rows=[[f"u{i}", "成都" if i % 2 else "上海", i] for i in range(40)])
+            client.call("event.append", events=[{"type": "purchase", "user": f"u{i}", "time": NOW - i * 3_600_000, "amount": 5}
+                                                for i in range(0, 40, 4)])
+            self.assertEqual(client.call("segment.put", name="富人", where="points >= 20", note="rich")["version"], 1)
+            client.call("segment.put", name="成都富人", where="in_segment('富人') and 城市 = '成都'")
+            client.call("segment.put", name="bought", where="did(purchase, last 10 hours)")
+            listed = client.call("segment.list", now=NOW)
+            self.assertEqual([(s["name"], s["count"], s["counted_at"]) for s in listed["segments"]],
+                             [("bought", 3, NOW), ("富人", 20, NOW), ("成都富人", 10, NOW)])
+            self.assertEqual(listed["total"], 40)
+            self.assertEqual(client.call("segment.of_user", user="u39", now=NOW)["segments"], ["富人", "成都富人"])
+            self.assertEqual(client.call("segment.of_user", user="u4", now=NOW)["segments"], ["bought"])
+            self.assertEqual(client.call("segment.put", name="富人", where="points >= 30")["version"], 2)
+            self.assertEqual(client.call("audience.count", where="in_segment('成都富人')")["count"], 5)
+            self.assertEqual(client.call("segment.get", name="富人")["used_by"], ["成都富人"])
+            self.refused("conflict", client.call, "segment.remove", name="富人")
+            fault = self.refused("conflict", client.call, "segment.put", name="富人", where="in_segment('成都富人')")
+            self.assertIn("'富人' -> '成都富人' -> '富人'", fault.message)
+            self.assertTrue(client.call("segment.remove", name="成都富人")["removed"])
+            self.assertTrue(client.call("segment.remove", name="富人")["removed"])
+            self.refused("name", client.call, "audience.count", where="in_segment('富人')")
+
+    def test_segments_by_the_command_line(self):
+        for (_, server) in self.servers:
+            address = server.address
+            with server.client(workspace="line") as client:
+                client.call("schema.put", **SCHEMA)
+                client.call("user.put", fields=["id", "points"], rows=[[f"u{i}", i] for i in range(10)])
+            line = ["--workspace", "line"]
+            self.assertIn("version 1", shoal(*line, "segment", "put", "top", "points >= 7", "--note", "the best", address=address))
+            self.assertIn("version 1", shoal(*line, "segment", "put", "top", "points>=7", address=address))
+            table = shoal(*line, "segment", "list", address=address)
+            self.assertIn("points >= 7", table)
+            self.assertIn("30.0 %", table)
+            self.assertEqual(shoal(*line, "segment", "list", "--format", "csv", address=address).splitlines()[1],
+                             "top,3,10,1,points >= 7,the best")
+            self.assertEqual(shoal(*line, "segment", "of", "u8", address=address).strip(), "top")
+            self.assertIn("points >= 7", shoal(*line, "segment", "get", "top", address=address))
+            self.assertIn("removed", shoal(*line, "segment", "remove", "top", address=address))
+
+
 class Errors(EachServer):
     def test_a_wrong_expression_says_where_and_what(self):
         for client in self.each():

@@ -17,7 +17,7 @@ struct session {
 
 /* Options of all commands together; each command says which it takes. Zero or NULL: not given. */
 struct command_options {
-    const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now;
+    const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
     bool desc, all, analyze, quiet, tree, only_schema, combinations;
 };
@@ -63,7 +63,7 @@ bool next_name(const char **at, char **name);
 /* One JSON document and a line end. Returns 0. */
 int print_document(struct shoal_client_value value);
 
-/* Commands of command_ask.c, command_insight.c and command_show.c. */
+/* The commands, in the files command_*.c. */
 int run_count(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_list(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_sample(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
@@ -74,6 +74,7 @@ int run_item(struct session *session, const struct command_options *options, cha
 int run_forget(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_segment(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
