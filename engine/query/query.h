@@ -58,6 +58,9 @@ bool sh_query_is_timeless(const struct sh_node *tree);
 void sh_query_window(const struct sh_window *window, const struct sh_query_scope *scope, int64_t *from_ms,
                      int64_t *until_ms);
 
+/* Milliseconds of a minute, hour, day or week. */
+int64_t sh_query_span_ms(enum sh_unit unit);
+
 /* --- plans: query_plan.c, query_run.c, query_events.c, query_test.c, query_explain.c --- */
 
 struct sh_plan; /* opaque; see query_plan.h for modules that must look inside */

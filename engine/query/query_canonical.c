@@ -130,6 +130,10 @@ static enum sh_status canonicalize(struct canonicalizer *work, struct sh_node **
     sort_literals(top);
     if (top->child == NULL) return SH_OK;
     if ((status = canonicalize_children(work, top, depth)) != SH_OK) return status;
+    if (top->kind == SH_NODE_SEQUENCE) { /* steps stay in their order */
+        top->next = next;
+        return SH_OK;
+    }
     struct sh_node *result = top;
     sh_assert(top->child != NULL);
     if (top->kind == SH_NODE_NOT) {

@@ -233,6 +233,8 @@ static const char *name_of(const struct sh_node *node) {
     switch (node->kind) {
     case SH_NODE_DID:
         return "did";
+    case SH_NODE_SEQUENCE:
+        return "sequence";
     case SH_NODE_SAMPLE:
         return "sample";
     case SH_NODE_SEGMENT:
@@ -293,14 +295,18 @@ static enum sh_status bind_function(struct sh_checker *checker, const struct sh_
     return SH_OK;
 }
 
+static enum sh_status check_about_users(struct sh_checker *checker, const struct sh_node *node) {
+    const enum sh_status status = check_outside_where(checker, node);
+    if (status != SH_OK || checker->scope->events != NULL) return status;
+    return sh_fail(checker->err, SH_ERR_TYPE, sh_checker_position(node->position),
+                   "%s() asks what users did; this expression is about items", name_of(node));
+}
+
 static enum sh_status resolve_aggregate(struct sh_checker *checker, const struct sh_node *node,
                                         struct sh_operand *operand, struct sh_query_domain *domain) {
     const struct sh_event_store *events = checker->scope->events;
-    enum sh_status status = check_outside_where(checker, node);
+    enum sh_status status = check_about_users(checker, node);
     if (status != SH_OK) return status;
-    if (events == NULL)
-        return sh_fail(checker->err, SH_ERR_TYPE, sh_checker_position(node->position),
-                       "%s() asks what users did; this expression is about items", name_of(node));
     const int32_t number = sh_event_type_find(events, operand->event);
     if (number < 0) return fail_event(checker, operand);
     operand->event_type = (uint32_t)number;
@@ -449,6 +455,10 @@ static enum sh_status check_kind(struct sh_checker *checker, struct sh_node **li
     case SH_NODE_TRUE:
     case SH_NODE_FALSE:
         return SH_OK;
+    case SH_NODE_SEQUENCE:
+        if ((status = check_about_users(checker, node)) != SH_OK) return status;
+        if ((status = sh_query_window_check(&node->window, checker->scope->zone, checker->err)) != SH_OK) return status;
+        /* fallthrough */
     case SH_NODE_AND:
     case SH_NODE_OR:
     case SH_NODE_NOT:

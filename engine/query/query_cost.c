@@ -9,6 +9,7 @@
 
 #include "query_events.h"
 #include "query_plan.h"
+#include "query_sequence.h"
 
 enum { SAMPLE_ROWS = 64 };
 
@@ -23,6 +24,7 @@ static const double row_sample_ns = 30;     /* one id and its hash */
 static const double row_history_ns = 100;   /* one event of one user's history: a cache miss */
 static const double event_ns = 1.5;         /* one event of a cell, streamed */
 static const double event_where_ns = 1.5;   /* one event through `where` */
+static const double sequence_mark_ns = 12;  /* one event gathered, dealt to its user and followed */
 static const double event_block_ns = 3000;  /* begin and end of a block of accumulators */
 
 static double live_count(const struct sh_plan *plan) {
@@ -89,6 +91,26 @@ static struct sh_plan_cost event_cost(const struct sh_plan *plan, const struct s
     return (struct sh_plan_cost){.share = holds_without ? 1 - any_share / 2
                                                         : (aggregate->is_did ? any_share : any_share / 2),
                                  .block_ns = event_block_ns + in_window / block_count(plan) * each_ns,
+                                 .row_ns = row_history_ns * (1 + history)};
+}
+
+/* Those who did every step, if steps were dealt at random, and then half of them: nobody knows the order. */
+static struct sh_plan_cost sequence_cost(const struct sh_plan *plan, const struct sh_sequence *sequence) {
+    const struct sh_event_store *events = plan->scope.events;
+    double all_share = 1;
+    double pass_ns = 0;
+    double event_count = 0;
+    for (uint32_t i = 0; i < sequence->reach; i++) {
+        const double in_window =
+            (double)sh_event_window_count(events, sequence->steps[i].event_type, sequence->from_ms, sequence->until_ms);
+        all_share *= 1 - exp(-in_window / live_count(plan));
+        pass_ns += 2 * in_window * (event_ns + (sequence->steps[i].where == NULL ? 0 : event_where_ns));
+        event_count += in_window;
+    }
+    const double history = (double)sh_event_count(events) / live_count(plan);
+    pass_ns += all_share * event_count * sequence_mark_ns;
+    return (struct sh_plan_cost){.share = all_share / 2,
+                                 .block_ns = sequence->reach * event_block_ns + pass_ns / block_count(plan),
                                  .row_ns = row_history_ns * (1 + history)};
 }
 
@@ -188,6 +210,9 @@ void sh_plan_estimate(const struct sh_plan *plan, struct sh_plan_node *node) {
         break;
     case SH_PLAN_EVENT:
         node->cost = event_cost(plan, node->aggregate);
+        break;
+    case SH_PLAN_SEQUENCE:
+        node->cost = sequence_cost(plan, node->sequence);
         break;
     }
 }

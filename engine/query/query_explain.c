@@ -78,6 +78,8 @@ static const char *operation_name(const struct sh_plan_node *node) {
         return "sample";
     case SH_PLAN_EVENT:
         return event_name(node->aggregate);
+    case SH_PLAN_SEQUENCE:
+        return "sequence of events";
     }
     return "";
 }

@@ -17,7 +17,10 @@
  *               | operand [not] starts with 'x' | operand [not] contains 'x'
  *               | operand in window | operand in next N days
  *               | operand has 'x' | operand has any|all|none ( 'x', ... )
- *               | did(event [where expression] [, window]) | sample(10%, 'seed') | in_segment('name') | true | false
+ *               | did(event [where expression] [, window])
+ *               | sequence(event [where expression] -> ... [, within N minutes|hours|days|weeks] [, strict|loose]
+ *                          [, reach N] [, window])                                -- the rule: query_sequence.h
+ *               | sample(10%, 'seed') | in_segment('name') | true | false
  *   operand     = name | item.name | item                                            -- item: only inside where
  *               | count|days_since|first|last ( event [where expression] [, window] )
  *               | sum|min|max|avg|first|last ( event.property [where expression] [, window] )
@@ -38,6 +41,8 @@
  *   ["contains" | "not_contains", operand, text]       ["has_any" | "has_all" | "has_none", operand, [text, ...]]
  *   ["in_window", operand, window]                     ["in_next_days", operand, days]
  *   ["did", {"event": name, "where": e, "window": window}]     "where" and "window" may be absent, here and below
+ *   ["sequence", {"steps": [name | {"event": name, "where": e}, ...], "within": [3, "days"], "strict": bool,
+ *                 "reach": step, "window": window}]    all but "steps" may be absent
  *   ["sample", millionths, seed]                       ["in_segment", name]
  * operand: name | ["item", name] | [function, {"event": name, "property": name, "where": e, "window": window}]
  * window:  ["last", 7, "days"] | ["last_calendar", 3, "months"] | ["this", "month"] | ["previous", "day"] |

@@ -87,6 +87,7 @@ enum sh_glance sh_plan_glance(const struct sh_plan *plan, const struct sh_plan_n
     case SH_PLAN_SLOTS:
     case SH_PLAN_SAMPLE:
     case SH_PLAN_EVENT:
+    case SH_PLAN_SEQUENCE:
         return SH_GLANCE_WORK;
     }
     return SH_GLANCE_WORK;

@@ -5,6 +5,7 @@
 #include "hash.h"
 #include "query_events.h"
 #include "query_plan.h"
+#include "query_sequence.h"
 
 static enum sh_status no_memory(struct sh_error *err) {
     return sh_fail(err, SH_ERR_MEMORY, -1, "no memory is left for planning the expression");
@@ -232,6 +233,13 @@ static enum sh_status event_leaf(struct sh_plan *plan, const struct sh_node *cla
     return sh_aggregate_build(plan, clause, &(*node)->aggregate, err);
 }
 
+static enum sh_status sequence_leaf(struct sh_plan *plan, const struct sh_node *clause, struct sh_plan_node **node,
+                                    struct sh_error *err) {
+    *node = sh_plan_node_new(plan, SH_PLAN_SEQUENCE, clause, 0);
+    if (*node == NULL) return no_memory(err);
+    return sh_sequence_build(clause, &plan->scope, plan->arena, &(*node)->sequence, err);
+}
+
 static enum sh_status constant_leaf(struct sh_plan *plan, const struct sh_node *clause, enum sh_plan_op op,
                                     struct sh_plan_node **node, struct sh_error *err) {
     *node = sh_plan_node_new(plan, op, clause, 0);
@@ -249,6 +257,8 @@ enum sh_status sh_plan_leaf(struct sh_plan *plan, const struct sh_node *clause, 
         return tags_leaf(plan, clause, node, err);
     case SH_NODE_SAMPLE:
         return sample_leaf(plan, clause, node, err);
+    case SH_NODE_SEQUENCE:
+        return sequence_leaf(plan, clause, node, err);
     case SH_NODE_DID:
         return event_leaf(plan, clause, node, err);
     default:

@@ -145,6 +145,8 @@ const char *sh_token_describe(const struct sh_token *token, char words[SH_TOKEN_
         return "`.`";
     case SH_TOKEN_PERCENT:
         return "`%`";
+    case SH_TOKEN_ARROW:
+        return "`->`";
     case SH_TOKEN_COMPARE:
         (void)snprintf(words, SH_TOKEN_WORDS_BYTES, "`%s`", compares[token->compare]);
         return words;
@@ -358,6 +360,11 @@ static enum sh_status take_sign(struct sh_lexer *lexer, uint32_t at) {
     case '>':
         if (next.meaning == '=') return take_compare(lexer, SH_COMPARE_GE, both);
         return take_compare(lexer, SH_COMPARE_GT, behind);
+    case '-':
+        if (next.meaning != '>') break;
+        return take(lexer, SH_TOKEN_ARROW, both);
+    case 0x2192: /* a right arrow */
+        return take(lexer, SH_TOKEN_ARROW, behind);
     case 0x2260:
         return take_compare(lexer, SH_COMPARE_NE, behind);
     case 0x2264:

@@ -22,7 +22,8 @@ enum sh_token_kind {
     SH_TOKEN_CLOSE,
     SH_TOKEN_COMMA,
     SH_TOKEN_DOT,
-    SH_TOKEN_PERCENT
+    SH_TOKEN_PERCENT,
+    SH_TOKEN_ARROW
 };
 
 struct sh_token {

@@ -239,7 +239,7 @@ static enum sh_status fail_asked(struct sh_parser *parser, const struct sh_opera
 static enum sh_status parse_bare(struct sh_parser *parser, const struct sh_operand *operand, struct sh_node **node) {
     const struct sh_token *token = sh_parser_token(parser);
     const bool ends = token->kind == SH_TOKEN_END || token->kind == SH_TOKEN_CLOSE || token->kind == SH_TOKEN_COMMA ||
-                      sh_token_is(token, "and") || sh_token_is(token, "or");
+                      token->kind == SH_TOKEN_ARROW || sh_token_is(token, "and") || sh_token_is(token, "or");
     if (!ends || operand->function != SH_FUNCTION_NONE) return fail_asked(parser, operand);
     const enum sh_status status = make_asked(parser, SH_NODE_COMPARE, operand, false, node);
     if (status != SH_OK) return status;

@@ -317,6 +317,7 @@ static enum sh_status fail_function(struct sh_parser *parser, const struct sh_to
     for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_DAYS_SINCE; i++)
         sh_nearest_offer(&search, sh_text_of(sh_function_words[i]));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("did"));
+    sh_nearest_offer(&search, SH_TEXT_LITERAL("sequence"));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("sample"));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("in_segment"));
     const enum sh_status status =
@@ -325,7 +326,7 @@ static enum sh_status fail_function(struct sh_parser *parser, const struct sh_to
         return sh_fail_hint(parser->err, status, "did you mean %.*s()?", SH_TEXT_ARGS(search.nearest));
     return sh_fail_hint(
         parser->err, status,
-        "the functions are did, count, sum, min, max, avg, first, last, days_since, sample, in_segment");
+        "the functions are did, count, sum, min, max, avg, first, last, days_since, sequence, sample, in_segment");
 }
 
 /* ---- Operands ---- */
@@ -371,6 +372,7 @@ enum sh_status sh_parse_operand(struct sh_parser *parser, struct sh_operand *ope
     if (sh_parser_at(parser, SH_TOKEN_DOT)) return fail_dot(parser, &word);
     if (word.kind == SH_TOKEN_NAME || !sh_parser_at(parser, SH_TOKEN_OPEN)) return SH_OK;
     if (sh_token_is(&word, "did")) return parse_did(parser, word.position, condition);
+    if (sh_token_is(&word, "sequence")) return sh_parse_sequence(parser, word.position, condition);
     if (sh_token_is(&word, "sample")) return parse_sample(parser, word.position, condition);
     if (sh_token_is(&word, "in_segment")) return parse_segment(parser, word.position, condition);
     operand->function = sh_function_of(word.text);

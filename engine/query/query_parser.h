@@ -2,6 +2,7 @@
  *
  *   query_parse.c          and, or, not, conditions: operand, then what is asked of it
  *   query_parse_operand.c  operands, functions, windows, values: the pieces of a condition
+ *   query_parse_sequence.c sequence()
  *
  * Recursive descent with one token of look-ahead. Every function leaves the token behind what it read as the current
  * one, and fails at the first token that cannot be right, saying what could stand there.
@@ -54,8 +55,10 @@ SH_MUST_CHECK enum sh_status sh_parse_values(struct sh_parser *parser, const cha
 SH_MUST_CHECK enum sh_status sh_parse_window(struct sh_parser *parser, struct sh_window *window);
 /* N minutes: the count and the unit. */
 SH_MUST_CHECK enum sh_status sh_parse_count(struct sh_parser *parser, const char *after, int64_t *count);
-/* A name, item.name, or a function. did(), sample() and in_segment() are whole conditions: then *condition is the node
- * and operand is not filled; else *condition is NULL. */
+/* query_parse_sequence.c: "(" behind `sequence` is the current token. */
+SH_MUST_CHECK enum sh_status sh_parse_sequence(struct sh_parser *parser, uint32_t position, struct sh_node **node);
+/* A name, item.name, or a function. did(), sequence(), sample() and in_segment() are whole conditions: then *condition
+ * is the node and operand is not filled; else *condition is NULL. */
 SH_MUST_CHECK enum sh_status sh_parse_operand(struct sh_parser *parser, struct sh_operand *operand,
                                               struct sh_node **condition);
 

@@ -51,7 +51,8 @@ enum sh_plan_op {
     SH_PLAN_COLUMN,  /* attribute `index` matches `match` (neither negated nor when_missing) */
     SH_PLAN_SLOTS,   /* the row is one of `match.values`, which are slots */
     SH_PLAN_SAMPLE,
-    SH_PLAN_EVENT
+    SH_PLAN_EVENT,
+    SH_PLAN_SEQUENCE
 };
 
 /* Estimates. They order children and choose between ways to the same answer, never the answer. */
@@ -70,6 +71,7 @@ struct sh_plan_measure {
 };
 
 struct sh_aggregate; /* query_events.h */
+struct sh_sequence;  /* query_sequence.h */
 
 struct sh_plan_node {
     enum sh_plan_op op;
@@ -85,6 +87,7 @@ struct sh_plan_node {
     uint32_t sample_parts;
     uint64_t sample_seed;
     struct sh_aggregate *aggregate;
+    struct sh_sequence *sequence;
     struct sh_plan_cost cost;
     struct sh_plan_measure measure;
 };

@@ -80,6 +80,12 @@ static void print_window(struct sh_buffer *buffer, const struct sh_window *windo
     }
 }
 
+static void print_where(struct sh_buffer *buffer, const struct sh_operand *operand) {
+    if (operand->where == NULL) return;
+    append(buffer, " where ");
+    sh_query_print(operand->where, buffer);
+}
+
 /* Behind the "(" of did, count, sum ...: to the ")". */
 static void print_events(struct sh_buffer *buffer, const struct sh_operand *operand) {
     append(buffer, "(");
@@ -88,13 +94,30 @@ static void print_events(struct sh_buffer *buffer, const struct sh_operand *oper
         append(buffer, ".");
         print_name(buffer, operand->name);
     }
-    if (operand->where != NULL) {
-        append(buffer, " where ");
-        sh_query_print(operand->where, buffer);
-    }
+    print_where(buffer, operand);
     if (operand->window.kind != SH_WINDOW_EVER) {
         append(buffer, ", ");
         print_window(buffer, &operand->window);
+    }
+    append(buffer, ")");
+}
+
+static void print_sequence(struct sh_buffer *buffer, const struct sh_node *node) {
+    const struct sh_sequence_terms *terms = &node->sequence;
+    append(buffer, "sequence(");
+    for (const struct sh_node *step = node->child; step != NULL; step = step->next) {
+        if (step != node->child) append(buffer, " -> ");
+        print_name(buffer, step->operand.event);
+        print_where(buffer, &step->operand);
+    }
+    if (terms->within_count > 0)
+        sh_buffer_print(buffer, ", within %lld %s%s", (long long)terms->within_count, sh_unit_words[terms->within_unit],
+                        terms->within_count == 1 ? "" : "s");
+    if (terms->is_strict) append(buffer, ", strict");
+    if (terms->reach > 0) sh_buffer_print(buffer, ", reach %u", terms->reach);
+    if (node->window.kind != SH_WINDOW_EVER) {
+        append(buffer, ", ");
+        print_window(buffer, &node->window);
     }
     append(buffer, ")");
 }
@@ -205,6 +228,9 @@ void sh_query_print(const struct sh_node *tree, struct sh_buffer *buffer) {
     case SH_NODE_DID:
         append(buffer, "did");
         print_events(buffer, &tree->operand);
+        break;
+    case SH_NODE_SEQUENCE:
+        print_sequence(buffer, tree);
         break;
     case SH_NODE_SAMPLE:
         append(buffer, "sample(");

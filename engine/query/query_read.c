@@ -354,6 +354,7 @@ static const struct head heads[] = {
     {"has_all", SH_NODE_HAS, SH_HAS_ALL, false, 3},
     {"has_none", SH_NODE_HAS, SH_HAS_NONE, false, 3},
     {"did", SH_NODE_DID, 0, false, 2},
+    {"sequence", SH_NODE_SEQUENCE, 0, false, 2},
     {"sample", SH_NODE_SAMPLE, 0, false, 3},
     {"in_segment", SH_NODE_SEGMENT, 0, false, 2},
 };
@@ -387,6 +388,105 @@ static enum sh_status read_children(struct reader *reader, const struct sh_value
         last = &(*last)->next;
     }
     return SH_OK;
+}
+
+/* ---- Sequences ---- */
+
+static enum sh_status read_step(struct reader *reader, struct sh_node **step) {
+    enum sh_value_kind kind;
+    const int64_t offset = sh_cursor_offset(reader->cursor);
+    enum sh_status status = sh_cursor_peek(reader->cursor, &kind, reader->err);
+    if (status != SH_OK) return status;
+    if (++reader->node_count > SH_EXPRESSION_NODE_COUNT_MAX)
+        return sh_fail(reader->err, SH_ERR_LIMIT, offset, "an expression has at most %d conditions",
+                       SH_EXPRESSION_NODE_COUNT_MAX);
+    if ((*step = sh_node_make(reader->arena, SH_NODE_DID, SH_POSITION_NONE)) == NULL) return fail_memory(reader);
+    struct sh_operand *operand = &(*step)->operand;
+    init_operand(operand);
+    operand->function = SH_FUNCTION_COUNT;
+    if (kind == SH_VALUE_STR) return take_name(reader, "the name of an event type", &operand->event);
+    if ((status = read_events(reader, "sequence", SH_PROPERTY_NEVER, operand)) != SH_OK) return status;
+    if (operand->window.kind == SH_WINDOW_EVER) return SH_OK;
+    return sh_fail(reader->err, SH_ERR_SYNTAX, offset, "a step has no window of its own: the sequence has one");
+}
+
+static enum sh_status read_steps(struct reader *reader, struct sh_node *node) {
+    struct sh_value list;
+    enum sh_status status = take(reader, SH_VALUE_ARRAY, "the steps of a sequence", &list);
+    if (status != SH_OK) return status;
+    if (list.count == 0 || list.count > SH_SEQUENCE_STEP_COUNT_MAX)
+        return sh_fail(reader->err, SH_ERR_SYNTAX, list.offset, "a sequence has 1 to %d steps, this one has %u",
+                       SH_SEQUENCE_STEP_COUNT_MAX, list.count);
+    struct sh_node **last = &node->child;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if ((status = read_step(reader, last)) != SH_OK) return status;
+        last = &(*last)->next;
+    }
+    return SH_OK;
+}
+
+static enum sh_status read_within(struct reader *reader, struct sh_sequence_terms *terms) {
+    struct sh_value pair;
+    enum sh_status status = take(reader, SH_VALUE_ARRAY, "a span such as [3, \"days\"]", &pair);
+    if (status != SH_OK) return status;
+    if (pair.count != 2)
+        return sh_fail(reader->err, SH_ERR_SYNTAX, pair.offset, "expected a span such as [3, \"days\"]");
+    if ((status = take_count(reader, "a whole number", &terms->within_count)) != SH_OK) return status;
+    return read_unit(reader, sh_unit_slides, &terms->within_unit);
+}
+
+static enum sh_status read_sequence_value(struct reader *reader, uint32_t key, struct sh_node *node) {
+    struct sh_value value;
+    enum sh_status status;
+    switch (key) {
+    case 0:
+        return read_steps(reader, node);
+    case 1:
+        return read_within(reader, &node->sequence);
+    case 2:
+        if ((status = take(reader, SH_VALUE_BOOL, "strict", &value)) != SH_OK) return status;
+        node->sequence.is_strict = value.boolean;
+        return SH_OK;
+    case 3:
+        if ((status = take(reader, SH_VALUE_INT, "a step", &value)) != SH_OK) return status;
+        if (value.integer < 1 || value.integer > SH_SEQUENCE_STEP_COUNT_MAX)
+            return sh_fail(reader->err, SH_ERR_SYNTAX, value.offset, "the sequence has no step %lld to reach",
+                           (long long)value.integer);
+        node->sequence.reach = (uint32_t)value.integer;
+        return SH_OK;
+    default:
+        return read_window(reader, &node->window);
+    }
+}
+
+static enum sh_status read_sequence(struct reader *reader, struct sh_node *node) {
+    static const char *const words[] = {"steps", "within", "strict", "reach", "window"};
+    enum { WORD_COUNT = sizeof words / sizeof words[0] };
+    struct sh_value map;
+    struct sh_value key;
+    uint32_t seen = 0;
+    enum sh_status status = take(reader, SH_VALUE_MAP, "{\"steps\": [name, ...], ...}", &map);
+    for (uint32_t i = 0; status == SH_OK && i < map.count; i++) {
+        if ((status = take(reader, SH_VALUE_STR, "a key", &key)) != SH_OK) return status;
+        uint32_t at = 0;
+        while (at < WORD_COUNT && !sh_text_equal(key.text, sh_text_of(words[at])))
+            at++;
+        if (at == WORD_COUNT) {
+            status = sh_fail(reader->err, SH_ERR_SYNTAX, key.offset, "the key \"%.*s\" has no place here",
+                             SH_TEXT_ARGS(key.text));
+            return sh_fail_hint(reader->err, status, "the keys are steps, within, strict, reach, window");
+        }
+        if ((seen >> at & 1) != 0)
+            return sh_fail(reader->err, SH_ERR_SYNTAX, key.offset, "the key \"%s\" stands here twice", words[at]);
+        seen |= 1u << at;
+        status = read_sequence_value(reader, at, node);
+    }
+    if (status != SH_OK) return status;
+    if (node->child == NULL)
+        return sh_fail(reader->err, SH_ERR_SYNTAX, map.offset, "the key \"steps\" is missing in \"sequence\"");
+    if (sh_sequence_settle(node)) return SH_OK;
+    return sh_fail(reader->err, SH_ERR_SYNTAX, map.offset, "the sequence has no step %u to reach",
+                   node->sequence.reach);
 }
 
 static enum sh_status read_sample(struct reader *reader, struct sh_node *node) {
@@ -442,6 +542,8 @@ static enum sh_status read_body(struct reader *reader, const struct sh_value *ar
         init_operand(&node->operand);
         node->operand.function = SH_FUNCTION_COUNT;
         return read_events(reader, "did", SH_PROPERTY_NEVER, &node->operand);
+    case SH_NODE_SEQUENCE:
+        return read_sequence(reader, node);
     case SH_NODE_SAMPLE:
         return read_sample(reader, node);
     case SH_NODE_SEGMENT:

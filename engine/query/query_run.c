@@ -3,7 +3,10 @@
  */
 #include "query_run.h"
 
+#include <string.h>
+
 #include "query_events.h"
+#include "query_sequence.h"
 
 static struct sh_block_view live_view(const struct sh_plan *plan, uint32_t block) {
     return sh_bitmap_block(sh_table_live(plan->scope.table), block);
@@ -158,6 +161,38 @@ static enum sh_status evaluate_or(const struct sh_block_run *run, struct sh_plan
     return SH_OK;
 }
 
+/* ---- Sequences ---- */
+
+struct arrivals {
+    uint64_t *words;
+    uint32_t reach;
+    uint32_t count;
+};
+
+static void take_arrival(void *context, uint32_t slot_low, const struct sh_sequence_path *path) {
+    struct arrivals *arrivals = context;
+    if (path->reached < arrivals->reach) return;
+    arrivals->words[slot_low / 64] |= 1ULL << (slot_low % 64);
+    arrivals->count++;
+}
+
+/* The candidates as words in the next register, those who arrive in this one. */
+static enum sh_status evaluate_sequence(const struct sh_block_run *run, struct sh_sequence *sequence,
+                                        struct sh_block_view *result, struct sh_error *err) {
+    struct arrivals arrivals = {.words = run->plan->registers[run->reg], .reach = sequence->reach};
+    uint64_t *candidates = run->plan->registers[run->reg + 1];
+    sh_block_store(run->candidates, candidates);
+    memset(arrivals.words, 0, SH_BLOCK_BYTES);
+    const struct sh_sequence_block block = {.block = run->block,
+                                            .candidates = candidates,
+                                            .least = sequence->reach,
+                                            .take = take_arrival,
+                                            .context = &arrivals};
+    const enum sh_status status = sh_sequence_block_run(sequence, run->plan->scope.events, &block, err);
+    *result = sh_block_of_words(arrivals.words, arrivals.count);
+    return status;
+}
+
 /* ---- NOT, and all of them ---- */
 
 static enum sh_status evaluate_not(const struct sh_block_run *run, struct sh_plan_node *node,
@@ -194,6 +229,8 @@ static enum sh_status evaluate_work(const struct sh_block_run *run, struct sh_pl
         return evaluate_not(run, node, result, err);
     case SH_PLAN_EVENT:
         return sh_aggregate_block(run, node->aggregate, result, err);
+    case SH_PLAN_SEQUENCE:
+        return evaluate_sequence(run, node->sequence, result, err);
     default:
         *result = sh_scan_leaf(run, node);
         return SH_OK;

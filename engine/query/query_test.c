@@ -2,6 +2,7 @@
 #include "hash.h"
 #include "query_events.h"
 #include "query_plan.h"
+#include "query_sequence.h"
 
 /* The mix, as a fraction of 2^64, is below parts millionths: 0 keeps nobody, 1,000,000 everybody, and what a smaller
  * share keeps a larger one keeps too. */
@@ -36,6 +37,14 @@ static bool test_column(const struct sh_plan *plan, const struct sh_plan_node *n
     default:
         return sh_match_value(&node->match, true, value);
     }
+}
+
+static enum sh_status test_sequence(const struct sh_plan *plan, struct sh_sequence *sequence, uint32_t slot,
+                                    bool *matches, struct sh_error *err) {
+    struct sh_sequence_path path;
+    const enum sh_status status = sh_sequence_user(sequence, plan->scope.events, slot, &path, err);
+    *matches = status == SH_OK && path.reached >= sequence->reach;
+    return status;
 }
 
 enum sh_status sh_plan_test_node(const struct sh_plan *plan, const struct sh_plan_node *node, uint32_t slot,
@@ -76,6 +85,8 @@ enum sh_status sh_plan_test_node(const struct sh_plan *plan, const struct sh_pla
         break;
     case SH_PLAN_EVENT:
         return sh_aggregate_test(plan, node->aggregate, slot, matches, err);
+    case SH_PLAN_SEQUENCE:
+        return test_sequence(plan, node->sequence, slot, matches, err);
     }
     return SH_OK;
 }

@@ -14,7 +14,8 @@
  * memory. The parser (text) and the reader (msgpack arrays) make the same tree; both fill only the "as written" part.
  * sh_query_check() resolves names and literals against a scope and fills the "bound" part in place; before it, the
  * bound part is zero. Canonical form: nested and/or flattened, double negation removed, children of and/or ordered by
- * their printed form and without doubles, literals of in/has sorted and without doubles. Two expressions that mean the
+ * their printed form and without doubles, literals of in/has sorted and without doubles; the steps of
+ * a sequence keep their order. Two expressions that mean the
  * same after these steps print the same text and have the same hash.
  */
 #ifndef SH_QUERY_TREE_H
@@ -47,6 +48,7 @@ enum sh_node_kind {
                          one of the next N - 1 days in the zone; 29 February counts on 28 February in other years */
     SH_NODE_HAS,      /* tag set, has, literals */
     SH_NODE_DID,      /* aggregate with function COUNT: at least one */
+    SH_NODE_SEQUENCE, /* children: the steps in their order, each a DID without a window; window, sequence */
     SH_NODE_SAMPLE,   /* parts, seed */
     SH_NODE_SEGMENT   /* literals[0]: a saved expression, resolved by the scope's owner */
 };
@@ -102,6 +104,14 @@ struct sh_window {
     uint32_t position;
 };
 
+/* What a sequence says beside its steps and its window (query_sequence.h has the rule). */
+struct sh_sequence_terms {
+    int64_t within_count; /* 0: no bound but the window */
+    enum sh_unit within_unit;
+    bool is_strict;
+    uint32_t reach; /* the step to be reached; 0: the last one, also if it was written */
+};
+
 /* What kind of value an operand has once bound. */
 enum sh_subject {
     SH_SUBJECT_ATTRIBUTE, /* of the table being described (users, or items in an item expression) */
@@ -140,7 +150,7 @@ enum {
 struct sh_node {
     enum sh_node_kind kind;
     uint32_t position;     /* byte offset of the node's first character; SH_POSITION_NONE if it came as msgpack */
-    struct sh_node *child; /* first child; AND, OR, NOT */
+    struct sh_node *child; /* first child; AND, OR, NOT, SEQUENCE */
     struct sh_node *next;  /* next sibling */
     /* as written */
     struct sh_operand operand;
@@ -151,7 +161,8 @@ struct sh_node {
     uint32_t literal_count;
     struct sh_window window; /* WINDOW */
     int64_t count;           /* NEXT: days */
-    uint32_t sample_parts;   /* SAMPLE: millionths, 10% is 100,000 */
+    struct sh_sequence_terms sequence;
+    uint32_t sample_parts; /* SAMPLE: millionths, 10% is 100,000 */
     struct sh_text sample_seed;
     /* bound by sh_query_check: the values that satisfy the operand, in its canonical int64 form. Nothing bound depends
      * on `now`: windows are resolved when a plan runs (sh_query_window).

@@ -73,7 +73,7 @@ static int32_t unit_start(int32_t day, enum sh_unit unit, int64_t back) {
     return start < first_day() ? first_day() : (int32_t)start;
 }
 
-static int64_t span_ms(enum sh_unit unit) {
+int64_t sh_query_span_ms(enum sh_unit unit) {
     switch (unit) {
     case SH_UNIT_MINUTE:
         return SH_MINUTE_MS;
@@ -119,7 +119,7 @@ void sh_query_window(const struct sh_window *window, const struct sh_query_scope
     case SH_WINDOW_EVER:
         break;
     case SH_WINDOW_SLIDING:
-        from = now - window->count * span_ms(window->unit) + 1; /* a count is at most a million: no overflow */
+        from = now - window->count * sh_query_span_ms(window->unit) + 1; /* a count is at most a million: no overflow */
         break;
     case SH_WINDOW_CALENDAR:
         from = sh_zone_day_start_ms(scope->zone, unit_start(today, window->unit, window->count - 1));

@@ -45,6 +45,15 @@ bool sh_unit_is_calendar(enum sh_unit unit) {
     return unit >= SH_UNIT_DAY && unit <= SH_UNIT_YEAR;
 }
 
+bool sh_sequence_settle(struct sh_node *node) {
+    uint32_t step_count = 0;
+    for (const struct sh_node *step = node->child; step != NULL; step = step->next)
+        step_count++;
+    if (node->sequence.reach > step_count) return false;
+    if (node->sequence.reach == step_count) node->sequence.reach = 0;
+    return true;
+}
+
 struct sh_node *sh_node_make(struct sh_arena *arena, enum sh_node_kind kind, uint32_t position) {
     struct sh_node *node = sh_arena_alloc_zero(arena, sizeof *node);
     if (node == NULL) return NULL;

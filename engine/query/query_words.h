@@ -28,6 +28,8 @@ enum sh_property_use sh_function_property_use(enum sh_function function);
 bool sh_unit_slides(enum sh_unit unit);
 bool sh_unit_is_calendar(enum sh_unit unit);
 
+/* A reach of the last step is what is meant without one: the canonical form has 0. False: there is no such step. */
+bool sh_sequence_settle(struct sh_node *node);
 /* A zeroed node; NULL when the arena is full. */
 struct sh_node *sh_node_make(struct sh_arena *arena, enum sh_node_kind kind, uint32_t position);
 /* Put a literal behind the others, growing by doubling. False when the arena is full. */

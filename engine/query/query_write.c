@@ -115,6 +115,47 @@ static void write_events(const char *function, const struct sh_operand *operand,
     }
 }
 
+/* {"steps": [name | {"event": name, "where": e}, ...], ...} */
+static void write_sequence(const struct sh_node *node, msgpack_packer *packer) {
+    const struct sh_sequence_terms *terms = &node->sequence;
+    const bool has_window = node->window.kind != SH_WINDOW_EVER;
+    uint32_t step_count = 0;
+    for (const struct sh_node *step = node->child; step != NULL; step = step->next)
+        step_count++;
+    write_head(packer, 2, "sequence");
+    msgpack_pack_map(packer, 1u + (terms->within_count > 0) + terms->is_strict + (terms->reach > 0) + has_window);
+    sh_pack_literal(packer, "steps");
+    msgpack_pack_array(packer, step_count);
+    for (const struct sh_node *step = node->child; step != NULL; step = step->next) {
+        if (step->operand.where != NULL) {
+            msgpack_pack_map(packer, 2);
+            sh_pack_literal(packer, "event");
+        }
+        sh_pack_text(packer, step->operand.event);
+        if (step->operand.where == NULL) continue;
+        sh_pack_literal(packer, "where");
+        sh_query_write(step->operand.where, packer);
+    }
+    if (terms->within_count > 0) {
+        sh_pack_literal(packer, "within");
+        msgpack_pack_array(packer, 2);
+        msgpack_pack_int64(packer, terms->within_count);
+        write_unit(terms->within_unit, true, packer);
+    }
+    if (terms->is_strict) {
+        sh_pack_literal(packer, "strict");
+        msgpack_pack_true(packer);
+    }
+    if (terms->reach > 0) {
+        sh_pack_literal(packer, "reach");
+        msgpack_pack_uint32(packer, terms->reach);
+    }
+    if (has_window) {
+        sh_pack_literal(packer, "window");
+        write_window(&node->window, packer);
+    }
+}
+
 static void write_operand(const struct sh_operand *operand, msgpack_packer *packer) {
     if (operand->function != SH_FUNCTION_NONE) {
         write_events(sh_function_words[operand->function], operand, packer);
@@ -201,6 +242,9 @@ void sh_query_write(const struct sh_node *tree, msgpack_packer *packer) {
         break;
     case SH_NODE_DID:
         write_events("did", &tree->operand, packer);
+        break;
+    case SH_NODE_SEQUENCE:
+        write_sequence(tree, packer);
         break;
     case SH_NODE_SAMPLE:
         write_head(packer, 3, "sample");

@@ -105,7 +105,8 @@ class Shop:
             [Column("item.category", "i.category", "string", query("SELECT category FROM items")),
              Column("item.price", "i.price", "decimal", query("SELECT price FROM items"), 2),
              Column("item.stock", "i.stock", "int", query("SELECT stock FROM items"))],
-            Tags("item.tags", "item_tags", "e.item", query("SELECT DISTINCT tag FROM item_tags")), Calendar(self.zone, now), 200)
+            Tags("item.tags", "item_tags", "e.item", query("SELECT DISTINCT tag FROM item_tags")), Calendar(self.zone, now), 200,
+            has_sequences=True)
         result = []
         for _ in range(400):
             kind = source.random()

@@ -4,6 +4,7 @@ Two-valued logic in SQL: every leaf is `(...) IS TRUE`, so a comparison with NUL
 Amounts and decimals are scaled integers in SQL; an average is compared by multiplying with its count.
 """
 import datetime
+import re
 import zoneinfo
 
 DAY = 86_400_000
@@ -116,7 +117,8 @@ class Tags:
 class Events:
     """Event types with their numeric property `amount`, other properties, and what is known of the item."""
 
-    def __init__(self, types, amount_values, amount_scale, properties, item_columns, item_tags, calendar, days):
+    def __init__(self, types, amount_values, amount_scale, properties, item_columns, item_tags, calendar, days, has_sequences=False):
+        self.has_sequences = has_sequences  # quadratic in a user's events, in SQL
         self.types, self.amount_scale = types, amount_scale
         self.amount = Column("amount", "e.amount", "decimal", amount_values, amount_scale)
         self.properties, self.item_columns, self.item_tags = properties, item_columns, item_tags
@@ -172,6 +174,46 @@ class Events:
         joiner = random.choice([" and ", " or "])
         return " where " + joiner.join(p[0] for p in parts), " AND (" + joiner.upper().join(f"({p[1]})" for p in parts) + ")"
 
+    def sequence(self, random):
+        """Each way through the steps is a row of joins: (time, rowid) is the order, rowid the arrival."""
+        window, begin, until = self.window(random)
+        count = random.choice([1, 2, 2, 2, 3])
+        reach = random.choice([count, count, random.randint(1, count)])
+        steps = []
+        for _ in range(count):
+            kind, (where, where_sql) = random.choice(self.types), self.where(random)
+            steps.append((f"{kind}{where}", f"(e.type = {text(kind)}{where_sql}) IS TRUE"))
+        unit, ms = random.choice([("minutes", 60_000), ("hours", 3_600_000), ("days", DAY), ("weeks", 7 * DAY)])
+        n = random.choice([1, 2, 3, 7, 30])
+        within = random.random() < 0.6
+        strict = random.random() < 0.5
+
+        def named(sql, alias):
+            return re.sub(r"\b([ei])\.", lambda found: f"{found.group(1)}{alias}.", sql)
+
+        def rows(alias):
+            return (f"FROM events e{alias} LEFT JOIN items i{alias} ON i{alias}.id = e{alias}.item WHERE e{alias}.user = u.id"
+                    f" AND e{alias}.time >= {begin} AND e{alias}.time < {until}")
+
+        def behind(at):
+            if at == reach:
+                return ""
+            sql = (f" AND EXISTS (SELECT 1 {rows(at)} AND {named(steps[at][1], at)}"
+                   f" AND (e{at}.time, e{at}.rowid) > (e{at - 1}.time, e{at - 1}.rowid)")
+            if within:
+                sql += f" AND e{at}.time - e0.time <= {n * ms}"
+            if strict:
+                anything = " OR ".join(named(step[1], "x") for step in steps)
+                sql += (f" AND NOT EXISTS (SELECT 1 {rows('x')} AND ({anything}) AND NOT {named(steps[at - 1][1], 'x')}"
+                        f" AND (ex.time, ex.rowid) > (e{at - 1}.time, e{at - 1}.rowid)"
+                        f" AND (ex.time, ex.rowid) < (e{at}.time, e{at}.rowid))")
+            return sql + behind(at + 1) + ")"
+
+        terms = [f", within {n} {unit}"] * within + [", strict"] * strict + [f", reach {reach}"] + [window]
+        random.shuffle(terms)
+        return (f"sequence({' -> '.join(step[0] for step in steps)}{''.join(terms)})",
+                f"EXISTS (SELECT 1 {rows(0)} AND {named(steps[0][1], 0)}{behind(1)})")
+
     def leaf(self, random):
         kind = random.choice(self.types)
         window, begin, until = self.window(random)
@@ -180,7 +222,9 @@ class Events:
                 f" AND e.time >= {begin} AND e.time < {until}{where_sql}")
         inside = f"{where}{window}"
         compare = random.choice(["=", "!=", "<", "<=", ">", ">="])
-        form = random.randint(0, 8)
+        form = random.randint(0, 9 if self.has_sequences else 8)
+        if form == 9:
+            return self.sequence(random)
         if form <= 1:
             return f"did({kind}{inside})", f"EXISTS (SELECT 1 {rows})"
         if form <= 3:

@@ -125,6 +125,7 @@ class Storm:
             f"born in next {self.one_of(0, 1, 365, 400, 2**31, 10**20)} days", f"sample({self.one_of(0, 10, 100, 101, '0.0001')}%, 's')",
             f"did(buy{where}{self.window()})", f"count(buy{where}{self.window()}) {compare} {self.number()}",
             f"{self.one_of('sum', 'avg', 'min', 'max')}(buy.{value}{where}{self.window()}) {compare} {self.number()}",
+            f"sequence(view{where} -> buy{where}{self.one_of('', ', within 3 days', ', strict', ', reach 1', ', reach 3')}{self.window()})",
             f"days_since(view{where}) {compare} {self.number()}", f"first(buy.{value}) = 's1'", f"last(view) {compare} '2026-01-31'",
             f"seen in last {self.one_of(1, 10**9, 2**62)} days")
 

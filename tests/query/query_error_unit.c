@@ -135,7 +135,7 @@ Test(query_error, functions_and_windows) {
     EXPECT_WRONG(
         {"cuont(purchase) > 1", SH_ERR_SYNTAX, 0, "there is no function `cuont`", "did you mean count()?"},
         {"median(purchase.amount) > 1", SH_ERR_SYNTAX, 0, "there is no function `median`",
-         "the functions are did, count, sum, min, max, avg, first, last, days_since, sample, in_segment"},
+         "the functions are did, count, sum, min, max, avg, first, last, days_since, sequence, sample, in_segment"},
         {"count(purchase)", SH_ERR_SYNTAX, 15,
          "expected a comparison (= != < <= > >= in, between, is) after `count(purchase)`, found the end of the "
          "expression",
@@ -344,4 +344,30 @@ Test(query_error, a_tree_that_came_as_msgpack_has_no_position) {
     cr_assert_eq(shop.err.position, -1);
     cr_assert_str_eq(shop.err.hint, "did you mean tier?");
     query_shop_close(&shop);
+}
+
+Test(query_error, a_sequence_says_where_it_is_wrong) {
+    EXPECT_WRONG(
+        {"sequence(view -> purchse)", SH_ERR_NAME, 17, "there is no event type `purchse`", "did you mean purchase?"},
+        {"sequence()", SH_ERR_SYNTAX, 9, "expected an event type in sequence(), found `)`", ""},
+        {"sequence(view -> 'cart')", SH_ERR_SYNTAX, 17, "expected an event type in sequence(), found the text 'cart'",
+         "names stand without quotes, or in backticks: `cart`"},
+        {"sequence(view, purchase)", SH_ERR_SYNTAX, 15,
+         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before), found "
+         "the word `purchase`",
+         "steps are joined by ->; behind a comma stand within, strict, loose, reach or a window"},
+        {"sequence(view > purchase)", SH_ERR_SYNTAX, 14, "expected `->`, `,` or `)` in sequence(), found `>`",
+         "such as sequence(view -> purchase, within 3 days, last 30 days)"},
+        {"sequence(view -> purchase, within 3)", SH_ERR_SYNTAX, 35,
+         "expected `minutes`, `hours`, `days` or `weeks` after `within`, found `)`", ""},
+        {"sequence(view -> purchase, within 2 months)", SH_ERR_SYNTAX, 36,
+         "expected `minutes`, `hours`, `days` or `weeks` after `within`, found the word `months`", ""},
+        {"sequence(view -> purchase, strict, loose)", SH_ERR_SYNTAX, 35, "strict or loose is said twice in sequence()",
+         ""},
+        {"sequence(view -> purchase, reach 3)", SH_ERR_SYNTAX, 0, "the sequence has no step 3 to reach", ""},
+        {"did(view where sequence(view -> purchase))", SH_ERR_TYPE, 15,
+         "sequence() cannot stand inside where, whose conditions are about one event",
+         "join it outside: did(...) and sequence(...)"},
+        {"sequence(view where colour = 'x' -> purchase)", SH_ERR_NAME, 20, "the event view has no property `colour`",
+         "it has store, seconds, channel, amount, time, item"});
 }

@@ -340,6 +340,27 @@ static void event_clause(struct world *world, struct sh_buffer *text) {
     }
 }
 
+static void sequence_clause(struct world *world, struct sh_buffer *text) {
+    static const char *const units[] = {"minute", "hour", "day", "week"};
+    const uint32_t step_count = 1 + (uint32_t)split_length(&world->random, 5);
+    const uint32_t order = below(world, 3);
+    put(text, "sequence(");
+    for (uint32_t i = 0; i < step_count; i++) {
+        const uint32_t type = below(world, world->twin.type_count);
+        sh_buffer_print(text, "%s%s", i == 0 ? "" : " -> ", world->twin.types[type].name);
+        if (split_one_in(&world->random, 3)) put_where(world, type, text);
+    }
+    if (!split_one_in(&world->random, 3))
+        sh_buffer_print(text, ", within %u %s", 1 + below(world, 60), units[below(world, 4)]);
+    if (order > 0) put(text, order == 1 ? ", strict" : ", loose");
+    if (split_one_in(&world->random, 3)) sh_buffer_print(text, ", reach %u", 1 + below(world, step_count));
+    if (!split_one_in(&world->random, 3)) {
+        put(text, ", ");
+        put_window(world, text);
+    }
+    put(text, ")");
+}
+
 /* What is kept as bitmaps: blocks in every form are crossed and united. */
 static void bitmap_clause(struct world *world, const struct twin_table *table, struct sh_buffer *text) {
     if (split_one_in(&world->random, 4)) {
@@ -357,7 +378,7 @@ static void clause(struct world *world, bool about_items, struct sh_buffer *text
         bitmap_clause(world, table, text);
         return;
     }
-    const uint32_t kind = below(world, about_items ? 9 : 16);
+    const uint32_t kind = below(world, about_items ? 9 : 18);
     if (kind == 0)
         sh_buffer_print(text, "sample(%u.%u%%, 'seed%u')", below(world, 100), below(world, 10), below(world, 3));
     else if (kind == 1)
@@ -369,8 +390,10 @@ static void clause(struct world *world, bool about_items, struct sh_buffer *text
         tags_clause(world, table, about_items ? 1 : 2, "", text);
     else if (kind < 10)
         attribute_clause(world, table, "", text);
-    else
+    else if (kind < 16)
         event_clause(world, text);
+    else
+        sequence_clause(world, text);
 }
 
 void world_expression(struct world *world, bool about_items, uint32_t depth, struct sh_buffer *text) {

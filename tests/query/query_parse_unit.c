@@ -391,3 +391,17 @@ Test(query_read, nesting_deeper_than_allowed_is_refused) {
     cr_assert_eq(read_status(buffer.bytes + 5, buffer.count - 5, &err), SH_OK, "%s", err.message);
     sh_buffer_deinit(&buffer);
 }
+
+Test(query_parse, a_sequence_is_steps_and_what_is_said_about_them) {
+    EXPECT_PAIRS({"sequence(view -> cart -> purchase, within 3 days, last 30 days)",
+                  "sequence(view -> cart -> purchase, within 3 days, last 30 days)"},
+                 {"SEQUENCE ( view->`cart`→purchase , last 30 days , strict , within 1 hour )",
+                  "sequence(view -> cart -> purchase, within 1 hour, strict, last 30 days)"},
+                 {"sequence(view where vip -> view where not (seconds <= 3) -> view, loose, reach 2)",
+                  "sequence(view where vip -> view where not seconds <= 3 -> view, reach 2)"},
+                 {"sequence(view -> view, reach 2)", "sequence(view -> view)"},
+                 {"not sequence(b where x = 1 and x = 1 -> a where y = -3 -> a) and true",
+                  "not sequence(b where x = 1 -> a where y = -3 -> a) and true"},
+                 {"sequence(strict -> within, strict)", "sequence(strict -> within, strict)"},
+                 {"sequence(a)", "sequence(a)"}, {"sequence = 3", "sequence = 3"});
+}

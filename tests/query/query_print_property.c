@@ -139,12 +139,34 @@ static void random_operand(struct sh_operand *operand, uint64_t depth) {
     random_events(operand, depth);
 }
 
+static void random_sequence(struct sh_node *node, uint64_t depth) {
+    struct sh_node **link = &node->child;
+    const uint64_t length = 1 + below(5);
+    for (uint64_t i = 0; i < length; i++) {
+        *link = make(SH_NODE_DID);
+        (*link)->operand.function = SH_FUNCTION_COUNT;
+        (*link)->operand.event = random_name();
+        if (depth > 1 && below(3) == 0) (*link)->operand.where = random_tree(depth - 2);
+        link = &(*link)->next;
+    }
+    if (below(2) == 0) {
+        node->sequence.within_count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
+        node->sequence.within_unit = (enum sh_unit)(SH_UNIT_MINUTE + below(4));
+    }
+    node->sequence.is_strict = below(2) == 0;
+    node->sequence.reach = (uint32_t)below(length); /* below the last step: that one is written as none */
+    if (below(2) == 0) random_window(&node->window);
+}
+
 static struct sh_node *random_leaf(uint64_t depth) {
     struct sh_node *node = make((enum sh_node_kind)(SH_NODE_COMPARE + below(SH_NODE_SEGMENT - SH_NODE_COMPARE + 1)));
     switch (node->kind) {
     case SH_NODE_DID:
         node->operand.function = SH_FUNCTION_COUNT;
         random_events(&node->operand, depth);
+        return node;
+    case SH_NODE_SEQUENCE:
+        random_sequence(node, depth);
         return node;
     case SH_NODE_SAMPLE:
         node->sample_parts = (uint32_t)split_length(&rng, SH_SAMPLE_PARTS + 1);
@@ -247,6 +269,17 @@ static void shuffle_children(struct sh_node *copy, const struct sh_node *node) {
     }
 }
 
+/* Steps stay in their order. */
+static void shuffle_steps(struct sh_node *copy, const struct sh_node *node) {
+    struct sh_node **link = &copy->child;
+    for (const struct sh_node *from = node->child; from != NULL; from = from->next) {
+        *link = make(SH_NODE_DID);
+        **link = *from;
+        if (from->operand.where != NULL) (*link)->operand.where = shuffled(from->operand.where);
+        link = &(*link)->next;
+    }
+}
+
 static struct sh_node *shuffled(const struct sh_node *node) {
     struct sh_node *copy = make(node->kind);
     *copy = *node;
@@ -255,6 +288,8 @@ static struct sh_node *shuffled(const struct sh_node *node) {
     if (node->operand.where != NULL) copy->operand.where = shuffled(node->operand.where);
     if (node->kind == SH_NODE_NOT) {
         copy->child = shuffled(node->child);
+    } else if (node->kind == SH_NODE_SEQUENCE) {
+        shuffle_steps(copy, node);
     } else if (node->child != NULL) {
         shuffle_children(copy, node);
     }

@@ -655,7 +655,8 @@ Test(query_run, explain_says_what_is_left_after_each_clause) {
 static const char *const everything =
     "(tier >= 'silver' or city starts with 'L' or birthday in next 9 days) and not interests has 'tea' and "
     "sum(purchase.amount where item.category = 'tea' or amount > 3, last 90 days) >= 0 and "
-    "(last(purchase.amount) is missing or avg(purchase.amount) < 9) and sample(99%, 's')";
+    "(last(purchase.amount) is missing or avg(purchase.amount) < 9) and sample(99%, 's') and "
+    "not sequence(purchase where amount > 9 -> purchase, within 3 days)";
 
 Test(query_run, planning_and_running_in_any_small_arena_fails_with_a_status) {
     bought("a-1", "2026-03-01", 200);

@@ -410,6 +410,80 @@ static bool has_holds(const struct context *context, const struct sh_node *tree)
     return tree->has == SH_HAS_ANY ? held > 0 : held == 0;
 }
 
+/* ---- Sequences: every way there is, tried one by one ---- */
+
+struct mark {
+    const struct twin_event *event;
+    uint32_t steps; /* bit i: satisfies step i + 1 */
+};
+
+/* The events of the window that satisfy a step, by (time, arrival). */
+static uint32_t gather_marks(const struct context *context, const struct sh_node *tree, struct mark *marks) {
+    const struct twin *twin = context->twin;
+    int64_t from, until;
+    uint32_t count = 0;
+    read_window(twin, &tree->window, &from, &until);
+    if (until > twin->now_ms + 1) until = twin->now_ms + 1;
+    for (uint32_t i = twin->first_event[context->slot]; i != 0; i = twin->events[i].next) {
+        struct mark mark = {.event = &twin->events[i]};
+        struct context inside = *context;
+        inside.event = mark.event;
+        if (mark.event->time_ms < from || mark.event->time_ms >= until) continue;
+        uint32_t place = 0;
+        for (const struct sh_node *step = tree->child; step != NULL; step = step->next, place++)
+            if (mark.event->type == find_type(twin, step->operand.event) &&
+                (step->operand.where == NULL || holds(&inside, step->operand.where)))
+                mark.steps |= 1u << place;
+        if (mark.steps == 0) continue;
+        if (count == TWIN_HISTORY_MAX) abort();
+        uint32_t at = count++;
+        for (; at > 0 && marks[at - 1].event->time_ms > mark.event->time_ms; at--)
+            marks[at] = marks[at - 1];
+        marks[at] = mark;
+    }
+    return count;
+}
+
+/* May step `step` (from 0) at marks[at] be followed by the next step at marks[next]? */
+static bool may_follow(const struct mark *marks, uint32_t at, uint32_t next, uint32_t step, bool is_strict) {
+    if ((marks[next].steps >> (step + 1) & 1) == 0) return false;
+    for (uint32_t between = at + 1; between < next && is_strict; between++)
+        if ((marks[between].steps >> step & 1) == 0) return false;
+    return true;
+}
+
+static bool sequence_holds(const struct context *context, const struct sh_node *tree) {
+    static struct mark marks[TWIN_HISTORY_MAX];
+    static const int64_t unit_ms[] = {0, SH_MINUTE_MS, SH_HOUR_MS, SH_DAY_MS, 7 * SH_DAY_MS};
+    const struct sh_sequence_terms *terms = &tree->sequence;
+    const uint32_t count = gather_marks(context, tree, marks);
+    uint32_t reach = 0;
+    for (const struct sh_node *step = tree->child; step != NULL; step = step->next)
+        reach++;
+    if (terms->reach > 0) reach = terms->reach;
+    for (uint32_t start = 0; start < count; start++) {
+        bool stands[TWIN_HISTORY_MAX] = {false}; /* where step `step` may be */
+        stands[start] = marks[start].steps & 1;
+        bool any = stands[start];
+        for (uint32_t step = 0; any && step + 1 < reach; step++) {
+            any = false;
+            bool after[TWIN_HISTORY_MAX] = {false};
+            for (uint32_t at = start; at < count; at++) {
+                for (uint32_t next = at + 1; stands[at] && next < count; next++) {
+                    const int64_t since = marks[next].event->time_ms - marks[start].event->time_ms;
+                    if (terms->within_count > 0 && since > terms->within_count * unit_ms[terms->within_unit]) break;
+                    if (!may_follow(marks, at, next, step, terms->is_strict)) continue;
+                    after[next] = true;
+                    any = true;
+                }
+            }
+            memcpy(stands, after, sizeof stands);
+        }
+        if (any) return true;
+    }
+    return false;
+}
+
 static bool sample_holds(const struct context *context, const struct sh_node *tree) {
     const uint64_t id = sh_hash_text(sh_text_of(context->table->rows[context->slot].id));
     const uint64_t mix = sh_hash_mix(id, sh_hash_text(tree->sample_seed));
@@ -437,6 +511,8 @@ static bool holds(const struct context *context, const struct sh_node *tree) {
         return has_holds(context, tree);
     case SH_NODE_SAMPLE:
         return sample_holds(context, tree);
+    case SH_NODE_SEQUENCE:
+        return sequence_holds(context, tree);
     case SH_NODE_DID: {
         static const struct twin_event *found[TWIN_HISTORY_MAX];
         return gather(context, &tree->operand, found) > 0;
