@@ -18,15 +18,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -34,7 +33,7 @@
 #include "cursor.h"
 #include "frame.h"
 #include "hash.h"
-#include "shoal/client.h"
+#include "server_process.h"
 
 enum {
     CONNECTION_COUNT_MAX = 1000,
@@ -72,32 +71,6 @@ static struct {
     uint64_t random;
 } bench;
 
-static _Noreturn void die(const char *what) {
-    (void)fprintf(stderr, "rpc_bench: %s (%s)\n", what, errno == 0 ? "no system error" : strerror(errno));
-    exit(1);
-}
-
-static uint64_t clock_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
-/* Processor time that a process has used so far. */
-static uint64_t used_ns(pid_t process) {
-    clockid_t clock;
-    struct timespec used;
-    if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
-    return (uint64_t)used.tv_sec * UINT64_C(1000000000) + (uint64_t)used.tv_nsec;
-}
-
-static void stay_on(size_t processor) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(processor, &set);
-    (void)sched_setaffinity(0, sizeof set, &set); /* with one processor they share it */
-}
-
 /* ---- the floor: every byte goes back ---- */
 
 static _Noreturn void echo_serve(int listening) {
@@ -132,12 +105,7 @@ static _Noreturn void echo_serve(int listening) {
 }
 
 static pid_t echo_start(char *address, size_t address_bytes) {
-    const int listening = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t name_bytes = sizeof name;
-    if (bind(listening, (struct sockaddr *)&name, sizeof name) != 0 || listen(listening, 1024) != 0) die("echo listen");
-    getsockname(listening, (struct sockaddr *)&name, &name_bytes);
-    (void)snprintf(address, address_bytes, "127.0.0.1:%u", (unsigned)ntohs(name.sin_port));
+    const int listening = listen_anywhere(address, address_bytes);
     const pid_t child = fork();
     if (child == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* it does not outlive this program */
@@ -148,38 +116,7 @@ static pid_t echo_start(char *address, size_t address_bytes) {
     return child;
 }
 
-/* ---- the server ---- */
-
-static pid_t shoald_start(const char *program, char *address, size_t address_bytes) {
-    int ends[2];
-    if (pipe(ends) != 0) die("pipe");
-    const pid_t child = fork();
-    if (child == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        stay_on(0);
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        execl(program, program, "--listen", "127.0.0.1:0", "--shards", "1", "--log-level", "warn", (char *)NULL);
-        die(program);
-    }
-    close(ends[1]);
-    FILE *ready = fdopen(ends[0], "r");
-    char line[512];
-    char word[128];
-    if (ready == NULL || fgets(line, sizeof line, ready) == NULL || sscanf(line, "shoald ready %127s", word) != 1)
-        die("shoald does not get ready");
-    (void)snprintf(address, address_bytes, "%s", word);
-    fclose(ready);
-    return child;
-}
-
-static void call(struct shoal_client *client, const char *method, const struct shoal_client_writer *params) {
-    struct shoal_client_answer answer;
-    struct shoal_client_error error;
-    if (shoal_client_call(client, method, params, 0, &answer, &error) == SHOAL_CLIENT_OK) return;
-    (void)fprintf(stderr, "rpc_bench: %s: %s\n", method, error.message);
-    exit(1);
-}
+/* ---- the users ---- */
 
 static void write_attribute(struct shoal_client_writer *params, const char *name, const char *type) {
     shoal_client_write_map(params, 2);
@@ -202,7 +139,7 @@ static void put_users(const char *address) {
     write_attribute(params, "city", "string");
     write_attribute(params, "points", "int");
     write_attribute(params, "member", "bool");
-    call(client, "schema.put", params);
+    call(client, "schema.put", params, NULL);
     for (uint32_t begin = 0; begin < bench.user_count; begin += BATCH_USERS) {
         const uint32_t left = bench.user_count - begin;
         const uint32_t count = left < BATCH_USERS ? left : BATCH_USERS;
@@ -224,7 +161,7 @@ static void put_users(const char *address) {
             shoal_client_write_integer(params, i % 10000);
             shoal_client_write_boolean(params, i % 3 == 0);
         }
-        call(client, "user.put", params);
+        call(client, "user.put", params, NULL);
     }
     shoal_client_writer_destroy(params);
     shoal_client_close(client);
