@@ -14,8 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SH_CROSS_WORDS_MAX = 1024 }; /* a block; what is under way lies on the stack */
-
 /* The union of `count` inputs (at least one), or all bits without it. */
 struct sh_input_group {
     uint32_t count;
@@ -27,8 +25,7 @@ struct sh_query_kernels {
     uint32_t cpu_required; /* SH_CPU_* bits (isa.h), all of which must be present */
 
     /* The bits that are in every group, and how many they are. The inputs of the groups stand one group after another.
-     * target may be NULL (count only) or one of the inputs. group_count is at least 1, word_count a multiple of 8 up to
-     * SH_CROSS_WORDS_MAX;
+     * target may be NULL (count only) or one of the inputs. group_count is at least 1, word_count a multiple of 8;
      * any alignment. */
     uint64_t (*cross_groups)(uint64_t *target, const struct sh_input_group *groups, size_t group_count,
                              const uint64_t *const *inputs, size_t word_count);

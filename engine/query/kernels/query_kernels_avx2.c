@@ -22,21 +22,21 @@ static inline uint64_t vector_ones(__m256i vector) {
            (uint64_t)__builtin_popcountll((uint64_t)_mm256_extract_epi64(vector, 3));
 }
 
-#define VECTOR                    __m256i
-#define VECTOR_WORDS              4
-#define LOAD(words)               load(words)
-#define STORE(words, vector)      store(words, vector)
-#define ZERO                      _mm256_setzero_si256()
-#define ALL_ONES                  _mm256_set1_epi64x(-1)
-#define EACH(word)                _mm256_set1_epi64x((int64_t)(word))
-#define KEEP_OR(any, keep, input) _mm256_or_si256(_mm256_and_si256(any, keep), input)
-#define AND_OR(all, any, open)    _mm256_and_si256(all, _mm256_or_si256(any, open))
-#define AND_NOT(all, input)       _mm256_andnot_si256(input, all)
-#define SUMS                      uint64_t
-#define NO_SUMS                   0
-#define ADD_ONES(sums, vector)    ((sums) + vector_ones(vector))
-#define SUM(sums)                 (sums)
-#include "query_kernels_passes.h"
+#define VECTOR                 __m256i
+#define VECTOR_WORDS           4
+#define CHUNK_VECTORS          4
+#define LOAD(words)            load(words)
+#define STORE(words, vector)   store(words, vector)
+#define ZERO                   _mm256_setzero_si256()
+#define ALL_ONES               _mm256_set1_epi64x(-1)
+#define OR(a, b)               _mm256_or_si256(a, b)
+#define AND(a, b)              _mm256_and_si256(a, b)
+#define AND_NOT(all, input)    _mm256_andnot_si256(input, all)
+#define SUMS                   uint64_t
+#define NO_SUMS                0
+#define ADD_ONES(sums, vector) ((sums) + vector_ones(vector))
+#define SUM(sums)              (sums)
+#include "query_kernels_chunks.h"
 
 /* Eight slots: gather their words of 32 bits, and move each one's bit to the sign. */
 static inline uint64_t mask_eight(const int *bits, const uint16_t *slots) {

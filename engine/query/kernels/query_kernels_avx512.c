@@ -6,21 +6,21 @@
 
 #include "cpu.h"
 
-#define VECTOR                    __m512i
-#define VECTOR_WORDS              8
-#define LOAD(words)               _mm512_loadu_si512(words)
-#define STORE(words, vector)      _mm512_storeu_si512(words, vector)
-#define ZERO                      _mm512_setzero_si512()
-#define ALL_ONES                  _mm512_set1_epi64(-1)
-#define EACH(word)                _mm512_set1_epi64((int64_t)(word))
-#define KEEP_OR(any, keep, input) _mm512_ternarylogic_epi64(any, keep, input, 0xEA)
-#define AND_OR(all, any, open)    _mm512_ternarylogic_epi64(all, any, open, 0xE0)
-#define AND_NOT(all, input)       _mm512_andnot_si512(input, all)
-#define SUMS                      __m512i
-#define NO_SUMS                   _mm512_setzero_si512()
-#define ADD_ONES(sums, vector)    _mm512_add_epi64(sums, _mm512_popcnt_epi64(vector))
-#define SUM(sums)                 (uint64_t) _mm512_reduce_add_epi64(sums)
-#include "query_kernels_passes.h"
+#define VECTOR                 __m512i
+#define VECTOR_WORDS           8
+#define CHUNK_VECTORS          8
+#define LOAD(words)            _mm512_loadu_si512(words)
+#define STORE(words, vector)   _mm512_storeu_si512(words, vector)
+#define ZERO                   _mm512_setzero_si512()
+#define ALL_ONES               _mm512_set1_epi64(-1)
+#define OR(a, b)               _mm512_or_si512(a, b)
+#define AND(a, b)              _mm512_and_si512(a, b)
+#define AND_NOT(all, input)    _mm512_andnot_si512(input, all)
+#define SUMS                   __m512i
+#define NO_SUMS                _mm512_setzero_si512()
+#define ADD_ONES(sums, vector) _mm512_add_epi64(sums, _mm512_popcnt_epi64(vector))
+#define SUM(sums)              (uint64_t) _mm512_reduce_add_epi64(sums)
+#include "query_kernels_chunks.h"
 
 /* Sixteen slots, of which `wanted` are there: gather their words of 32 bits, and test each one's bit. */
 static inline uint64_t mask_sixteen(const void *bits, const uint16_t *slots, __mmask16 wanted) {
