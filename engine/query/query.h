@@ -15,6 +15,12 @@
  *     half-open in the workspace's zone. days_since counts whole elapsed 24 hours since the latest event.
  *     A value that lies ahead (the last day of a coupon) is in a written span of dates: in between, in on, in before.
  *   - now moves windows and expiry only; attributes are today's; item.category is the item's current one.
+ *   - days counts local days with an event. count(distinct event.property) counts different values, event.item
+ * different items; both are 0 over nothing. nth(n, event.property) is that of the n-th event which has it, by (time,
+ * arrival), nth(n, event) its time; fewer: missing. gap_min, gap_avg and gap_max are the time between one event of the
+ * window and the next, in days of 24 hours, exact; fewer than two events: missing. An event that came late is in its
+ * own place everywhere. Inside where, hour (0..23) and weekday (1 Monday .. 7) are those of the workspace's clock,
+ * unless the event has a property of that name.
  *   - Enums compare by rank. Decimals compare exactly; averages by cross-multiplication.
  *   - sample(p%, 'seed') keeps a row if mix(XXH3(external id), XXH3(seed)) falls below p: nested for growing p.
  */

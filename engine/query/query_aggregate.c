@@ -1,7 +1,9 @@
 /* query_aggregate.c -- what an aggregate is, when it holds, and its value for one user. */
 #include "decimal.h"
 #include "query_events.h"
+#include "query_pair_set.h"
 #include "query_plan.h"
+#include "query_words.h"
 
 static enum sh_status no_memory(struct sh_error *err) {
     return sh_fail(err, SH_ERR_MEMORY, -1, "no memory is left for planning the expression");
@@ -14,8 +16,10 @@ static void build_source(struct sh_aggregate *aggregate, const struct sh_operand
     aggregate->function = operand->function;
     if (operand->function == SH_FUNCTION_COUNT) {
         aggregate->source = SH_SOURCE_EVENT;
-    } else if (operand->function == SH_FUNCTION_DAYS_SINCE) {
-        aggregate->source = SH_SOURCE_TIME;
+    } else if (operand->function == SH_FUNCTION_DAYS) {
+        aggregate->source = SH_SOURCE_DAY;
+    } else if (operand->index == SH_OPERAND_ITEM) {
+        aggregate->source = SH_SOURCE_ITEM;
     } else if (is_of_time) {
         aggregate->source = SH_SOURCE_TIME;
         /* The latest time is the last event's, whatever the order of arrival. */
@@ -30,12 +34,18 @@ static void build_source(struct sh_aggregate *aggregate, const struct sh_operand
 }
 
 static struct sh_value_domain value_domain(struct sh_aggregate *aggregate, const struct sh_event_store *events) {
+    if (aggregate->function == SH_FUNCTION_DISTINCT) return (struct sh_value_domain){.type = SH_TYPE_INT};
     switch (aggregate->source) {
     case SH_SOURCE_EVENT:
+    case SH_SOURCE_DAY:
+    case SH_SOURCE_ITEM:
         return (struct sh_value_domain){.type = SH_TYPE_INT};
     case SH_SOURCE_TIME:
-        return (struct sh_value_domain){.type =
-                                            aggregate->function == SH_FUNCTION_DAYS_SINCE ? SH_TYPE_INT : SH_TYPE_TIME};
+        return (struct sh_value_domain){.type = aggregate->function == SH_FUNCTION_MIN ||
+                                                        aggregate->function == SH_FUNCTION_MAX ||
+                                                        aggregate->function == SH_FUNCTION_NTH
+                                                    ? SH_TYPE_TIME
+                                                    : SH_TYPE_INT};
     case SH_SOURCE_AMOUNT:
         return (struct sh_value_domain){.type = SH_TYPE_DECIMAL};
     case SH_SOURCE_PROPERTY:
@@ -51,7 +61,8 @@ static struct sh_value_domain value_domain(struct sh_aggregate *aggregate, const
 
 static enum sh_status build_match(struct sh_plan *plan, const struct sh_node *clause, struct sh_aggregate *aggregate,
                                   struct sh_error *err) {
-    const bool is_wide = aggregate->function == SH_FUNCTION_SUM || aggregate->function == SH_FUNCTION_AVG;
+    const bool is_fraction = sh_function_is_fraction(aggregate->function);
+    const bool is_wide = aggregate->function == SH_FUNCTION_SUM || is_fraction;
     if (clause->kind == SH_NODE_DID) {
         aggregate->match = (struct sh_match){.kind = SH_MATCH_RANGE, .low = 1, .high = INT64_MAX};
     } else if (is_wide && (clause->kind == SH_NODE_COMPARE || clause->kind == SH_NODE_BETWEEN)) {
@@ -63,8 +74,7 @@ static enum sh_status build_match(struct sh_plan *plan, const struct sh_node *cl
         aggregate->low_open = clause->low_open;
         aggregate->high_open = clause->high_open;
         aggregate->factor = 1;
-        if (aggregate->function == SH_FUNCTION_AVG)
-            aggregate->factor = sh_power_of_ten[clause->bound_scale - clause->operand.scale];
+        if (is_fraction) aggregate->factor = sh_power_of_ten[clause->bound_scale - clause->operand.scale];
     } else {
         const struct sh_value_domain domain = value_domain(aggregate, plan->scope.events);
         const enum sh_status status =
@@ -88,6 +98,7 @@ enum sh_status sh_aggregate_build(struct sh_plan *plan, const struct sh_node *cl
         made->source = SH_SOURCE_EVENT;
     }
     made->event_type = operand->event_type;
+    made->nth = operand->nth;
     made->now_ms = plan->scope.now_ms;
     sh_query_window(&operand->window, &plan->scope, &made->from_ms, &made->until_ms);
     sh_assert(made->until_ms <= made->now_ms + 1 || made->until_ms <= made->from_ms);
@@ -109,7 +120,7 @@ static bool bounds_hold(const struct sh_aggregate *aggregate, const struct sh_ag
     __int128 low = aggregate->low;
     __int128 high = aggregate->high;
     __int128 sum = state->sum;
-    if (aggregate->function == SH_FUNCTION_AVG) { /* sum / count against bound / factor, without dividing */
+    if (sh_function_is_fraction(aggregate->function)) { /* sum / count against bound / factor, without dividing */
         low *= (__int128)state->count;
         high *= (__int128)state->count;
         sum *= aggregate->factor;
@@ -117,8 +128,12 @@ static bool bounds_hold(const struct sh_aggregate *aggregate, const struct sh_ag
     return (aggregate->low_open ? sum > low : sum >= low) && (aggregate->high_open ? sum < high : sum <= high);
 }
 
+static bool counts(enum sh_function function) {
+    return function == SH_FUNCTION_COUNT || function == SH_FUNCTION_DAYS || function == SH_FUNCTION_DISTINCT;
+}
+
 static bool is_present(const struct sh_aggregate *aggregate, const struct sh_aggregate_state *state) {
-    if (aggregate->function == SH_FUNCTION_COUNT || aggregate->function == SH_FUNCTION_SUM) return true;
+    if (counts(aggregate->function) || aggregate->function == SH_FUNCTION_SUM) return true;
     if (aggregate->function == SH_FUNCTION_AVG) return state->count > 0;
     return state->is_present;
 }
@@ -130,9 +145,15 @@ bool sh_aggregate_holds(const struct sh_aggregate *aggregate, const struct sh_ag
     int64_t value = state->value;
     if (aggregate->function == SH_FUNCTION_SUM && __builtin_add_overflow(state->sum, (__int128)0, &value))
         return (aggregate->match.kind == SH_MATCH_ANY) != aggregate->match.negated; /* no list holds it */
-    if (aggregate->function == SH_FUNCTION_COUNT) value = (int64_t)state->count;
+    if (counts(aggregate->function)) value = (int64_t)state->count;
     if (aggregate->function == SH_FUNCTION_DAYS_SINCE) value = (aggregate->now_ms - state->value) / SH_DAY_MS;
     return sh_match_value(&aggregate->match, true, value);
+}
+
+bool sh_aggregate_goes_by_order(const struct sh_aggregate *aggregate) {
+    const enum sh_function function = aggregate->function;
+    return function == SH_FUNCTION_FIRST || function == SH_FUNCTION_LAST || function == SH_FUNCTION_NTH ||
+           function == SH_FUNCTION_GAP_MIN || function == SH_FUNCTION_GAP_MAX;
 }
 
 bool sh_aggregate_holds_without(const struct sh_aggregate *aggregate) {
@@ -142,6 +163,19 @@ bool sh_aggregate_holds_without(const struct sh_aggregate *aggregate) {
 
 /* ---- One user ---- */
 
+/* A walk over a history, newest event first. */
+struct walk {
+    const struct sh_aggregate *aggregate;
+    const uint32_t *ranks;
+    struct sh_aggregate_state state;
+    bool is_counting;        /* NTH: first how many there are */
+    uint64_t skip_count;     /* NTH: then so many are newer */
+    uint64_t row_count;      /* gaps: events so far */
+    int64_t newer_ms;        /* gaps: the event before in the walk */
+    struct sh_pair_set seen; /* DISTINCT */
+    bool done;               /* older ones change nothing */
+};
+
 static enum sh_status add_to_sum(struct sh_aggregate_state *state, int64_t value, struct sh_error *err) {
     if (__builtin_add_overflow(state->sum, (__int128)value, &state->sum))
         return sh_fail(err, SH_ERR_OVERFLOW, -1, "a sum is outside 128 bits");
@@ -149,40 +183,96 @@ static enum sh_status add_to_sum(struct sh_aggregate_state *state, int64_t value
     return SH_OK;
 }
 
-/* One event more, older than those before. *done: older ones change nothing. */
-static enum sh_status add_older(const struct sh_aggregate *aggregate, struct sh_aggregate_state *state, int64_t value,
-                                bool *done, struct sh_error *err) {
-    const bool is_first = !state->is_present;
-    state->is_present = true;
-    switch (aggregate->function) {
-    case SH_FUNCTION_COUNT:
-        state->count++;
-        /* `count >= n` is decided by the n-th. */
-        *done = aggregate->match.kind == SH_MATCH_RANGE && aggregate->match.high == INT64_MAX &&
-                (int64_t)state->count >= aggregate->match.low;
-        return SH_OK;
-    case SH_FUNCTION_SUM:
-    case SH_FUNCTION_AVG:
-        return add_to_sum(state, value, err);
-    case SH_FUNCTION_MIN:
-        if (is_first || value < state->value) state->value = value;
-        return SH_OK;
-    case SH_FUNCTION_MAX:
-        if (is_first || value > state->value) state->value = value;
-        *done = aggregate->source == SH_SOURCE_TIME;
-        return SH_OK;
-    case SH_FUNCTION_FIRST:
-        state->value = value;
-        return SH_OK;
-    default: /* LAST, DAYS_SINCE */
-        state->value = value;
-        *done = true;
-        return SH_OK;
+static void add_count(struct walk *walk) {
+    const struct sh_match *match = &walk->aggregate->match;
+    walk->state.count++;
+    /* `count >= n` is decided by the n-th. */
+    walk->done = match->kind == SH_MATCH_RANGE && match->high == INT64_MAX && !walk->aggregate->is_bounded &&
+                 (int64_t)walk->state.count >= match->low;
+}
+
+static void add_gap(struct walk *walk, int64_t time_ms) {
+    const int64_t gap_ms = walk->newer_ms - time_ms;
+    const uint64_t gap_count = walk->row_count++;
+    walk->newer_ms = time_ms;
+    if (gap_count == 0) return;
+    __int128 sum = gap_ms;
+    const bool is_first = gap_count == 1;
+    if (walk->aggregate->function == SH_FUNCTION_GAP_AVG) sum += walk->state.sum;
+    if (walk->aggregate->function == SH_FUNCTION_GAP_MIN && !is_first && walk->state.sum < sum) sum = walk->state.sum;
+    if (walk->aggregate->function == SH_FUNCTION_GAP_MAX && walk->state.sum > sum) sum = walk->state.sum;
+    sh_aggregate_set_gap(&walk->state, (int64_t)sum, walk->aggregate->function == SH_FUNCTION_GAP_AVG ? gap_count : 1);
+}
+
+static void add_for_place(struct walk *walk, int64_t value) {
+    if (walk->is_counting) {
+        walk->row_count++;
+    } else if (walk->skip_count > 0) {
+        walk->skip_count--;
+    } else {
+        walk->state.is_present = true;
+        walk->state.value = value;
+        walk->done = true;
     }
 }
 
-static bool read_value(const struct sh_aggregate *aggregate, struct sh_event_ref ref, const uint32_t *ranks,
-                       int64_t *value) {
+static enum sh_status add_distinct(struct walk *walk, int64_t value, struct sh_error *err) {
+    bool is_new;
+    const enum sh_status status = sh_pair_set_add(&walk->seen, 0, value, &is_new, err);
+    if (status == SH_OK && is_new) add_count(walk);
+    return status;
+}
+
+/* One event more, older than those before. */
+static enum sh_status add_older(struct walk *walk, int64_t value, struct sh_error *err) {
+    struct sh_aggregate_state *state = &walk->state;
+    const bool is_first = !state->is_present;
+    switch (walk->aggregate->function) {
+    case SH_FUNCTION_SUM:
+    case SH_FUNCTION_AVG:
+        return add_to_sum(state, value, err);
+    case SH_FUNCTION_DISTINCT:
+        return add_distinct(walk, value, err);
+    case SH_FUNCTION_NTH:
+        add_for_place(walk, value);
+        return SH_OK;
+    case SH_FUNCTION_GAP_MIN:
+    case SH_FUNCTION_GAP_AVG:
+    case SH_FUNCTION_GAP_MAX:
+        add_gap(walk, value);
+        return SH_OK;
+    default:
+        break;
+    }
+    state->is_present = true;
+    switch (walk->aggregate->function) {
+    case SH_FUNCTION_COUNT:
+        add_count(walk);
+        break;
+    case SH_FUNCTION_DAYS: /* they descend */
+        if (is_first || value != state->value) add_count(walk);
+        state->value = value;
+        break;
+    case SH_FUNCTION_MIN:
+        if (is_first || value < state->value) state->value = value;
+        break;
+    case SH_FUNCTION_MAX:
+        if (is_first || value > state->value) state->value = value;
+        walk->done = walk->aggregate->source == SH_SOURCE_TIME;
+        break;
+    case SH_FUNCTION_FIRST:
+        state->value = value;
+        break;
+    default: /* LAST, DAYS_SINCE */
+        state->value = value;
+        walk->done = true;
+        break;
+    }
+    return SH_OK;
+}
+
+static bool read_value(const struct walk *walk, struct sh_event_ref ref, int64_t *value) {
+    const struct sh_aggregate *aggregate = walk->aggregate;
     *value = 0;
     switch (aggregate->source) {
     case SH_SOURCE_EVENT:
@@ -190,25 +280,27 @@ static bool read_value(const struct sh_aggregate *aggregate, struct sh_event_ref
     case SH_SOURCE_TIME:
         *value = sh_event_ref_time(ref);
         return true;
+    case SH_SOURCE_DAY:
+        *value = ref.cell->day;
+        return true;
+    case SH_SOURCE_ITEM:
+        return sh_strip_get(&ref.cell->item, ref.row, value);
     case SH_SOURCE_AMOUNT:
         return sh_event_ref_amount(ref, value);
     case SH_SOURCE_PROPERTY:
         break;
     }
     if (!sh_event_ref_property(ref, aggregate->property, value)) return false;
-    if (ranks != NULL) *value = ranks[*value];
+    if (walk->ranks != NULL) *value = walk->ranks[*value];
     return true;
 }
 
-enum sh_status sh_aggregate_test(const struct sh_plan *plan, const struct sh_aggregate *aggregate, uint32_t slot,
-                                 bool *holds, struct sh_error *err) {
-    const struct sh_event_store *events = plan->scope.events;
-    const uint32_t *ranks = sh_aggregate_ranks(aggregate, events);
-    struct sh_aggregate_state state = {0};
+static enum sh_status walk_history(struct walk *walk, const struct sh_event_store *events, uint32_t slot,
+                                   struct sh_error *err) {
+    const struct sh_aggregate *aggregate = walk->aggregate;
     struct sh_event_ref ref;
-    bool done = false;
     bool more = sh_event_history_first(events, slot, &ref);
-    for (; more && !done; more = sh_event_history_next(events, &ref)) {
+    for (; more && !walk->done; more = sh_event_history_next(events, &ref)) {
         const int64_t time_ms = sh_event_ref_time(ref);
         if (time_ms < aggregate->from_ms) break;
         if (time_ms >= aggregate->until_ms || sh_event_ref_type(ref) != aggregate->event_type) continue;
@@ -217,9 +309,33 @@ enum sh_status sh_aggregate_test(const struct sh_plan *plan, const struct sh_agg
         int64_t value;
         if (aggregate->where != NULL && (status = sh_where_test(aggregate->where, ref, &counts, err)) != SH_OK)
             return status;
-        if (!counts || !read_value(aggregate, ref, ranks, &value)) continue;
-        if ((status = add_older(aggregate, &state, value, &done, err)) != SH_OK) return status;
+        if (!counts || !read_value(walk, ref, &value)) continue;
+        if ((status = add_older(walk, value, err)) != SH_OK) return status;
     }
-    *holds = sh_aggregate_holds(aggregate, &state);
     return SH_OK;
+}
+
+enum sh_status sh_aggregate_walk(const struct sh_plan *plan, const struct sh_aggregate *aggregate, uint32_t slot,
+                                 struct sh_aggregate_state *state, struct sh_error *err) {
+    const struct sh_event_store *events = plan->scope.events;
+    struct walk walk = {.aggregate = aggregate,
+                        .ranks = sh_aggregate_ranks(aggregate, events),
+                        .is_counting = aggregate->function == SH_FUNCTION_NTH};
+    enum sh_status status = walk_history(&walk, events, slot, err);
+    if (status == SH_OK && walk.is_counting && walk.row_count >= (uint64_t)aggregate->nth) {
+        walk.is_counting = false;
+        walk.skip_count = walk.row_count - (uint64_t)aggregate->nth;
+        status = walk_history(&walk, events, slot, err);
+    }
+    sh_pair_set_deinit(&walk.seen);
+    *state = walk.state;
+    return status;
+}
+
+enum sh_status sh_aggregate_test(const struct sh_plan *plan, const struct sh_aggregate *aggregate, uint32_t slot,
+                                 bool *holds, struct sh_error *err) {
+    struct sh_aggregate_state state;
+    const enum sh_status status = sh_aggregate_walk(plan, aggregate, slot, &state, err);
+    *holds = status == SH_OK && sh_aggregate_holds(aggregate, &state);
+    return status;
 }

@@ -8,6 +8,7 @@
  */
 #include "query_check.h"
 #include "query_number.h"
+#include "query_words.h"
 
 struct span {
     __int128 low;
@@ -281,7 +282,7 @@ static enum sh_status bind_sum(struct sh_checker *checker, struct sh_node *node,
     return SH_OK;
 }
 
-/* Averages are fractions: the bounds keep the literal's own digits, and < and > leave the bound itself out. */
+/* Averages and gaps are fractions: the bounds keep the literal's own digits, and < and > leave the bound itself out. */
 static enum sh_status bind_average(struct sh_checker *checker, struct sh_node *node,
                                    const struct sh_query_domain *domain) {
     node->bound_scale = domain->scale;
@@ -296,10 +297,11 @@ static enum sh_status bind_average(struct sh_checker *checker, struct sh_node *n
         if (scale > node->bound_scale) node->bound_scale = scale;
     }
     bool exact;
-    const __int128 limit = SH_AVG_BOUND_MAX - 1;
+    const __int128 bound_max = node->operand.function == SH_FUNCTION_AVG ? SH_AVG_BOUND_MAX : SH_GAP_BOUND_MAX;
+    const __int128 limit = bound_max - 1;
     const __int128 first = sh_number_floor(node->literals[0].text, node->bound_scale, limit, &exact);
-    node->low128 = -SH_AVG_BOUND_MAX;
-    node->high128 = SH_AVG_BOUND_MAX;
+    node->low128 = -bound_max;
+    node->high128 = bound_max;
     if (node->kind == SH_NODE_BETWEEN) {
         node->low128 = first;
         node->high128 = sh_number_floor(node->literals[1].text, node->bound_scale, limit, &exact);
@@ -371,7 +373,7 @@ static bool is_ordered(const struct sh_query_domain *domain) {
 
 enum sh_status sh_query_bind(struct sh_checker *checker, struct sh_node *node, const struct sh_query_domain *domain) {
     const bool sum = node->operand.function == SH_FUNCTION_SUM;
-    const bool average = node->operand.function == SH_FUNCTION_AVG;
+    const bool average = sh_function_is_fraction(node->operand.function);
     switch (node->kind) {
     case SH_NODE_COMPARE:
         if (node->literals[0].position == node->operand.position && node->literals[0].position != SH_POSITION_NONE &&
@@ -390,8 +392,8 @@ enum sh_status sh_query_bind(struct sh_checker *checker, struct sh_node *node, c
         if (!average) return bind_list(checker, node, domain);
         return sh_fail_hint(checker->err,
                             sh_fail(checker->err, SH_ERR_TYPE, sh_checker_position(node->operand.position),
-                                    "%.*s is an average: a list of values does not fit it",
-                                    SH_TEXT_ARGS(domain->words)),
+                                    "%.*s is %s: a list of values does not fit it", SH_TEXT_ARGS(domain->words),
+                                    node->operand.function == SH_FUNCTION_AVG ? "an average" : "a fraction"),
                             "compare it with <, > or between");
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:

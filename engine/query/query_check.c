@@ -50,6 +50,10 @@ static enum sh_status fail_attribute(struct sh_checker *checker, const struct sh
     if (scope->events != NULL && sh_event_type_find(scope->events, operand->name) >= 0)
         return sh_fail_hint(checker->err, status, "it is an event type: did(%.*s), count(%.*s) >= 2",
                             SH_TEXT_ARGS(operand->name), SH_TEXT_ARGS(operand->name));
+    if (scope->events != NULL && (sh_text_equal(operand->name, SH_TEXT_LITERAL("hour")) ||
+                                  sh_text_equal(operand->name, SH_TEXT_LITERAL("weekday"))))
+        return sh_fail_hint(checker->err, status, "it is of an event: did(view where %.*s >= %s)",
+                            SH_TEXT_ARGS(operand->name), operand->name.count == 4 ? "20" : "6");
     return hint_table(checker, status, scope->table, operand->name, "");
 }
 
@@ -141,6 +145,15 @@ static void set_plain(uint32_t index, enum sh_type type, uint32_t scale, struct 
     domain->scale = scale;
 }
 
+/* hour and weekday, where the event has no properties of these names. */
+static bool set_clock(struct sh_operand *operand, struct sh_query_domain *domain) {
+    if (operand->function != SH_FUNCTION_NONE) return false;
+    const bool hour = sh_text_equal(operand->name, SH_TEXT_LITERAL("hour"));
+    if (!hour && !sh_text_equal(operand->name, SH_TEXT_LITERAL("weekday"))) return false;
+    set_plain(hour ? SH_OPERAND_HOUR : SH_OPERAND_WEEKDAY, SH_TYPE_INT, 0, operand, domain);
+    return true;
+}
+
 /* A property of the event by name, built-in ones included. False if there is none. */
 static bool set_property(const struct sh_event_type *event, struct sh_operand *operand,
                          struct sh_query_domain *domain) {
@@ -154,7 +167,7 @@ static bool set_property(const struct sh_event_type *event, struct sh_operand *o
         return true;
     }
     const int32_t index = sh_event_property_find(event, operand->name);
-    if (index < 0) return false;
+    if (index < 0) return set_clock(operand, domain);
     const struct sh_event_property *property = event->properties[index];
     set_plain((uint32_t)index, property->type, property->scale, operand, domain);
     operand->date_only = property->is_date;
@@ -264,17 +277,31 @@ static enum sh_status fail_aggregate(struct sh_checker *checker, const struct sh
                         SH_TEXT_ARGS(operand->event), SH_TEXT_ARGS(operand->name));
 }
 
+/* However the values look, they are counted. */
+static enum sh_status bind_distinct(struct sh_checker *checker, const struct sh_event_type *event,
+                                    struct sh_operand *operand, struct sh_query_domain *domain) {
+    const bool is_item = sh_text_equal(operand->name, SH_TEXT_LITERAL("item"));
+    if (!is_item && !set_property(event, operand, domain)) return fail_property(checker, event, operand);
+    *domain = (struct sh_query_domain){.type = SH_TYPE_INT};
+    set_plain(is_item ? SH_OPERAND_ITEM : operand->index, SH_TYPE_INT, 0, operand, domain);
+    return SH_OK;
+}
+
 /* What the function makes of the property. */
 static enum sh_status bind_function(struct sh_checker *checker, const struct sh_event_type *event,
                                     struct sh_operand *operand, struct sh_query_domain *domain) {
     const enum sh_function function = operand->function;
     operand->subject = SH_SUBJECT_PROPERTY;
     if (operand->name.count == 0) {
-        const bool moment = function == SH_FUNCTION_FIRST || function == SH_FUNCTION_LAST;
-        set_plain(moment ? SH_OPERAND_TIME : SH_OPERAND_NO_INDEX, moment ? SH_TYPE_TIME : SH_TYPE_INT, 0, operand,
-                  domain);
+        const bool moment = sh_function_property_use(function) == SH_PROPERTY_MAY;
+        set_plain(moment ? SH_OPERAND_TIME : SH_OPERAND_NO_INDEX,
+                  moment                              ? SH_TYPE_TIME
+                  : sh_function_is_fraction(function) ? SH_TYPE_DECIMAL
+                                                      : SH_TYPE_INT,
+                  0, operand, domain);
         return SH_OK;
     }
+    if (function == SH_FUNCTION_DISTINCT) return bind_distinct(checker, event, operand, domain);
     if (!set_property(event, operand, domain)) return fail_property(checker, event, operand);
     const bool number = domain->type == SH_TYPE_INT || domain->type == SH_TYPE_DECIMAL;
     const bool ordered = number || domain->type == SH_TYPE_TIME || domain->type == SH_TYPE_ENUM;
@@ -287,8 +314,9 @@ static enum sh_status bind_function(struct sh_checker *checker, const struct sh_
     }
     /* The least time is the time of the first event, and the time of the first event is first() itself. */
     if (operand->index == SH_OPERAND_TIME) {
-        operand->function =
-            function == SH_FUNCTION_MIN || function == SH_FUNCTION_FIRST ? SH_FUNCTION_FIRST : SH_FUNCTION_LAST;
+        if (function != SH_FUNCTION_NTH)
+            operand->function =
+                function == SH_FUNCTION_MIN || function == SH_FUNCTION_FIRST ? SH_FUNCTION_FIRST : SH_FUNCTION_LAST;
         operand->name = (struct sh_text){NULL, 0};
         checker->reshaped = true;
     }
@@ -331,7 +359,9 @@ static enum sh_status set_words(struct sh_checker *checker, const struct sh_oper
     if (operand->function == SH_FUNCTION_NONE) {
         (void)snprintf(words, WORDS_BYTES, "%s%.*s", operand->of_item ? "item." : "", SH_TEXT_ARGS(operand->name));
     } else {
-        (void)snprintf(words, WORDS_BYTES, "%s(%.*s%s%.*s)", sh_function_words[operand->function],
+        const bool distinct = operand->function == SH_FUNCTION_DISTINCT;
+        (void)snprintf(words, WORDS_BYTES, "%s(%s%.*s%s%.*s)",
+                       distinct ? "count" : sh_function_words[operand->function], distinct ? "distinct " : "",
                        SH_TEXT_ARGS(operand->event), property ? "." : "", SH_TEXT_ARGS(operand->name));
     }
     domain->words = sh_text_of(words);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "query_run.h"
+#include "query_stream.h"
 
 enum {
     /* From this many events in a block's window on, clearing and comparing whole accumulator arrays (64 to 512 KiB, a
@@ -12,46 +13,6 @@ enum {
     /* When at most this part of a block's rows are candidates, events of others are sorted out first: a look into a
      * bitmap that is in the L1 costs about 1 ns, touching an accumulator several. Not worth it for whole arrays. */
     SELECTIVE_UP_TO_COUNT = SH_BLOCK_SLOTS / 2
-};
-
-/* Taken from the plan's arena when first needed, shared by all aggregates of a plan. */
-struct sh_event_scratch {
-    uint32_t *counts;
-    int64_t *values;
-    int64_t *times;
-    __int128 *sums;
-    uint64_t *tied; /* users with two events of one time */
-    /* one chunk of rows */
-    uint64_t mask[SH_WHERE_WORDS];
-    uint64_t more[SH_WHERE_WORDS];
-    uint16_t rows[SH_WHERE_ROWS];
-    uint16_t slots[SH_WHERE_ROWS];
-    int64_t chunk_values[SH_WHERE_ROWS];
-    int64_t chunk_times[SH_WHERE_ROWS];
-};
-
-/* Rows of a chunk that count: whose they are, and what they say. */
-struct chunk {
-    const uint16_t *slots;
-    const int64_t *values; /* unless the source is the event itself */
-    const int64_t *times;  /* FIRST, LAST */
-    uint32_t count;
-    const struct sh_strip *strip; /* where the values come from, if they do */
-    uint32_t first;               /* row of the cell that the chunk begins with */
-    const uint16_t *rows;         /* NULL: all of them */
-};
-
-struct stream {
-    struct sh_plan *plan;
-    const struct sh_aggregate *aggregate;
-    struct sh_event_scratch *scratch;
-    const uint32_t *ranks;
-    uint32_t block;
-    uint64_t row_count;         /* of the cells that touch the window: an upper bound */
-    bool sum_fits;              /* every sum, in any order, stays inside 64 bits */
-    bool is_dense;              /* whole arrays; then a chunk's values are left in their strip */
-    uint64_t *touched;          /* users whose accumulator means something */
-    const uint64_t *candidates; /* NULL: events of all users are taken */
 };
 
 /* ---- Scratch ---- */
@@ -65,47 +26,40 @@ static void *take(struct sh_plan *plan, void *array, size_t element_bytes) {
     return array != NULL ? array : sh_arena_alloc(plan->arena, SH_BLOCK_SLOTS * element_bytes);
 }
 
-static enum sh_status take_scratch(struct sh_plan *plan, const struct sh_aggregate *aggregate, struct sh_error *err) {
+static bool take_accumulators(struct sh_plan *plan, const struct sh_aggregate *aggregate,
+                              struct sh_accumulators *into) {
+    const enum sh_function function = aggregate->function;
+    const bool sums = function == SH_FUNCTION_SUM || function == SH_FUNCTION_AVG;
+    const bool orders = sh_aggregate_goes_by_order(aggregate);
+    const bool counts = sums || function == SH_FUNCTION_COUNT || function >= SH_FUNCTION_DAYS;
+    const bool values = !sums && function != SH_FUNCTION_COUNT && function != SH_FUNCTION_DISTINCT;
+    if (counts) into->counts = take(plan, into->counts, sizeof *into->counts);
+    if (sums) into->sums = take(plan, into->sums, sizeof *into->sums);
+    if (values) into->values = take(plan, into->values, sizeof *into->values);
+    if (orders || function == SH_FUNCTION_GAP_AVG) into->times = take(plan, into->times, sizeof *into->times);
+    if (orders && into->tied == NULL) into->tied = sh_arena_alloc(plan->arena, SH_BLOCK_BYTES);
+    return (!counts || into->counts != NULL) && (!sums || into->sums != NULL) && (!values || into->values != NULL) &&
+           (!orders || (into->times != NULL && into->tied != NULL)) &&
+           (function != SH_FUNCTION_GAP_AVG || into->times != NULL);
+}
+
+static enum sh_status take_scratch(struct sh_plan *plan, struct sh_error *err) {
     if (plan->events == NULL) plan->events = sh_arena_alloc_zero(plan->arena, sizeof *plan->events);
-    struct sh_event_scratch *scratch = plan->events;
-    bool ok = scratch != NULL;
-    if (!ok) return no_memory(err);
-    switch (aggregate->function) {
-    case SH_FUNCTION_COUNT:
-        scratch->counts = take(plan, scratch->counts, sizeof *scratch->counts);
-        ok = scratch->counts != NULL;
-        break;
-    case SH_FUNCTION_SUM:
-    case SH_FUNCTION_AVG:
-        scratch->sums = take(plan, scratch->sums, sizeof *scratch->sums);
-        scratch->counts = take(plan, scratch->counts, sizeof *scratch->counts);
-        ok = scratch->sums != NULL && scratch->counts != NULL;
-        break;
-    case SH_FUNCTION_FIRST:
-    case SH_FUNCTION_LAST:
-        scratch->times = take(plan, scratch->times, sizeof *scratch->times);
-        if (scratch->tied == NULL) scratch->tied = sh_arena_alloc(plan->arena, SH_BLOCK_BYTES);
-        ok = scratch->times != NULL && scratch->tied != NULL;
-        /* fallthrough */
-    default:
-        scratch->values = take(plan, scratch->values, sizeof *scratch->values);
-        ok = ok && scratch->values != NULL;
-        break;
-    }
-    return ok ? SH_OK : no_memory(err);
+    return plan->events == NULL ? no_memory(err) : SH_OK;
 }
 
 /* ---- Chunks of rows ---- */
 
 static const struct sh_strip *value_strip(const struct sh_aggregate *aggregate, const struct sh_event_cell *cell) {
     if (aggregate->source == SH_SOURCE_AMOUNT) return &cell->amount;
+    if (aggregate->source == SH_SOURCE_ITEM) return &cell->item;
     if (aggregate->source == SH_SOURCE_PROPERTY) return sh_cell_property(cell, aggregate->property);
     return NULL;
 }
 
 /* The rows of a chunk that lie in the window, that `where` keeps and that have a value, as bits; *all says that every
  * row does. */
-static enum sh_status mask_chunk(struct stream *stream, const struct sh_event_cells *cells, uint32_t first,
+static enum sh_status mask_chunk(struct sh_event_stream *stream, const struct sh_event_cells *cells, uint32_t first,
                                  uint32_t count, bool *all, struct sh_error *err) {
     const struct sh_event_cell *cell = cells->cell;
     const struct sh_strip *strip = value_strip(stream->aggregate, cell);
@@ -144,18 +98,19 @@ static void read_times(const struct sh_event_cell *cell, uint32_t first, uint32_
         times[i] = cell->day_start_ms + (int64_t)cell->ms[first + i];
 }
 
-static void read_chunk(struct stream *stream, const struct sh_event_cell *cell, uint32_t first, uint32_t count,
-                       bool all, struct chunk *chunk) {
+static void read_chunk(struct sh_event_stream *stream, const struct sh_event_cell *cell, uint32_t first, uint32_t count,
+                       bool all, struct sh_event_chunk *chunk) {
     struct sh_event_scratch *scratch = stream->scratch;
     const struct sh_aggregate *aggregate = stream->aggregate;
     const struct sh_strip *strip = value_strip(aggregate, cell);
-    const bool is_ordered = aggregate->function == SH_FUNCTION_FIRST || aggregate->function == SH_FUNCTION_LAST;
-    *chunk = (struct chunk){.slots = cell->slot_low + first,
-                            .values = scratch->chunk_values,
-                            .times = scratch->chunk_times,
-                            .count = count,
-                            .strip = strip,
-                            .first = first};
+    const bool is_ordered = aggregate->function == SH_FUNCTION_FIRST || aggregate->function == SH_FUNCTION_LAST ||
+                            aggregate->function == SH_FUNCTION_NTH;
+    *chunk = (struct sh_event_chunk){.slots = cell->slot_low + first,
+                                     .values = scratch->chunk_values,
+                                     .times = scratch->chunk_times,
+                                     .count = count,
+                                     .strip = strip,
+                                     .first = first};
     if (!all) {
         chunk->count = (uint32_t)sh_bits->list_u16(scratch->mask, (count + 63) / 64, scratch->rows);
         chunk->slots = scratch->slots;
@@ -164,6 +119,9 @@ static void read_chunk(struct stream *stream, const struct sh_event_cell *cell, 
             scratch->slots[i] = cell->slot_low[first + scratch->rows[i]];
     }
     if (chunk->count == 0 || stream->is_dense) return;
+    if (aggregate->source == SH_SOURCE_DAY)
+        for (uint32_t i = 0; i < count; i++)
+            scratch->chunk_values[i] = cell->day;
     if (aggregate->source == SH_SOURCE_TIME) read_times(cell, first, count, scratch->chunk_values);
     if (strip != NULL) sh_strip_read(strip, first, count, scratch->chunk_values);
     if (is_ordered) read_times(cell, first, count, scratch->chunk_times);
@@ -178,10 +136,11 @@ static void read_chunk(struct stream *stream, const struct sh_event_cell *cell, 
             scratch->chunk_values[i] = stream->ranks[scratch->chunk_values[i]];
 }
 
-typedef enum sh_status (*chunk_step)(struct stream *stream, const struct chunk *chunk, struct sh_error *err);
+typedef enum sh_status (*sh_chunk_step)(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                                        struct sh_error *err);
 
 /* Every chunk of every cell of the window. */
-static enum sh_status stream_cells(struct stream *stream, chunk_step step, struct sh_error *err) {
+static enum sh_status stream_cells(struct sh_event_stream *stream, sh_chunk_step step, struct sh_error *err) {
     const struct sh_aggregate *aggregate = stream->aggregate;
     struct sh_event_cells cells;
     sh_event_cells_begin(&cells, sh_event_type(stream->plan->scope.events, aggregate->event_type), stream->block,
@@ -190,7 +149,7 @@ static enum sh_status stream_cells(struct stream *stream, chunk_step step, struc
         for (uint32_t first = 0; first < cells.cell->row_count; first += SH_WHERE_ROWS) {
             const uint32_t left = cells.cell->row_count - first;
             const uint32_t count = left < SH_WHERE_ROWS ? left : SH_WHERE_ROWS;
-            struct chunk chunk;
+            struct sh_event_chunk chunk;
             bool all;
             enum sh_status status = mask_chunk(stream, &cells, first, count, &all, err);
             if (status != SH_OK) return status;
@@ -203,25 +162,28 @@ static enum sh_status stream_cells(struct stream *stream, chunk_step step, struc
 
 /* ---- Many events: whole arrays ---- */
 
-static enum sh_status mark_users(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status mark_users(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                                 struct sh_error *err) {
     (void)err;
-    uint8_t *marks = (uint8_t *)stream->scratch->counts;
+    uint8_t *marks = (uint8_t *)stream->into->counts;
     for (uint32_t i = 0; i < chunk->count; i++)
         marks[chunk->slots[i]] = 1;
     return SH_OK;
 }
 
-static enum sh_status count_u16(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status count_u16(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                                struct sh_error *err) {
     (void)err;
-    uint16_t *counts = (uint16_t *)(void *)stream->scratch->counts;
+    uint16_t *counts = (uint16_t *)(void *)stream->into->counts;
     for (uint32_t i = 0; i < chunk->count; i++)
         counts[chunk->slots[i]]++;
     return SH_OK;
 }
 
-static enum sh_status count_u32(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status count_u32(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                                struct sh_error *err) {
     (void)err;
-    uint32_t *counts = stream->scratch->counts;
+    uint32_t *counts = stream->into->counts;
     for (uint32_t i = 0; i < chunk->count; i++)
         counts[chunk->slots[i]]++;
     return SH_OK;
@@ -239,10 +201,11 @@ static enum sh_status count_u32(struct stream *stream, const struct chunk *chunk
                 sums[chunk->slots[i]] += base + unit * distances[chunk->rows[i]];                                      \
     } while (0)
 
-static enum sh_status sum_i64(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
+static enum sh_status sum_i64(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                              struct sh_error *err) {
     (void)err;
     const struct sh_strip *strip = chunk->strip;
-    uint64_t *sums = (uint64_t *)(void *)stream->scratch->sums; /* two's complement: what fits at the end is right */
+    uint64_t *sums = (uint64_t *)(void *)stream->into->sums; /* two's complement: what fits at the end is right */
     const uint64_t base = (uint64_t)strip->base;
     const uint64_t unit = strip->unit;
     switch (strip->width) {
@@ -293,16 +256,17 @@ static struct sh_match sum_match(const struct sh_aggregate *aggregate) {
 }
 
 /* words are the candidates, and then those of them for which the aggregate holds; matches is a register to use. */
-static enum sh_status run_dense(struct stream *stream, uint64_t *words, uint64_t *matches, struct sh_error *err) {
+static enum sh_status run_dense(struct sh_event_stream *stream, uint64_t *words, uint64_t *matches,
+                                struct sh_error *err) {
     const struct sh_aggregate *aggregate = stream->aggregate;
-    chunk_step step = sum_i64;
+    sh_chunk_step step = sum_i64;
     uint8_t width = 8;
-    void *accumulators = stream->scratch->sums;
+    void *accumulators = stream->into->sums;
     struct sh_match match = aggregate->match;
     if (aggregate->function == SH_FUNCTION_SUM) {
         match = sum_match(aggregate);
     } else {
-        accumulators = stream->scratch->counts;
+        accumulators = stream->into->counts;
         width = aggregate->is_did ? 1 : stream->row_count <= UINT16_MAX ? 2 : 4;
         step = aggregate->is_did ? mark_users : width == 2 ? count_u16 : count_u32;
     }
@@ -317,135 +281,29 @@ static enum sh_status run_dense(struct stream *stream, uint64_t *words, uint64_t
 
 /* ---- Any aggregate: accumulators begin when they are touched ---- */
 
-static bool touch(uint64_t *touched, uint32_t slot) {
-    const uint64_t bit = 1ULL << (slot % 64);
-    const bool is_new = (touched[slot / 64] & bit) == 0;
-    touched[slot / 64] |= bit;
-    return is_new;
-}
-
-static enum sh_status touch_count(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
-    (void)err;
-    uint32_t *counts = stream->scratch->counts;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        const uint16_t slot = chunk->slots[i];
-        counts[slot] = touch(stream->touched, slot) ? 1 : counts[slot] + 1;
-    }
-    return SH_OK;
-}
-
-static enum sh_status touch_sum(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
-    uint32_t *counts = stream->scratch->counts;
-    __int128 *sums = stream->scratch->sums;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        const uint16_t slot = chunk->slots[i];
-        if (touch(stream->touched, slot)) {
-            sums[slot] = 0;
-            counts[slot] = 0;
-        }
-        counts[slot]++;
-        if (__builtin_add_overflow(sums[slot], (__int128)chunk->values[i], &sums[slot]))
-            return sh_fail(err, SH_ERR_OVERFLOW, -1, "a sum is outside 128 bits");
-    }
-    return SH_OK;
-}
-
-static enum sh_status touch_min(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
-    (void)err;
-    int64_t *values = stream->scratch->values;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        const uint16_t slot = chunk->slots[i];
-        if (touch(stream->touched, slot) || chunk->values[i] < values[slot]) values[slot] = chunk->values[i];
-    }
-    return SH_OK;
-}
-
-static enum sh_status touch_max(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
-    (void)err;
-    int64_t *values = stream->scratch->values;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        const uint16_t slot = chunk->slots[i];
-        if (touch(stream->touched, slot) || chunk->values[i] > values[slot]) values[slot] = chunk->values[i];
-    }
-    return SH_OK;
-}
-
-/* Rows of a cell are not always in order of arrival, so for two events of one time the history has to say. */
-static enum sh_status touch_ordered(struct stream *stream, const struct chunk *chunk, struct sh_error *err) {
-    (void)err;
-    struct sh_event_scratch *scratch = stream->scratch;
-    const bool is_last = stream->aggregate->function == SH_FUNCTION_LAST;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        const uint16_t slot = chunk->slots[i];
-        const bool is_new = touch(stream->touched, slot);
-        const int64_t time = chunk->times[i];
-        if (!is_new && time == scratch->times[slot]) scratch->tied[slot / 64] |= 1ULL << (slot % 64);
-        if (!is_new && (is_last ? time < scratch->times[slot] : time > scratch->times[slot])) continue;
-        scratch->times[slot] = time;
-        scratch->values[slot] = chunk->values[i];
-    }
-    return SH_OK;
-}
-
-static chunk_step touching_step(const struct sh_aggregate *aggregate) {
-    switch (aggregate->function) {
-    case SH_FUNCTION_COUNT:
-        return touch_count;
-    case SH_FUNCTION_SUM:
-    case SH_FUNCTION_AVG:
-        return touch_sum;
-    case SH_FUNCTION_MIN:
-        return touch_min;
-    case SH_FUNCTION_FIRST:
-    case SH_FUNCTION_LAST:
-        return touch_ordered;
-    default:
-        return touch_max; /* MAX, DAYS_SINCE */
-    }
-}
-
-static enum sh_status user_holds(struct stream *stream, uint32_t slot, bool *holds, struct sh_error *err) {
-    const struct sh_event_scratch *scratch = stream->scratch;
-    struct sh_aggregate_state state = {.is_present = true};
-    switch (stream->aggregate->function) {
-    case SH_FUNCTION_COUNT:
-        state.count = scratch->counts[slot];
-        break;
-    case SH_FUNCTION_SUM:
-    case SH_FUNCTION_AVG:
-        state.sum = scratch->sums[slot];
-        state.count = scratch->counts[slot];
-        break;
-    case SH_FUNCTION_FIRST:
-    case SH_FUNCTION_LAST:
-        if (scratch->tied[slot / 64] >> (slot % 64) & 1)
-            return sh_aggregate_test(stream->plan, stream->aggregate, stream->block * SH_BLOCK_SLOTS + slot, holds,
-                                     err);
-        state.value = scratch->values[slot];
-        break;
-    default:
-        state.value = scratch->values[slot];
-        break;
-    }
-    *holds = sh_aggregate_holds(stream->aggregate, &state);
-    return SH_OK;
+/* The accumulators of everybody who has an event in the window. */
+static enum sh_status touch_users(struct sh_event_stream *stream, struct sh_error *err) {
+    memset(stream->touched, 0, SH_BLOCK_BYTES);
+    if (sh_aggregate_goes_by_order(stream->aggregate)) memset(stream->into->tied, 0, SH_BLOCK_BYTES);
+    const enum sh_status status = stream_cells(stream, sh_touching_step(stream->aggregate), err);
+    sh_pair_set_deinit(&stream->seen);
+    return status;
 }
 
 /* As run_dense. */
-static enum sh_status run_touching(struct stream *stream, uint64_t *words, struct sh_error *err) {
+static enum sh_status run_touching(struct sh_event_stream *stream, uint64_t *words, struct sh_error *err) {
     const bool holds_without = sh_aggregate_holds_without(stream->aggregate);
-    memset(stream->touched, 0, SH_BLOCK_BYTES);
-    if (stream->scratch->tied != NULL) memset(stream->scratch->tied, 0, SH_BLOCK_BYTES);
-    const enum sh_status status = stream_cells(stream, touching_step(stream->aggregate), err);
+    const enum sh_status status = touch_users(stream, err);
     if (status != SH_OK) return status;
     for (uint32_t w = 0; w < SH_BLOCK_WORDS; w++) {
         const uint64_t candidates = words[w];
         uint64_t kept = holds_without ? candidates & ~stream->touched[w] : 0;
         for (uint64_t rest = candidates & stream->touched[w]; rest != 0; rest &= rest - 1) {
-            bool holds;
-            const enum sh_status tested = user_holds(stream, w * 64 + (uint32_t)__builtin_ctzll(rest), &holds, err);
-            if (tested != SH_OK) return tested;
-            if (holds) kept |= rest & -rest;
+            struct sh_aggregate_state state;
+            const uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(rest);
+            const enum sh_status read = sh_touched_state(stream, slot, &state, err);
+            if (read != SH_OK) return read;
+            if (sh_aggregate_holds(stream->aggregate, &state)) kept |= rest & -rest;
         }
         words[w] = kept;
     }
@@ -459,7 +317,7 @@ static unsigned __int128 magnitude(int64_t value) {
 }
 
 /* How many rows there are at most, and what they can sum up to at most. */
-static void survey(struct stream *stream) {
+static void survey(struct sh_event_stream *stream) {
     const struct sh_aggregate *aggregate = stream->aggregate;
     unsigned __int128 sum_max = 0;
     struct sh_event_cells cells;
@@ -479,19 +337,21 @@ static void survey(struct stream *stream) {
 enum sh_status sh_aggregate_block(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
                                   struct sh_block_view *result, struct sh_error *err) {
     struct sh_plan *plan = run->plan;
-    struct stream stream = {.plan = plan,
-                            .aggregate = aggregate,
-                            .block = run->block,
-                            .touched = plan->registers[run->reg + 1],
-                            .ranks = sh_aggregate_ranks(aggregate, plan->scope.events)};
+    struct sh_event_stream stream = {.plan = plan,
+                                     .aggregate = aggregate,
+                                     .block = run->block,
+                                     .touched = plan->registers[run->reg + 1],
+                                     .ranks = sh_aggregate_ranks(aggregate, plan->scope.events)};
     survey(&stream);
     if (stream.row_count == 0) {
         *result = sh_aggregate_holds_without(aggregate) ? run->candidates : sh_empty_view();
         return SH_OK;
     }
-    enum sh_status status = take_scratch(plan, aggregate, err);
+    enum sh_status status = take_scratch(plan, err);
     if (status != SH_OK) return status;
     stream.scratch = plan->events;
+    stream.into = &plan->events->accumulators;
+    if (!take_accumulators(plan, aggregate, stream.into)) return no_memory(err);
     uint64_t *words = plan->registers[run->reg];
     sh_block_store(run->candidates, words);
     const bool has_dense_form =

@@ -1,4 +1,5 @@
-/* query_events.h -- aggregates over a user's events: did, count, sum, min, max, avg, first, last, days_since.
+/* query_events.h -- aggregates over a user's events: did, count, sum, min, max, avg, first, last, nth, days_since,
+ * days, count(distinct ...), gap_min, gap_avg, gap_max.
  *
  *   count(purchase where amount > 50, last 30 days) >= 2
  *
@@ -15,10 +16,12 @@
  * Few candidates: their histories are walked instead (sh_aggregate_test), newest event first. Both give the same
  * answer.
  *
- * Semantics. The window is [from, until) and never holds an event after now. count and sum over nothing are 0, all
- * others are missing. An event in which the property is missing takes no part in sum, min, max, avg, first and last of
- * that property. first and last go by (time, arrival); min and max of an enum by rank. days_since is whole elapsed 24 h
- * since the latest event of the window.
+ * Semantics. The window is [from, until) and never holds an event after now. Over nothing, what counts and sums (count,
+ * days, count(distinct ...), sum) is 0 and all others are missing. An event in which the property is missing takes no
+ * part in sum, min, max, avg, first and last of that property, nor in nth and count(distinct ...). first, last and nth
+ * go by (time, arrival); min and max of an enum by rank. days_since is whole elapsed 24 h since the latest event of the
+ * window. days counts local days in the workspace's zone. A gap is the time between an event and the next one of the
+ * window, in days of 24 h and exact to the millisecond; fewer than two events have none, and it is missing.
  *
  * Accumulators. When many events fall on a block, count is a u16 or u32 a user and sum an i64 (if kept bounds prove
  * that it cannot overflow), compared as columns are. Otherwise a bit a user says whether its accumulator means anything
@@ -32,13 +35,21 @@
 #include "query_where.h"
 
 /* What of an event is aggregated. */
-enum sh_aggregate_source { SH_SOURCE_EVENT, SH_SOURCE_TIME, SH_SOURCE_AMOUNT, SH_SOURCE_PROPERTY };
+enum sh_aggregate_source {
+    SH_SOURCE_EVENT,
+    SH_SOURCE_TIME,
+    SH_SOURCE_DAY, /* the local day */
+    SH_SOURCE_ITEM,
+    SH_SOURCE_AMOUNT,
+    SH_SOURCE_PROPERTY
+};
 
 struct sh_aggregate {
     enum sh_function function; /* FIRST and LAST of the time are MIN and MAX */
     enum sh_aggregate_source source;
     uint32_t event_type;
     uint32_t property;
+    int64_t nth; /* NTH */
     int64_t from_ms;
     int64_t until_ms;
     int64_t now_ms;
@@ -55,20 +66,30 @@ struct sh_aggregate {
 /* An aggregate over no event, one, many. */
 struct sh_aggregate_state {
     bool is_present;
-    int64_t value; /* min, max, first, last, days_since */
+    int64_t value; /* min, max, first, last, nth; days_since: of the latest event, the time */
     __int128 sum;
-    uint64_t count;
+    uint64_t count; /* events, days or different values; of avg and the gaps, what sum is divided by */
 };
+/* Gaps are fractions of days: their milliseconds, by how many they are times 86,400,000. None: missing. */
+static inline void sh_aggregate_set_gap(struct sh_aggregate_state *state, int64_t sum_ms, uint64_t gap_count) {
+    state->is_present = gap_count > 0;
+    state->sum = sum_ms;
+    state->count = gap_count * SH_DAY_MS;
+}
 
 SH_MUST_CHECK enum sh_status sh_aggregate_build(struct sh_plan *plan, const struct sh_node *clause,
                                                 struct sh_aggregate **aggregate, struct sh_error *err);
 bool sh_aggregate_holds(const struct sh_aggregate *aggregate, const struct sh_aggregate_state *state);
+/* Does the order of two events of one time, or of one day, decide? */
+bool sh_aggregate_goes_by_order(const struct sh_aggregate *aggregate);
 /* Does it hold for a user without any event in the window? */
 bool sh_aggregate_holds_without(const struct sh_aggregate *aggregate);
 /* The codes of the aggregated enum to their ranks, as they are now; NULL unless by_rank. */
 const uint32_t *sh_aggregate_ranks(const struct sh_aggregate *aggregate, const struct sh_event_store *events);
 
-/* One user, by the history. */
+/* One user, by the history: what the events say (days_since and count as far as it decides), and whether it holds. */
+SH_MUST_CHECK enum sh_status sh_aggregate_walk(const struct sh_plan *plan, const struct sh_aggregate *aggregate,
+                                               uint32_t slot, struct sh_aggregate_state *state, struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_aggregate_test(const struct sh_plan *plan, const struct sh_aggregate *aggregate,
                                                uint32_t slot, bool *holds, struct sh_error *err);
 /* One block of users; uses registers reg and reg + 1 of the run. */

@@ -35,6 +35,16 @@ static const char *event_name(const struct sh_aggregate *aggregate) {
         return "event window, last";
     case SH_FUNCTION_MIN:
         return "event window, min";
+    case SH_FUNCTION_NTH:
+        return "event window, nth";
+    case SH_FUNCTION_DAYS:
+        return "event window, days";
+    case SH_FUNCTION_DISTINCT:
+        return "event window, distinct";
+    case SH_FUNCTION_GAP_MIN:
+    case SH_FUNCTION_GAP_AVG:
+    case SH_FUNCTION_GAP_MAX:
+        return "event window, gaps";
     default:
         return "event window, max";
     }

@@ -22,8 +22,10 @@
  *                          [, reach N] [, window])                                -- the rule: query_sequence.h
  *               | sample(10%, 'seed') | in_segment('name') | true | false
  *   operand     = name | item.name | item                                            -- item: only inside where
- *               | count|days_since|first|last ( event [where expression] [, window] )
+ *               | count|days|days_since|gap_min|gap_avg|gap_max|first|last ( event [where expression] [, window] )
  *               | sum|min|max|avg|first|last ( event.property [where expression] [, window] )
+ *               | count ( distinct event.property [where expression] [, window] )        -- property: also item
+ *               | nth ( n, event[.property] [where expression] [, window] )
  *   window      = last N minutes|hours|days|weeks | last N calendar days|weeks|months|quarters|years
  *               | today | yesterday | this|previous week|month|quarter|year
  *               | between 'd' and 'd' | on 'd' | since 'd' | before 'd'               -- d: a date or an instant
@@ -45,6 +47,7 @@
  *                 "reach": step, "window": window}]    all but "steps" may be absent
  *   ["sample", millionths, seed]                       ["in_segment", name]
  * operand: name | ["item", name] | [function, {"event": name, "property": name, "where": e, "window": window}]
+ *          function "count_distinct" is count(distinct ...); "nth" has "nth": n in its map
  * window:  ["last", 7, "days"] | ["last_calendar", 3, "months"] | ["this", "month"] | ["previous", "day"] |
  *          ["between", text, text] | ["on", text] | ["since", text] | ["before", text]; "this" "day" is today
  * value:   str, int, bool, a float that is a decimal of at most 15 digits, or ["number", "12.50"] for any other number

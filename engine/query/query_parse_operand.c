@@ -207,11 +207,32 @@ enum sh_status sh_parse_window(struct sh_parser *parser, struct sh_window *windo
 
 /* ---- Functions ---- */
 
+/* 3, of nth(3, purchase). */
+static enum sh_status parse_place(struct sh_parser *parser, struct sh_operand *operand) {
+    if (!sh_parser_at(parser, SH_TOKEN_NUMBER)) {
+        const enum sh_status status = sh_parser_expected(parser, "a whole number in nth()");
+        return sh_fail_hint(parser->err, status, "nth(3, purchase.amount) is the amount of the third");
+    }
+    const enum sh_status status = sh_parse_count(parser, "in nth()", &operand->nth);
+    return status != SH_OK ? status : sh_parser_pass(parser, SH_TOKEN_COMMA, "`,` and an event type in nth()");
+}
+
+/* `distinct` is a keyword where a name follows; else it is the event type. */
+static bool at_distinct(const struct sh_parser *parser) {
+    if (!sh_parser_at_word(parser, "distinct")) return false;
+    struct sh_lexer ahead = parser->lexer;
+    ahead.err = NULL;
+    if (sh_lexer_next(&ahead) != SH_OK) return false;
+    return ahead.token.kind == SH_TOKEN_NAME ||
+           (ahead.token.kind == SH_TOKEN_WORD && !sh_word_is_reserved(ahead.token.text));
+}
+
 /* "(" is the current token; behind it the event, perhaps .property, where, window and ")". */
 static enum sh_status parse_event_body(struct sh_parser *parser, const char *function, enum sh_property_use use,
                                        struct sh_operand *operand) {
     enum sh_status status;
     if ((status = sh_parser_next(parser)) != SH_OK) return status;
+    if (operand->function == SH_FUNCTION_NTH && (status = parse_place(parser, operand)) != SH_OK) return status;
     const struct sh_token *token = sh_parser_token(parser);
     char what[80];
     (void)snprintf(what, sizeof what, "an event type in %s()", function);
@@ -236,10 +257,16 @@ static enum sh_status parse_event_body(struct sh_parser *parser, const char *fun
     } else if (use == SH_PROPERTY_MUST) {
         (void)snprintf(what, sizeof what, "`.` and a property in %s()", function);
         status = sh_parser_expected(parser, what);
+        if (operand->function == SH_FUNCTION_DISTINCT)
+            return sh_fail_hint(parser->err, status, "such as count(distinct %.*s.item)", SH_TEXT_ARGS(operand->event));
         return sh_fail_hint(parser->err, status, "such as %s(%.*s.amount)", function, SH_TEXT_ARGS(operand->event));
     } else if (sh_parser_at(parser, SH_TOKEN_DOT)) {
         (void)snprintf(what, sizeof what, "`where`, `,` or `)` in %s()", function);
         status = sh_parser_expected(parser, what);
+        if (operand->function == SH_FUNCTION_COUNT && sh_parser_next(parser) == SH_OK &&
+            (sh_parser_at(parser, SH_TOKEN_WORD) || sh_parser_at(parser, SH_TOKEN_NAME)))
+            return sh_fail_hint(parser->err, status, "to count its different values write count(distinct %.*s.%.*s)",
+                                SH_TEXT_ARGS(operand->event), SH_TEXT_ARGS(token->text));
         return sh_fail_hint(parser->err, status, "%s() is about events, not about one property", function);
     }
     if (sh_parser_at_word(parser, "where")) {
@@ -261,6 +288,17 @@ static enum sh_status parse_event_body(struct sh_parser *parser, const char *fun
     if (operand->window.kind == SH_WINDOW_EVER && found.kind == SH_TOKEN_WORD)
         return sh_fail_hint(parser->err, status, "a window stands behind a comma, a condition behind where");
     return status;
+}
+
+/* count(purchase ...) or count(distinct purchase.store ...); "(" is the current token. */
+static enum sh_status parse_count_of(struct sh_parser *parser, struct sh_operand *operand) {
+    struct sh_parser ahead = *parser;
+    ahead.lexer.err = NULL;
+    if (sh_parser_next(&ahead) != SH_OK || !at_distinct(&ahead))
+        return parse_event_body(parser, "count", SH_PROPERTY_NEVER, operand);
+    operand->function = SH_FUNCTION_DISTINCT;
+    const enum sh_status status = sh_parser_next(parser); /* `distinct` stands where "(" stood */
+    return status != SH_OK ? status : parse_event_body(parser, "count", SH_PROPERTY_MUST, operand);
 }
 
 static enum sh_status parse_did(struct sh_parser *parser, uint32_t position, struct sh_node **node) {
@@ -314,7 +352,7 @@ static enum sh_status parse_segment(struct sh_parser *parser, uint32_t position,
 static enum sh_status fail_function(struct sh_parser *parser, const struct sh_token *word) {
     struct sh_nearest search;
     sh_nearest_init(&search, word->text);
-    for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_DAYS_SINCE; i++)
+    for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_GAP_MAX; i++)
         sh_nearest_offer(&search, sh_text_of(sh_function_words[i]));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("did"));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("sequence"));
@@ -326,7 +364,8 @@ static enum sh_status fail_function(struct sh_parser *parser, const struct sh_to
         return sh_fail_hint(parser->err, status, "did you mean %.*s()?", SH_TEXT_ARGS(search.nearest));
     return sh_fail_hint(
         parser->err, status,
-        "the functions are did, count, sum, min, max, avg, first, last, days_since, sequence, sample, in_segment");
+        "the functions are did, count, sum, min, max, avg, first, last, nth, days, days_since, gap_min, gap_avg, "
+        "gap_max, sequence, sample, in_segment");
 }
 
 /* ---- Operands ---- */
@@ -378,6 +417,7 @@ enum sh_status sh_parse_operand(struct sh_parser *parser, struct sh_operand *ope
     operand->function = sh_function_of(word.text);
     operand->name = (struct sh_text){NULL, 0};
     if (operand->function == SH_FUNCTION_NONE) return fail_function(parser, &word);
+    if (operand->function == SH_FUNCTION_COUNT) return parse_count_of(parser, operand);
     return parse_event_body(parser, sh_function_words[operand->function], sh_function_property_use(operand->function),
                             operand);
 }

@@ -86,13 +86,17 @@ static void print_where(struct sh_buffer *buffer, const struct sh_operand *opera
     sh_query_print(operand->where, buffer);
 }
 
-/* Behind the "(" of did, count, sum ...: to the ")". */
+/* From the "(" of did, count, sum ... to the ")". */
 static void print_events(struct sh_buffer *buffer, const struct sh_operand *operand) {
-    append(buffer, "(");
+    append(buffer, operand->function == SH_FUNCTION_DISTINCT ? "(distinct " : "(");
+    if (operand->function == SH_FUNCTION_NTH) sh_buffer_print(buffer, "%lld, ", (long long)operand->nth);
     print_name(buffer, operand->event);
     if (operand->name.count > 0) {
         append(buffer, ".");
-        print_name(buffer, operand->name);
+        if (sh_text_equal(operand->name, SH_TEXT_LITERAL("item"))) /* reserved, but not behind a point */
+            append(buffer, "item");
+        else
+            print_name(buffer, operand->name);
     }
     print_where(buffer, operand);
     if (operand->window.kind != SH_WINDOW_EVER) {
@@ -124,7 +128,7 @@ static void print_sequence(struct sh_buffer *buffer, const struct sh_node *node)
 
 static void print_operand(struct sh_buffer *buffer, const struct sh_operand *operand) {
     if (operand->function != SH_FUNCTION_NONE) {
-        append(buffer, sh_function_words[operand->function]);
+        append(buffer, operand->function == SH_FUNCTION_DISTINCT ? "count" : sh_function_words[operand->function]);
         print_events(buffer, operand);
         return;
     }

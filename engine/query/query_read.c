@@ -240,17 +240,19 @@ static enum sh_status read_window(struct reader *reader, struct sh_window *windo
 
 static enum sh_status read_node(struct reader *reader, struct sh_node **node);
 
-enum { KEY_EVENT = 1, KEY_PROPERTY = 2, KEY_WHERE = 4, KEY_WINDOW = 8 };
+enum { KEY_EVENT = 1, KEY_PROPERTY = 2, KEY_WHERE = 4, KEY_WINDOW = 8, KEY_NTH = 16, KEY_COUNT = 5 };
 
 static enum sh_status read_event_key(struct reader *reader, enum sh_property_use use, struct sh_operand *operand,
                                      uint32_t *seen) {
     struct sh_value key;
     const enum sh_status status = take(reader, SH_VALUE_STR, "a key", &key);
     if (status != SH_OK) return status;
-    static const char *const words[] = {"event", "property", "where", "window"};
-    for (uint32_t i = 0; i < 4; i++) {
+    static const char *const words[KEY_COUNT] = {"event", "property", "where", "window", "nth"};
+    const bool has_place = operand->function == SH_FUNCTION_NTH;
+    for (uint32_t i = 0; i < KEY_COUNT; i++) {
         const uint32_t bit = 1u << i;
-        if (!sh_text_equal(key.text, sh_text_of(words[i])) || (bit == KEY_PROPERTY && use == SH_PROPERTY_NEVER))
+        if (!sh_text_equal(key.text, sh_text_of(words[i])) || (bit == KEY_PROPERTY && use == SH_PROPERTY_NEVER) ||
+            (bit == KEY_NTH && !has_place))
             continue;
         if ((*seen & bit) != 0)
             return sh_fail(reader->err, SH_ERR_SYNTAX, key.offset, "the key \"%s\" stands here twice", words[i]);
@@ -262,6 +264,8 @@ static enum sh_status read_event_key(struct reader *reader, enum sh_property_use
             return take_name(reader, "the name of a property", &operand->name);
         case KEY_WHERE:
             return read_node(reader, &operand->where);
+        case KEY_NTH:
+            return take_count(reader, "a whole number", &operand->nth);
         default:
             return read_window(reader, &operand->window);
         }
@@ -269,7 +273,8 @@ static enum sh_status read_event_key(struct reader *reader, enum sh_property_use
     return sh_fail_hint(
         reader->err,
         sh_fail(reader->err, SH_ERR_SYNTAX, key.offset, "the key \"%.*s\" has no place here", SH_TEXT_ARGS(key.text)),
-        "the keys are event, where, window%s", use == SH_PROPERTY_NEVER ? "" : ", property");
+        "the keys are event, where, window%s%s", use == SH_PROPERTY_NEVER ? "" : ", property",
+        has_place ? ", nth" : "");
 }
 
 /* {"event": name, ...} behind the word of a function. */
@@ -285,6 +290,8 @@ static enum sh_status read_events(struct reader *reader, const char *function, e
         return sh_fail(reader->err, SH_ERR_SYNTAX, map.offset, "the key \"event\" is missing in \"%s\"", function);
     if (use == SH_PROPERTY_MUST && (seen & KEY_PROPERTY) == 0)
         return sh_fail(reader->err, SH_ERR_SYNTAX, map.offset, "the key \"property\" is missing in \"%s\"", function);
+    if (operand->function == SH_FUNCTION_NTH && (seen & KEY_NTH) == 0)
+        return sh_fail(reader->err, SH_ERR_SYNTAX, map.offset, "the key \"nth\" is missing in \"%s\"", function);
     return SH_OK;
 }
 
@@ -311,7 +318,9 @@ static enum sh_status read_operand(struct reader *reader, struct sh_operand *ope
     operand->function = sh_function_of(word);
     if (operand->function == SH_FUNCTION_NONE) {
         status = sh_fail(reader->err, SH_ERR_SYNTAX, array.offset, "there is no function \"%.*s\"", SH_TEXT_ARGS(word));
-        return sh_fail_hint(reader->err, status, "count, sum, min, max, avg, first, last, days_since");
+        return sh_fail_hint(reader->err, status,
+                            "count, count_distinct, sum, min, max, avg, first, last, nth, days, days_since, gap_min, "
+                            "gap_avg, gap_max");
     }
     return read_events(reader, sh_function_words[operand->function], sh_function_property_use(operand->function),
                        operand);

@@ -30,6 +30,9 @@
  */
 #define SH_AVG_BOUND_MAX ((__int128)1 << 94)
 
+/* 2^60, in units of 10^-9 days: no gap is as long, and times 2^32 days in milliseconds (2^59) it is still 128 bits. */
+#define SH_GAP_BOUND_MAX ((__int128)1 << 60)
+
 enum sh_node_kind {
     SH_NODE_TRUE,
     SH_NODE_FALSE,
@@ -64,7 +67,13 @@ enum sh_function {
     SH_FUNCTION_AVG,
     SH_FUNCTION_FIRST, /* of a property, or the time itself when no property is named */
     SH_FUNCTION_LAST,
-    SH_FUNCTION_DAYS_SINCE
+    SH_FUNCTION_DAYS_SINCE,
+    SH_FUNCTION_DAYS,     /* local days with at least one event */
+    SH_FUNCTION_DISTINCT, /* different values of a property, or different items: count(distinct ...) */
+    SH_FUNCTION_NTH,      /* as FIRST, but the event that is `nth` */
+    SH_FUNCTION_GAP_MIN,  /* days between two events that follow each other */
+    SH_FUNCTION_GAP_AVG,
+    SH_FUNCTION_GAP_MAX
 };
 
 enum sh_window_kind {
@@ -127,6 +136,7 @@ struct sh_operand {
     struct sh_text name;   /* attribute or property; for an aggregate the property, count 0 if none */
     struct sh_text event;  /* aggregates: the event type */
     struct sh_node *where; /* aggregates: NULL if none */
+    int64_t nth;           /* NTH: 1 is the first */
     struct sh_window window;
     uint32_t position;
     uint32_t name_position;
@@ -144,6 +154,9 @@ enum {
     SH_OPERAND_TIME = 0xFFFFFFF0,
     SH_OPERAND_AMOUNT = 0xFFFFFFF1,
     SH_OPERAND_ID = 0xFFFFFFF2,
+    SH_OPERAND_ITEM = 0xFFFFFFF3,    /* of an event: its item, for count(distinct ...) */
+    SH_OPERAND_HOUR = 0xFFFFFFF4,    /* inside where: of the event's local time, 0..23 */
+    SH_OPERAND_WEEKDAY = 0xFFFFFFF5, /* of its local day, 1 Monday .. 7 */
     SH_OPERAND_NO_INDEX = 0xFFFFFFFF
 };
 
@@ -178,15 +191,16 @@ struct sh_node {
      *   HAS: `values` = tag codes that exist; a tag nobody ever had keeps its place in literal_count only, so HAS ALL
      *     with value_count < literal_count matches nothing.
      *   All `values` ascend and have no doubles.
-     *   sum and avg compare in 128 bits, low128..high128. For sum these are whole units of 10^-operand.scale, both
-     *     included. An average is not a whole number of units, so its bounds may be open and may be finer than the
+     *   sum, avg and the gaps compare in 128 bits, low128..high128. For sum these are whole units of 10^-operand.scale,
+     * both included. An average is not a whole number of units, so its bounds may be open and may be finer than the
      *     property: they are in units of 10^-bound_scale (at least operand.scale, at most 9 more), and the test is
      *     sum * 10^(bound_scale - operand.scale) against low128 * count and high128 * count. Bounds are clamped to
-     *     +-SH_AVG_BOUND_MAX, so with counts below 2^32 no product leaves 128 bits. */
+     *     +-SH_AVG_BOUND_MAX, so with counts below 2^32 no product leaves 128 bits. A gap is an average too: of so many
+     *     milliseconds over so many days of 86,400,000, with operand.scale 0 and bounds within +-SH_GAP_BOUND_MAX. */
     int64_t low, high;
     __int128 low128, high128;
-    uint32_t bound_scale;     /* avg only */
-    bool low_open, high_open; /* avg only: the bound itself does not satisfy */
+    uint32_t bound_scale;     /* avg, gaps */
+    bool low_open, high_open; /* avg, gaps: the bound itself does not satisfy */
     int64_t *values;
     uint32_t value_count;
     uint32_t tag_set; /* HAS */

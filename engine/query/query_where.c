@@ -143,12 +143,16 @@ static enum sh_status build_leaf(struct builder *builder, const struct sh_node *
     } else if (index == SH_OPERAND_TIME) {
         op = SH_WHERE_TIME;
         domain.type = SH_TYPE_TIME;
+    } else if (index == SH_OPERAND_HOUR || index == SH_OPERAND_WEEKDAY) {
+        op = index == SH_OPERAND_HOUR ? SH_WHERE_HOUR : SH_WHERE_WEEKDAY;
+        domain.type = SH_TYPE_INT;
     } else {
         domain = sh_property_domain(builder->type->properties[index]);
     }
     struct sh_where *made = where_new(builder, op);
     if (made == NULL) return no_memory(err);
     made->index = index;
+    made->zone = builder->scope->zone;
     *where = made;
     return sh_match_build(tree, builder->scope, &domain, builder->arena, &made->match, err);
 }
@@ -239,6 +243,28 @@ static void fill(uint64_t *words, uint32_t count) {
     if (count % 64 != 0) words[count / 64] = (1ULL << (count % 64)) - 1;
 }
 
+/* Clocks may change at any hour of a day, so each instant is asked: 2 to 3 ns. */
+static int64_t hour_of(const struct sh_zone *zone, int64_t instant_ms) {
+    const int64_t local_ms = instant_ms + sh_zone_offset_ms(zone, instant_ms);
+    const int64_t of_day = local_ms % SH_DAY_MS;
+    return (of_day < 0 ? of_day + SH_DAY_MS : of_day) / SH_HOUR_MS;
+}
+
+static void hour_rows(const struct sh_where *where, const struct sh_event_cell *cell, uint32_t first, uint32_t count,
+                      uint64_t *words) {
+    uint32_t hours = 0; /* those that match: 24 questions, not one a row */
+    for (uint32_t hour = 0; hour < 24; hour++)
+        hours |= (uint32_t)sh_match_value(&where->match, true, hour) << hour;
+    for (uint32_t at = 0; at < count; at += 64) {
+        uint64_t word = 0;
+        for (uint32_t k = 0; k < 64 && at + k < count; k++) {
+            const int64_t instant_ms = cell->day_start_ms + (int64_t)cell->ms[first + at + k];
+            word |= (uint64_t)(hours >> hour_of(where->zone, instant_ms) & 1) << k;
+        }
+        words[at / 64] = word;
+    }
+}
+
 static enum sh_status join_rows(const struct sh_where *where, const struct sh_event_cell *cell, uint32_t first,
                                 uint32_t count, uint64_t *words, struct sh_error *err) {
     const uint32_t word_count = (count + 63) / 64;
@@ -285,6 +311,15 @@ enum sh_status sh_where_rows(const struct sh_where *where, const struct sh_event
         sh_match_strip(&where->match, &times, first, count, words);
         break;
     }
+    case SH_WHERE_HOUR:
+        hour_rows(where, cell, first, count, words);
+        break;
+    case SH_WHERE_WEEKDAY:
+        if (sh_match_value(&where->match, true, sh_day_weekday(cell->day)))
+            fill(words, count);
+        else
+            memset(words, 0, (count + 63) / 64 * sizeof *words);
+        break;
     case SH_WHERE_ITEM_SLOT:
         sh_match_strip(&where->match, &cell->item, first, count, words);
         break;
@@ -339,6 +374,14 @@ enum sh_status sh_where_test(const struct sh_where *where, struct sh_event_ref r
     case SH_WHERE_TIME:
         is_present = true;
         value = sh_event_ref_time(ref);
+        break;
+    case SH_WHERE_HOUR:
+        is_present = true;
+        value = hour_of(where->zone, sh_event_ref_time(ref));
+        break;
+    case SH_WHERE_WEEKDAY:
+        is_present = true;
+        value = sh_day_weekday(ref.cell->day);
         break;
     case SH_WHERE_ITEM_SLOT:
         is_present = sh_strip_get(&ref.cell->item, ref.row, &value);

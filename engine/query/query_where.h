@@ -28,6 +28,8 @@ enum sh_where_op {
     SH_WHERE_PROPERTY, /* match on property `index` */
     SH_WHERE_AMOUNT,
     SH_WHERE_TIME,
+    SH_WHERE_HOUR,      /* match on the local hour of the event, 0..23 */
+    SH_WHERE_WEEKDAY,   /* match on the local weekday, 1 Monday .. 7: that of the cell */
     SH_WHERE_ITEM_SLOT, /* match on the item's slot */
     SH_WHERE_ITEM       /* the item's bit */
 };
@@ -38,6 +40,7 @@ struct sh_where {
     uint32_t child_count;
     struct sh_where **children;
     struct sh_match match;
+    const struct sh_zone *zone; /* HOUR */
     /* ITEM */
     struct sh_plan *items; /* for items that were added after planning */
     const uint64_t *item_bits;

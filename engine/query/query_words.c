@@ -4,11 +4,13 @@
 
 const char *const sh_compare_words[6] = {"=", "!=", "<", "<=", ">", ">="};
 const char *const sh_has_words[3] = {"any", "all", "none"};
-const char *const sh_function_words[9] = {NULL, "count", "sum", "min", "max", "avg", "first", "last", "days_since"};
+const char *const sh_function_words[SH_FUNCTION_GAP_MAX + 1] = {
+    NULL,   "count",          "sum", "min",     "max",     "avg",    "first", "last", "days_since",
+    "days", "count_distinct", "nth", "gap_min", "gap_avg", "gap_max"};
 const char *const sh_unit_words[8] = {NULL, "minute", "hour", "day", "week", "month", "quarter", "year"};
 
 enum sh_function sh_function_of(struct sh_text word) {
-    for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_DAYS_SINCE; i++)
+    for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_GAP_MAX; i++)
         if (sh_text_equal_keyword(word, sh_function_words[i])) return (enum sh_function)i;
     return SH_FUNCTION_NONE;
 }
@@ -28,13 +30,19 @@ enum sh_property_use sh_function_property_use(enum sh_function function) {
     case SH_FUNCTION_MIN:
     case SH_FUNCTION_MAX:
     case SH_FUNCTION_AVG:
+    case SH_FUNCTION_DISTINCT:
         return SH_PROPERTY_MUST;
     case SH_FUNCTION_FIRST:
     case SH_FUNCTION_LAST:
+    case SH_FUNCTION_NTH:
         return SH_PROPERTY_MAY;
     default:
         return SH_PROPERTY_NEVER;
     }
+}
+
+bool sh_function_is_fraction(enum sh_function function) {
+    return function == SH_FUNCTION_AVG || (function >= SH_FUNCTION_GAP_MIN && function <= SH_FUNCTION_GAP_MAX);
 }
 
 bool sh_unit_slides(enum sh_unit unit) {

@@ -5,10 +5,10 @@
 #include "arena.h"
 #include "query_tree.h"
 
-extern const char *const sh_compare_words[6];  /* by enum sh_compare: "=", "!=" ... */
-extern const char *const sh_has_words[3];      /* "any", "all", "none" */
-extern const char *const sh_function_words[9]; /* [SH_FUNCTION_NONE] is NULL */
-extern const char *const sh_unit_words[8];     /* singular; [SH_UNIT_NONE] is NULL */
+extern const char *const sh_compare_words[6];                        /* by enum sh_compare: "=", "!=" ... */
+extern const char *const sh_has_words[3];                            /* "any", "all", "none" */
+extern const char *const sh_function_words[SH_FUNCTION_GAP_MAX + 1]; /* [SH_FUNCTION_NONE] is NULL */
+extern const char *const sh_unit_words[8];                           /* singular; [SH_UNIT_NONE] is NULL */
 
 enum {
     /* last N, next N: 10^6 weeks are 19,000 years; in milliseconds that is far inside 64 bits. */
@@ -23,6 +23,8 @@ enum sh_unit sh_unit_of(struct sh_text word);
 /* Does a function aggregate a property (MUST, as sum), the event itself (NEVER, as count), or either (first, last)? */
 enum sh_property_use { SH_PROPERTY_NEVER, SH_PROPERTY_MUST, SH_PROPERTY_MAY };
 enum sh_property_use sh_function_property_use(enum sh_function function);
+/* Is its value a fraction: avg, and the gaps? */
+bool sh_function_is_fraction(enum sh_function function);
 /* last N minutes, hours, days, weeks; last N calendar days, weeks, months, quarters, years; this, previous as calendar.
  */
 bool sh_unit_slides(enum sh_unit unit);

@@ -98,7 +98,12 @@ static void write_events(const char *function, const struct sh_operand *operand,
     const bool has_property = operand->name.count > 0;
     const bool has_where = operand->where != NULL;
     const bool has_window = operand->window.kind != SH_WINDOW_EVER;
-    msgpack_pack_map(packer, 1u + has_property + has_where + has_window);
+    const bool has_place = operand->function == SH_FUNCTION_NTH;
+    msgpack_pack_map(packer, 1u + has_place + has_property + has_where + has_window);
+    if (has_place) {
+        sh_pack_literal(packer, "nth");
+        msgpack_pack_int64(packer, operand->nth);
+    }
     sh_pack_literal(packer, "event");
     sh_pack_text(packer, operand->event);
     if (has_property) {

@@ -27,7 +27,8 @@ SCHEMA = """
 CREATE TABLE items (id TEXT PRIMARY KEY, title TEXT, category TEXT, brand TEXT, price INTEGER, stock INTEGER, kind TEXT) WITHOUT ROWID;
 CREATE TABLE item_tags (id TEXT, tag TEXT, PRIMARY KEY (id, tag)) WITHOUT ROWID;
 CREATE TABLE user_tags (id TEXT, tag TEXT, PRIMARY KEY (id, tag)) WITHOUT ROWID;
-CREATE TABLE events (type TEXT, user TEXT, item TEXT, time INTEGER, amount INTEGER, store TEXT, quantity INTEGER, invoice TEXT, price INTEGER);
+CREATE TABLE events (type TEXT, user TEXT, item TEXT, time INTEGER, amount INTEGER, store TEXT, quantity INTEGER, invoice TEXT, price INTEGER,
+                     day TEXT, hour INTEGER, weekday INTEGER);
 """
 
 
@@ -39,6 +40,19 @@ def scaled(value, scale):
     whole, _, fraction = value.lstrip("-").partition(".")
     assert len(fraction.rstrip("0")) <= scale, value
     return sign * int(whole + fraction.rstrip("0").ljust(scale, "0"))
+
+
+def set_clock(database, zone):
+    """What the wall clock of the zone says at each event."""
+    zone = zoneinfo.ZoneInfo(zone)
+
+    def local(form):
+        return lambda time: form(datetime.datetime.fromtimestamp(time / 1000, zone))
+
+    database.create_function("day_of", 1, local(lambda at: at.date().isoformat()))
+    database.create_function("hour_of", 1, local(lambda at: at.hour))
+    database.create_function("weekday_of", 1, local(lambda at: at.isoweekday()))
+    database.execute("UPDATE events SET day = day_of(time), hour = hour_of(time), weekday = weekday_of(time)")
 
 
 def values_of(database, sql):
@@ -80,9 +94,10 @@ class Shop:
             insert("INSERT INTO items VALUES (?,?,?,?,?,?,?)", [(row["item_id"], row["title"], row["category"], row["brand"],
                                                                  scaled(row["price"], 2), int(row["stock"]), row["kind"])])
             insert("INSERT INTO item_tags VALUES (?,?)", {(row["item_id"], tag) for tag in row["tags"].split("|") if tag})
-        insert("INSERT INTO events VALUES (?,?,?,?,?,?,?,NULL,NULL)", (
+        insert("INSERT INTO events (type, user, item, time, amount, store, quantity) VALUES (?,?,?,?,?,?,?)", (
             (row["type"], row["user_id"], row["item_id"] or None, int(row["time"]), scaled(row["amount"], 2), row["store"],
              int(row["quantity"]) if row["quantity"] else None) for row in self.rows("events")))
+        set_clock(self.database, self.zone)
         self.database.execute("CREATE INDEX by_user ON events (user, type, time)")
 
     def leaves(self, source, now):
@@ -159,6 +174,7 @@ class Retail:
 
         insert("INSERT INTO events (type, user, item, time, amount, quantity, invoice, price) VALUES (?,?,?,?,?,?,?,?)", lines())
         insert("INSERT INTO users VALUES (?,?)", users.items())
+        set_clock(self.database, self.zone)
         self.database.execute("CREATE INDEX by_user ON events (user, type, time)")
         facts = self.database.execute("SELECT count(*), count(DISTINCT user), count(DISTINCT invoice), count(DISTINCT item),"
                                       " sum(type = 'cancel'), sum(amount) FROM events").fetchone()

@@ -114,6 +114,9 @@ class Tags:
         return f"{self.name} has none {listed}", f"({inside}) = 0"
 
 
+CLOCK = Column("hour", "e.hour", "int", range(24)), Column("weekday", "e.weekday", "int", range(1, 8))
+
+
 class Events:
     """Event types with their numeric property `amount`, other properties, and what is known of the item."""
 
@@ -165,7 +168,7 @@ class Events:
             return "", ""
         parts = []
         for _ in range(random.randint(1, 2)):
-            pool = [self.amount] + self.properties + self.item_columns + ([self.item_tags] if self.item_tags else [])
+            pool = [self.amount, CLOCK[0], CLOCK[1]] + self.properties + self.item_columns + ([self.item_tags] if self.item_tags else [])
             source = random.choice(pool)
             shoal, sql = source.leaf(random)
             if random.random() < 0.2:
@@ -214,6 +217,28 @@ class Events:
         return (f"sequence({' -> '.join(step[0] for step in steps)}{''.join(terms)})",
                 f"EXISTS (SELECT 1 {rows(0)} AND {named(steps[0][1], 0)}{behind(1)})")
 
+    def newer_leaf(self, random, form, kind, inside, rows, compare):
+        n = random.randint(0, 4)
+        if form == 9:
+            return f"days({kind}{inside}) {compare} {n}", f"(SELECT count(DISTINCT e.day) {rows}) {compare} {n}"
+        if form == 10:
+            name = random.choice(["item", "amount"] + [column.name for column in self.properties])
+            return (f"count(distinct {kind}.{name}{inside}) {compare} {n}",
+                    f"(SELECT count(DISTINCT e.{name}) {rows}) {compare} {n}")
+        if form == 11:
+            units = self.amount.pick(random)
+            return (f"nth({n + 1}, {kind}.amount{inside}) {compare} {decimal(units, self.amount_scale)}",
+                    f"((SELECT e.amount {rows} AND e.amount IS NOT NULL ORDER BY e.time, e.rowid LIMIT 1 OFFSET {n})"
+                    f" {compare} {units}) IS TRUE")
+        days = random.randint(0, 300)
+        gaps = f"(SELECT e.time - lag(e.time) OVER (ORDER BY e.time) AS gap {rows})"
+        if n < 2:
+            return (f"gap_avg({kind}{inside}) {compare} {decimal(days, 1)}",
+                    f"((SELECT (sum(gap) - {days * DAY // 10} * count(gap)) FROM {gaps}) {compare} 0) IS TRUE")
+        which = "min" if n == 2 else "max"
+        return (f"gap_{which}({kind}{inside}) {compare} {decimal(days, 1)}",
+                f"((SELECT {which}(gap) FROM {gaps}) {compare} {days * DAY // 10}) IS TRUE")
+
     def leaf(self, random):
         kind = random.choice(self.types)
         window, begin, until = self.window(random)
@@ -222,9 +247,11 @@ class Events:
                 f" AND e.time >= {begin} AND e.time < {until}{where_sql}")
         inside = f"{where}{window}"
         compare = random.choice(["=", "!=", "<", "<=", ">", ">="])
-        form = random.randint(0, 9 if self.has_sequences else 8)
-        if form == 9:
+        form = random.randint(0, 13 if self.has_sequences else 12)
+        if form == 13:
             return self.sequence(random)
+        if form >= 9:
+            return self.newer_leaf(random, form, kind, inside, rows, compare)
         if form <= 1:
             return f"did({kind}{inside})", f"EXISTS (SELECT 1 {rows})"
         if form <= 3:

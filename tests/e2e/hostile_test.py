@@ -126,7 +126,11 @@ class Storm:
             f"did(buy{where}{self.window()})", f"count(buy{where}{self.window()}) {compare} {self.number()}",
             f"{self.one_of('sum', 'avg', 'min', 'max')}(buy.{value}{where}{self.window()}) {compare} {self.number()}",
             f"sequence(view{where} -> buy{where}{self.one_of('', ', within 3 days', ', strict', ', reach 1', ', reach 3')}{self.window()})",
-            f"days_since(view{where}) {compare} {self.number()}", f"first(buy.{value}) = 's1'", f"last(view) {compare} '2026-01-31'",
+            f"days_since(view{where}) {compare} {self.number()}", f"days(view{self.window()}) {compare} {self.number()}",
+            f"count(distinct buy.{self.one_of('item', 'store', 'amount', 'what')}{where}{self.window()}) {compare} {self.number()}",
+            f"nth({self.one_of(0, 1, 2, 10**6, 10**7)}, buy.{value}{where}) {compare} {self.number()}",
+            f"gap_{self.one_of('min', 'avg', 'max')}(buy{where}{self.window()}) {compare} {self.number()}",
+            f"did(buy where hour {compare} {self.number()} and weekday in (1, 7))", f"first(buy.{value}) = 's1'", f"last(view) {compare} '2026-01-31'",
             f"seen in last {self.one_of(1, 10**9, 2**62)} days")
 
     def request(self):

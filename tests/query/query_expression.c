@@ -245,11 +245,24 @@ static struct twin_field pick_property(struct world *world, uint32_t type, struc
     return field;
 }
 
+static void clock_clause(struct world *world, struct sh_buffer *text) {
+    const bool is_hour = split_one_in(&world->random, 2);
+    const struct twin_field field = {.name = is_hour ? "hour" : "weekday", .type = SH_TYPE_INT};
+    struct near_values near;
+    for (uint32_t i = 0; i < 4; i++)
+        near.values[i] = (struct twin_value){.is_present = true, .number = below(world, is_hour ? 24 : 8)};
+    put(text, field.name);
+    put_question(world, text, &field, &near, true);
+}
+
 static void where_clause(struct world *world, uint32_t type, struct sh_buffer *text) {
     struct near_values near;
-    switch (below(world, 6)) {
+    switch (below(world, 7)) {
     case 0:
         attribute_clause(world, &world->twin.items, "item.", text);
+        return;
+    case 6:
+        clock_clause(world, text);
         return;
     case 1:
         tags_clause(world, &world->twin.items, 1, "item.", text);
@@ -297,7 +310,13 @@ static void property_clause(struct world *world, uint32_t type, struct sh_buffer
     const bool is_number = field.type == SH_TYPE_INT || field.type == SH_TYPE_DECIMAL;
     const bool is_ordered = is_number || field.type == SH_TYPE_TIME || field.type == SH_TYPE_ENUM;
     const uint32_t function = below(world, is_number ? 6 : is_ordered ? 4 : 2);
-    sh_buffer_print(text, "%s(%s.%s", functions[function], world->twin.types[type].name, field.name);
+    const char *name = functions[function];
+    const uint32_t nth = function < 2 && split_one_in(&world->random, 2) ? 1 + below(world, 4) : 0;
+    if (nth > 0)
+        sh_buffer_print(text, "nth(%u, ", nth);
+    else
+        sh_buffer_print(text, "%s(", name);
+    sh_buffer_print(text, "%s.%s", world->twin.types[type].name, field.name);
     put_events(world, type, text);
     struct twin_field asked = field;
     if (function == 5) asked.type = SH_TYPE_DECIMAL;
@@ -308,11 +327,32 @@ static void event_clause(struct world *world, struct sh_buffer *text) {
     const uint32_t type = below(world, world->twin.type_count);
     const struct twin_field count = {.name = "count", .type = SH_TYPE_INT};
     const struct twin_field time = {.name = "time", .type = SH_TYPE_TIME};
+    const struct twin_field gap = {.name = "gap", .type = SH_TYPE_DECIMAL, .scale = 1};
     struct near_values near;
     for (uint32_t i = 0; i < 4; i++)
         near.values[i] = (struct twin_value){.is_present = true, .number = (int64_t)split_length(&world->random, 20)};
     const char *name = world->twin.types[type].name;
-    switch (below(world, 6)) {
+    switch (below(world, 9)) {
+    case 4:
+        sh_buffer_print(text, "days(%s", name);
+        put_events(world, type, text);
+        put_question(world, text, &count, &near, true);
+        return;
+    case 5: {
+        struct near_values ignored;
+        const struct twin_field field = pick_property(world, type, &ignored);
+        sh_buffer_print(text, "count(distinct %s.%s", name, split_one_in(&world->random, 3) ? "item" : field.name);
+        put_events(world, type, text);
+        put_question(world, text, &count, &near, true);
+        return;
+    }
+    case 6:
+        for (uint32_t i = 0; i < 4; i++)
+            near.values[i].number = below(world, 200);
+        sh_buffer_print(text, "gap_%s(%s", (const char *const[]){"min", "avg", "max"}[below(world, 3)], name);
+        put_events(world, type, text);
+        put_question(world, text, &gap, &near, false);
+        return;
     case 0:
         sh_buffer_print(text, "did(%s", name);
         put_events(world, type, text);
@@ -330,7 +370,10 @@ static void event_clause(struct world *world, struct sh_buffer *text) {
     case 3:
         for (uint32_t i = 0; i < 4; i++)
             near.values[i].number = world->twin.now_ms - (int64_t)below(world, 60) * SH_DAY_MS;
-        sh_buffer_print(text, "%s(%s", split_one_in(&world->random, 2) ? "first" : "last", name);
+        if (split_one_in(&world->random, 3))
+            sh_buffer_print(text, "nth(%u, %s", 1 + below(world, 4), name);
+        else
+            sh_buffer_print(text, "%s(%s", split_one_in(&world->random, 2) ? "first" : "last", name);
         put_events(world, type, text);
         put_question(world, text, &time, &near, true);
         return;

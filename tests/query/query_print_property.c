@@ -29,10 +29,11 @@ static void must(bool holds, const char *what, const struct sh_buffer *text) {
 
 static struct sh_text random_name(void) {
     static const char *const names[] = {
-        "tier",   "city",     "points",  "会员等级", "生日",   "a b",        "and",  "Not",  "x`y",   "`",     "item",
-        "id",     "last",     "today",   "did",      "count",  "7days",      "_",    "true", "金卡 ", "a.b",   "é",
-        "ｖip",   "５",       "‘q’",     "a，b",     "a-b",    "missing",    "😀",    "'",    "--",    "and\n", "where",
-        "starts", "contains", "between", "calendar", "sample", "in_segment", "café", "a\tb", "Ａnd"};
+        "tier",     "city",   "points",     "会员等级", "生日",  "a b",   "and",     "Not",      "x`y",
+        "`",        "item",   "id",         "last",     "today", "did",   "count",   "7days",    "_",
+        "true",     "金卡 ",  "a.b",        "é",        "ｖip",  "５",    "‘q’",     "a，b",     "a-b",
+        "missing",  "😀",      "'",          "--",       "and\n", "where", "starts",  "contains", "between",
+        "calendar", "sample", "in_segment", "café",     "a\tb",  "Ａnd",  "distinct"};
     return sh_text_of(names[below(sizeof names / sizeof names[0])]);
 }
 
@@ -133,7 +134,8 @@ static void random_operand(struct sh_operand *operand, uint64_t depth) {
         operand->of_item = below(5) == 0;
         return;
     }
-    operand->function = (enum sh_function)(1 + below(SH_FUNCTION_DAYS_SINCE));
+    operand->function = (enum sh_function)(1 + below(SH_FUNCTION_GAP_MAX));
+    if (operand->function == SH_FUNCTION_NTH) operand->nth = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
     const enum sh_property_use use = sh_function_property_use(operand->function);
     if (use == SH_PROPERTY_MUST || (use == SH_PROPERTY_MAY && below(2) == 0)) operand->name = random_name();
     random_events(operand, depth);

@@ -73,11 +73,15 @@ static void add_event_type(struct sh_event_store *events, const char *name, uint
 }
 
 void query_shop_open(struct query_shop *shop) {
+    query_shop_open_in(shop, "+08:00");
+}
+
+void query_shop_open_in(struct query_shop *shop, const char *zone) {
     static const char *const interests[] = {"tea", "mother-baby", "skin-care"};
     static const char *const cities[] = {"上海", "成都", "Lisbon"};
     static const char *const ids[] = {"a-1", "a-2", "a-3"};
     *shop = (struct query_shop){.zone = NULL};
-    must_ok(sh_zone_open(SH_TEXT_LITERAL("+08:00"), &shop->zone, NULL));
+    must_ok(sh_zone_open(sh_text_of(zone), &shop->zone, NULL));
     shop->users = sh_table_create();
     shop->items = sh_table_create();
     shop->events = sh_event_store_create(shop->zone);

@@ -23,6 +23,7 @@ struct query_shop {
 };
 
 void query_shop_open(struct query_shop *shop);
+void query_shop_open_in(struct query_shop *shop, const char *zone);
 void query_shop_close(struct query_shop *shop);
 
 /* Parse and check; the status of whichever failed, with the words in shop->err. */

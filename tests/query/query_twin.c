@@ -152,8 +152,18 @@ static struct value time_value(int64_t time_ms) {
     return (struct value){.is_present = true, .type = SH_TYPE_TIME, .number = time_ms, .divisor = 1};
 }
 
-static struct value property_value(const struct twin_event_type *type, const struct twin_event *event,
-                                   struct sh_text name) {
+static struct value int_value(int64_t number) {
+    return (struct value){.is_present = true, .type = SH_TYPE_INT, .number = number, .divisor = 1};
+}
+
+static struct value property_value(const struct twin *twin, const struct twin_event_type *type,
+                                   const struct twin_event *event, struct sh_text name) {
+    if (is_named(name, "weekday")) return int_value(sh_day_weekday(sh_zone_day(twin->zone, event->time_ms)));
+    if (is_named(name, "hour")) {
+        /* Whole hours since midnight by the wall clock. */
+        const int64_t local = event->time_ms + sh_zone_offset_ms(twin->zone, event->time_ms);
+        return int_value((local - (int64_t)sh_zone_day(twin->zone, event->time_ms) * SH_DAY_MS) / SH_HOUR_MS);
+    }
     if (name.count == 0 || is_named(name, "time")) return time_value(event->time_ms);
     if (is_named(name, "amount"))
         return (struct value){.is_present = event->amount.is_present,
@@ -206,22 +216,69 @@ static bool is_less(const struct value *a, const struct value *b) {
     return a->number < b->number; /* an enum's number is its rank */
 }
 
+static int64_t count_days(const struct twin *twin, const struct twin_event *const *found, uint32_t count) {
+    int64_t days = 0;
+    for (uint32_t i = 0; i < count; i++) /* by time */
+        days += i == 0 || sh_zone_day(twin->zone, found[i]->time_ms) != sh_zone_day(twin->zone, found[i - 1]->time_ms);
+    return days;
+}
+
+static struct value counted_value(const struct twin *twin, const struct twin_event_type *type, struct sh_text name,
+                                  const struct twin_event *event) {
+    if (!is_named(name, "item")) return property_value(twin, type, event, name);
+    struct value value = int_value(event->item);
+    value.is_present = event->item != SH_NO_ITEM;
+    return value;
+}
+
+static int64_t count_different(const struct twin *twin, const struct twin_event_type *type, struct sh_text name,
+                               const struct twin_event *const *found, uint32_t count) {
+    int64_t different = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct value value = counted_value(twin, type, name, found[i]);
+        bool is_new = value.is_present;
+        for (uint32_t k = 0; k < i && is_new; k++) {
+            const struct value other = counted_value(twin, type, name, found[k]);
+            is_new = !other.is_present || other.number != value.number;
+        }
+        different += is_new;
+    }
+    return different;
+}
+
+/* In days: milliseconds over a divisor. */
+static struct value gap_value(enum sh_function function, const struct twin_event *const *found, uint32_t count) {
+    struct value value = {.is_present = count > 1, .type = SH_TYPE_DECIMAL, .divisor = SH_DAY_MS};
+    for (uint32_t i = 1; i < count; i++) {
+        const int64_t gap = found[i]->time_ms - found[i - 1]->time_ms;
+        if (function == SH_FUNCTION_GAP_AVG)
+            value.number += gap;
+        else if (i == 1 || (function == SH_FUNCTION_GAP_MIN ? gap < value.number : gap > value.number))
+            value.number = gap;
+    }
+    if (function == SH_FUNCTION_GAP_AVG && count > 1) value.divisor *= count - 1;
+    return value;
+}
+
 static struct value aggregate_value(const struct context *context, const struct sh_operand *operand) {
     static const struct twin_event *found[TWIN_HISTORY_MAX];
     const struct twin_event_type *type = &context->twin->types[find_type(context->twin, operand->event)];
     const uint32_t count = gather(context, operand, found);
     struct value result = {.is_present = false, .divisor = 1};
     struct value sum = {.is_present = true, .type = SH_TYPE_DECIMAL, .divisor = 1};
-    if (operand->function == SH_FUNCTION_COUNT)
-        return (struct value){.is_present = true, .type = SH_TYPE_INT, .number = count, .divisor = 1};
+    if (operand->function == SH_FUNCTION_COUNT) return int_value(count);
+    if (operand->function == SH_FUNCTION_DAYS) return int_value(count_days(context->twin, found, count));
+    if (operand->function == SH_FUNCTION_DISTINCT)
+        return int_value(count_different(context->twin, type, operand->name, found, count));
+    if (operand->function >= SH_FUNCTION_GAP_MIN) return gap_value(operand->function, found, count);
     int64_t values = 0;
     if (count == 0) { /* the type is needed all the same */
         const struct twin_event none = {.type = 0};
-        result = property_value(type, &none, operand->name);
+        result = property_value(context->twin, type, &none, operand->name);
         result.is_present = false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct value value = property_value(type, found[i], operand->name);
+        const struct value value = property_value(context->twin, type, found[i], operand->name);
         if (!value.is_present) {
             if (values == 0) result = value;
             continue;
@@ -231,7 +288,8 @@ static struct value aggregate_value(const struct context *context, const struct 
         sum.scale = value.scale;
         const bool takes = is_first || (operand->function == SH_FUNCTION_MIN && is_less(&value, &result)) ||
                            (operand->function == SH_FUNCTION_MAX && is_less(&result, &value)) ||
-                           operand->function == SH_FUNCTION_LAST || operand->function == SH_FUNCTION_DAYS_SINCE;
+                           operand->function == SH_FUNCTION_LAST || operand->function == SH_FUNCTION_DAYS_SINCE ||
+                           (operand->function == SH_FUNCTION_NTH && values <= operand->nth);
         if (takes) result = value;
     }
     switch (operand->function) {
@@ -241,6 +299,9 @@ static struct value aggregate_value(const struct context *context, const struct 
         sum.is_present = values > 0;
         sum.divisor = values;
         return sum;
+    case SH_FUNCTION_NTH:
+        result.is_present = values >= operand->nth;
+        return result;
     case SH_FUNCTION_DAYS_SINCE:
         result.type = SH_TYPE_INT;
         result.number = (context->twin->now_ms - result.number) / SH_DAY_MS;
@@ -262,7 +323,7 @@ static struct value operand_value(const struct context *context, const struct sh
                               .divisor = 1};
     }
     if (operand->of_item) return attribute_value(&context->twin->items, event_item(context), operand->name);
-    return property_value(&context->twin->types[context->event->type], context->event, operand->name);
+    return property_value(context->twin, &context->twin->types[context->event->type], context->event, operand->name);
 }
 
 /* ---- Comparing with literals ---- */

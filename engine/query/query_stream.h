@@ -1,0 +1,79 @@
+/* query_stream.h -- what the two files that stream a block's events share; private to engine/query.
+ *
+ *   query_events.c   cells to chunks of rows; dense accumulators; the door
+ *   query_touch.c    accumulators that begin when they are touched: one step a function, and what they say at the end
+ */
+#ifndef SH_QUERY_STREAM_H
+#define SH_QUERY_STREAM_H
+
+#include "query_events.h"
+#include "query_pair_set.h"
+
+/* What is accumulated for the users of one block; arrays of one element a user. Taken from the plan's arena when first
+ * needed.
+ *
+ *   function            counts            values             times          sums
+ *   count               events
+ *   sum, avg            events                                              the sum
+ *   min, max, days_since                  the value
+ *   first, last                           the value          its time
+ *   nth                 events            the n-th's value   the latest
+ *   days                days              the latest day
+ *   count(distinct)     different ones
+ *   gap_min, gap_max    events            the gap            the latest
+ *   gap_avg             events            the earliest       the latest
+ */
+struct sh_accumulators {
+    uint32_t *counts;
+    int64_t *values;
+    int64_t *times;
+    __int128 *sums;
+    uint64_t *tied; /* users of whom the history must say: two events of one time, or out of order */
+};
+
+/* Shared by all aggregates of a plan: the accumulators, and one chunk of rows. */
+struct sh_event_scratch {
+    struct sh_accumulators accumulators;
+    uint64_t mask[SH_WHERE_WORDS];
+    uint64_t more[SH_WHERE_WORDS];
+    uint16_t rows[SH_WHERE_ROWS];
+    uint16_t slots[SH_WHERE_ROWS];
+    int64_t chunk_values[SH_WHERE_ROWS];
+    int64_t chunk_times[SH_WHERE_ROWS];
+};
+
+/* Rows of a chunk that count: whose they are, and what they say. */
+struct sh_event_chunk {
+    const uint16_t *slots;
+    const int64_t *values; /* unless the source is the event itself */
+    const int64_t *times;  /* FIRST, LAST, NTH */
+    uint32_t count;
+    const struct sh_strip *strip; /* where the values come from, if they do */
+    uint32_t first;               /* row of the cell that the chunk begins with */
+    const uint16_t *rows;         /* NULL: all of them */
+};
+
+struct sh_event_stream {
+    struct sh_plan *plan;
+    const struct sh_aggregate *aggregate;
+    struct sh_event_scratch *scratch;
+    struct sh_accumulators *into;
+    const uint32_t *ranks;
+    uint32_t block;
+    uint64_t row_count;         /* of the cells that touch the window: an upper bound */
+    bool sum_fits;              /* every sum, in any order, stays inside 64 bits */
+    bool is_dense;              /* whole arrays; then a chunk's values are left in their strip */
+    uint64_t *touched;          /* users whose accumulator means something */
+    const uint64_t *candidates; /* NULL: events of all users are taken */
+    struct sh_pair_set seen;    /* DISTINCT */
+};
+
+/* One chunk into the accumulators. Days ascend from chunk to chunk. */
+typedef enum sh_status (*sh_chunk_step)(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                                        struct sh_error *err);
+sh_chunk_step sh_touching_step(const struct sh_aggregate *aggregate);
+/* What the accumulators of a touched user say. */
+SH_MUST_CHECK enum sh_status sh_touched_state(const struct sh_event_stream *stream, uint32_t slot,
+                                              struct sh_aggregate_state *state, struct sh_error *err);
+
+#endif

@@ -1,0 +1,163 @@
+/* query_behaviour_unit.c -- what the words about behaviour mean: days, different values, the n-th, gaps, clocks. */
+#include <criterion/criterion.h>
+
+#include "query_ask.h"
+
+TestSuite(query_behaviour, .init = open_shop, .fini = close_shop);
+
+/* ---- Days and different values ---- */
+
+Test(query_behaviour, days_are_counted_once_and_in_the_zone) {
+    bought("a-1", "2026-03-09 00:00", 100);
+    bought("a-1", "2026-03-09 23:59", 100);
+    bought("a-1", "2026-03-10 00:00", 100); /* the same day in UTC as the one before */
+    bought("a-2", "2026-03-10 09:00", 100);
+    ANSWERS("days(purchase) = 2", "a-1 ");
+    ANSWERS("days(purchase) = 1", "a-2 ");
+    ANSWERS("days(purchase) <= 1", "a-2 a-3 ");
+    ANSWERS("days(purchase, today) = 0", "a-1 a-2 a-3 ");
+    ANSWERS("days(purchase, last 2 calendar days) = 1", "a-1 a-2 ");
+    ANSWERS("days(purchase where amount > 500) = 0", "a-1 a-2 a-3 ");
+}
+
+Test(query_behaviour, an_event_that_comes_late_counts_in_its_own_day) {
+    bought("a-1", "2026-03-10", 100);
+    bought("a-1", "2026-03-08", 100);
+    bought("a-1", "2026-03-09", 100);
+    bought("a-1", "2026-03-08 10:00", 100);
+    ANSWERS("days(purchase) = 3", "a-1 ");
+    ANSWERS("count(purchase, on '2026-03-08') = 2", "a-1 ");
+    ANSWERS("gap_min(purchase) < 0.5", "a-1 ");
+    ANSWERS("nth(3, purchase) = '2026-03-09'", "a-1 ");
+}
+
+Test(query_behaviour, different_values_are_counted_and_missing_ones_are_none) {
+    bought_quantity("a-1", "2026-03-01", 2);
+    bought_quantity("a-1", "2026-03-02", 2);
+    bought_quantity("a-1", "2026-03-03", -5);
+    bought("a-1", "2026-03-04", 100); /* no quantity */
+    bought_quantity("a-2", "2026-03-01", 0);
+    ANSWERS("count(distinct purchase.quantity) = 2", "a-1 ");
+    ANSWERS("count(distinct purchase.quantity) = 1", "a-2 ");
+    ANSWERS("count(distinct purchase.quantity) = 0", "a-3 ");
+    ANSWERS("count(distinct purchase.amount) = 1", "a-1 ");
+    ANSWERS("count(distinct purchase.time) >= 4", "a-1 ");
+    ANSWERS("count(distinct purchase.quantity where quantity > 0, since '2026-03-02') = 1", "a-1 ");
+}
+
+Test(query_behaviour, different_items_are_counted) {
+    for (uint32_t i = 0; i < 5; i++) {
+        struct sh_event event = event_of("a-1", "view", "2026-03-01");
+        event.time_ms += i;
+        event.item = i < 4 ? i % 2 : SH_NO_ITEM;
+        append(&event);
+    }
+    ANSWERS("count(distinct view.item) = 2", "a-1 ");
+    ANSWERS("count(distinct view.item where item = 'a-2') = 1", "a-1 ");
+}
+
+Test(query_behaviour, at_most_n_holds_for_those_with_none) {
+    bought("a-1", "2026-03-01", 100);
+    bought("a-1", "2026-03-02", 100);
+    bought("a-1", "2026-03-03", 100);
+    bought("a-2", "2026-03-01", 100);
+    ANSWERS("count(purchase) <= 2", "a-2 a-3 ");
+    ANSWERS("count(purchase, last 30 days) between 0 and 1", "a-2 a-3 ");
+    ANSWERS("count(distinct purchase.time) < 3", "a-2 a-3 ");
+    ANSWERS("days(purchase) <= 0", "a-3 ");
+    ANSWERS("sum(purchase.amount) <= 1", "a-2 a-3 ");
+}
+
+/* ---- The n-th ---- */
+
+Test(query_behaviour, the_nth_goes_by_time_and_then_by_arrival) {
+    bought("a-1", "2026-03-05", 500);
+    bought("a-1", "2026-03-03", 300);
+    bought("a-1", "2026-03-05", 600); /* the same instant as the first: arrived later */
+    bought("a-1", "2026-03-05", 700);
+    bought("a-2", "2026-03-01", 100);
+    ANSWERS("nth(1, purchase.amount) = 3", "a-1 ");
+    ANSWERS("nth(2, purchase.amount) = 5", "a-1 ");
+    ANSWERS("nth(3, purchase.amount) = 6", "a-1 ");
+    ANSWERS("nth(4, purchase.amount) = 7", "a-1 ");
+    ANSWERS("nth(5, purchase.amount) is missing", "a-1 a-2 a-3 ");
+    ANSWERS("nth(2, purchase.amount) is missing", "a-2 a-3 ");
+    ANSWERS("nth(2, purchase) = '2026-03-05'", "a-1 ");
+    ANSWERS("nth(1, purchase.time) < '2026-03-02'", "a-2 ");
+    ANSWERS("nth(2, purchase.amount where amount > 5) = 7", "a-1 ");
+    ANSWERS("nth(2, purchase.amount, on '2026-03-05') = 6", "a-1 ");
+}
+
+Test(query_behaviour, the_nth_leaves_events_without_the_property_out) {
+    bought("a-1", "2026-03-01", 100);
+    bought_quantity("a-1", "2026-03-02", 7); /* no amount */
+    bought("a-1", "2026-03-03", 300);
+    ANSWERS("nth(2, purchase.amount) = 3", "a-1 ");
+    ANSWERS("nth(2, purchase) = '2026-03-02'", "a-1 ");
+}
+
+/* ---- Gaps ---- */
+
+Test(query_behaviour, gaps_are_days_between_neighbours_exactly) {
+    bought("a-1", "2026-03-01 00:00", 100);
+    bought("a-1", "2026-03-08 00:00", 100); /* 7 days */
+    bought("a-1", "2026-03-08 12:00", 100); /* half a day */
+    bought("a-1", "2026-03-11 00:00", 100); /* 2.5: on average 10 / 3 */
+    bought("a-2", "2026-03-01", 100);
+    bought("a-2", "2026-03-01", 100);
+    ANSWERS("gap_max(purchase) = 7", "a-1 ");
+    ANSWERS("gap_min(purchase) = 0.5", "a-1 ");
+    ANSWERS("gap_min(purchase) = 0", "a-2 ");
+    ANSWERS("gap_avg(purchase) between 3.333333333 and 3.333333334", "a-1 ");
+    ANSWERS("gap_avg(purchase) <= 3.333333333", "a-2 ");
+    ANSWERS("gap_avg(purchase, since '2026-03-08') = 1.5", "a-1 ");
+    ANSWERS("gap_avg(purchase) > 99999999999999999999", "");
+    ANSWERS("gap_avg(purchase) != 99999999999999999999", "a-1 a-2 ");
+}
+
+Test(query_behaviour, one_event_has_no_gap) {
+    bought("a-1", "2026-03-01", 100);
+    ANSWERS("gap_avg(purchase) is missing and gap_min(purchase) is missing", "a-1 a-2 a-3 ");
+    ANSWERS("gap_max(purchase) >= 0", "");
+    ANSWERS("gap_max(purchase) != 5", "");
+}
+
+/* ---- Clocks ---- */
+
+Test(query_behaviour, hour_and_weekday_are_those_of_the_zone) {
+    viewed("a-1", "2026-03-08 23:30"); /* Sunday; in UTC 15:30 */
+    viewed("a-2", "2026-03-09 00:10"); /* Monday; in UTC still Sunday */
+    viewed("a-2", "2026-03-10 20:59:59.999");
+    ANSWERS("did(view where weekday = 7)", "a-1 ");
+    ANSWERS("did(view where weekday = 1)", "a-2 ");
+    ANSWERS("did(view where weekday in (6, 7) and hour between 20 and 23)", "a-1 ");
+    ANSWERS("count(view where hour >= 20) = 1", "a-1 a-2 ");
+    ANSWERS("did(view where hour = 0)", "a-2 ");
+    ANSWERS("did(view where hour > 23 or weekday < 1)", "");
+    ANSWERS("did(view where not hour is missing)", "a-1 a-2 ");
+}
+
+Test(query_behaviour, a_property_of_the_event_goes_before_the_clock) {
+    const struct sh_attribute_spec spec = {.name = SH_TEXT_LITERAL("hour"), .type = SH_TYPE_INT};
+    viewed("a-1", "2026-03-08 23:30");
+    ANSWERS("did(view where hour = 23)", "a-1 ");
+    cr_assert_eq(sh_event_property_add(shop.events, 0, &spec, NULL, NULL), SH_OK);
+    ANSWERS("did(view where hour = 23)", "");
+    ANSWERS("did(view where hour is missing)", "a-1 ");
+}
+
+Test(query_behaviour, hours_follow_clocks_that_change) {
+    close_shop();
+    open_london_shop();
+    shop.scope.now_ms = instant("2026-11-11");
+    viewed("a-1", "2026-03-29 00:59");  /* the last minute of winter time */
+    viewed("a-2", "2026-03-29 02:00");  /* one minute later */
+    viewed("a-3", "2026-10-25 00:30Z"); /* 01:30, summer time */
+    viewed("a-3", "2026-10-25 01:30Z"); /* 01:30 once more, winter time */
+    viewed("a-3", "2026-10-25 02:30Z");
+    ANSWERS("did(view where hour = 0)", "a-1 ");
+    ANSWERS("did(view where hour = 2 and time < '2026-04-01')", "a-2 ");
+    ANSWERS("count(view where hour = 1) = 2", "a-3 ");
+    ANSWERS("count(view where hour = 2 and weekday = 7) = 1", "a-2 a-3 ");
+    ANSWERS("days(view) = 1", "a-1 a-2 a-3 ");
+}
