@@ -36,10 +36,9 @@ static struct sh_errand *errands_make(uint32_t count) {
     return errands;
 }
 
-static enum sh_status split_up(struct sh_loop *loop, struct sh_gather *gather, struct sh_error *err) {
+/* An errand for each part of the split. */
+static enum sh_status make_parts(struct sh_loop *loop, struct sh_gather *gather, struct sh_error *err) {
     const struct sh_request *request = &gather->asked->request;
-    const enum sh_status status = sh_request_split(request, loop->server->loop_count, loop->index, &gather->split, err);
-    if (status != SH_OK) return status;
     const uint32_t count = gather->split.part_count;
     gather->errands = errands_make(count);
     if (gather->errands == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a request to %u shards", count);
@@ -54,6 +53,14 @@ static enum sh_status split_up(struct sh_loop *loop, struct sh_gather *gather, s
     return SH_OK;
 }
 
+static void send_parts(struct sh_loop *loop, struct sh_gather *gather) {
+    /* One more is awaited until all are sent, so that an answer at once does not end the gather under our feet. */
+    gather->awaited_count = gather->errand_count + 1;
+    for (uint32_t i = 0; i < gather->errand_count; i++)
+        send_out(loop, &gather->errands[i], gather->split.parts[i].shard);
+    sh_gather_back(loop, &gather->errands[0]);
+}
+
 void sh_gather_begin(struct sh_loop *loop, struct sh_errand *asked) {
     struct sh_gather *gather = sh_alloc_zero(sizeof *gather);
     if (gather == NULL) {
@@ -64,16 +71,13 @@ void sh_gather_begin(struct sh_loop *loop, struct sh_errand *asked) {
     gather->asked = asked;
     /* Only its home looks there, when the client leaves; another loop's gather may be gone by then. */
     if (asked->home == loop->index) asked->gathered_by = gather;
-    asked->status = split_up(loop, gather, &asked->err);
+    asked->status = sh_request_split(&asked->request, loop->shard, &gather->split, &asked->err);
+    if (asked->status == SH_OK) asked->status = make_parts(loop, gather, &asked->err);
     if (asked->status != SH_OK) {
         gather_end(loop, gather);
         return;
     }
-    /* One more is awaited until all are sent, so that an answer at once does not end the gather under our feet. */
-    gather->awaited_count = gather->errand_count + 1;
-    for (uint32_t i = 0; i < gather->errand_count; i++)
-        send_out(loop, &gather->errands[i], gather->split.parts[i].shard);
-    sh_gather_back(loop, &gather->errands[0]);
+    send_parts(loop, gather);
 }
 
 /* ---- what the siblings must learn ---- */
@@ -131,8 +135,39 @@ static enum sh_status merge(struct sh_gather *gather, struct sh_error *err) {
     return status;
 }
 
+/* Of a write in rounds: the next one is on its way. If not, the request's status is known. */
+static bool begin_next_round(struct sh_loop *loop, struct sh_gather *gather) {
+    struct sh_errand *asked = gather->asked;
+    struct sh_part_result results[SH_SHARD_COUNT_MAX];
+    bool more = false;
+    for (uint32_t i = 0; i < gather->errand_count; i++) {
+        const struct sh_errand *errand = &gather->errands[i];
+        results[i] = (struct sh_part_result){errand->status, &errand->err, &errand->body};
+    }
+    asked->status = sh_request_next(&asked->request, &gather->split, results, &more, &asked->err);
+    if (!more) return false;
+    errands_free(gather->errands, gather->errand_count);
+    gather->errands = NULL;
+    gather->errand_count = 0;
+    asked->status = make_parts(loop, gather, &asked->err);
+    if (asked->status != SH_OK) return false;
+    send_parts(loop, gather);
+    return true;
+}
+
+static void gather_finish_rounds(struct sh_loop *loop, struct sh_gather *gather) {
+    struct sh_errand *asked = gather->asked;
+    if (begin_next_round(loop, gather)) return;
+    if (asked->status == SH_OK) asked->status = merge(gather, &asked->err);
+    gather_end(loop, gather);
+}
+
 static void gather_finish(struct sh_loop *loop, struct sh_gather *gather) {
     struct sh_errand *asked = gather->asked;
+    if (gather->split.rounds != NULL) {
+        gather_finish_rounds(loop, gather);
+        return;
+    }
     for (uint32_t i = 0; i < gather->lesson_count; i++)
         if (gather->lessons[i].status != SH_OK)
             sh_log(SH_LOG_ERROR, "a shard could not learn from another: %s", gather->lessons[i].err.message);

@@ -228,7 +228,7 @@ static void run_task(struct sh_session *session, const struct sh_frame *frame, c
     const enum sh_spread spread = request->method->spread;
     if (loop->server->loop_count == 1 || spread == SH_SPREAD_ANY) {
         sh_errand_run(loop, &task->errand);
-    } else if (spread == SH_SPREAD_EVERY && loop->index != 0) {
+    } else if ((spread == SH_SPREAD_EVERY || spread == SH_SPREAD_ROUNDS) && loop->index != 0) {
         task->errand.kind = SH_ERRAND_EVERY;
         sh_loop_post(loop, 0, &task->errand);
     } else {

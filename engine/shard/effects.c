@@ -4,6 +4,7 @@
  * mean nothing in another shard, so an item goes by its id:
  *
  *   {items: [[id, period, amount], ...  [id], ...]}     [id] alone: became known, and that is all
+ *   {forgotten: [user, ...]}                            what user.forget tells: these users' other names are free again
  */
 #include "shard_private.h"
 
@@ -115,10 +116,24 @@ static enum sh_status learn_one(struct sh_call *call, struct sh_cursor *cursor, 
     return sh_feed_learn_effect(workspace->feed, &effect) == SH_OK ? SH_OK : sh_fail_memory(err);
 }
 
+/* Users who were forgotten in another shard, and had other names. */
+static enum sh_status learn_forgotten(struct sh_call *call, const struct sh_param *param, struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t count;
+    enum sh_status status = sh_param_array(param, "forgotten", UINT32_MAX, &cursor, &count, err);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++) {
+        struct sh_id_reader id;
+        bool known;
+        if ((status = sh_id_read(&id, &cursor, "a user's id", err)) != SH_OK) return status;
+        status = sh_aliases_forget(&call->workspace->aliases, id.text, &known, err);
+    }
+    return status;
+}
+
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"items"};
-    static const struct sh_param_names names = {words, 1, 0};
-    struct sh_param params[1];
+    static const char *const words[] = {"items", "forgotten"};
+    static const struct sh_param_names names = {words, 2, 0};
+    struct sh_param params[2];
     struct sh_cursor cursor;
     uint32_t count;
     const struct sh_request *request = call->request;
@@ -129,6 +144,7 @@ enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err)
     for (uint32_t i = 0; i < count; i++) {
         if ((status = learn_one(call, &cursor, err)) != SH_OK) return status;
     }
+    if ((status = learn_forgotten(call, &params[1], err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 0);
     return SH_OK;

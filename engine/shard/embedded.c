@@ -364,6 +364,14 @@ int shoal_forget(struct shoal *engine, const char *user, struct shoal_error *err
     return ask_for_id(engine, "user.forget", user, error);
 }
 
+int shoal_merge(struct shoal *engine, const char *from, const char *into, struct shoal_error *error) {
+    msgpack_packer packer;
+    begin_params(engine, &packer, 2);
+    pack_pair(&packer, "from", from);
+    pack_pair(&packer, "into", into);
+    return ask_packed(engine, "user.merge", error);
+}
+
 int shoal_unlist(struct shoal *engine, const char *item, struct shoal_error *error) {
     return ask_for_id(engine, "item.remove", item, error);
 }

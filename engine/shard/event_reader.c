@@ -314,6 +314,7 @@ enum sh_status sh_event_reader_apply(struct sh_event_reader *reader, uint64_t us
     bool is_new_item = false;
     enum sh_status status;
     *new_item = SH_NO_ITEM;
+    if ((status = sh_workspace_resolve(workspace, &reader->user.text, &user_hash, err)) != SH_OK) return status;
     if ((status = resolve_texts(reader, err)) != SH_OK) return status;
     status = sh_table_intern(workspace->users, reader->user.text, user_hash, &event->slot, &is_new_user, err);
     if (status != SH_OK) return status;

@@ -13,6 +13,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_USER_PUT] = {"user.put", SH_SPREAD_ROWS, true, false, SH_METHOD_USER_PUT},
     [SH_METHOD_SCHEMA_GET] = {"schema.get", SH_SPREAD_ANY, false, false, SH_METHOD_SCHEMA_GET},
     [SH_METHOD_SCHEMA_PUT] = {"schema.put", SH_SPREAD_EVERY, true, false, SH_METHOD_SCHEMA_PUT},
+    [SH_METHOD_USER_MERGE] = {"user.merge", SH_SPREAD_ROUNDS, true, false, SH_METHOD_USER_MERGE},
     [SH_METHOD_ITEM_REMOVE] = {"item.remove", SH_SPREAD_EVERY, true, false, SH_METHOD_ITEM_REMOVE},
     [SH_METHOD_SEGMENT_GET] = {"segment.get", SH_SPREAD_ANY, false, false, SH_METHOD_SEGMENT_GET},
     [SH_METHOD_SEGMENT_PUT] = {"segment.put", SH_SPREAD_EVERY, true, false, SH_METHOD_SEGMENT_PUT},

@@ -82,6 +82,7 @@ static enum sh_status handle_put(struct sh_call *call, bool is_item, struct sh_e
     sh_refusals_init(&put.refusals);
     status = sh_row_reader_init(&put.reader, is_item ? workspace->items : workspace->users, workspace->zone, &put.batch,
                                 call->arena, err);
+    put.reader.people = is_item ? NULL : workspace;
     if (status == SH_OK) status = put_rows(&put, err);
     sh_row_reader_deinit(&put.reader);
     sh_refusals_deinit(&put.refusals);
@@ -208,12 +209,16 @@ static enum sh_status read_get_fields(struct get *get, const struct sh_param *pa
     return SH_OK;
 }
 
+static uint32_t find_row(const struct get *get, struct sh_text id) {
+    return get->is_item ? sh_table_find(get->table, id) : sh_workspace_find_user(get->call->workspace, id);
+}
+
 static enum sh_status get_one(const struct get *get, struct id_list *ids, struct sh_error *err) {
     struct sh_id_reader id;
     const enum sh_status status = sh_id_read(&id, &ids->cursor, "`id`", err);
     if (status != SH_OK) return status;
     const char *what = get->is_item ? "item" : "user";
-    const uint32_t slot = sh_table_find(get->table, id.text);
+    const uint32_t slot = find_row(get, id.text);
     if (slot == SH_SLOT_NONE)
         return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no %s `%.*s`", what, SH_TEXT_ARGS(id.text));
     msgpack_packer packer;
@@ -232,7 +237,7 @@ static enum sh_status get_many(const struct get *get, struct id_list *ids, struc
         struct sh_id_reader id;
         const enum sh_status status = sh_id_read(&id, &ids->cursor, "each of `ids`", err);
         if (status != SH_OK) return status;
-        const uint32_t slot = sh_table_find(get->table, id.text);
+        const uint32_t slot = find_row(get, id.text);
         if (slot == SH_SLOT_NONE)
             (void)msgpack_pack_nil(&packer);
         else
@@ -270,11 +275,54 @@ enum sh_status sh_handle_item_get(struct sh_call *call, struct sh_error *err) {
 
 /* ---- forget and remove ---- */
 
-/* One id's turn: true if it was there. */
-static enum sh_status forget_one(struct sh_call *call, struct sh_text id, bool *known, struct sh_error *err) {
-    const uint32_t slot = sh_table_find(call->workspace->users, id);
-    *known = slot != SH_SLOT_NONE;
-    return *known ? sh_workspace_forget(call->shard, call->workspace, slot, err) : SH_OK;
+/* A list of ids that something is done to. Users are resolved before the first of them is forgotten, since a person's
+ * other names go with it. */
+struct each {
+    struct sh_call *call;
+    bool is_item;
+    struct id_list ids;
+    struct sh_text *targets; /* whom each id means; copies */
+    struct sh_buffer told;   /* users who had other names: for the sibling shards */
+    uint32_t told_count;
+    uint32_t done_count;
+    uint32_t *unknown_rows;
+    uint32_t unknown_count;
+};
+
+static enum sh_status resolve_all(struct each *each, struct sh_error *err) {
+    struct id_list ids = each->ids;
+    each->targets = sh_arena_alloc(each->call->arena, ((size_t)ids.count + 1) * sizeof *each->targets);
+    each->unknown_rows = sh_arena_alloc(each->call->arena, ((size_t)ids.count + 1) * sizeof *each->unknown_rows);
+    if (each->targets == NULL || each->unknown_rows == NULL) return sh_fail_memory(err);
+    for (uint32_t i = 0; i < ids.count; i++) {
+        struct sh_id_reader id;
+        enum sh_status status = sh_id_read(&id, &ids.cursor, "`id`", err);
+        uint64_t hash = sh_id_hash(id.text);
+        if (status == SH_OK && !each->is_item)
+            status = sh_workspace_resolve(each->call->workspace, &id.text, &hash, err);
+        if (status != SH_OK) return status;
+        char *copy = sh_arena_copy(each->call->arena, id.text.bytes, id.text.count);
+        if (copy == NULL) return sh_fail_memory(err);
+        each->targets[i] = (struct sh_text){copy, id.text.count};
+    }
+    return SH_OK;
+}
+
+/* One user goes, with all other names; *known if there was anything. */
+static enum sh_status forget_one(struct each *each, struct sh_text user, bool *known, struct sh_error *err) {
+    struct sh_workspace *workspace = each->call->workspace;
+    const uint32_t slot = sh_table_find(workspace->users, user);
+    enum sh_status status = SH_OK;
+    bool had_names = false;
+    if (slot != SH_SLOT_NONE) status = sh_workspace_forget(each->call->shard, workspace, slot, err);
+    if (status == SH_OK) status = sh_aliases_forget(&workspace->aliases, user, &had_names, err);
+    *known = slot != SH_SLOT_NONE || had_names;
+    if (!had_names) return status;
+    msgpack_packer packer;
+    sh_buffer_packer(&each->told, &packer);
+    sh_pack_text(&packer, user);
+    each->told_count++;
+    return status;
 }
 
 static enum sh_status remove_one(struct sh_call *call, struct sh_text id, bool *known, struct sh_error *err) {
@@ -287,51 +335,76 @@ static enum sh_status remove_one(struct sh_call *call, struct sh_text id, bool *
     return SH_OK;
 }
 
+/* The ids that were not known, as they were written, go to `unknown`. */
+static enum sh_status do_each(struct each *each, struct sh_buffer *unknown, struct sh_error *err) {
+    msgpack_packer packer;
+    sh_buffer_packer(unknown, &packer);
+    for (uint32_t i = 0; i < each->ids.count; i++) {
+        struct sh_id_reader id;
+        bool known;
+        enum sh_status status = sh_id_read(&id, &each->ids.cursor, "`id`", err);
+        if (status == SH_OK)
+            status = each->is_item ? remove_one(each->call, each->targets[i], &known, err)
+                                   : forget_one(each, each->targets[i], &known, err);
+        if (status != SH_OK) return status;
+        each->done_count += known;
+        if (known) continue;
+        each->unknown_rows[each->unknown_count++] = i;
+        sh_pack_text(&packer, id.text);
+    }
+    return sh_buffer_status(unknown, err);
+}
+
+/* Also after a failure: whose names are gone here must not have them elsewhere. */
+static void tell_names(const struct each *each) {
+    if (each->told_count == 0 || !sh_answer_is_part(each->call->shard)) return;
+    msgpack_packer packer;
+    sh_buffer_packer(each->call->answer->effects, &packer);
+    (void)msgpack_pack_map(&packer, 1);
+    sh_pack_literal(&packer, "forgotten");
+    (void)msgpack_pack_array(&packer, each->told_count);
+    sh_buffer_append(each->call->answer->effects, each->told.bytes, each->told.count);
+    if (each->told.failed) each->call->answer->effects->failed = true;
+}
+
+static void answer_each(const struct each *each, const struct sh_buffer *unknown) {
+    struct sh_call *call = each->call;
+    /* Dealt out over shards, the unknown ones come back in the request's order by their rows. */
+    const bool has_rows = !each->is_item && !each->ids.is_one && sh_answer_is_part(call->shard);
+    msgpack_packer packer;
+    sh_answer_begin(call, &packer, 2u + has_rows);
+    sh_pack_literal(&packer, each->is_item ? "removed" : "forgotten");
+    (void)msgpack_pack_uint32(&packer, each->done_count);
+    sh_pack_literal(&packer, "unknown");
+    (void)msgpack_pack_array(&packer, each->unknown_count);
+    sh_buffer_append(call->answer->body, unknown->bytes, unknown->count);
+    if (!has_rows) return;
+    sh_pack_literal(&packer, "rows");
+    (void)msgpack_pack_array(&packer, each->unknown_count);
+    for (uint32_t i = 0; i < each->unknown_count; i++)
+        (void)msgpack_pack_uint32(&packer, each->unknown_rows[i]);
+}
+
 static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct sh_error *err) {
     static const char *const words[2] = {"id", "ids"};
     static const struct sh_param_names names = {words, 2, 0};
     struct sh_param params[2];
-    struct id_list ids;
+    struct each each = {.call = call, .is_item = is_item};
     const struct sh_request *request = call->request;
     enum sh_status status;
     if ((status = sh_params_read(request->params, request->params_count, &names, params, NULL, err)) != SH_OK)
         return status;
-    if ((status = read_ids(&params[0], &params[1], &ids, err)) != SH_OK) return status;
-    if ((status = check_ids(ids, err)) != SH_OK) return status;
-
+    if ((status = read_ids(&params[0], &params[1], &each.ids, err)) != SH_OK) return status;
+    if ((status = check_ids(each.ids, err)) != SH_OK) return status;
+    if ((status = resolve_all(&each, err)) != SH_OK) return status;
     struct sh_buffer *unknown = &call->shard->scratch;
-    uint32_t *unknown_rows = sh_arena_alloc(call->arena, ((size_t)ids.count + 1) * sizeof *unknown_rows);
-    if (unknown_rows == NULL) return sh_fail_memory(err);
     sh_buffer_clear(unknown);
-    msgpack_packer packer;
-    sh_buffer_packer(unknown, &packer);
-    uint32_t done_count = 0;
-    uint32_t unknown_count = 0;
-    for (uint32_t i = 0; i < ids.count; i++) {
-        struct sh_id_reader id;
-        bool known;
-        if ((status = sh_id_read(&id, &ids.cursor, "`id`", err)) != SH_OK) return status;
-        status = is_item ? remove_one(call, id.text, &known, err) : forget_one(call, id.text, &known, err);
-        if (status != SH_OK) return status;
-        done_count += known;
-        if (known) continue;
-        unknown_rows[unknown_count++] = i;
-        sh_pack_text(&packer, id.text);
-    }
-    if ((status = sh_buffer_status(unknown, err)) != SH_OK) return status;
-    /* Dealt out over shards, the unknown ones come back in the request's order by their rows. */
-    const bool has_rows = !is_item && !ids.is_one && sh_answer_is_part(call->shard);
-    sh_answer_begin(call, &packer, 2u + has_rows);
-    sh_pack_literal(&packer, is_item ? "removed" : "forgotten");
-    (void)msgpack_pack_uint32(&packer, done_count);
-    sh_pack_literal(&packer, "unknown");
-    (void)msgpack_pack_array(&packer, unknown_count);
-    sh_buffer_append(call->answer->body, unknown->bytes, unknown->count);
-    if (!has_rows) return SH_OK;
-    sh_pack_literal(&packer, "rows");
-    (void)msgpack_pack_array(&packer, unknown_count);
-    for (uint32_t i = 0; i < unknown_count; i++)
-        (void)msgpack_pack_uint32(&packer, unknown_rows[i]);
+    sh_buffer_init(&each.told, SH_PART_BYTES_MAX);
+    status = do_each(&each, unknown, err);
+    tell_names(&each);
+    sh_buffer_deinit(&each.told);
+    if (status != SH_OK) return status;
+    answer_each(&each, unknown);
     return SH_OK;
 }
 

@@ -113,7 +113,7 @@ static enum sh_status read_get(struct feed *feed, const struct sh_param *params,
     if ((status = sh_param_require(&params[GET_USER], "user", err)) != SH_OK) return status;
     sh_param_cursor(&params[GET_USER], &cursor);
     if ((status = sh_id_read(&user, &cursor, "`user`", err)) != SH_OK) return status;
-    feed->request.user = sh_table_find(feed->call->workspace->users, user.text);
+    feed->request.user = sh_workspace_find_user(feed->call->workspace, user.text);
     if ((status = sh_param_integer(&params[GET_SEED], "seed", INT64_MIN, INT64_MAX, &seed, err)) != SH_OK)
         return status;
     feed->request.seed = (uint64_t)seed;

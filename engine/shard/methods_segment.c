@@ -243,7 +243,7 @@ enum sh_status sh_handle_segment_of_user(struct sh_call *call, struct sh_error *
     if ((status = sh_id_read(&user, &cursor, "`user`", err)) != SH_OK) return status;
     if ((status = sh_read_now(&params[2], call, &now_ms, err)) != SH_OK) return status;
     if ((status = choose(&of, &params[1], err)) != SH_OK) return status;
-    of.slot = sh_table_find(call->workspace->users, user.text);
+    of.slot = sh_workspace_find_user(call->workspace, user.text);
     if (of.slot == SH_SLOT_NONE)
         return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no user `%.*s`", SH_TEXT_ARGS(user.text));
     sh_workspace_scope(call->workspace, false, now_ms, &of.scope);

@@ -6,6 +6,7 @@
 #include "merge_segments.h"
 #include "part_answer.h"
 #include "request_params.h"
+#include "request_rounds.h"
 #include "shard_private.h"
 
 struct merging {
@@ -401,6 +402,10 @@ enum sh_status sh_request_merge(const struct sh_request *request, const struct s
                                 const struct sh_buffer *bodies, struct sh_buffer *merged, struct sh_error *err) {
     sh_assert(split->part_count > 0);
     const size_t count = merged->count;
+    if (split->rounds != NULL) {
+        sh_rounds_answer(split->rounds, merged);
+        return sh_buffer_status(merged, err);
+    }
     if (is_whole(request, split)) {
         sh_buffer_append(merged, bodies[0].bytes, bodies[0].count);
         return sh_buffer_status(merged, err);

@@ -4,6 +4,7 @@
  *   ROWS     owner of each row             the params with each shard's own rows, in their order
  *   ALL      every shard                   the params as they are; a page of a frozen audience: see split_page
  *   EVERY    every shard                   the params as they are
+ *   ROUNDS   as request_rounds.c says
  *   ANY      the shard at home             the params as they are
  *
  * Faults are left to the shards: a row without an id goes to the shard at home, which refuses it with the right words.
@@ -12,12 +13,19 @@
 #include "memory.h"
 #include "page_token.h"
 #include "request_params.h"
+#include "request_rounds.h"
 #include "shard_private.h"
 
 uint32_t sh_shard_of_user(struct sh_text id, uint32_t shard_count) {
-    /* The lower half of the hash: the upper one leads through the shards' own indexes. */
-    return (uint32_t)(((sh_hash_text(id) & UINT32_MAX) * shard_count) >> 32);
+    return sh_shard_of_hash(sh_hash_text(id), shard_count);
 }
+
+/* What the shards of users are found by. */
+struct router {
+    uint32_t shard_count;
+    uint32_t home;
+    const struct sh_aliases *aliases; /* NULL: nobody has other names */
+};
 
 static struct sh_part *add_part(struct sh_split *split, uint32_t shard) {
     struct sh_part *part = &split->parts[split->part_count++];
@@ -39,6 +47,8 @@ void sh_split_free(struct sh_split *split) {
         sh_free(split->parts[i].row_numbers);
     }
     split->part_count = 0;
+    sh_rounds_free(split->rounds);
+    split->rounds = NULL;
 }
 
 /* ---- Looking into the params ---- */
@@ -57,18 +67,18 @@ static bool find_key(struct sh_cursor *cursor, const char *key) {
     return false;
 }
 
-static uint32_t owner_of(const struct sh_cursor *cursor, uint32_t shard_count, uint32_t home) {
+static uint32_t owner_of(const struct sh_cursor *cursor, const struct router *router) {
     struct sh_cursor ahead = *cursor;
     struct sh_id_reader id;
-    if (sh_id_read(&id, &ahead, "", NULL) != SH_OK) return home;
-    return sh_shard_of_user(id.text, shard_count);
+    if (sh_id_read(&id, &ahead, "", NULL) != SH_OK) return router->home;
+    const struct sh_text user = router->aliases == NULL ? id.text : sh_aliases_resolve(router->aliases, id.text);
+    return sh_shard_of_user(user, router->shard_count);
 }
 
-static uint32_t owner_by_key(const uint8_t *map, const uint8_t *end, const char *key, uint32_t shard_count,
-                             uint32_t home) {
+static uint32_t owner_by_key(const uint8_t *map, const uint8_t *end, const char *key, const struct router *router) {
     struct sh_cursor cursor;
     sh_cursor_init(&cursor, map, (size_t)(end - map));
-    return find_key(&cursor, key) ? owner_of(&cursor, shard_count, home) : home;
+    return find_key(&cursor, key) ? owner_of(&cursor, router) : router->home;
 }
 
 /* ---- Rows ---- */
@@ -161,27 +171,27 @@ struct row_place {
 };
 
 static uint32_t owner_of_row(const struct sh_cursor *row, const struct row_names *names, int32_t field,
-                             uint32_t shard_count, uint32_t home) {
+                             const struct router *router) {
     struct sh_cursor ahead = *row;
     struct sh_value head;
-    if (names->are_ids) return owner_of(row, shard_count, home);
-    if (field < 0) return find_key(&ahead, names->user) ? owner_of(&ahead, shard_count, home) : home;
-    if (sh_cursor_next(&ahead, &head, NULL) != SH_OK || head.kind != SH_VALUE_ARRAY) return home;
-    if ((uint32_t)field >= head.count) return home;
+    if (names->are_ids) return owner_of(row, router);
+    if (field < 0) return find_key(&ahead, names->user) ? owner_of(&ahead, router) : router->home;
+    if (sh_cursor_next(&ahead, &head, NULL) != SH_OK || head.kind != SH_VALUE_ARRAY) return router->home;
+    if ((uint32_t)field >= head.count) return router->home;
     for (int32_t i = 0; i < field; i++) {
-        if (sh_cursor_skip(&ahead, NULL, NULL) != SH_OK) return home;
+        if (sh_cursor_skip(&ahead, NULL, NULL) != SH_OK) return router->home;
     }
-    return owner_of(&ahead, shard_count, home);
+    return owner_of(&ahead, router);
 }
 
 static void find_rows(const struct pair *rows, uint32_t row_count, const struct row_names *names, int32_t field,
-                      uint32_t shard_count, uint32_t home, struct row_place *places) {
+                      const struct router *router, struct row_place *places) {
     struct sh_cursor cursor;
     struct sh_value head;
     sh_cursor_init(&cursor, rows->value, (size_t)(rows->end - rows->value));
     enum sh_status status = sh_cursor_next(&cursor, &head, NULL);
     for (uint32_t i = 0; i < row_count && status == SH_OK; i++) {
-        places[i].shard = owner_of_row(&cursor, names, field, shard_count, home);
+        places[i].shard = owner_of_row(&cursor, names, field, router);
         places[i].begin = cursor.at;
         status = sh_cursor_skip(&cursor, NULL, NULL);
         places[i].end = cursor.at;
@@ -230,28 +240,28 @@ static enum sh_status write_part(struct sh_split *split, uint32_t shard, const s
 }
 
 static enum sh_status split_many(const struct params *params, const struct pair *rows, uint32_t row_count,
-                                 const struct row_names *names, uint32_t shard_count, uint32_t home,
-                                 struct sh_split *split, struct sh_error *err) {
+                                 const struct row_names *names, const struct router *router, struct sh_split *split,
+                                 struct sh_error *err) {
     uint32_t own_counts[SH_SHARD_COUNT_MAX] = {0};
     enum sh_status status = names->are_ids ? check_ids(rows, row_count, err) : SH_OK;
     if (status != SH_OK) return status;
     struct row_place *places = sh_alloc(((size_t)row_count + 1) * sizeof *places);
     if (places == NULL) return sh_fail_memory(err);
     const int32_t field = sh_text_equal(rows->name, SH_TEXT_LITERAL("rows")) ? user_field(params, names->user) : -1;
-    find_rows(rows, row_count, names, field, shard_count, home, places);
+    find_rows(rows, row_count, names, field, router, places);
     for (uint32_t i = 0; i < row_count; i++)
         own_counts[places[i].shard]++;
-    for (uint32_t shard = 0; shard < shard_count && status == SH_OK; shard++) {
+    for (uint32_t shard = 0; shard < router->shard_count && status == SH_OK; shard++) {
         /* Without any row one shard still says whether the request is right. */
-        if (own_counts[shard] == 0 && !(row_count == 0 && shard == home)) continue;
+        if (own_counts[shard] == 0 && !(row_count == 0 && shard == router->home)) continue;
         status = write_part(split, shard, params, rows, places, row_count, own_counts[shard], err);
     }
     sh_free(places);
     return status;
 }
 
-static enum sh_status split_rows(const struct sh_request *request, uint32_t shard_count, uint32_t home,
-                                 struct sh_split *split, struct sh_error *err) {
+static enum sh_status split_rows(const struct sh_request *request, const struct router *router, struct sh_split *split,
+                                 struct sh_error *err) {
     const struct row_names names = row_names_of(request->method);
     struct params params;
     enum sh_status status = read_pairs(request, &params, err);
@@ -266,13 +276,12 @@ static enum sh_status split_rows(const struct sh_request *request, uint32_t shar
         if ((status = sh_cursor_next(&cursor, &head, err)) != SH_OK) return status;
     }
     if (head.kind == SH_VALUE_ARRAY && head.count <= SH_BATCH_ROW_COUNT_MAX)
-        return split_many(&params, rows, head.count, &names, shard_count, home, split, err);
+        return split_many(&params, rows, head.count, &names, router, split, err);
     /* One row, or something that a shard will refuse. */
-    uint32_t owner = home;
+    uint32_t owner = router->home;
     if (one != NULL) {
         sh_cursor_init(&cursor, one->value, (size_t)(one->end - one->value));
-        owner = names.are_ids ? owner_of(&cursor, shard_count, home)
-                              : owner_by_key(one->value, one->end, names.user, shard_count, home);
+        owner = names.are_ids ? owner_of(&cursor, router) : owner_by_key(one->value, one->end, names.user, router);
     }
     return add_copy(split, owner, request, err);
 }
@@ -340,41 +349,47 @@ static enum sh_status split_list(const struct sh_request *request, uint32_t shar
     return split_page(token, limit, shard_count, split, err);
 }
 
-static enum sh_status split(const struct sh_request *request, uint32_t shard_count, uint32_t home,
-                            struct sh_split *split, struct sh_error *err) {
+static enum sh_status split(const struct sh_request *request, const struct router *router, struct sh_split *split,
+                            struct sh_error *err) {
     enum sh_status status = SH_OK;
     bool is_page = false;
     switch (request->method->spread) {
     case SH_SPREAD_ONE:
-        return add_copy(
-            split, owner_by_key(request->params, request->params + request->params_count, "user", shard_count, home),
-            request, err);
+        return add_copy(split, owner_by_key(request->params, request->params + request->params_count, "user", router),
+                        request, err);
     case SH_SPREAD_ROWS:
-        return split_rows(request, shard_count, home, split, err);
+        return split_rows(request, router, split, err);
     case SH_SPREAD_ALL:
         if (request->method->number == SH_METHOD_AUDIENCE_LIST)
-            status = split_list(request, shard_count, split, &is_page, err);
+            status = split_list(request, router->shard_count, split, &is_page, err);
         if (status != SH_OK || is_page) return status;
         break;
     case SH_SPREAD_EVERY:
         break;
     case SH_SPREAD_ANY:
-        return add_copy(split, home, request, err);
+        return add_copy(split, router->home, request, err);
+    case SH_SPREAD_ROUNDS:
+        return sh_rounds_begin(request, router->aliases, split, err);
     case SH_SPREAD_SESSION:
         return sh_fail(err, SH_ERR_UNSUPPORTED, -1, "`%s` is answered by a server, not by the engine",
                        request->method->name);
     }
-    for (uint32_t shard = 0; shard < shard_count && status == SH_OK; shard++)
+    for (uint32_t shard = 0; shard < router->shard_count && status == SH_OK; shard++)
         status = add_copy(split, shard, request, err);
     return status;
 }
 
-enum sh_status sh_request_split(const struct sh_request *request, uint32_t shard_count, uint32_t home,
-                                struct sh_split *made, struct sh_error *err) {
-    sh_assert(shard_count > 1 && shard_count <= SH_SHARD_COUNT_MAX && home < shard_count);
+enum sh_status sh_request_split(const struct sh_request *request, struct sh_shard *home, struct sh_split *made,
+                                struct sh_error *err) {
+    const struct sh_shard_options *options = &home->options;
+    struct router router = {.shard_count = options->shard_count, .home = options->shard_index};
+    sh_assert(options->shard_count > 1);
+    const struct sh_workspace *workspace = sh_workspace_find(home, request->workspace);
+    if (workspace != NULL && !sh_aliases_are_none(&workspace->aliases)) router.aliases = &workspace->aliases;
     made->part_count = 0;
-    made->shard_count = shard_count;
-    const enum sh_status status = split(request, shard_count, home, made, err);
+    made->shard_count = options->shard_count;
+    made->rounds = NULL;
+    const enum sh_status status = split(request, &router, made, err);
     if (status != SH_OK) sh_split_free(made);
     return status;
 }

@@ -234,7 +234,8 @@ enum sh_status sh_row_reader_read(struct sh_row_reader *reader, uint32_t row, st
     }
     if (reader->id.text.count == 0) return sh_fail(err, SH_ERR_ARGUMENT, -1, "the row has no `id`");
     reader->hash = sh_id_hash(reader->id.text);
-    return SH_OK;
+    if (reader->people == NULL) return SH_OK;
+    return sh_workspace_resolve(reader->people, &reader->id.text, &reader->hash, err);
 }
 
 /* ---- Applying ---- */

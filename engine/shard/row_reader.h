@@ -50,6 +50,7 @@ struct sh_row_operation {
 struct sh_row_reader {
     struct sh_table *table;
     const struct sh_zone *zone;
+    const struct sh_workspace *people; /* the rows are its users, who may have other names; NULL: items */
     const struct sh_batch *batch;
     struct sh_row_target *targets; /* of the batch's fields */
     int32_t id_field;

@@ -23,6 +23,7 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_AUDIENCE_SAMPLE] = sh_handle_audience_sample,
     [SH_METHOD_AUDIENCE_OVERLAP] = sh_handle_audience_overlap,
     [SH_METHOD_AUDIENCE_EXPLAIN] = sh_handle_audience_explain,
+    [SH_METHOD_USER_MERGE] = sh_handle_user_merge,
     [SH_METHOD_SEGMENT_PUT] = sh_handle_segment_put,
     [SH_METHOD_SEGMENT_GET] = sh_handle_segment_get,
     [SH_METHOD_SEGMENT_LIST] = sh_handle_segment_list,
@@ -137,6 +138,7 @@ static bool check_workspace(const struct sh_workspace *workspace, const char **r
     if (!sh_event_store_check(workspace->events, reason) || !sh_feed_check(workspace->feed, reason)) return false;
     if (!sh_bitmap_check(&workspace->listed, reason)) return false;
     if (!sh_catalogue_check(&workspace->segments, reason)) return false;
+    if (!sh_aliases_check(&workspace->aliases, reason)) return false;
     *reason = "a listed item is not live";
     return sh_bitmap_is_subset(&workspace->listed, sh_table_live(workspace->items));
 }

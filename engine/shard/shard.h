@@ -13,6 +13,7 @@
  *   EVERY   the same write in all shards, which all answer alike      schema.put, item.put, item.remove
  *   ALL     a question to all shards, answers merged                  audience.*, stats
  *   ANY     any shard can answer alone                  schema.get, item.get, audience.explain, feed.trending
+ *   ROUNDS  a write that shards do together, in rounds  user.merge
  *   SESSION the server answers, a shard cannot                        hello
  *
  * The server asks sh_request_split for the parts, runs each in its shard, and gives the answers to sh_request_merge,
@@ -41,7 +42,15 @@ struct sh_shard_options {
     uint32_t shard_count;
 };
 
-enum sh_spread { SH_SPREAD_ONE, SH_SPREAD_ROWS, SH_SPREAD_EVERY, SH_SPREAD_ALL, SH_SPREAD_ANY, SH_SPREAD_SESSION };
+enum sh_spread {
+    SH_SPREAD_ONE,
+    SH_SPREAD_ROWS,
+    SH_SPREAD_EVERY,
+    SH_SPREAD_ALL,
+    SH_SPREAD_ANY,
+    SH_SPREAD_ROUNDS,
+    SH_SPREAD_SESSION
+};
 struct sh_method {
     const char *name;
     enum sh_spread spread;
@@ -93,6 +102,10 @@ bool sh_shard_check(const struct sh_shard *shard, const char **reason);
 
 /* The shard that owns a user. */
 uint32_t sh_shard_of_user(struct sh_text id, uint32_t shard_count);
+/* The same by the hash of the id. The lower half: the upper one leads through the shards' own indexes. */
+static inline uint32_t sh_shard_of_hash(uint64_t hash, uint32_t shard_count) {
+    return (uint32_t)(((hash & UINT32_MAX) * shard_count) >> 32);
+}
 
 /* One part of a request that several shards work on. params are owned by the part's buffer. */
 struct sh_part {
@@ -101,14 +114,27 @@ struct sh_part {
     uint32_t *row_numbers; /* ROWS: the part's row -> the request's row, for `refused` */
     uint32_t row_count;
 };
+struct sh_rounds;
 struct sh_split {
     struct sh_part parts[SH_SHARD_COUNT_MAX];
     uint32_t part_count;
-    uint32_t shard_count; /* how many shards there are, not all of which need have a part */
+    uint32_t shard_count;     /* how many shards there are, not all of which need have a part */
+    struct sh_rounds *rounds; /* SH_SPREAD_ROUNDS: what leads from round to round; NULL otherwise */
 };
-/* Cut a request for shard_count > 1 shards. ONE and ANY give one part (ANY: shard `home`). Free with sh_split_free. */
-SH_MUST_CHECK enum sh_status sh_request_split(const struct sh_request *request, uint32_t shard_count, uint32_t home,
+/* Cut a request for the shards, of which there are several; `home` is the caller's own, and knows whose other name an
+ * id is. ONE and ANY give one part (ANY: to home). Free with sh_split_free. */
+SH_MUST_CHECK enum sh_status sh_request_split(const struct sh_request *request, struct sh_shard *home,
                                               struct sh_split *split, struct sh_error *err);
+/* SH_SPREAD_ROUNDS only. All parts of a round have answered, well or not (results in the order of split->parts): *more
+ * says that there is another round, and split holds its parts now. Otherwise the status is the request's, and if it is
+ * SH_OK, sh_request_merge makes the answer (it needs no bodies). Results are not looked at after the call. */
+struct sh_part_result {
+    enum sh_status status;
+    const struct sh_error *err;
+    const struct sh_buffer *body;
+};
+SH_MUST_CHECK enum sh_status sh_request_next(const struct sh_request *request, struct sh_split *split,
+                                             const struct sh_part_result *results, bool *more, struct sh_error *err);
 void sh_split_free(struct sh_split *split);
 /* Merge the parts' answers (bodies in the order of split->parts) into one answer body, took_us still to be appended. */
 SH_MUST_CHECK enum sh_status sh_request_merge(const struct sh_request *request, const struct sh_split *split,

@@ -13,6 +13,7 @@
 #ifndef SH_SHARD_PRIVATE_H
 #define SH_SHARD_PRIVATE_H
 
+#include "aliases.h"
 #include "audience.h"
 #include "catalogue.h"
 #include "feed.h"
@@ -32,6 +33,7 @@ enum {
     SH_METHOD_USER_PUT,
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
+    SH_METHOD_USER_MERGE,
     SH_METHOD_ITEM_REMOVE,
     SH_METHOD_SEGMENT_GET,
     SH_METHOD_SEGMENT_PUT,
@@ -54,6 +56,11 @@ enum {
 
 /* ---- State ---- */
 
+struct sh_held_id {
+    char bytes[SH_ID_BYTES_MAX];
+    uint8_t count;
+};
+
 struct sh_workspace {
     char name[SH_NAME_BYTES_MAX];
     uint32_t name_count;
@@ -66,9 +73,13 @@ struct sh_workspace {
     char *eligible; /* the feed's expression over items, canonical; NULL: every listed item */
     uint32_t eligible_count;
     struct sh_catalogue segments;
-    uint64_t sequence;      /* raised by each user forgotten */
-    uint64_t write_version; /* raised by each write: what was counted at the same one still holds */
-    struct sh_job *jobs;    /* unfinished */
+    struct sh_aliases aliases; /* other names of users, of all shards */
+    struct sh_held_id *held;   /* users of this shard that are being merged */
+    uint32_t held_count;
+    struct sh_shard_options options; /* of the shard that it belongs to */
+    uint64_t sequence;               /* raised by each user forgotten */
+    uint64_t write_version;          /* raised by each write: what was counted at the same one still holds */
+    struct sh_job *jobs;             /* unfinished */
 };
 
 /* A frozen audience that pages walk. */
@@ -134,6 +145,7 @@ enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error 
 enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_user_merge(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_list(struct sh_call *call, struct sh_error *err);
@@ -166,6 +178,15 @@ void sh_workspace_update_reuse(struct sh_shard *shard, struct sh_workspace *work
 /* Remove a person from everything. SH_ERR_MEMORY: call again. */
 SH_MUST_CHECK enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *workspace, uint32_t slot,
                                                  struct sh_error *err);
+/* The user that an id means, by its own name: *id and *hash become those of the user, if it was another name. Refused
+ * with SH_ERR_BUSY while it is being merged. Before a write. */
+SH_MUST_CHECK enum sh_status sh_workspace_resolve(const struct sh_workspace *workspace, struct sh_text *id,
+                                                  uint64_t *hash, struct sh_error *err);
+/* The slot of the user that an id means, or SH_SLOT_NONE. */
+uint32_t sh_workspace_find_user(const struct sh_workspace *workspace, struct sh_text id);
+/* Writes to this user are refused from now on; SH_ERR_BUSY if they are already. */
+SH_MUST_CHECK enum sh_status sh_workspace_hold(struct sh_workspace *workspace, struct sh_text id, struct sh_error *err);
+void sh_workspace_let_go(struct sh_workspace *workspace, struct sh_text id);
 /* The scope of an expression over users (or items) at a time. */
 void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t now_ms, struct sh_query_scope *scope);
 /* Expression -> plan: parse or read, check, plan. */

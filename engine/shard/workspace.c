@@ -19,6 +19,8 @@ static void destroy(struct sh_workspace *workspace) {
     sh_bitmap_deinit(&workspace->listed);
     sh_zone_close(workspace->zone);
     sh_catalogue_deinit(&workspace->segments);
+    sh_aliases_deinit(&workspace->aliases);
+    sh_free(workspace->held);
     sh_free(workspace->eligible);
     sh_free(workspace);
 }
@@ -50,6 +52,7 @@ enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, 
     if (workspace == NULL) return sh_fail_memory(err);
     memcpy(workspace->name, name.bytes, name.count);
     workspace->name_count = name.count;
+    workspace->options = shard->options;
     const enum sh_status status = sh_zone_open(zone, &workspace->zone, err);
     if (status != SH_OK) {
         sh_free(workspace);
@@ -102,6 +105,60 @@ enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *
     sh_feed_forget(workspace->feed, slot);
     sh_workspace_update_reuse(shard, workspace);
     return SH_OK;
+}
+
+/* ---- Who an id means ---- */
+
+static uint32_t held_place(const struct sh_workspace *workspace, struct sh_text id) {
+    uint32_t place = 0;
+    while (place < workspace->held_count &&
+           !sh_text_equal((struct sh_text){workspace->held[place].bytes, workspace->held[place].count}, id))
+        place++;
+    return place;
+}
+
+static enum sh_status fail_merging(struct sh_text id, struct sh_error *err) {
+    (void)sh_fail(err, SH_ERR_BUSY, -1, "the user `%.*s` is being merged", SH_TEXT_ARGS(id));
+    return sh_fail_hint(err, SH_ERR_BUSY, "try again");
+}
+
+uint32_t sh_workspace_find_user(const struct sh_workspace *workspace, struct sh_text id) {
+    const uint32_t slot = sh_table_find(workspace->users, id);
+    if (slot != SH_SLOT_NONE || sh_aliases_are_none(&workspace->aliases)) return slot;
+    return sh_table_find(workspace->users, sh_aliases_resolve(&workspace->aliases, id));
+}
+
+enum sh_status sh_workspace_resolve(const struct sh_workspace *workspace, struct sh_text *id, uint64_t *hash,
+                                    struct sh_error *err) {
+    const struct sh_shard_options *options = &workspace->options;
+    /* A user who lives is nobody's other name, so the usual case costs no look at the names. */
+    if (!sh_aliases_are_none(&workspace->aliases) &&
+        sh_table_find_hashed(workspace->users, *id, *hash) == SH_SLOT_NONE) {
+        *id = sh_aliases_resolve(&workspace->aliases, *id);
+        *hash = sh_id_hash(*id);
+    }
+    if (workspace->held_count > 0 && held_place(workspace, *id) < workspace->held_count) return fail_merging(*id, err);
+    /* It came here by what another shard knew of names: a merge or a forget is on its way to one of us. */
+    if (options->shard_count > 1 && sh_shard_of_hash(*hash, options->shard_count) != options->shard_index)
+        return fail_merging(*id, err);
+    return SH_OK;
+}
+
+enum sh_status sh_workspace_hold(struct sh_workspace *workspace, struct sh_text id, struct sh_error *err) {
+    if (held_place(workspace, id) < workspace->held_count) return fail_merging(id, err);
+    if (workspace->held == NULL) workspace->held = sh_alloc(SH_HELD_COUNT_MAX * sizeof *workspace->held);
+    if (workspace->held == NULL) return sh_fail_memory(err);
+    if (workspace->held_count == SH_HELD_COUNT_MAX)
+        return sh_fail(err, SH_ERR_BUSY, -1, "%d users are being merged; try again", SH_HELD_COUNT_MAX);
+    struct sh_held_id *held = &workspace->held[workspace->held_count++];
+    memcpy(held->bytes, id.bytes, id.count);
+    held->count = (uint8_t)id.count;
+    return SH_OK;
+}
+
+void sh_workspace_let_go(struct sh_workspace *workspace, struct sh_text id) {
+    const uint32_t place = held_place(workspace, id);
+    if (place < workspace->held_count) workspace->held[place] = workspace->held[--workspace->held_count];
 }
 
 static enum sh_status fail_segment_of_items(void *owner, struct sh_text name, struct sh_arena *arena,

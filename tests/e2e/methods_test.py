@@ -148,6 +148,52 @@ class Data(EachServer):
             self.assertFalse(client.call("item.get", id="tea-1")["item"]["listed"])
 
 
+class Merge(EachServer):
+    def test_two_users_become_one(self):
+        for client in self.each():
+            client.call("schema.put", **SCHEMA)
+            for i in range(12):
+                client.call("user.put", users=[{"id": f"cookie-{i}", "points": i, "interests": ["茶", f"t{i}"]},
+                                               {"id": f"member-{i}", "城市": "成都", "interests": ["茶"]}])
+                client.call("event.append", events=[
+                    {"type": "purchase", "user": f"cookie-{i}", "time": NOW - 1000, "amount": "1.50", "id": "o", "store": "s1"},
+                    {"type": "purchase", "user": f"member-{i}", "time": NOW - 1000, "amount": "1.50", "id": "o", "store": "s1"},
+                    {"type": "view", "user": f"cookie-{i}", "time": NOW - 500, "item": "i1"}])
+                answer = client.call("user.merge", **{"from": f"cookie-{i}", "into": f"member-{i}"})
+                self.assertEqual((answer["merged"], answer["events"], answer["duplicates"]), (True, 1, 1))
+                self.assertFalse(client.call("user.merge", **{"from": f"cookie-{i}", "into": f"member-{i}"})["merged"])
+                client.call("event.append", event={"type": "view", "user": f"cookie-{i}", "time": NOW - 400})
+                self.assertEqual(client.call("user.get", id=f"cookie-{i}")["user"]["id"], f"member-{i}")
+            where = "sum(purchase.amount) = 1.5 and count(view) = 2 and points >= 0 and 城市 = '成都'"
+            self.assertEqual(client.call("audience.count", where=where, now=NOW)["count"], 12)
+            self.assertEqual(client.call("audience.count", where="true")["total"], 12)
+            self.assertEqual(client.call("user.forget", id="cookie-3")["forgotten"], 1)
+            self.assertEqual(client.call("user.put", users=[{"id": "cookie-3"}, {"id": "member-3"}])["created"], 2)
+            self.refused("argument", client.call, "user.merge", into="member-1")
+
+    def test_merges_from_many_connections_end_in_one_state(self):
+        for client in self.each():
+            client.call("schema.put", **SCHEMA)
+            client.call("event.append", events=[{"type": "view", "user": f"c{i}", "time": NOW - i, "id": f"e{i}"} for i in range(60)])
+            server = next(s for _, s in self.servers if s.address == "%s:%d" % client.socket.getpeername()[:2])
+            clients = [server.client(workspace=self.id()[-60:]) for _ in range(4)]
+            for i in range(0, 60, 4):
+                sent = [other.send("user.merge", **{"from": f"c{i + k}", "into": f"c{(i + k) // 10 * 10}"})
+                        for k, other in enumerate(clients)]
+                for other, message_id in zip(clients, sent):
+                    try:
+                        other.receive(message_id)
+                    except RpcError as fault:  # two merges met; the next loop does what was refused
+                        self.assertEqual(fault.status, "busy")
+            for i in range(60):
+                client.call("user.merge", **{"from": f"c{i}", "into": f"c{i // 10 * 10}"})
+            for other in clients:
+                other.close()
+            self.assertEqual(client.call("audience.list", where="count(view) = 10", order="id", now=NOW)["ids"],
+                             [f"c{i}" for i in range(0, 60, 10)])
+            self.assertEqual(client.call("audience.count", where="true")["total"], 6)
+
+
 class Segments(EachServer):
     def test_segments_are_saved_used_counted_and_removed(self):
         for client in self.each():

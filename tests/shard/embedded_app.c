@@ -121,7 +121,9 @@ static void ask(struct shoal *engine) {
     (void)printf("feed of u-04: %s\n", names.text);
     expect(names.text[0] != '\0', "a feed");
     must(shoal_unlist(engine, "shoes", &error), "unlist");
-    must(shoal_forget(engine, "u-05", &error), "forget");
+    must(shoal_merge(engine, "device-5", "u-05", &error), "merge");
+    must(shoal_put(engine, SHOAL_USERS, "device-5", NULL, &error), "put by another name");
+    must(shoal_forget(engine, "device-5", &error), "forget");
     expect(shoal_forget(engine, "u-05", &error) == SHOAL_ERR_NOT_FOUND, "forgotten already");
 
     const void *answer = NULL;

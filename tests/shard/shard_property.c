@@ -231,7 +231,7 @@ static void look_at_segments(void) {
 static void step(void) {
     world.now_ms += (int64_t)split_below(&world.rng, 6) * 3600000;
     struct world_expression *expression = NULL;
-    switch (split_below(&world.rng, 12)) {
+    switch (split_below(&world.rng, 13)) {
     case 0:
     case 1:
         world_put(&world, &params, &expected);
@@ -254,6 +254,10 @@ static void step(void) {
         break;
     case 7:
         look_at_feeds();
+        break;
+    case 12:
+        world_merge(&world, &params, &expected);
+        expect_begin("user.merge");
         break;
     case 10:
         change_segment();

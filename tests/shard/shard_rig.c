@@ -71,35 +71,52 @@ static enum sh_status teach(struct rig *rig, const struct sh_request *taught, ui
     return status;
 }
 
-static enum sh_status scatter(struct rig *rig, const struct sh_request *request) {
-    struct sh_split split;
-    struct sh_buffer bodies[SH_SHARD_COUNT_MAX];
+/* All parts, what they teach, and what became of each. */
+static void run_parts(struct rig *rig, const struct sh_request *request, const struct sh_split *split,
+                      struct sh_buffer *bodies, struct sh_error *errors, enum sh_status *statuses) {
     struct sh_buffer effects[SH_SHARD_COUNT_MAX];
-    const uint32_t home = (uint32_t)(request->id % rig->shard_count);
-    enum sh_status status = sh_request_split(request, rig->shard_count, home, &split, &rig->error);
-    if (status != SH_OK) return status;
-    enum sh_status result = SH_OK;
-    for (uint32_t i = 0; i < split.part_count; i++) {
+    for (uint32_t i = 0; i < split->part_count; i++) {
         sh_buffer_init(&bodies[i], SH_ANSWER_BYTES_MAX);
         sh_buffer_init(&effects[i], SH_ANSWER_BYTES_MAX);
         struct sh_request part = *request;
         const struct sh_answer answer = {&bodies[i], &effects[i]};
-        part.params = split.parts[i].params.bytes;
-        part.params_count = split.parts[i].params.count;
-        status = run(rig, split.parts[i].shard, &part, &answer);
-        if (status != SH_OK) {
-            sh_assert(bodies[i].count == 0);
-            result = status;
-        }
+        part.params = split->parts[i].params.bytes;
+        part.params_count = split->parts[i].params.count;
+        statuses[i] = run(rig, split->parts[i].shard, &part, &answer);
+        errors[i] = rig->error;
+        if (statuses[i] != SH_OK) sh_assert(bodies[i].count == 0);
     }
-    for (uint32_t i = 0; i < split.part_count; i++) {
-        const enum sh_status taught = teach(rig, request, split.parts[i].shard, &effects[i]);
-        if (result == SH_OK) result = taught;
-    }
-    if (result == SH_OK) result = sh_request_merge(request, &split, bodies, &rig->body, &rig->error);
-    for (uint32_t i = 0; i < split.part_count; i++) {
-        sh_buffer_deinit(&bodies[i]);
+    for (uint32_t i = 0; i < split->part_count; i++) {
+        const enum sh_status taught = teach(rig, request, split->parts[i].shard, &effects[i]);
+        if (taught != SH_OK && statuses[i] == SH_OK) errors[i] = rig->error;
+        if (statuses[i] == SH_OK) statuses[i] = taught;
         sh_buffer_deinit(&effects[i]);
+    }
+}
+
+static enum sh_status scatter(struct rig *rig, const struct sh_request *request) {
+    struct sh_split split;
+    struct sh_buffer bodies[SH_SHARD_COUNT_MAX];
+    struct sh_error errors[SH_SHARD_COUNT_MAX];
+    enum sh_status statuses[SH_SHARD_COUNT_MAX];
+    struct sh_shard *home = rig->shards[request->id % rig->shard_count];
+    enum sh_status result = sh_request_split(request, home, &split, &rig->error);
+    if (result != SH_OK) return result;
+    for (bool more = true; more;) {
+        const uint32_t part_count = split.part_count;
+        struct sh_part_result results[SH_SHARD_COUNT_MAX];
+        run_parts(rig, request, &split, bodies, errors, statuses);
+        for (uint32_t i = 0; i < part_count; i++)
+            results[i] = (struct sh_part_result){statuses[i], &errors[i], &bodies[i]};
+        more = false;
+        for (uint32_t i = 0; i < part_count && result == SH_OK; i++) {
+            result = statuses[i];
+            rig->error = errors[i];
+        }
+        if (split.rounds != NULL) result = sh_request_next(request, &split, results, &more, &rig->error);
+        if (!more && result == SH_OK) result = sh_request_merge(request, &split, bodies, &rig->body, &rig->error);
+        for (uint32_t i = 0; i < part_count; i++)
+            sh_buffer_deinit(&bodies[i]);
     }
     sh_split_free(&split);
     return result;

@@ -142,7 +142,8 @@ void world_put(struct world *world, struct world_text *params, struct world_text
     text_add(params, "{users: [");
     for (int row = 0, rows = 1 + (int)below(world, 12); row < rows; row++) {
         const uint32_t id = (uint32_t)below(world, WORLD_USERS);
-        struct world_user after = world->users[id];
+        const uint32_t who = world_who(world, id);
+        struct world_user after = world->users[who];
         text_add(params, "%s{id: 'u%u'", row == 0 ? "" : ", ", id);
         for (uint32_t c = 0; c < world->column_count; c++) {
             if (split_one_in(&world->rng, 3)) continue;
@@ -162,7 +163,7 @@ void world_put(struct world *world, struct world_text *params, struct world_text
         accepted++;
         created += !after.live;
         after.live = true;
-        world->users[id] = after;
+        world->users[who] = after;
     }
     text_add(params, "]}");
     text_clear(expected);
@@ -171,17 +172,23 @@ void world_put(struct world *world, struct world_text *params, struct world_text
 
 void world_forget(struct world *world, struct world_text *params, struct world_text *expected) {
     const uint32_t user = (uint32_t)below(world, WORLD_USERS);
-    const bool known = world->users[user].live;
+    const uint32_t who = world_who(world, user);
+    bool known = world->users[who].live;
     text_clear(params);
     text_clear(expected);
     text_add(params, "{ids: ['u%u', 'nobody']}", user);
+    for (uint32_t i = 0; i < WORLD_USERS; i++) {
+        if (!world->users[i].is_alias || world->users[i].alias_of != who) continue;
+        world->users[i].is_alias = false;
+        known = true;
+    }
     text_add(expected, "{forgotten: %d, unknown: [", known);
     if (!known) text_add(expected, "'u%u', ", user);
     text_add(expected, "'nobody']}");
-    memset(&world->users[user], 0, sizeof world->users[user]);
+    memset(&world->users[who], 0, sizeof world->users[who]);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < world->event_count; i++) {
-        if (world->events[i].user != user) world->events[kept++] = world->events[i];
+        if (world->events[i].user != who) world->events[kept++] = world->events[i];
     }
     world->event_count = kept;
 }
@@ -194,6 +201,51 @@ static bool is_known_event(const struct world *world, const struct world_event *
             return true;
     }
     return false;
+}
+
+uint32_t world_who(const struct world *world, uint32_t id) {
+    return world->users[id].is_alias ? world->users[id].alias_of : id;
+}
+
+void world_merge(struct world *world, struct world_text *params, struct world_text *expected) {
+    const uint32_t from_id = (uint32_t)below(world, WORLD_USERS);
+    const uint32_t into_id = (uint32_t)below(world, WORLD_USERS);
+    const uint32_t from = world_who(world, from_id);
+    const uint32_t into = world_who(world, into_id);
+    uint32_t moved = 0;
+    uint32_t duplicates = 0;
+    text_clear(params);
+    text_clear(expected);
+    text_add(params, "{from: 'u%u', into: 'u%u'}", from_id, into_id);
+    if (from != into) {
+        struct world_user *source = &world->users[from];
+        struct world_user *target = &world->users[into];
+        target->live = target->live || source->live;
+        for (uint32_t c = 0; c < world->column_count; c++) {
+            if (target->has[c] || !source->has[c]) continue;
+            target->has[c] = true;
+            target->value[c] = source->value[c];
+        }
+        for (uint32_t tag = 0; tag < WORLD_TAGS; tag++)
+            target->tag[tag] = target->tag[tag] || source->tag[tag];
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < world->event_count; i++) {
+            struct world_event event = world->events[i];
+            const bool moves = event.user == from;
+            if (moves) event.user = into;
+            const bool doubled = moves && is_known_event(world, &event);
+            moved += moves && !doubled;
+            duplicates += doubled;
+            if (!doubled) world->events[kept++] = event;
+        }
+        world->event_count = kept;
+        for (uint32_t i = 0; i < WORLD_USERS; i++)
+            if (world->users[i].is_alias && world->users[i].alias_of == from) world->users[i].alias_of = into;
+        memset(source, 0, sizeof *source);
+        source->is_alias = true;
+        source->alias_of = into;
+    }
+    text_add(expected, "{merged: %s, events: %u, duplicates: %u}", from != into ? "true" : "false", moved, duplicates);
 }
 
 void world_append(struct world *world, struct world_text *params, struct world_text *expected) {
@@ -222,6 +274,7 @@ void world_append(struct world *world, struct world_text *params, struct world_t
         const bool is_wrong = split_one_in(&world->rng, 12);
         text_add(params, is_wrong ? ", what: 1}" : "}");
         if (is_wrong || world->event_count == WORLD_EVENTS) continue;
+        event.user = world_who(world, event.user);
         if (is_known_event(world, &event)) {
             duplicates++;
             continue;
@@ -236,13 +289,14 @@ void world_append(struct world *world, struct world_text *params, struct world_t
 }
 
 void world_user_text(const struct world *world, uint32_t id, struct world_text *expected) {
-    const struct world_user *user = &world->users[id];
+    const uint32_t who = world_who(world, id);
+    const struct world_user *user = &world->users[who];
     text_clear(expected);
     if (!user->live) {
         text_add(expected, "304 not_found: there is no user `u%u`", id);
         return;
     }
-    text_add(expected, "{user: {id: 'u%u'", id);
+    text_add(expected, "{user: {id: 'u%u'", who);
     for (uint32_t c = 0; c < world->column_count; c++) {
         if (!user->has[c]) continue;
         text_add(expected, ", c%u: ", c);
@@ -470,7 +524,8 @@ void world_segment(struct world *world, struct world_text *params, struct world_
     world->segments[segment] = expression;
 }
 
-bool world_segments_text(const struct world *world, uint32_t user, struct world_text *expected) {
+bool world_segments_text(const struct world *world, uint32_t id, struct world_text *expected) {
+    const uint32_t user = world_who(world, id);
     const char *comma = "";
     text_clear(expected);
     if (!world->users[user].live) return false;

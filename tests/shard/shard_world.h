@@ -30,6 +30,8 @@ struct world_user {
     bool has[WORLD_COLUMNS];
     int64_t value[WORLD_COLUMNS]; /* number; hundredths; 0/1; rank; which string; days since 1970 */
     bool tag[WORLD_TAGS];
+    bool is_alias;
+    uint32_t alias_of; /* another name of this user */
 };
 
 struct world_event {
@@ -89,6 +91,10 @@ void world_schema(const struct world *world, struct world_text *params);
 void world_put(struct world *world, struct world_text *params, struct world_text *expected);
 void world_forget(struct world *world, struct world_text *params, struct world_text *expected);
 void world_append(struct world *world, struct world_text *params, struct world_text *expected);
+/* Two users become one, or are one already. */
+void world_merge(struct world *world, struct world_text *params, struct world_text *expected);
+/* Whom the id means. */
+uint32_t world_who(const struct world *world, uint32_t id);
 /* A segment is put, changed or removed. */
 void world_segment(struct world *world, struct world_text *params, struct world_text *expected, bool *removes);
 /* The answer of segment.of_user; false if there is no such user. */

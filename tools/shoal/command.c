@@ -49,6 +49,7 @@ const struct command commands[] = {
      COMMAND_WORD_COUNT_MAX, false, run_user},
     {"item", "ID ...", "items as they are; --fields a,b", " fields ", 1, COMMAND_WORD_COUNT_MAX, false, run_item},
     {"forget", "ID ...", "remove users everywhere", "", 1, COMMAND_WORD_COUNT_MAX, false, run_forget},
+    {"merge", "FROM INTO", "two users are one; FROM is another name of INTO from then on", "", 2, 2, false, run_merge},
     {"feed", "USER",
      "what this user should see next, and why: --count N --filter EXPRESSION --exclude a,b --fields a,b",
      " count filter exclude fields seed now ", 1, 1, false, run_feed},

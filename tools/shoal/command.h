@@ -72,6 +72,7 @@ int run_overlap(struct session *session, const struct command_options *options, 
 int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_forget(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_merge(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_segment(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

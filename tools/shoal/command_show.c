@@ -141,6 +141,28 @@ int run_forget(struct session *session, const struct command_options *options, c
     return all_known ? 0 : 1;
 }
 
+int run_merge(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)options;
+    (void)word_count;
+    struct shoal_client_writer *params = new_params(2);
+    write_key_text(params, "from", words[0]);
+    write_key_text(params, "into", words[1]);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "user.merge", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    if (!shoal_client_boolean(shoal_client_get(answer.result, "merged"), false)) {
+        (void)printf("%s and %s are one already\n", words[0], words[1]);
+        return 0;
+    }
+    char moved[32], doubled[32];
+    (void)printf("%s is %s from now on: %s events moved, %s were there already\n", words[0], words[1],
+                 print_grouped(shoal_client_integer(shoal_client_get(answer.result, "events"), 0), moved),
+                 print_grouped(shoal_client_integer(shoal_client_get(answer.result, "duplicates"), 0), doubled));
+    return 0;
+}
+
 /* --- schema --- */
 
 /* "decimal(2)", "enum(银卡, 金卡)", "tags". */

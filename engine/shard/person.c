@@ -1,0 +1,251 @@
+#include "person.h"
+
+#include "memory.h"
+
+/* ---- Packing ---- */
+
+static bool has_texts(enum sh_type type) {
+    return type == SH_TYPE_ENUM || type == SH_TYPE_STRING;
+}
+
+static void pack_attributes(const struct sh_table *users, uint32_t slot, msgpack_packer *packer) {
+    int64_t value;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sh_table_attribute_count(users); i++)
+        count += sh_table_get(users, slot, i, &value);
+    (void)msgpack_pack_array(packer, count);
+    for (uint32_t i = 0; i < sh_table_attribute_count(users); i++) {
+        if (!sh_table_get(users, slot, i, &value)) continue;
+        const struct sh_attribute *attribute = sh_table_attribute(users, i);
+        (void)msgpack_pack_array(packer, 2);
+        (void)msgpack_pack_uint32(packer, i);
+        if (has_texts(attribute->type))
+            sh_pack_text(packer, sh_attribute_text(attribute, (uint32_t)value));
+        else
+            (void)msgpack_pack_int64(packer, value);
+    }
+}
+
+static void pack_tags(const struct sh_table *users, uint32_t slot, msgpack_packer *packer) {
+    const uint32_t set_count = sh_table_tag_set_count(users);
+    (void)msgpack_pack_array(packer, set_count);
+    for (uint32_t set = 0; set < set_count; set++) {
+        struct sh_tag_list tags;
+        sh_table_tags(users, slot, set, &tags);
+        (void)msgpack_pack_array(packer, tags.count);
+        for (uint32_t i = 0; i < tags.count; i++)
+            sh_pack_text(packer, sh_table_tag_text(users, set, tags.codes[i]));
+    }
+}
+
+static void pack_properties(const struct sh_event_type *type, struct sh_event_ref event, msgpack_packer *packer) {
+    int64_t value;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < type->property_count; i++)
+        count += sh_event_ref_property(event, i, &value);
+    (void)msgpack_pack_array(packer, 2 * (size_t)count);
+    for (uint32_t i = 0; i < type->property_count; i++) {
+        if (!sh_event_ref_property(event, i, &value)) continue;
+        const struct sh_event_property *property = type->properties[i];
+        (void)msgpack_pack_uint32(packer, i);
+        if (has_texts(property->type))
+            sh_pack_text(packer, sh_dictionary_text(&property->texts, (uint32_t)value));
+        else
+            (void)msgpack_pack_int64(packer, value);
+    }
+}
+
+static void pack_event(const struct sh_workspace *workspace, struct sh_event_ref event, msgpack_packer *packer) {
+    const uint32_t item = sh_event_ref_item(event);
+    int64_t amount;
+    (void)msgpack_pack_array(packer, 6);
+    (void)msgpack_pack_uint32(packer, sh_event_ref_type(event));
+    (void)msgpack_pack_int64(packer, sh_event_ref_time(event));
+    if (item == SH_NO_ITEM)
+        (void)msgpack_pack_nil(packer);
+    else
+        sh_pack_text(packer, sh_table_id(workspace->items, item));
+    if (sh_event_ref_amount(event, &amount))
+        (void)msgpack_pack_int64(packer, amount);
+    else
+        (void)msgpack_pack_nil(packer);
+    (void)msgpack_pack_uint64(packer, sh_event_ref_id_hash(event));
+    pack_properties(sh_event_type(workspace->events, sh_event_ref_type(event)), event, packer);
+}
+
+/* The history goes from the newest on; appending wants the oldest first. */
+static enum sh_status pack_events(const struct sh_workspace *workspace, uint32_t slot, msgpack_packer *packer,
+                                  struct sh_error *err) {
+    struct sh_event_ref *history = NULL;
+    struct sh_event_ref event;
+    uint32_t capacity = 0;
+    uint32_t count = 0;
+    for (bool more = sh_event_history_first(workspace->events, slot, &event); more;
+         more = sh_event_history_next(workspace->events, &event)) {
+        if (sh_grow((void **)&history, &capacity, (uint64_t)count + 1, sizeof event) != SH_OK) {
+            sh_free(history);
+            return sh_fail_memory(err);
+        }
+        history[count++] = event;
+    }
+    (void)msgpack_pack_array(packer, count);
+    while (count > 0)
+        pack_event(workspace, history[--count], packer);
+    sh_free(history);
+    return SH_OK;
+}
+
+enum sh_status sh_person_pack(const struct sh_workspace *workspace, uint32_t slot, struct sh_buffer *buffer,
+                              struct sh_error *err) {
+    msgpack_packer packer;
+    sh_buffer_packer(buffer, &packer);
+    (void)msgpack_pack_array(&packer, 3);
+    pack_attributes(workspace->users, slot, &packer);
+    pack_tags(workspace->users, slot, &packer);
+    const enum sh_status status = pack_events(workspace, slot, &packer, err);
+    if (status != SH_OK) return status;
+    if (!buffer->failed) return SH_OK;
+    return sh_fail(err, SH_ERR_LIMIT, -1, "the user has more events than can be moved: %zu bytes at most",
+                   buffer->limit);
+}
+
+/* ---- Adding ---- */
+
+/* The bytes were packed above, in this process: a fault in them is one of ours. */
+struct adding {
+    struct sh_workspace *workspace;
+    struct sh_cursor cursor;
+    uint32_t slot;
+    int64_t now_ms;
+    struct sh_person_added *added;
+    struct sh_error *err;
+};
+
+static struct sh_value next(struct sh_cursor *cursor) {
+    struct sh_value value;
+    const enum sh_status status = sh_cursor_next(cursor, &value, NULL);
+    sh_assert(status == SH_OK);
+    return value;
+}
+
+static void pass(struct sh_cursor *cursor) {
+    const enum sh_status status = sh_cursor_skip(cursor, NULL, NULL);
+    sh_assert(status == SH_OK);
+}
+
+/* Would the union of tags pass its bound? A look ahead, before anything is changed. */
+static enum sh_status check_tags(const struct sh_table *users, uint32_t slot, struct sh_cursor cursor,
+                                 struct sh_error *err) {
+    pass(&cursor); /* attributes */
+    const uint32_t set_count = next(&cursor).count;
+    for (uint32_t set = 0; set < set_count; set++) {
+        struct sh_tag_list tags = {.count = 0};
+        if (slot != SH_SLOT_NONE) sh_table_tags(users, slot, set, &tags);
+        uint32_t all = tags.count;
+        for (uint32_t i = next(&cursor).count; i > 0; i--) {
+            const uint32_t tag = sh_table_find_tag(users, set, next(&cursor).text);
+            all += slot == SH_SLOT_NONE || tag == SH_CODE_NONE || !sh_table_has_tag(users, slot, set, tag);
+        }
+        if (all > SH_TAGS_PER_ROW_MAX)
+            return sh_fail(err, SH_ERR_LIMIT, -1, "`%.*s` would have more than %d tags",
+                           SH_TEXT_ARGS(sh_table_tag_set_name(users, set)), SH_TAGS_PER_ROW_MAX);
+    }
+    return SH_OK;
+}
+
+static enum sh_status add_attributes(struct adding *adding) {
+    struct sh_table *users = adding->workspace->users;
+    for (uint32_t i = next(&adding->cursor).count; i > 0; i--) {
+        (void)next(&adding->cursor); /* the pair */
+        const uint32_t number = (uint32_t)next(&adding->cursor).integer;
+        const struct sh_value value = next(&adding->cursor);
+        int64_t known;
+        if (sh_table_get(users, adding->slot, number, &known)) continue; /* the known user's value wins */
+        int64_t canonical = value.integer;
+        if (value.kind == SH_VALUE_STR) {
+            uint32_t code;
+            const enum sh_status status = sh_table_text_code(users, number, value.text, &code, adding->err);
+            if (status != SH_OK) return status;
+            canonical = code;
+        }
+        if (sh_table_set(users, adding->slot, number, canonical) != SH_OK) return sh_fail_memory(adding->err);
+    }
+    return SH_OK;
+}
+
+static enum sh_status add_tags(struct adding *adding) {
+    struct sh_table *users = adding->workspace->users;
+    const uint32_t set_count = next(&adding->cursor).count;
+    for (uint32_t set = 0; set < set_count; set++) {
+        for (uint32_t i = next(&adding->cursor).count; i > 0; i--) {
+            uint32_t tag;
+            const enum sh_status status = sh_table_tag_code(users, set, next(&adding->cursor).text, &tag, adding->err);
+            if (status != SH_OK) return status;
+            if (sh_table_tag_add(users, adding->slot, set, tag) != SH_OK) return sh_fail_memory(adding->err);
+        }
+    }
+    return SH_OK;
+}
+
+static enum sh_status read_properties(struct adding *adding, struct sh_event *event,
+                                      struct sh_event_value values[SH_EVENT_PROPERTY_COUNT_MAX]) {
+    event->values = values;
+    event->value_count = next(&adding->cursor).count / 2;
+    for (uint32_t i = 0; i < event->value_count; i++) {
+        values[i].property = (uint32_t)next(&adding->cursor).integer;
+        const struct sh_value value = next(&adding->cursor);
+        values[i].value = value.integer;
+        if (value.kind != SH_VALUE_STR) continue;
+        uint32_t code;
+        const enum sh_status status = sh_event_text_code(adding->workspace->events, event->type, values[i].property,
+                                                         value.text, &code, adding->err);
+        if (status != SH_OK) return status;
+        values[i].value = code;
+    }
+    return SH_OK;
+}
+
+static enum sh_status add_event(struct adding *adding) {
+    struct sh_workspace *workspace = adding->workspace;
+    struct sh_event_value values[SH_EVENT_PROPERTY_COUNT_MAX];
+    struct sh_event event = {.slot = adding->slot, .item = SH_NO_ITEM};
+    enum sh_status status;
+    (void)next(&adding->cursor); /* the six */
+    event.type = (uint32_t)next(&adding->cursor).integer;
+    event.time_ms = next(&adding->cursor).integer;
+    const struct sh_value item = next(&adding->cursor);
+    const struct sh_value amount = next(&adding->cursor);
+    event.has_amount = amount.kind == SH_VALUE_INT;
+    if (event.has_amount) event.amount = amount.integer;
+    event.id_hash = next(&adding->cursor).big;
+    event.has_id = event.id_hash != 0;
+    if ((status = read_properties(adding, &event, values)) != SH_OK) return status;
+    if (item.kind == SH_VALUE_STR) {
+        status = sh_table_intern(workspace->items, item.text, sh_id_hash(item.text), &event.item, NULL, adding->err);
+        if (status != SH_OK) return status;
+    }
+    bool duplicate;
+    if ((status = sh_event_append(workspace->events, &event, &duplicate, adding->err)) != SH_OK) return status;
+    adding->added->duplicate_count += duplicate;
+    adding->added->event_count += !duplicate;
+    if (duplicate) return SH_OK;
+    if (sh_feed_learn_user(workspace->feed, &event, adding->now_ms) != SH_OK) return sh_fail_memory(adding->err);
+    return SH_OK;
+}
+
+enum sh_status sh_person_add(struct sh_workspace *workspace, struct sh_text id, const void *bytes, size_t byte_count,
+                             int64_t now_ms, struct sh_person_added *added, struct sh_error *err) {
+    struct adding adding = {.workspace = workspace, .now_ms = now_ms, .added = added, .err = err};
+    *added = (struct sh_person_added){0};
+    sh_cursor_init(&adding.cursor, bytes, byte_count);
+    (void)next(&adding.cursor); /* the three */
+    enum sh_status status = check_tags(workspace->users, sh_table_find(workspace->users, id), adding.cursor, err);
+    if (status == SH_OK) status = sh_table_intern(workspace->users, id, sh_id_hash(id), &adding.slot, NULL, err);
+    if (status == SH_OK) status = add_attributes(&adding);
+    if (status == SH_OK) status = add_tags(&adding);
+    if (status != SH_OK) return status;
+    for (uint32_t i = next(&adding.cursor).count; i > 0; i--) {
+        if ((status = add_event(&adding)) != SH_OK) return status;
+    }
+    return SH_OK;
+}
