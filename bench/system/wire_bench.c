@@ -6,6 +6,7 @@
  *   users           everybody is new
  *   events          in order of time, as exports are
  *   events, mixed   others, in no order at all: each falls into any of the 90 days
+ * Then query_bench's Q6, an audience as a list of ids, from the client's call to the last id in its hands.
  * The answer is checked: the loader's process says that nothing was refused, and the server's counts of users with a
  * tag, of users in a span of age and of the purchases' users are those of the arrays.
  *
@@ -244,6 +245,71 @@ static void check(void) {
     shoal_client_close(client);
 }
 
+/* ---- a list to the client ---- */
+
+static bool has_tag(uint32_t tag, uint32_t user) {
+    const uint32_t *users = bench.people.tag_users[tag];
+    uint32_t low = 0;
+    for (uint32_t high = bench.people.tag_user_count[tag]; low < high;) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (users[middle] < user)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < bench.people.tag_user_count[tag] && users[low] == user;
+}
+
+static uint64_t expected_list_count(void) {
+    const struct population *people = &bench.people;
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < people->tag_user_count[TAG_A]; i++) {
+        const uint32_t user = people->tag_users[TAG_A][i];
+        count += people->tier[user] >= TIER_LOW && people->city[user] >= CITY_FIRST &&
+                 people->city[user] < CITY_FIRST + CITY_ASKED && !has_tag(TAG_B, user);
+    }
+    return count;
+}
+
+static int compare_ns(const void *left, const void *right) {
+    const uint64_t a = *(const uint64_t *)left;
+    const uint64_t b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* query_bench's Q6, from asking to having every id, through the C client. */
+static void measure_list(void) {
+    enum { ROUNDS = 51, LIMIT = 1000000 };
+    uint64_t took_ns[ROUNDS];
+    char where[200];
+    struct shoal_client *client;
+    struct shoal_client_error error;
+    if (shoal_client_open(bench.address, NULL, &client, &error) != SHOAL_CLIENT_OK) die(error.message);
+    (void)snprintf(where, sizeof where,
+                   "tier >= 't%d' and city in ('c2', 'c3', 'c4', 'c5', 'c6') and tags has 't%d' and not tags has 't%d'",
+                   TIER_LOW + 1, TAG_A, TAG_B);
+    struct shoal_client_writer *params = shoal_client_writer_create();
+    shoal_client_write_map(params, 2);
+    shoal_client_write_literal(params, "where");
+    shoal_client_write_literal(params, where);
+    shoal_client_write_literal(params, "limit");
+    shoal_client_write_integer(params, LIMIT);
+    const uint64_t wanted = expected_list_count();
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        struct shoal_client_answer answer;
+        const uint64_t begin_ns = clock_ns();
+        call(client, "audience.list", params, &answer);
+        took_ns[round] = clock_ns() - begin_ns;
+        errno = 0;
+        if (shoal_client_count(shoal_client_get(answer.result, "ids")) != wanted) die("the list is not the arrays'");
+    }
+    qsort(took_ns, ROUNDS, sizeof *took_ns, compare_ns);
+    printf("list of %llu ids to the client, median %.0f us (best %.0f) of %d\n", (unsigned long long)wanted,
+           (double)took_ns[ROUNDS / 2] / 1e3, (double)took_ns[0] / 1e3, ROUNDS);
+    shoal_client_writer_destroy(params);
+    shoal_client_close(client);
+}
+
 static void create_files(void) {
     (void)snprintf(bench.folder, sizeof bench.folder, "/tmp/wire_bench.XXXXXX");
     if (mkdtemp(bench.folder) == NULL) die("mkdtemp");
@@ -283,6 +349,7 @@ int main(int argument_count, char **arguments) {
     load("users", "users.map", "users.csv", bench.user_count);
     load("events", "events.map", "events.csv", bench.event_count);
     check();
+    measure_list();
     load("events, mixed", "mixed.map", "mixed.csv", bench.event_count);
     shoald_stop(bench.server);
     population_destroy(&bench.people);
