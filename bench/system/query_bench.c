@@ -214,6 +214,7 @@ struct options {
     uint32_t rounds;
     uint32_t purchases; /* a user */
     bool explains;
+    const char *only; /* NULL: all questions */
 };
 struct series {
     double us[ROUNDS_MAX];
@@ -415,6 +416,8 @@ static bool read_arguments(int argument_count, char **arguments, struct options 
             options->rounds = number;
         else if (strcmp(arguments[i], "--purchases") == 0)
             options->purchases = number;
+        else if (strcmp(arguments[i], "--only") == 0 && i + 1 < argument_count)
+            options->only = arguments[i + 1];
         else if (strcmp(arguments[i], "--explain") == 0) {
             options->explains = true;
             continue;
@@ -436,7 +439,7 @@ int main(int argument_count, char **arguments) {
     };
     struct options options;
     if (!read_arguments(argument_count, arguments, &options)) {
-        printf("usage: query_bench [--users N] [--rounds 1..%d] [--purchases N] [--explain]\n", ROUNDS_MAX);
+        printf("usage: query_bench [--users N] [--rounds 1..%d] [--purchases N] [--only Q1] [--explain]\n", ROUNDS_MAX);
         return 2;
     }
     struct population population;
@@ -456,6 +459,7 @@ int main(int argument_count, char **arguments) {
     bool equal = true;
     for (uint32_t i = 0; i < QUESTION_COUNT; i++) {
         if (i == 5 && options.purchases == 0) continue;
+        if (options.only != NULL && strcmp(options.only, questions[i].name) != 0) continue;
         measure(&bench, &questions[i], i == 5 ? (options.rounds + 9) / 10 : options.rounds);
         equal = report(&questions[i]) && equal;
         if (options.explains) explain(&bench, &questions[i]);
