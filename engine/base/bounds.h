@@ -42,8 +42,13 @@ enum {
     SH_CURSOR_BYTES_MAX = 1 << 30,  /* all of them together; with an order a user takes 4 to 16 bytes */
     SH_ORDERED_COUNT_MAX = 1 << 24, /* users put in order for one answer: 32 bytes each while that lasts */
     SH_CURSOR_IDLE_MS_MAX = 300000,
-    SH_OVERLAP_SET_COUNT_MAX = 64,      /* audiences crossed pair by pair: their registers are 512 KiB, an L2 cache */
-    SH_OVERLAP_COMBINED_COUNT_MAX = 16, /* with each exact combination: 2^16 counters are 512 KiB */
+    SH_OVERLAP_SET_COUNT_MAX = 64,        /* audiences crossed pair by pair: their registers are 512 KiB, an L2 cache */
+    SH_OVERLAP_COMBINED_COUNT_MAX = 16,   /* with each exact combination: 2^16 counters are 512 KiB */
+    SH_INSIGHT_DIMENSION_COUNT_MAX = 64,  /* things looked at in one insight: each costs a pass over the audience */
+    SH_INSIGHT_VALUE_COUNT_MAX = 1 << 20, /* different values of one of them: each is 20 bytes of a shard's part */
+    SH_INSIGHT_TOP_COUNT_MAX = 10000,     /* of which an answer shows so many */
+    SH_INSIGHT_DAY_COUNT_MAX = 36525,     /* days of a trend: a hundred years */
+    SH_TALLY_VALUE_COUNT_MAX = 1 << 22,   /* different numbers that percentiles are exact over: 128 MiB of table */
     SH_HISTORY_COUNT_MAX = 10000, /* events of one user in an answer: all that a shop's best customer did in a year */
     SH_FEED_COUNT_MAX = 1000,
 

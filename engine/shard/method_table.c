@@ -30,6 +30,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_AUDIENCE_SAMPLE] = {"audience.sample", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_SAMPLE},
     [SH_METHOD_SEGMENT_OF_USER] = {"segment.of_user", SH_SPREAD_ONE, false, false, SH_METHOD_SEGMENT_OF_USER},
     [SH_METHOD_AUDIENCE_EXPLAIN] = {"audience.explain", SH_SPREAD_ANY, false, false, SH_METHOD_AUDIENCE_EXPLAIN},
+    [SH_METHOD_AUDIENCE_INSIGHT] = {"audience.insight", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_INSIGHT},
     [SH_METHOD_AUDIENCE_OVERLAP] = {"audience.overlap", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_OVERLAP},
 };
 

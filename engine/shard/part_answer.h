@@ -30,6 +30,7 @@ SH_MUST_CHECK enum sh_status sh_part_answer(struct sh_job *job, const struct sh_
 const struct sh_part_form *sh_part_form_of(const struct sh_method *method);
 
 extern const struct sh_part_form sh_overlap_form; /* methods_overlap.c */
+extern const struct sh_part_form sh_insight_form; /* methods_insight.c */
 
 /* ---- What several methods read ---- */
 

@@ -21,6 +21,7 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_AUDIENCE_CLOSE] = sh_handle_audience_close,
     [SH_METHOD_AUDIENCE_COUNT] = sh_handle_audience_count,
     [SH_METHOD_AUDIENCE_SAMPLE] = sh_handle_audience_sample,
+    [SH_METHOD_AUDIENCE_INSIGHT] = sh_handle_audience_insight,
     [SH_METHOD_AUDIENCE_OVERLAP] = sh_handle_audience_overlap,
     [SH_METHOD_AUDIENCE_EXPLAIN] = sh_handle_audience_explain,
     [SH_METHOD_USER_MERGE] = sh_handle_user_merge,

@@ -50,6 +50,7 @@ enum {
     SH_METHOD_AUDIENCE_SAMPLE,
     SH_METHOD_SEGMENT_OF_USER,
     SH_METHOD_AUDIENCE_EXPLAIN,
+    SH_METHOD_AUDIENCE_INSIGHT,
     SH_METHOD_AUDIENCE_OVERLAP,
     SH_METHOD_COUNT
 };
@@ -141,6 +142,7 @@ enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *er
 enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_explain(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_insight(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);

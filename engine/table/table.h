@@ -129,6 +129,10 @@ void sh_table_prefetch_slot(const struct sh_table *table, uint32_t slot);
 /* For long lists of ids: only the id cell. */
 void sh_table_prefetch_id(const struct sh_table *table, uint32_t slot);
 
+/* For reading many rows' tags: first the cell of row i + 16, then where the cell of row i + 8 points, then row i. */
+void sh_table_prefetch_tag_cell(const struct sh_table *table, uint32_t tag_set, uint32_t slot);
+void sh_table_prefetch_tags(const struct sh_table *table, uint32_t tag_set, uint32_t slot);
+
 /* Empty if the slot is not live. One cache line for ids up to 15 bytes, two for longer ones. The bytes do not move
  * until the slot is forgotten. */
 struct sh_text sh_table_id(const struct sh_table *table, uint32_t slot);

@@ -52,6 +52,14 @@ void sh_table_tags(const struct sh_table *table, uint32_t slot, uint32_t tag_set
     tag_lists_get(&table_tag_set(table, tag_set)->lists, slot, list);
 }
 
+void sh_table_prefetch_tag_cell(const struct sh_table *table, uint32_t tag_set, uint32_t slot) {
+    tag_lists_prefetch(&table_tag_set(table, tag_set)->lists, slot);
+}
+
+void sh_table_prefetch_tags(const struct sh_table *table, uint32_t tag_set, uint32_t slot) {
+    tag_lists_prefetch_list(&table_tag_set(table, tag_set)->lists, slot);
+}
+
 /* Where the tag stands in the list, or where it would. Lists are short. */
 static uint32_t list_place(const struct sh_tag_list *list, uint32_t tag) {
     uint32_t low = 0;

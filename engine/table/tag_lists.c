@@ -207,6 +207,11 @@ void tag_lists_prefetch(const struct tag_lists *lists, uint32_t slot) {
         __builtin_prefetch(&lists->pages[page][slot % PAGE_CELLS]);
 }
 
+void tag_lists_prefetch_list(const struct tag_lists *lists, uint32_t slot) {
+    const uint32_t cell = cell_of(lists, slot);
+    if ((cell & IN_POOL) != 0) __builtin_prefetch(cell_array(lists, cell));
+}
+
 /* ---- Checking ---- */
 
 static bool refuse(const char **reason, const char *words) {

@@ -51,6 +51,8 @@ void tag_lists_put(struct tag_lists *lists, uint32_t slot, const uint16_t *codes
 /* One bit a slot that has tags, for one block of 65,536 slots: 1,024 words. */
 void tag_lists_block(const struct tag_lists *lists, uint32_t block, uint64_t *words);
 void tag_lists_prefetch(const struct tag_lists *lists, uint32_t slot);
+/* Where the cell says that the list is, if it is not in the cell. Reads the cell. */
+void tag_lists_prefetch_list(const struct tag_lists *lists, uint32_t slot);
 /* Every array is in exactly one list or free? *reason as usual. slot_end: all slots that may have lists. */
 bool tag_lists_check(const struct tag_lists *lists, uint32_t slot_end, const char **reason);
 

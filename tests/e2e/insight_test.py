@@ -1,8 +1,11 @@
-"""What audiences are like, through the real server: overlap, against plain loops over the same made-up people.
+"""What audiences are like, through the real server: overlap and insight, against plain loops over the same made-up people.
 
 Each answer is asked of one shard and of two, and must be the same from both.
 """
+import collections
 import datetime
+import decimal
+import math
 import random
 import unittest
 
@@ -189,6 +192,190 @@ class Insight(unittest.TestCase):
                          "likes has '茶'", address=server.unix)
             self.assertIn("A & B", text)
             self.assertIn("█", text)
+
+    # ---- insight ----
+
+    def look(self, where, dimension, base=None):
+        answer = self.ask("audience.insight", where=where, dimensions=[dimension], **({"base": base} if base else {}))
+        return answer, answer["dimensions"][0]
+
+    def check_values(self, dimension, values_of):
+        """values_of(person) is the list of what the person has of it."""
+        for _ in range(8):
+            (where, holds), (base, of_base) = self.shop.where(), self.shop.where()
+            crowd = [p for p in self.shop.people.values() if holds(p)]
+            for base_text, others in ((None, list(self.shop.people.values())),
+                                      (base, [p for p in self.shop.people.values() if of_base(p)])):
+                answer, found = self.look(where, {"of": dimension, "top": 100}, base_text)
+                self.assertEqual((answer["count"], answer["base"]), (len(crowd), len(others)))
+                users = collections.Counter(v for p in crowd for v in values_of(p))
+                base_users = collections.Counter(v for p in others for v in values_of(p))
+                self.assertEqual(found["different"], len(users))
+                self.assertEqual([v["value"] for v in found["values"]], sorted(users, key=lambda v: (
+                    -users[v], -base_users[v], v.encode() if isinstance(v, str) else v)))
+                for value in found["values"]:
+                    name = value["value"]
+                    self.assertEqual((value["count"], value["base"]), (users[name], base_users[name]))
+                    self.assertEqual(value["share"], rounded(users[name], len(crowd), 6))
+                    index = None
+                    if base_users[name]:
+                        index = rounded(100 * users[name] * len(others), base_users[name] * len(crowd), 2)
+                    self.assertEqual(value["index"], index)
+                if dimension != "likes":
+                    self.assertEqual(found["missing"], sum(not values_of(p) for p in crowd))
+
+    def test_tags(self):
+        self.check_values("likes", lambda p: p["likes"])
+
+    def test_strings_enums_and_bools(self):
+        for name in ("city", "tier", "consent"):
+            self.check_values(name, lambda p: [p[name]] if name in p else [])
+
+    def test_the_top_values_by_count_and_by_index(self):
+        _, all_of_them = self.look("points > 3", {"of": "city", "top": 100})
+        _, three = self.look("points > 3", {"of": "city", "top": 3})
+        self.assertEqual(three["values"], all_of_them["values"][:3])
+        _, by_index = self.look("points > 3", {"of": "city", "order": "index"})
+        indexes = [v["index"] for v in by_index["values"]]
+        self.assertEqual(indexes, sorted(indexes, reverse=True))
+
+    def check_numbers(self, found, numbers, scale, show, bins):
+        numbers = sorted(numbers)
+        count = len(numbers)
+        self.assertEqual(found["count"], count)
+        if not numbers:
+            self.assertEqual((found["min"], found["max"], found["percentiles"], found["histogram"]), (None, None, [], []))
+            return
+        self.assertEqual((found["min"], found["max"]), (show(numbers[0]), show(numbers[-1])))
+        if "sum" in found:
+            mean = (decimal.Decimal(sum(numbers)) / count / 10**scale)
+            self.assertLess(abs(mean - decimal.Decimal(found["mean"])), decimal.Decimal(1).scaleb(-scale - 2))
+            self.assertEqual(found["sum"], show(sum(numbers)))
+        for percent, value in found["percentiles"]:
+            place = max(1, math.ceil(decimal.Decimal(str(percent)) * count / 100))
+            self.assertEqual(value, show(numbers[place - 1]), percent)
+        self.assertEqual(sum(b["count"] for b in found["histogram"]), count)
+        self.assertLessEqual(len(found["histogram"]), bins)
+
+    def test_numbers(self):
+        for _ in range(10):
+            where, holds = self.shop.where()
+            crowd = [p for p in self.shop.people.values() if holds(p)]
+            answer = self.ask("audience.insight", where=where, dimensions=[
+                {"of": "points", "percentiles": [0, 12.5, 50, 99.9, 100], "bins": 7}, "balance", "joined"])
+            points, balance, joined = answer["dimensions"]
+            numbers = [p["points"] for p in crowd if "points" in p]
+            self.check_numbers(points, numbers, 0, lambda n: n, 7)
+            for b in points["histogram"]:
+                self.assertEqual(b["count"], sum(b["from"] <= n <= b["to"] for n in numbers))
+            self.check_numbers(balance, [p["balance"] for p in crowd if "balance" in p], 2, money, 10)
+            self.check_numbers(joined, [p["joined"] for p in crowd if "joined" in p], 0, lambda n: n, 10)
+            self.assertEqual(joined["missing"], sum("joined" not in p for p in crowd))
+
+    def window(self):
+        """A window's text, and whether an event's time lies in it."""
+        days = self.shop.rng.randrange(1, 50)
+        return self.shop.rng.choice([
+            ("", lambda e: e["time"] <= NOW),
+            (f", last {days} days", lambda e: NOW - days * DAY < e["time"] <= NOW),
+            (", between '2026-01-10' and '2026-01-20'",
+             lambda e: NOW - 22 * DAY <= e["time"] < NOW - 11 * DAY)])
+
+    def test_events(self):
+        show = {"item": lambda e: e.get("item"), "store": lambda e: e.get("store"),
+                "item.category": lambda e: f"c{int(e['item'][1:]) % 3}" if "item" in e and int(e["item"][1:]) < 10 else None}
+        wheres = [self.shop.where() for _ in range(8)] + [("true", lambda p: True), ("id in ('u3', 'u5')", lambda p: p["id"] in ("u3", "u5"))]
+        for where, holds in wheres:
+            ids = self.shop.ids(holds)
+            window, in_window = self.window()
+            condition, holds_of = self.shop.rng.choice([("", lambda e: True), (" where store = 's1'", lambda e: e.get("store") == "s1")])
+            events = [e for e in self.shop.events if e["type"] == "purchase" and e["user"] in ids and in_window(e) and holds_of(e)]
+            text = "purchase" + condition + window
+            answer = self.ask("audience.insight", where=where, dimensions=[
+                {"events": text, "of": "item", "top": 50}, {"events": text, "of": "store"},
+                {"events": text, "of": "item.category"}, {"events": text, "of": "amount"},
+                {"events": text, "of": "pieces"}, {"events": text, "per": "day"}])
+            for found in answer["dimensions"]:
+                self.assertEqual((found["users"], found["events"]), (len({e["user"] for e in events}), text))
+            for found in answer["dimensions"][:3]:
+                value = show[found["of"]]
+                expected = collections.Counter(value(e) for e in events)
+                self.assertEqual(found["count"], len(events))
+                self.assertEqual(found["missing"], expected.pop(None, 0))
+                self.assertEqual({v["value"]: v["events"] for v in found["values"]}, dict(expected))
+                for v in found["values"]:
+                    users = {e["user"] for e in events if value(e) == v["value"]}
+                    self.assertEqual((v["users"], v["user_share"], v["event_share"]),
+                                     (len(users), rounded(len(users), len(ids), 6), rounded(v["events"], len(events), 6)))
+            amounts, pieces, days = answer["dimensions"][3:]
+            self.check_numbers(amounts, [e["amount"] for e in events if "amount" in e], 2, money, 10)
+            self.check_numbers(pieces, [e["pieces"] for e in events if "pieces" in e], 0, lambda n: n, 10)
+            self.assertEqual(amounts["missing"], sum("amount" not in e for e in events))
+            by_day = {}
+            for event in events:
+                by_day.setdefault(local_day(event["time"]), []).append(event["user"])
+            self.assertEqual({d["day"]: (d["users"], d["events"]) for d in days["days"] if d["events"]},
+                             {day: (len(set(users)), len(users)) for day, users in by_day.items()})
+            self.assertEqual([d["day"] for d in days["days"]], sorted(d["day"] for d in days["days"]))
+
+    def test_crosses(self):
+        for of, other in (("city", "tier"), ("tier", "likes"), ("likes", "likes"), ("consent", "city")):
+            where, holds = self.shop.where()
+            _, found = self.look(where, {"cross": [of, other], "top": 50})
+            cells = collections.Counter()
+            for person in self.shop.people.values():
+                if not holds(person):
+                    continue
+                for a in values_or_none(person, of):
+                    for b in values_or_none(person, other):
+                        cells[a, b] += 1
+            self.assertEqual({(a, b): n for a, row in zip(found["rows"], found["counts"])
+                              for b, n in zip(found["columns"], row) if n}, dict(cells))
+
+    def test_an_insight_that_is_wrong_is_explained(self):
+        def words(dimension, where="true"):
+            return self.refused("audience.insight", where=where, dimensions=[dimension])
+        self.assertEqual(words("ctiy")[0], "name")
+        self.assertEqual(words("id")[0], "type")
+        self.assertEqual(words({"cross": ["city", "points"]})[0], "type")
+        self.assertEqual(words({"cross": ["city"]})[0], "argument")
+        self.assertEqual(words({"events": "purchase", "of": "stoer"})[0], "name")
+        self.assertEqual(words({"events": "purchase"})[0], "argument")
+        self.assertEqual(words({"events": "purchase) or did(view", "of": "store"})[0], "argument")
+        self.assertEqual(words({"events": "purchase, last x days", "of": "store"})[0], "syntax")
+        self.assertEqual(words({"of": "city", "what": 1})[0], "argument")
+        self.assertEqual(words({"of": "points", "percentiles": [101]})[0], "argument")
+        self.assertEqual(words("city", where="ponts > 3")[0], "name")
+
+    def test_an_insight_on_the_command_line(self):
+        for server in self.servers:
+            text = shoal("--workspace", "shop", "insight", "--of", "city,likes,points", "--events", "purchase, last 30 days",
+                         "--by", "store,amount", "--cross", "city,tier", "--now", "2026-02-01", "points >= 100",
+                         address=server.unix)
+            for word in ("成都", "index", "mean", "█", "user_share", "city x tier"):
+                self.assertIn(word, text)
+            days = shoal("--workspace", "shop", "insight", "--format", "csv", "--events", "view, last 3 days", "--now", "2026-02-01",
+                         address=server.unix)
+            self.assertEqual(days.splitlines()[0], "day,users,events")
+
+
+def rounded(number, divisor, digits):
+    """Half to even, exactly."""
+    if divisor == 0:
+        return 0
+    with decimal.localcontext() as context:
+        context.prec = 60
+        return float((decimal.Decimal(number) / divisor).quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_HALF_EVEN))
+
+
+def local_day(time_ms):
+    return str((datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=time_ms, hours=8)).date())
+
+
+def values_or_none(person, name):
+    if name == "likes":
+        return person["likes"] or [None]
+    return [person.get(name)]
 
 
 if __name__ == "__main__":

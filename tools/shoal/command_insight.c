@@ -1,14 +1,11 @@
-/* command_insight.c -- overlap: what audiences are like, as tables and bars. */
+/* command_insight.c -- overlap: how audiences cross, as tables and bars. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "command_bars.h"
 
-enum { BAR_PLACES = 24, SETS_MAX = 64 };
-
-/* "########    " as long as share of the places; eighths where a terminal has them. share is 0 to 1. */
-static const char *print_bar(double share, char room[BAR_PLACES * 4 + 1]) {
+const char *print_bar(double share, char room[BAR_BYTES]) {
     static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     const double clamped = share < 0 ? 0 : share > 1 ? 1 : share;
     uint32_t eighths = (uint32_t)(clamped * BAR_PLACES * 8 + 0.5);
@@ -21,12 +18,12 @@ static const char *print_bar(double share, char room[BAR_PLACES * 4 + 1]) {
     return room;
 }
 
-static const char *print_percent(double share, char room[32]) {
+const char *print_percent(double share, char room[32]) {
     (void)snprintf(room, 32, "%.2f %%", 100 * share);
     return room;
 }
 
-static int64_t get_integer(struct shoal_client_value map, const char *key) {
+int64_t get_integer(struct shoal_client_value map, const char *key) {
     return shoal_client_integer(shoal_client_get(map, key), 0);
 }
 
@@ -91,7 +88,7 @@ static char *combination_name(struct shoal_client_value sets) {
 
 static void add_combination(const struct session *session, struct output_table *table, const char *name, int64_t count,
                             int64_t total, int64_t most) {
-    char text[32], percent[32], bar[BAR_PLACES * 4 + 1];
+    char text[32], percent[32], bar[BAR_BYTES];
     const bool is_table = session->format == OUTPUT_TABLE;
     if (!is_table) (void)snprintf(text, sizeof text, "%" PRId64, count);
     output_add(table, name);

@@ -1,0 +1,317 @@
+/* insight_bench.c -- how long do questions about an audience take, against plain loops over plain arrays?
+ *
+ * The population of query_population.h in a table. Both sides are asked in turn, round by round; the medians are
+ * printed with their ratio, and the best rounds in parentheses. Answers must be equal. One thread, hot, engine time.
+ *
+ *   Q7   tags of tier >= 5 of 8, five cities, tag a, not tag b     reference: each user's own list of tags
+ *   Q7b  tags of everybody from 30 on (two users in three)         reference: each tag's users tested in a bitmap
+ *   Q8   the 10 x 10 overlaps of the ten commonest tags            reference: bitmaps crossed word by word, by blocks
+ *   Q8c  the same with each exact combination                      no reference
+ *
+ * Run: insight_bench [--users N] [--rounds N]
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "audience_overlap.h"
+#include "insight.h"
+#include "query_population.h"
+
+enum { ROUNDS_MAX = 1001, SET_COUNT = 10, SIDE_COUNT = 2, EXPRESSION_BYTES = 1024 };
+
+static const int64_t now_ms = 1767225600000;
+
+static double clock_us(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static void must(bool condition, const char *what) {
+    if (condition) return;
+    fprintf(stderr, "insight_bench: %s\n", what);
+    exit(1);
+}
+
+struct bench {
+    struct population population;
+    struct sh_zone *zone;
+    struct sh_table *users;
+    struct sh_query_scope scope;
+    struct sh_arena arena;
+    /* the reference's: a user's tags one after another, and a bitmap for each of the first tags */
+    uint32_t *tag_starts;
+    uint16_t *tags;
+    uint64_t *bits[SET_COUNT];
+    size_t word_count;
+};
+
+/* ---- Both shops ---- */
+
+static uint32_t add_attribute(struct bench *bench, const char *name, enum sh_type type) {
+    static const struct sh_text tiers[TIER_COUNT] = {{"1", 1}, {"2", 1}, {"3", 1}, {"4", 1},
+                                                     {"5", 1}, {"6", 1}, {"7", 1}, {"8", 1}};
+    const bool is_enum = type == SH_TYPE_ENUM;
+    const struct sh_attribute_spec spec = {.name = sh_text_of(name),
+                                           .type = type,
+                                           .labels = is_enum ? tiers : NULL,
+                                           .label_count = is_enum ? TIER_COUNT : 0};
+    uint32_t index;
+    must(sh_table_add_attribute(bench->users, &spec, &index, NULL) == SH_OK, "an attribute");
+    return index;
+}
+
+static void fill_engine(struct bench *bench) {
+    const struct population *population = &bench->population;
+    const uint32_t city = add_attribute(bench, "city", SH_TYPE_STRING);
+    const uint32_t tier = add_attribute(bench, "tier", SH_TYPE_ENUM);
+    const uint32_t age = add_attribute(bench, "age", SH_TYPE_INT);
+    uint32_t set;
+    for (uint32_t user = 0; user < population->user_count; user++) {
+        char text[16];
+        uint32_t slot;
+        (void)snprintf(text, sizeof text, "u-%08x", user);
+        const struct sh_text id = sh_text_of(text);
+        must(sh_table_intern(bench->users, id, sh_id_hash(id), &slot, NULL, NULL) == SH_OK, "a user");
+        uint32_t code;
+        (void)snprintf(text, sizeof text, "c%u", population->city[user]);
+        must(sh_table_text_code(bench->users, city, sh_text_of(text), &code, NULL) == SH_OK, "a city");
+        must(sh_table_set(bench->users, slot, city, code) == SH_OK, "a city");
+        must(sh_table_set(bench->users, slot, tier, population->tier[user]) == SH_OK, "a tier");
+        must(sh_table_set(bench->users, slot, age, population->age[user]) == SH_OK, "an age");
+    }
+    must(sh_table_add_tag_set(bench->users, SH_TEXT_LITERAL("tags"), &set, NULL) == SH_OK, "a tag set");
+    for (uint32_t tag = 0; tag < TAG_COUNT; tag++) {
+        char text[16];
+        uint32_t code;
+        (void)snprintf(text, sizeof text, "t%u", tag);
+        must(sh_table_tag_code(bench->users, set, sh_text_of(text), &code, NULL) == SH_OK, "a tag");
+        for (uint32_t i = 0; i < population->tag_user_count[tag]; i++)
+            must(sh_table_tag_add(bench->users, population->tag_users[tag][i], set, code) == SH_OK, "a tag");
+    }
+}
+
+static void fill_reference(struct bench *bench) {
+    const struct population *population = &bench->population;
+    const uint32_t user_count = population->user_count;
+    bench->word_count = (user_count + 63) / 64;
+    bench->tag_starts = calloc((size_t)user_count + 2, sizeof *bench->tag_starts);
+    must(bench->tag_starts != NULL, "no memory");
+    for (uint32_t tag = 0; tag < TAG_COUNT; tag++)
+        for (uint32_t i = 0; i < population->tag_user_count[tag]; i++)
+            bench->tag_starts[population->tag_users[tag][i] + 2]++;
+    for (uint32_t user = 0; user <= user_count; user++)
+        bench->tag_starts[user + 1] += bench->tag_starts[user];
+    bench->tags = malloc(((size_t)bench->tag_starts[user_count + 1] + 1) * sizeof *bench->tags);
+    must(bench->tags != NULL, "no memory");
+    for (uint32_t tag = 0; tag < TAG_COUNT; tag++)
+        for (uint32_t i = 0; i < population->tag_user_count[tag]; i++)
+            bench->tags[bench->tag_starts[population->tag_users[tag][i] + 1]++] = (uint16_t)tag;
+    for (uint32_t set = 0; set < SET_COUNT; set++) {
+        bench->bits[set] = calloc(bench->word_count, sizeof(uint64_t));
+        must(bench->bits[set] != NULL, "no memory");
+        for (uint32_t i = 0; i < population->tag_user_count[set]; i++) {
+            const uint32_t user = population->tag_users[set][i];
+            bench->bits[set][user / 64] |= UINT64_C(1) << (user % 64);
+        }
+    }
+}
+
+/* ---- The engine's answers ---- */
+
+static struct sh_plan *plan_of(struct bench *bench, const char *expression) {
+    struct sh_node *tree;
+    struct sh_plan *plan;
+    must(sh_query_parse(sh_text_of(expression), &bench->arena, &tree, NULL) == SH_OK, "parse");
+    must(sh_query_check(&tree, &bench->scope, &bench->arena, NULL) == SH_OK, "check");
+    must(sh_query_plan(tree, &bench->scope, &bench->arena, &plan, NULL) == SH_OK, "plan");
+    return plan;
+}
+
+/* Sums that say enough of an answer. */
+static uint64_t engine_tags(struct bench *bench, const char *where, uint64_t *user_count) {
+    bool done;
+    struct sh_insight *insight;
+    const struct sh_look_spec look = {.kind = SH_LOOK_TAGS, .index = 0, .has_base = true};
+    sh_arena_reset(&bench->arena);
+    const struct sh_insight_spec spec = {
+        .scope = &bench->scope, .audience = plan_of(bench, where), .looks = &look, .look_count = 1};
+    must(sh_insight_create(&spec, &insight, NULL) == SH_OK, "create");
+    must(sh_insight_step(insight, UINT32_MAX, &done, NULL) == SH_OK && done, "step");
+    uint64_t sum = 0;
+    for (uint32_t tag = 0; tag < TAG_COUNT; tag++)
+        sum = sum * 31 + sh_insight_look(insight, 0)->users[tag];
+    *user_count = sh_insight_count(insight);
+    sh_insight_destroy(insight);
+    return sum;
+}
+
+static uint64_t engine_overlap(struct bench *bench, bool combinations) {
+    bool done;
+    struct sh_overlap *overlap;
+    struct sh_plan *plans[SET_COUNT];
+    sh_arena_reset(&bench->arena);
+    for (uint32_t i = 0; i < SET_COUNT; i++) {
+        char where[64];
+        (void)snprintf(where, sizeof where, "tags has 't%u'", i);
+        plans[i] = plan_of(bench, where);
+    }
+    must(sh_overlap_create(plans, SET_COUNT, combinations, &overlap, NULL) == SH_OK, "create");
+    must(sh_overlap_step(overlap, UINT32_MAX, &done, NULL) == SH_OK && done, "step");
+    uint64_t sum = 0;
+    for (uint32_t a = 0; a < SET_COUNT; a++)
+        for (uint32_t b = 0; b <= a; b++)
+            sum = sum * 31 + sh_overlap_pair(overlap, a, b);
+    sh_overlap_destroy(overlap);
+    return sum;
+}
+
+/* ---- The reference's ---- */
+
+static bool in_small(const struct population *population, const uint64_t *tag_a, const uint64_t *tag_b, uint32_t user) {
+    return population->tier[user] >= TIER_LOW && population->city[user] >= CITY_FIRST &&
+           population->city[user] < CITY_FIRST + 5 && (tag_a[user / 64] >> (user % 64) & 1) &&
+           !(tag_b[user / 64] >> (user % 64) & 1);
+}
+
+/* Q7's audience as a list, made outside of the clock: the engine pays for its own. */
+static uint64_t reference_tags(const struct bench *bench, const uint32_t *users, uint32_t user_count) {
+    uint64_t counts[TAG_COUNT] = {0};
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < user_count; i++)
+        for (uint32_t at = bench->tag_starts[users[i]]; at < bench->tag_starts[users[i] + 1]; at++)
+            counts[bench->tags[at]]++;
+    for (uint32_t tag = 0; tag < TAG_COUNT; tag++)
+        sum = sum * 31 + counts[tag];
+    return sum;
+}
+
+static uint64_t reference_large(const struct bench *bench, const uint64_t *audience) {
+    const struct population *population = &bench->population;
+    uint64_t sum = 0;
+    for (uint32_t tag = 0; tag < TAG_COUNT; tag++) {
+        uint64_t count = 0;
+        for (uint32_t i = 0; i < population->tag_user_count[tag]; i++) {
+            const uint32_t user = population->tag_users[tag][i];
+            count += audience[user / 64] >> (user % 64) & 1;
+        }
+        sum = sum * 31 + count;
+    }
+    return sum;
+}
+
+static uint64_t reference_overlap(const struct bench *bench) {
+    enum { CHUNK_WORDS = 256 };
+    uint64_t pairs[SET_COUNT][SET_COUNT] = {{0}};
+    for (size_t first = 0; first < bench->word_count; first += CHUNK_WORDS) {
+        const size_t end = first + CHUNK_WORDS < bench->word_count ? first + CHUNK_WORDS : bench->word_count;
+        for (uint32_t a = 0; a < SET_COUNT; a++) {
+            for (uint32_t b = 0; b <= a; b++) {
+                uint64_t count = 0;
+                for (size_t at = first; at < end; at++)
+                    count += (uint64_t)__builtin_popcountll(bench->bits[a][at] & bench->bits[b][at]);
+                pairs[a][b] += count;
+            }
+        }
+    }
+    uint64_t sum = 0;
+    for (uint32_t a = 0; a < SET_COUNT; a++)
+        for (uint32_t b = 0; b <= a; b++)
+            sum = sum * 31 + pairs[a][b];
+    return sum;
+}
+
+/* ---- Rounds ---- */
+
+static int by_size(const void *left, const void *right) {
+    const double a = *(const double *)left;
+    const double b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+static void print_line(const char *name, double took[SIDE_COUNT][ROUNDS_MAX], int rounds, bool has_reference) {
+    for (int side = 0; side < 1 + has_reference; side++)
+        qsort(took[side], (size_t)rounds, sizeof **took, by_size);
+    printf("%-4s engine %9.0f us (%9.0f)", name, took[0][rounds / 2], took[0][0]);
+    if (has_reference)
+        printf("   reference %9.0f us (%9.0f)   ratio %.2f", took[1][rounds / 2], took[1][0],
+               took[0][rounds / 2] / took[1][rounds / 2]);
+    printf("\n");
+}
+
+int main(int argument_count, char **arguments) {
+    static double took[4][SIDE_COUNT][ROUNDS_MAX];
+    static struct bench bench;
+    uint32_t user_count = 10000000;
+    int rounds = 21;
+    for (int i = 1; i + 1 < argument_count; i += 2) {
+        if (strcmp(arguments[i], "--users") == 0) user_count = (uint32_t)strtoul(arguments[i + 1], NULL, 10);
+        if (strcmp(arguments[i], "--rounds") == 0) rounds = (int)strtol(arguments[i + 1], NULL, 10);
+    }
+    must(rounds >= 1 && rounds <= ROUNDS_MAX && user_count > 0, "--rounds 1 to 1001, --users 1 or more");
+    char small[EXPRESSION_BYTES];
+    (void)snprintf(small, sizeof small,
+                   "tier >= '%d' and city in ('c2', 'c3', 'c4', 'c5', 'c6') and tags has 't%d' and not tags has 't%d'",
+                   TIER_LOW + 1, TAG_A, TAG_B);
+    sh_arena_init(&bench.arena, SH_REQUEST_ARENA_BYTES_MAX);
+    must(sh_zone_open(SH_TEXT_LITERAL("UTC"), &bench.zone, NULL) == SH_OK, "a zone");
+    bench.users = sh_table_create();
+    bench.scope = (struct sh_query_scope){.table = bench.users, .zone = bench.zone, .now_ms = now_ms};
+    population_create(&bench.population, user_count, 1);
+    fill_engine(&bench);
+    fill_reference(&bench);
+    uint32_t *few = malloc(user_count * sizeof *few);
+    uint64_t *old = calloc(bench.word_count, sizeof *old);
+    uint64_t *tags_ab[2] = {calloc(bench.word_count, sizeof *old), calloc(bench.word_count, sizeof *old)};
+    must(few != NULL && old != NULL && tags_ab[0] != NULL && tags_ab[1] != NULL, "no memory");
+    for (uint32_t i = 0; i < 2; i++) {
+        const uint32_t tag = i == 0 ? TAG_A : TAG_B;
+        for (uint32_t at = 0; at < bench.population.tag_user_count[tag]; at++) {
+            const uint32_t user = bench.population.tag_users[tag][at];
+            tags_ab[i][user / 64] |= UINT64_C(1) << (user % 64);
+        }
+    }
+    uint32_t few_count = 0;
+    uint64_t old_count = 0;
+    for (uint32_t user = 0; user < user_count; user++) {
+        if (in_small(&bench.population, tags_ab[0], tags_ab[1], user)) few[few_count++] = user;
+        if (bench.population.age[user] < 30) continue;
+        old[user / 64] |= UINT64_C(1) << (user % 64);
+        old_count++;
+    }
+    for (int round = -1; round < rounds; round++) { /* one round to warm up */
+        const int at = round < 0 ? 0 : round;
+        uint64_t counted;
+        double begin = clock_us();
+        const uint64_t q7 = engine_tags(&bench, small, &counted);
+        took[0][0][at] = clock_us() - begin;
+        begin = clock_us();
+        must(q7 == reference_tags(&bench, few, few_count) && counted == few_count, "Q7 differs");
+        took[0][1][at] = clock_us() - begin;
+        begin = clock_us();
+        const uint64_t q7b = engine_tags(&bench, "age >= 30", &counted);
+        took[1][0][at] = clock_us() - begin;
+        begin = clock_us();
+        must(q7b == reference_large(&bench, old) && counted == old_count, "Q7b differs");
+        took[1][1][at] = clock_us() - begin;
+        begin = clock_us();
+        const uint64_t q8 = engine_overlap(&bench, false);
+        took[2][0][at] = clock_us() - begin;
+        begin = clock_us();
+        must(q8 == reference_overlap(&bench), "Q8 differs");
+        took[2][1][at] = clock_us() - begin;
+        begin = clock_us();
+        must(q8 == engine_overlap(&bench, true), "Q8c differs");
+        took[3][0][at] = clock_us() - begin;
+    }
+    printf("%u users, %u in Q7, %" PRIu64 " in Q7b; medians of %d rounds (best); Q7's reference is given its users\n",
+           user_count, few_count, old_count, rounds);
+    print_line("Q7", took[0], rounds, true);
+    print_line("Q7b", took[1], rounds, true);
+    print_line("Q8", took[2], rounds, true);
+    print_line("Q8c", took[3], rounds, false);
+    return 0;
+}
