@@ -29,6 +29,7 @@
 
 #include "calendar.h"
 #include "event_store.h"
+#include "query_derived.h"
 #include "query_form.h"
 #include "table.h"
 
@@ -38,6 +39,7 @@ struct sh_query_scope {
     const struct sh_table *table;        /* the rows described: users, or items */
     const struct sh_table *items;        /* for item.<name> inside where; NULL if the rows are items */
     const struct sh_event_store *events; /* NULL if the rows are items */
+    const struct sh_derived *derived;    /* values of users that the owner works out; NULL: none */
     const struct sh_zone *zone;
     int64_t now_ms;
     /* The saved expression of that name as a tree in the given arena, or SH_ERR_NAME; NULL where there are none.

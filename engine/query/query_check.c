@@ -43,10 +43,33 @@ static enum sh_status hint_table(struct sh_checker *checker, enum sh_status stat
     return status;
 }
 
+/* rfm.x: the derived fields there are, if any. */
+static enum sh_status hint_derived(struct sh_checker *checker, enum sh_status status, struct sh_text name) {
+    const struct sh_derived *derived = checker->scope->derived;
+    struct sh_nearest search;
+    if (checker->scope->events == NULL)
+        return sh_fail_hint(checker->err, status, "scores are of users; this expression is about items");
+    if (derived == NULL || derived->field_count == 0)
+        return sh_fail_hint(checker->err, status, "rfm.put says first which events users are scored by");
+    sh_nearest_init(&search, name);
+    for (uint32_t i = 0; i < derived->field_count; i++)
+        sh_nearest_offer(&search, derived->fields[i].name);
+    if (search.nearest.count > 0)
+        return sh_fail_hint(checker->err, status, "did you mean %.*s?", SH_TEXT_ARGS(search.nearest));
+    struct sh_buffer names;
+    sh_buffer_init(&names, SH_ERROR_MESSAGE_BYTES_MAX);
+    for (uint32_t i = 0; i < derived->field_count; i++)
+        list_name(&names, derived->fields[i].name);
+    status = sh_fail_hint(checker->err, status, "there are %.*s", (int)names.count, (const char *)names.bytes);
+    sh_buffer_deinit(&names);
+    return status;
+}
+
 static enum sh_status fail_attribute(struct sh_checker *checker, const struct sh_operand *operand) {
     const struct sh_query_scope *scope = checker->scope;
     const enum sh_status status = sh_fail(checker->err, SH_ERR_NAME, sh_checker_position(operand->name_position),
                                           "there is no attribute or tag set `%.*s`", SH_TEXT_ARGS(operand->name));
+    if (sh_derived_is_name(operand->name)) return hint_derived(checker, status, operand->name);
     if (scope->events != NULL && sh_event_type_find(scope->events, operand->name) >= 0)
         return sh_fail_hint(checker->err, status, "it is an event type: did(%.*s), count(%.*s) >= 2",
                             SH_TEXT_ARGS(operand->name), SH_TEXT_ARGS(operand->name));
@@ -196,6 +219,15 @@ static enum sh_status fail_tag_set(struct sh_checker *checker, const struct sh_n
     return sh_fail_hint(checker->err, status, "write %s%.*s has '...'", item, SH_TEXT_ARGS(operand->name));
 }
 
+static void set_derived(const struct sh_derived_field *field, uint32_t index, struct sh_operand *operand,
+                        struct sh_query_domain *domain) {
+    set_plain(index, field->type, field->scale, operand, domain);
+    operand->subject = SH_SUBJECT_DERIVED;
+    domain->texts = field->labels;
+    domain->rank_of_code = field->ranks;
+    domain->code_of_rank = field->ranks;
+}
+
 /* A name in a table; also its ids, under the name `id`, where no attribute took it. */
 static enum sh_status resolve_in_table(struct sh_checker *checker, const struct sh_table *table, struct sh_node *node,
                                        struct sh_query_domain *domain) {
@@ -209,6 +241,11 @@ static enum sh_status resolve_in_table(struct sh_checker *checker, const struct 
     if (sh_text_equal(operand->name, SH_TEXT_LITERAL("id"))) {
         set_plain(SH_OPERAND_ID, SH_TYPE_STRING, 0, operand, domain);
         domain->ids = table;
+        return SH_OK;
+    }
+    const int32_t derived = operand->of_item ? -1 : sh_derived_find(checker->scope->derived, operand->name);
+    if (derived >= 0) {
+        set_derived(&checker->scope->derived->fields[derived], (uint32_t)derived, operand, domain);
         return SH_OK;
     }
     return operand->of_item ? fail_item_attribute(checker, operand) : fail_attribute(checker, operand);

@@ -22,6 +22,7 @@ static const double row_bitmap_ns = 10;     /* one row in one bitmap */
 static const double row_column_ns = 20;     /* one row of one column */
 static const double row_sample_ns = 30;     /* one id and its hash */
 static const double row_history_ns = 100;   /* one event of one user's history: a cache miss */
+static const double derived_ns = 1.5;       /* work out one user's value, streaming */
 static const double event_ns = 1.5;         /* one event of a cell, streamed */
 static const double event_where_ns = 1.5;   /* one event through `where` */
 static const double sequence_mark_ns = 12;  /* one event gathered, dealt to its user and followed */
@@ -170,6 +171,24 @@ static struct sh_plan_cost present_cost(const struct sh_plan *plan, const struct
                                  .row_ns = row_column_ns};
 }
 
+/* As sampled_share. */
+static struct sh_plan_cost derived_cost(const struct sh_plan *plan, const struct sh_plan_node *node) {
+    const struct sh_bitmap *live = sh_table_live(plan->scope.table);
+    const uint64_t slot_end = sh_table_slot_end(plan->scope.table);
+    double looked = 1;
+    double matched = 0.5;
+    for (uint64_t i = 0; i < SAMPLE_ROWS; i++) {
+        const uint32_t slot = (uint32_t)((2 * i + 1) * slot_end / (2ull * SAMPLE_ROWS));
+        int64_t value = 0;
+        if (!sh_bitmap_contains(live, slot)) continue;
+        const bool is_present = sh_derived_get(plan->scope.derived, node->index, slot, plan->scope.now_ms, &value);
+        looked++;
+        matched += sh_match_value(&node->match, is_present, value);
+    }
+    return (struct sh_plan_cost){
+        .share = matched / looked, .block_ns = SH_BLOCK_SLOTS * derived_ns, .row_ns = row_column_ns};
+}
+
 void sh_plan_estimate(const struct sh_plan *plan, struct sh_plan_node *node) {
     for (uint32_t i = 0; i < node->child_count; i++)
         sh_plan_estimate(plan, node->children[i]);
@@ -201,6 +220,9 @@ void sh_plan_estimate(const struct sh_plan *plan, struct sh_plan_node *node) {
         break;
     case SH_PLAN_COLUMN:
         node->cost = column_cost(plan, node);
+        break;
+    case SH_PLAN_DERIVED:
+        node->cost = derived_cost(plan, node);
         break;
     case SH_PLAN_SLOTS:
         node->cost = (struct sh_plan_cost){1 / live_count(plan), look_ns, row_bitmap_ns};

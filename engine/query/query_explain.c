@@ -82,6 +82,8 @@ static const char *operation_name(const struct sh_plan_node *node) {
         return "column has a value";
     case SH_PLAN_COLUMN:
         return column_name(&node->match);
+    case SH_PLAN_DERIVED:
+        return "derived value";
     case SH_PLAN_SLOTS:
         return "row by id";
     case SH_PLAN_SAMPLE:

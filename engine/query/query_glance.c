@@ -84,6 +84,7 @@ enum sh_glance sh_plan_glance(const struct sh_plan *plan, const struct sh_plan_n
         return glance_present(plan, node, block, live);
     case SH_PLAN_COLUMN:
         return glance_column(plan, node, block, live);
+    case SH_PLAN_DERIVED:
     case SH_PLAN_SLOTS:
     case SH_PLAN_SAMPLE:
     case SH_PLAN_EVENT:

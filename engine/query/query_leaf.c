@@ -194,6 +194,19 @@ static enum sh_status attribute_leaf(struct sh_plan *plan, const struct sh_node 
     return *node == NULL ? no_memory(err) : SH_OK;
 }
 
+/* ---- Derived fields ---- */
+
+static enum sh_status derived_leaf(struct sh_plan *plan, const struct sh_node *clause, struct sh_plan_node **node,
+                                   struct sh_error *err) {
+    const struct sh_derived_field *field = &plan->scope.derived->fields[clause->operand.index];
+    const struct sh_value_domain domain = {
+        .type = field->type, .texts = field->labels, .rank_of_code = field->ranks, .code_of_rank = field->ranks};
+    *node = sh_plan_node_new(plan, SH_PLAN_DERIVED, clause, 0);
+    if (*node == NULL) return no_memory(err);
+    (*node)->index = clause->operand.index;
+    return sh_match_build(clause, &plan->scope, &domain, plan->arena, &(*node)->match, err);
+}
+
 /* ---- Tags, sample ---- */
 
 static enum sh_status tags_leaf(struct sh_plan *plan, const struct sh_node *clause, struct sh_plan_node **node,
@@ -263,6 +276,7 @@ enum sh_status sh_plan_leaf(struct sh_plan *plan, const struct sh_node *clause, 
         return event_leaf(plan, clause, node, err);
     default:
         if (clause->operand.function != SH_FUNCTION_NONE) return event_leaf(plan, clause, node, err);
+        if (clause->operand.subject == SH_SUBJECT_DERIVED) return derived_leaf(plan, clause, node, err);
         return attribute_leaf(plan, clause, node, err);
     }
 }

@@ -1,6 +1,7 @@
 /* Operands, functions, windows, values. The grammar is in query_form.h. */
 #include <stdio.h>
 
+#include "query_derived.h"
 #include "query_number.h"
 #include "query_parser.h"
 
@@ -384,6 +385,23 @@ static enum sh_status parse_item(struct sh_parser *parser, struct sh_operand *op
     return sh_parser_next(parser);
 }
 
+/* rfm.r: `word` is a group, the current token is the point. The name is the text as it stands, without blanks. */
+static enum sh_status parse_derived(struct sh_parser *parser, const struct sh_token *word, struct sh_operand *operand) {
+    const struct sh_token dot = *sh_parser_token(parser);
+    enum sh_status status = sh_parser_next(parser);
+    if (status != SH_OK) return status;
+    const struct sh_token part = *sh_parser_token(parser);
+    const uint32_t dot_place = word->position + word->text.count;
+    operand->name = (struct sh_text){word->text.bytes, word->text.count + 1 + part.text.count};
+    const bool is_joined = dot.position == dot_place && part.position == dot_place + 1;
+    if (part.kind != SH_TOKEN_WORD || !is_joined || !sh_derived_is_name(operand->name)) {
+        status = sh_fail(parser->err, SH_ERR_SYNTAX, part.position, "expected a name right behind `%.*s.`",
+                         SH_TEXT_ARGS(word->text));
+        return sh_fail_hint(parser->err, status, "such as rfm.r, rfm.segment or value.amount");
+    }
+    return sh_parser_next(parser);
+}
+
 /* `name.`: the current token is the point. */
 static enum sh_status fail_dot(struct sh_parser *parser, const struct sh_token *word) {
     const uint32_t position = sh_parser_token(parser)->position;
@@ -408,6 +426,8 @@ enum sh_status sh_parse_operand(struct sh_parser *parser, struct sh_operand *ope
     enum sh_status status;
     if ((status = sh_parser_next(parser)) != SH_OK) return status;
     if (item) return parse_item(parser, operand);
+    if (sh_parser_at(parser, SH_TOKEN_DOT) && word.kind == SH_TOKEN_WORD && sh_derived_is_group(word.text))
+        return parse_derived(parser, &word, operand);
     if (sh_parser_at(parser, SH_TOKEN_DOT)) return fail_dot(parser, &word);
     if (word.kind == SH_TOKEN_NAME || !sh_parser_at(parser, SH_TOKEN_OPEN)) return SH_OK;
     if (sh_token_is(&word, "did")) return parse_did(parser, word.position, condition);

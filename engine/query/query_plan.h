@@ -49,6 +49,7 @@ enum sh_plan_op {
     SH_PLAN_TAG,     /* tag set `index` has tag `code`: a tag bitmap */
     SH_PLAN_PRESENT, /* attribute `index` has a value */
     SH_PLAN_COLUMN,  /* attribute `index` matches `match` (neither negated nor when_missing) */
+    SH_PLAN_DERIVED, /* derived field `index` satisfies `match`, negated and when_missing included */
     SH_PLAN_SLOTS,   /* the row is one of `match.values`, which are slots */
     SH_PLAN_SAMPLE,
     SH_PLAN_EVENT,

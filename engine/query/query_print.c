@@ -1,4 +1,5 @@
 /* Canonical text. One way to write each thing, and what is written parses back to the same tree. */
+#include "query_derived.h"
 #include "query_form.h"
 #include "query_lexer.h"
 #include "query_words.h"
@@ -133,7 +134,10 @@ static void print_operand(struct sh_buffer *buffer, const struct sh_operand *ope
         return;
     }
     if (operand->of_item) append(buffer, "item.");
-    print_name(buffer, operand->name);
+    if (!operand->of_item && sh_derived_is_name(operand->name))
+        sh_buffer_append_text(buffer, operand->name);
+    else
+        print_name(buffer, operand->name);
 }
 
 /* 100,000 parts of a million are "10". */

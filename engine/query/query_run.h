@@ -80,7 +80,7 @@ enum sh_glance sh_unite_views(const struct sh_block_run *run, const struct sh_pl
 
 /* --- query_scan.c --- */
 
-/* A leaf that is a VALUE without bitmaps, COLUMN, PRESENT, SLOTS or SAMPLE. */
+/* A leaf that is a VALUE without bitmaps, COLUMN, PRESENT, DERIVED, SLOTS or SAMPLE. */
 struct sh_block_view sh_scan_leaf(const struct sh_block_run *run, const struct sh_plan_node *node);
 /* Any node, row by row: for few candidates, at most SH_LIST_COUNT_MAX. */
 SH_MUST_CHECK enum sh_status sh_scan_rows(const struct sh_block_run *run, const struct sh_plan_node *node,

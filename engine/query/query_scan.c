@@ -88,6 +88,16 @@ static struct sh_block_view scan_present(const struct sh_block_run *run, const s
     return sh_block_of_words(words, sh_block_and_into_count(words, run->candidates));
 }
 
+/* What is worked out for slots that are not live is crossed away. */
+static struct sh_block_view scan_derived(const struct sh_block_run *run, const struct sh_plan_node *node) {
+    const struct sh_query_scope *scope = &run->plan->scope;
+    uint64_t *words = run->plan->registers[run->reg];
+    uint64_t *among = run->plan->registers[run->reg + 1];
+    sh_block_store(run->candidates, among);
+    sh_derived_match(scope->derived, node->index, run->block, scope->now_ms, &node->match, among, words);
+    return sh_block_of_words(words, sh_block_and_into_count(words, run->candidates));
+}
+
 /* ---- Ids ---- */
 
 static struct sh_block_view scan_slots(const struct sh_block_run *run, const struct sh_plan_node *node) {
@@ -137,6 +147,8 @@ struct sh_block_view sh_scan_leaf(const struct sh_block_run *run, const struct s
     }
     case SH_PLAN_PRESENT:
         return scan_present(run, node);
+    case SH_PLAN_DERIVED:
+        return scan_derived(run, node);
     case SH_PLAN_SLOTS:
         return scan_slots(run, node);
     case SH_PLAN_SAMPLE:

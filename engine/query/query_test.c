@@ -47,6 +47,12 @@ static enum sh_status test_sequence(const struct sh_plan *plan, struct sh_sequen
     return status;
 }
 
+static bool test_derived(const struct sh_plan *plan, const struct sh_plan_node *node, uint32_t slot) {
+    int64_t value = 0;
+    const bool is_present = sh_derived_get(plan->scope.derived, node->index, slot, plan->scope.now_ms, &value);
+    return sh_match_value(&node->match, is_present, value);
+}
+
 enum sh_status sh_plan_test_node(const struct sh_plan *plan, const struct sh_plan_node *node, uint32_t slot,
                                  bool *matches, struct sh_error *err) {
     const struct sh_table *table = plan->scope.table;
@@ -73,6 +79,9 @@ enum sh_status sh_plan_test_node(const struct sh_plan *plan, const struct sh_pla
     case SH_PLAN_PRESENT:
     case SH_PLAN_COLUMN:
         *matches = test_column(plan, node, slot);
+        break;
+    case SH_PLAN_DERIVED:
+        *matches = test_derived(plan, node, slot);
         break;
     case SH_PLAN_TAG:
         *matches = sh_bitmap_contains(sh_table_tag_slots(table, node->index, node->code), slot);

@@ -124,6 +124,7 @@ struct sh_sequence_terms {
 /* What kind of value an operand has once bound. */
 enum sh_subject {
     SH_SUBJECT_ATTRIBUTE, /* of the table being described (users, or items in an item expression) */
+    SH_SUBJECT_DERIVED,   /* a value of users that the scope's owner works out */
     SH_SUBJECT_PROPERTY,  /* inside where: a property of the event itself, `amount` and `time` included */
     SH_SUBJECT_ITEM       /* inside where: item.<attribute or tag set>, or item.id */
 };

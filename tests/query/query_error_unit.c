@@ -202,8 +202,12 @@ Test(query_error, functions_and_windows) {
          "sample(10%, 'spring'): the same seed keeps the same people"},
         {"sample(101%, 'x')", SH_ERR_SYNTAX, 7,
          "expected a percentage from 0% to 100% with at most 4 digits after the point, found 101", ""},
-        {"rfm.segment = 'x'", SH_ERR_SYNTAX, 3, "only `item` has parts, as in item.category",
-         "a property of events is aggregated: sum(rfm.segment); a name with a point in it is `rfm.segment`"});
+        {"shop.segment = 'x'", SH_ERR_SYNTAX, 4, "only `item` has parts, as in item.category",
+         "a property of events is aggregated: sum(shop.segment); a name with a point in it is `shop.segment`"},
+        {"rfm . r = 3", SH_ERR_SYNTAX, 6, "expected a name right behind `rfm.`",
+         "such as rfm.r, rfm.segment or value.amount"},
+        {"rfm.r = 3", SH_ERR_NAME, 0, "there is no attribute or tag set `rfm.r`",
+         "rfm.put says first which events users are scored by"});
 }
 
 Test(query_error, names_that_do_not_exist) {
