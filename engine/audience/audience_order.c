@@ -67,6 +67,18 @@ enum sh_status sh_order_find(const struct sh_table *table, struct sh_text name, 
     return SH_ERR_NAME;
 }
 
+bool sh_order_find_derived(const struct sh_table *table, const struct sh_derived *derived, int64_t now_ms,
+                           struct sh_text name, bool descending, struct sh_order *order) {
+    const int32_t found = sh_table_find_attribute(table, name) >= 0 ? -1 : sh_derived_find(derived, name);
+    if (found < 0) return false;
+    *order = (struct sh_order){.by = SH_ORDER_NUMBER,
+                               .attribute = (uint32_t)found,
+                               .descending = descending,
+                               .derived = derived,
+                               .now_ms = now_ms};
+    return true;
+}
+
 void sh_ordered_deinit(struct sh_ordered *ordered) {
     sh_free(ordered->slots);
     sh_free(ordered->keys);
@@ -89,7 +101,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "text_word swaps");
 /* Key and code of a value that is there. */
 static void entry_value(const struct sh_sorter *sorter, int64_t value, struct entry *entry) {
     entry->code = 0;
-    switch (sorter->attribute->type) {
+    switch (sorter->attribute == NULL ? SH_TYPE_INT : sorter->attribute->type) { /* derived: codes are ranks */
     case SH_TYPE_STRING:
         entry->code = (uint32_t)value;
         entry->key = text_word(sh_attribute_text(sorter->attribute, (uint32_t)value), 0);
@@ -168,7 +180,8 @@ static enum sh_status fail_memory(struct sh_error *err) {
 }
 
 static void refresh_attribute(struct sh_sorter *sorter) {
-    if (sorter->order.by != SH_ORDER_ID) sorter->attribute = sh_table_attribute(sorter->table, sorter->order.attribute);
+    if (sorter->order.by != SH_ORDER_ID && sorter->order.derived == NULL)
+        sorter->attribute = sh_table_attribute(sorter->table, sorter->order.attribute);
 }
 
 /* ---- The best n: a heap with the worst on top ---- */
@@ -231,7 +244,8 @@ static bool block_is_late(const struct sh_sorter *sorter, const struct sh_strip 
 }
 
 bool sh_sorter_can_narrow(const struct sh_sorter *sorter) {
-    if (sorter->order.by != SH_ORDER_NUMBER || sorter->limit == 0 || sorter->count < sorter->limit) return false;
+    if (sorter->order.by != SH_ORDER_NUMBER || sorter->order.derived != NULL) return false;
+    if (sorter->limit == 0 || sorter->count < sorter->limit) return false;
     if (sorter->entries[0].code == SH_CODE_NONE) return false; /* even a row without a value may come in */
     /* The column of an enum holds codes, which are in another order than ranks. */
     return sh_table_attribute(sorter->table, sorter->order.attribute)->type != SH_TYPE_ENUM;
@@ -263,6 +277,12 @@ static enum sh_status add_run(struct sh_sorter *sorter, uint32_t first, struct s
     return SH_OK;
 }
 
+static bool row_value(const struct sh_sorter *sorter, const struct sh_strip *strip, uint32_t slot, int64_t *value) {
+    const struct sh_order *order = &sorter->order;
+    if (order->derived != NULL) return sh_derived_get(order->derived, order->attribute, slot, order->now_ms, value);
+    return strip != NULL && sh_strip_get(strip, slot % SH_BLOCK_SLOTS, value);
+}
+
 enum sh_status sh_sorter_add(struct sh_sorter *sorter, uint32_t block, const uint32_t *slots, uint32_t slot_count,
                              struct sh_error *err) {
     sh_assert(!sorter->finishing);
@@ -284,9 +304,9 @@ enum sh_status sh_sorter_add(struct sh_sorter *sorter, uint32_t block, const uin
     }
     for (uint32_t i = 0; i < slot_count; i++) {
         if (i + 16 < slot_count) sh_table_prefetch_id(sorter->table, slots[i + 16]);
-        struct entry entry = {.slot = slots[i], .code = sorter->attribute == NULL ? 0 : SH_CODE_NONE};
+        struct entry entry = {.slot = slots[i], .code = sorter->order.by == SH_ORDER_ID ? 0 : SH_CODE_NONE};
         int64_t value;
-        if (strip != NULL && sh_strip_get(strip, slots[i] % SH_BLOCK_SLOTS, &value)) entry_value(sorter, value, &entry);
+        if (row_value(sorter, strip, slots[i], &value)) entry_value(sorter, value, &entry);
         if (sorter->limit > 0) {
             const enum sh_status status = heap_offer(sorter, &entry, err);
             if (status != SH_OK) return status;

@@ -17,17 +17,23 @@
 #define SH_AUDIENCE_ORDER_H
 
 #include "buffer.h"
+#include "query_derived.h"
 #include "table.h"
 
 enum sh_order_by { SH_ORDER_NONE, SH_ORDER_ID, SH_ORDER_NUMBER, SH_ORDER_TEXT };
 struct sh_order {
-    enum sh_order_by by; /* NUMBER: any attribute but a string */
-    uint32_t attribute;
+    enum sh_order_by by; /* NUMBER: any attribute but a string, or a derived field */
+    uint32_t attribute;  /* its number, or that of the derived field */
     bool descending;
+    const struct sh_derived *derived; /* NULL: an attribute */
+    int64_t now_ms;                   /* when derived values are read */
 };
 /* The order by that name: an attribute, or "id". SH_ERR_NAME with the nearest. */
 SH_MUST_CHECK enum sh_status sh_order_find(const struct sh_table *table, struct sh_text name, bool descending,
                                            struct sh_order *order, struct sh_error *err);
+/* The order by a derived field of that name, unless an attribute has it. False if there is none. */
+bool sh_order_find_derived(const struct sh_table *table, const struct sh_derived *derived, int64_t now_ms,
+                           struct sh_text name, bool descending, struct sh_order *order);
 
 /* Slots in order, and (if asked for) what they were ordered by. Texts are copies: a table erases a text that no row has
  * any more, and the order must outlive it. */

@@ -16,6 +16,7 @@ enum {
 
 enum sh_status sh_row_field_find(const struct sh_table *table, struct sh_text name, struct sh_row_field *field,
                                  struct sh_error *err) {
+    *field = (struct sh_row_field){0};
     int32_t found = sh_table_find_attribute(table, name);
     field->name = name;
     field->index = (uint32_t)found;
@@ -46,7 +47,22 @@ static enum sh_status fail_memory(struct sh_error *err) {
     return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while reading fields");
 }
 
-enum sh_status sh_row_fields_read(struct sh_cursor *cursor, const struct sh_table *table, struct sh_arena *arena,
+/* An attribute or tag set of the name comes first. */
+static enum sh_status find_field(const struct sh_row_source *source, struct sh_text name, struct sh_row_field *field,
+                                 struct sh_error *err) {
+    const int32_t derived = sh_derived_find(source->derived, name);
+    const bool is_taken =
+        sh_table_find_attribute(source->table, name) >= 0 || sh_table_find_tag_set(source->table, name) >= 0;
+    if (derived < 0 || is_taken) return sh_row_field_find(source->table, name, field, err);
+    *field = (struct sh_row_field){.kind = SH_FIELD_DERIVED,
+                                   .index = (uint32_t)derived,
+                                   .name = name,
+                                   .derived = source->derived,
+                                   .now_ms = source->now_ms};
+    return SH_OK;
+}
+
+enum sh_status sh_row_fields_read(struct sh_cursor *cursor, const struct sh_row_source *source, struct sh_arena *arena,
                                   struct sh_row_fields *fields, struct sh_error *err) {
     uint32_t count;
     enum sh_status status = sh_cursor_array(cursor, &count, "`fields`", err);
@@ -59,7 +75,7 @@ enum sh_status sh_row_fields_read(struct sh_cursor *cursor, const struct sh_tabl
     for (uint32_t i = 0; i < count; i++) {
         struct sh_text name;
         if ((status = sh_cursor_text(cursor, &name, "a name in `fields`", err)) != SH_OK) return status;
-        if ((status = sh_row_field_find(table, name, &list[i], err)) != SH_OK) return status;
+        if ((status = find_field(source, name, &list[i], err)) != SH_OK) return status;
         list[i].name.bytes = sh_arena_copy(arena, name.bytes, name.count);
         if (list[i].name.bytes == NULL && name.count > 0) return fail_memory(err);
         for (uint32_t j = 0; j < i; j++) {
@@ -151,6 +167,18 @@ static void pack_sorted_tags(const struct sh_table *table, uint32_t tag_set, con
         sh_pack_text(packer, texts[i]);
 }
 
+static void pack_derived(const struct sh_row_field *field, uint32_t slot, msgpack_packer *packer) {
+    const struct sh_derived_field *about = &field->derived->fields[field->index];
+    int64_t value;
+    struct sh_text text = {0};
+    if (!sh_derived_get(field->derived, field->index, slot, field->now_ms, &value)) {
+        (void)msgpack_pack_nil(packer);
+        return;
+    }
+    if (about->labels != NULL) text = sh_dictionary_text(about->labels, (uint32_t)value);
+    sh_value_pack(about->type, about->scale, false, value, text, packer);
+}
+
 static void pack_tags(const struct sh_table *table, uint32_t slot, uint32_t tag_set, msgpack_packer *packer) {
     struct sh_tag_list tags;
     struct sh_text few[TAGS_ON_STACK];
@@ -183,6 +211,9 @@ void sh_row_field_pack(const struct sh_table *table, uint32_t slot, const struct
     case SH_FIELD_TAG_SET:
         pack_tags(table, slot, field->index, packer);
         return;
+    case SH_FIELD_DERIVED:
+        pack_derived(field, slot, packer);
+        return;
     case SH_FIELD_ATTRIBUTE:
         if (!sh_table_get(table, slot, field->index, &value)) {
             (void)msgpack_pack_nil(packer);
@@ -206,6 +237,8 @@ bool sh_row_field_is_missing(const struct sh_table *table, uint32_t slot, const 
     case SH_FIELD_TAG_SET:
         sh_table_tags(table, slot, field->index, &tags);
         return tags.count == 0;
+    case SH_FIELD_DERIVED:
+        return !sh_derived_get(field->derived, field->index, slot, field->now_ms, &value);
     case SH_FIELD_ATTRIBUTE:
         return !sh_table_get(table, slot, field->index, &value);
     }

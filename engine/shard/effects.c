@@ -5,6 +5,10 @@
  *
  *   {items: [[id, period, amount], ...  [id], ...]}     [id] alone: became known, and that is all
  *   {forgotten: [user, ...]}                            what user.forget tells: these users' other names are free again
+ *
+ * rfm.refresh teaches something else (methods_rfm.c):
+ *
+ *   {rfm: [id, now, counts]}
  */
 #include "shard_private.h"
 
@@ -131,9 +135,9 @@ static enum sh_status learn_forgotten(struct sh_call *call, const struct sh_para
 }
 
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"items", "forgotten"};
-    static const struct sh_param_names names = {words, 2, 0};
-    struct sh_param params[2];
+    static const char *const words[] = {"items", "forgotten", "rfm"};
+    static const struct sh_param_names names = {words, 3, 0};
+    struct sh_param params[3];
     struct sh_cursor cursor;
     uint32_t count;
     const struct sh_request *request = call->request;
@@ -145,6 +149,7 @@ enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err)
         if ((status = learn_one(call, &cursor, err)) != SH_OK) return status;
     }
     if ((status = learn_forgotten(call, &params[1], err)) != SH_OK) return status;
+    if (sh_param_given(&params[2]) && (status = sh_rfm_learn_part(call, &params[2], err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 0);
     return SH_OK;

@@ -21,7 +21,8 @@ static enum sh_status read_fields(struct sh_job *job, const struct sh_param *par
     if (!*has_fields) return SH_OK;
     struct sh_cursor cursor;
     sh_param_cursor(param, &cursor);
-    return sh_row_fields_read(&cursor, job->workspace->users, &job->arena, fields, err);
+    const struct sh_row_source source = {job->scope.table, job->scope.derived, job->scope.now_ms};
+    return sh_row_fields_read(&cursor, &source, &job->arena, fields, err);
 }
 
 static enum sh_status read_list(struct sh_job *job, const struct list_params *params, struct sh_error *err) {
@@ -36,6 +37,8 @@ static enum sh_status read_list(struct sh_job *job, const struct list_params *pa
     if ((status = sh_param_text(params->order, "order", &order, err)) != SH_OK) return status;
     if (!sh_param_given(params->order) && descending) return sh_fail(err, SH_ERR_ARGUMENT, -1, "`desc` needs `order`");
     if (sh_param_given(params->order) &&
+        !sh_order_find_derived(job->scope.table, job->scope.derived, job->scope.now_ms, order, descending,
+                               &spec->order) &&
         (status = sh_order_find(job->workspace->users, order, descending, &spec->order, err)) != SH_OK)
         return status;
     spec->list = true;
@@ -61,14 +64,19 @@ static enum sh_status read_sample(struct sh_job *job, const struct sample_params
     return read_fields(job, params->fields, &job->sample_fields, &job->has_sample_fields, err);
 }
 
-/* `where` and `now` of every question. */
-static enum sh_status read_question(struct sh_call *call, struct sh_job *job, const struct sh_param *where,
-                                    const struct sh_param *now, struct sh_error *err) {
+/* `now` of every question: before anything that names what depends on it. */
+static enum sh_status read_moment(struct sh_call *call, struct sh_job *job, const struct sh_param *now,
+                                  struct sh_error *err) {
     int64_t now_ms;
-    enum sh_status status;
-    if ((status = sh_param_require(where, "where", err)) != SH_OK) return status;
-    if ((status = sh_read_now(now, call, &now_ms, err)) != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    const enum sh_status status = sh_read_now(now, call, &now_ms, err);
+    if (status == SH_OK) sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    return status;
+}
+
+/* `where` of every question. */
+static enum sh_status read_question(struct sh_job *job, const struct sh_param *where, struct sh_error *err) {
+    const enum sh_status status = sh_param_require(where, "where", err);
+    if (status != SH_OK) return status;
     return sh_plan_param(where, &job->scope, &job->arena, &job->tree, &job->plan, err);
 }
 
@@ -96,7 +104,9 @@ enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *e
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     job->wants_count = true;
     job->spec.count_only = true;
-    return begin(call, job, read_question(call, job, &params[0], &params[1], err), err);
+    status = read_moment(call, job, &params[1], err);
+    if (status == SH_OK) status = read_question(job, &params[0], err);
+    return begin(call, job, status, err);
 }
 
 /* ---- sample ---- */
@@ -109,8 +119,9 @@ enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *
     if ((status = read_params(call, words, 5, params, err)) != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     const struct sample_params sample = {&params[2], &params[3], &params[4]};
-    status = read_sample(job, &sample, err);
-    if (status == SH_OK) status = read_question(call, job, &params[0], &params[1], err);
+    status = read_moment(call, job, &params[1], err);
+    if (status == SH_OK) status = read_sample(job, &sample, err);
+    if (status == SH_OK) status = read_question(job, &params[0], err);
     return begin(call, job, status, err);
 }
 
@@ -151,10 +162,11 @@ enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     job->is_ask = true;
     job->wants_count = true;
-    status = read_ask_list(job, &params[3], err);
+    status = read_moment(call, job, &params[1], err);
+    if (status == SH_OK) status = read_ask_list(job, &params[3], err);
     if (status == SH_OK) status = read_ask_sample(job, &params[4], err);
     job->spec.count_only = !job->spec.list && !job->spec.sample;
-    if (status == SH_OK) status = read_question(call, job, &params[0], &params[1], err);
+    if (status == SH_OK) status = read_question(job, &params[0], err);
     return begin(call, job, status, err);
 }
 
@@ -178,8 +190,9 @@ enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *er
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     const struct list_params list = {&params[LIST_LIMIT], &params[LIST_FIELDS], &params[LIST_ORDER], &params[LIST_DESC],
                                      &params[LIST_KEEP]};
-    status = read_list(job, &list, err);
-    if (status == SH_OK) status = read_question(call, job, &params[LIST_WHERE], &params[LIST_NOW], err);
+    status = read_moment(call, job, &params[LIST_NOW], err);
+    if (status == SH_OK) status = read_list(job, &list, err);
+    if (status == SH_OK) status = read_question(job, &params[LIST_WHERE], err);
     return begin(call, job, status, err);
 }
 

@@ -134,6 +134,7 @@ enum { GET_ID, GET_IDS, GET_FIELDS, GET_EVENTS, GET_PARAM_COUNT };
 struct get {
     struct sh_call *call;
     const struct sh_table *table;
+    struct sh_row_source source;
     bool is_item;
     bool has_fields;
     struct sh_row_fields fields;
@@ -174,30 +175,38 @@ static void pack_row(const struct get *get, uint32_t slot, msgpack_packer *packe
     }
 }
 
-/* Every attribute and tag set. */
-static enum sh_status all_fields(const struct sh_table *table, struct sh_arena *arena, struct sh_row_fields *fields,
-                                 struct sh_error *err) {
+/* Every attribute and tag set, and all that is derived of users. */
+static enum sh_status all_fields(const struct sh_row_source *source, struct sh_arena *arena,
+                                 struct sh_row_fields *fields, struct sh_error *err) {
+    const struct sh_table *table = source->table;
     const uint32_t attribute_count = sh_table_attribute_count(table);
-    const uint32_t count = attribute_count + sh_table_tag_set_count(table);
-    struct sh_row_field *list = sh_arena_alloc(arena, ((size_t)count + 1) * sizeof *list);
+    const uint32_t tag_set_count = sh_table_tag_set_count(table);
+    const uint32_t derived_count = source->derived == NULL ? 0 : source->derived->field_count;
+    struct sh_row_field *list =
+        sh_arena_alloc_zero(arena, ((size_t)attribute_count + tag_set_count + derived_count + 1) * sizeof *list);
     if (list == NULL) return sh_fail_memory(err);
-    for (uint32_t i = 0; i < count; i++) {
-        if (i < attribute_count)
-            list[i] = (struct sh_row_field){SH_FIELD_ATTRIBUTE, i, sh_table_attribute(table, i)->name};
-        else
-            list[i] = (struct sh_row_field){SH_FIELD_TAG_SET, i - attribute_count,
-                                            sh_table_tag_set_name(table, i - attribute_count)};
+    *fields = (struct sh_row_fields){list, 0};
+    for (uint32_t i = 0; i < attribute_count; i++)
+        list[fields->count++] =
+            (struct sh_row_field){.kind = SH_FIELD_ATTRIBUTE, .index = i, .name = sh_table_attribute(table, i)->name};
+    for (uint32_t i = 0; i < tag_set_count; i++)
+        list[fields->count++] =
+            (struct sh_row_field){.kind = SH_FIELD_TAG_SET, .index = i, .name = sh_table_tag_set_name(table, i)};
+    for (uint32_t i = 0; i < derived_count; i++) {
+        const struct sh_text name = source->derived->fields[i].name;
+        if (sh_table_find_attribute(table, name) >= 0 || sh_table_find_tag_set(table, name) >= 0) continue;
+        list[fields->count++] = (struct sh_row_field){
+            .kind = SH_FIELD_DERIVED, .index = i, .name = name, .derived = source->derived, .now_ms = source->now_ms};
     }
-    *fields = (struct sh_row_fields){list, count};
     return SH_OK;
 }
 
 static enum sh_status read_get_fields(struct get *get, const struct sh_param *param, struct sh_error *err) {
     get->has_fields = sh_param_given(param);
-    if (!get->has_fields) return all_fields(get->table, get->call->arena, &get->fields, err);
+    if (!get->has_fields) return all_fields(&get->source, get->call->arena, &get->fields, err);
     struct sh_cursor cursor;
     sh_param_cursor(param, &cursor);
-    const enum sh_status status = sh_row_fields_read(&cursor, get->table, get->call->arena, &get->fields, err);
+    const enum sh_status status = sh_row_fields_read(&cursor, &get->source, get->call->arena, &get->fields, err);
     if (status != SH_OK) return status;
     /* The id leads every row already. */
     struct sh_row_field *list = (struct sh_row_field *)get->fields.fields;
@@ -252,6 +261,8 @@ static enum sh_status handle_get(struct sh_call *call, bool is_item, struct sh_e
     struct sh_param params[GET_PARAM_COUNT] = {{0}};
     struct get get = {.call = call, .is_item = is_item, .event_count = -1};
     get.table = is_item ? call->workspace->items : call->workspace->users;
+    get.source = (struct sh_row_source){get.table, is_item ? NULL : sh_workspace_derived(call->workspace),
+                                        call->request->now_ms};
     struct id_list ids;
     const struct sh_request *request = call->request;
     enum sh_status status;

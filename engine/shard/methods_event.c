@@ -55,6 +55,7 @@ static void look_ahead(const struct append *append, uint32_t at) {
             sh_table_prefetch_id(workspace->users, slot);
             sh_event_prefetch(workspace->events, slot);
             sh_feed_prefetch(workspace->feed, slot);
+            sh_rfm_prefetch(workspace->rfm, slot);
         }
     }
     if (at + PREFETCH_NEAR < row_count && preview[PREFETCH_NEAR].slot != SH_SLOT_NONE)
@@ -92,6 +93,7 @@ static enum sh_status append_row(struct append *append, const struct sh_event_pr
         return tell_item(append, new_item, err);
     }
     append->accepted++;
+    if (sh_rfm_add(append->call->workspace->rfm, &append->reader.event) != SH_OK) return sh_fail_memory(err);
     return learn(append, new_item, err);
 }
 

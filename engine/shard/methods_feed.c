@@ -87,7 +87,8 @@ static enum sh_status read_fields(struct feed *feed, const struct sh_param *para
     if (!feed->has_fields) return SH_OK;
     struct sh_cursor cursor;
     sh_param_cursor(param, &cursor);
-    return sh_row_fields_read(&cursor, feed->call->workspace->items, feed->call->arena, &feed->fields, err);
+    const struct sh_row_source source = {.table = feed->call->workspace->items};
+    return sh_row_fields_read(&cursor, &source, feed->call->arena, &feed->fields, err);
 }
 
 /* What feed.get and feed.trending both take. */

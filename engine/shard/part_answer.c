@@ -25,6 +25,8 @@ const struct sh_part_form *sh_part_form_of(const struct sh_method *method) {
         return &sh_overlap_form;
     case SH_METHOD_AUDIENCE_INSIGHT:
         return &sh_insight_form;
+    case SH_METHOD_AUDIENCE_RFM:
+        return &sh_rfm_form;
     default:
         return NULL;
     }

@@ -31,6 +31,7 @@ const struct sh_part_form *sh_part_form_of(const struct sh_method *method);
 
 extern const struct sh_part_form sh_overlap_form; /* methods_overlap.c */
 extern const struct sh_part_form sh_insight_form; /* methods_insight.c */
+extern const struct sh_part_form sh_rfm_form;     /* methods_rfm.c */
 
 /* ---- What several methods read ---- */
 

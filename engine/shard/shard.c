@@ -4,6 +4,10 @@
 static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, struct sh_error *err) = {
     [SH_METHOD_PING] = sh_handle_ping,
     [SH_METHOD_STATS] = sh_handle_stats,
+    [SH_METHOD_RFM_GET] = sh_handle_rfm_get,
+    [SH_METHOD_RFM_PUT] = sh_handle_rfm_put,
+    [SH_METHOD_RFM_REFRESH] = sh_handle_rfm_refresh,
+    [SH_METHOD_AUDIENCE_RFM] = sh_handle_audience_rfm,
     [SH_METHOD_FEED_GET] = sh_handle_feed_get,
     [SH_METHOD_ITEM_GET] = sh_handle_item_get,
     [SH_METHOD_ITEM_PUT] = sh_handle_item_put,
@@ -137,6 +141,7 @@ void sh_shard_tick(struct sh_shard *shard, int64_t now_ms) {
 static bool check_workspace(const struct sh_workspace *workspace, const char **reason) {
     if (!sh_table_check(workspace->users, reason) || !sh_table_check(workspace->items, reason)) return false;
     if (!sh_event_store_check(workspace->events, reason) || !sh_feed_check(workspace->feed, reason)) return false;
+    if (!sh_rfm_check(workspace->rfm, reason)) return false;
     if (!sh_bitmap_check(&workspace->listed, reason)) return false;
     if (!sh_catalogue_check(&workspace->segments, reason)) return false;
     if (!sh_aliases_check(&workspace->aliases, reason)) return false;

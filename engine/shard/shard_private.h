@@ -18,6 +18,7 @@
 #include "catalogue.h"
 #include "feed.h"
 #include "request_params.h"
+#include "rfm.h"
 #include "row_fields.h"
 #include "shard.h"
 
@@ -26,6 +27,8 @@ enum {
     SH_METHOD_PING,
     SH_METHOD_HELLO,
     SH_METHOD_STATS,
+    SH_METHOD_RFM_GET,
+    SH_METHOD_RFM_PUT,
     SH_METHOD_FEED_GET,
     SH_METHOD_ITEM_GET,
     SH_METHOD_ITEM_PUT,
@@ -35,11 +38,13 @@ enum {
     SH_METHOD_SCHEMA_PUT,
     SH_METHOD_USER_MERGE,
     SH_METHOD_ITEM_REMOVE,
+    SH_METHOD_RFM_REFRESH,
     SH_METHOD_SEGMENT_GET,
     SH_METHOD_SEGMENT_PUT,
     SH_METHOD_SHARD_LEARN,
     SH_METHOD_USER_FORGET,
     SH_METHOD_AUDIENCE_ASK,
+    SH_METHOD_AUDIENCE_RFM,
     SH_METHOD_EVENT_APPEND,
     SH_METHOD_SEGMENT_LIST,
     SH_METHOD_AUDIENCE_LIST,
@@ -71,6 +76,7 @@ struct sh_workspace {
     struct sh_bitmap listed; /* items that may be shown */
     struct sh_event_store *events;
     struct sh_feed_model *feed;
+    struct sh_rfm *rfm;
     char *eligible; /* the feed's expression over items, canonical; NULL: every listed item */
     uint32_t eligible_count;
     struct sh_catalogue segments;
@@ -145,6 +151,10 @@ enum sh_status sh_handle_audience_explain(struct sh_call *call, struct sh_error 
 enum sh_status sh_handle_audience_insight(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_rfm(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_rfm_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_rfm_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_rfm_refresh(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_user_merge(struct sh_call *call, struct sh_error *err);
@@ -189,6 +199,13 @@ uint32_t sh_workspace_find_user(const struct sh_workspace *workspace, struct sh_
 /* Writes to this user are refused from now on; SH_ERR_BUSY if they are already. */
 SH_MUST_CHECK enum sh_status sh_workspace_hold(struct sh_workspace *workspace, struct sh_text id, struct sh_error *err);
 void sh_workspace_let_go(struct sh_workspace *workspace, struct sh_text id);
+/* What is derived of users. */
+static inline const struct sh_derived *sh_workspace_derived(const struct sh_workspace *workspace) {
+    return sh_rfm_derived(workspace->rfm);
+}
+/* What a sibling's rfm.refresh leaves to this shard: methods_rfm.c. */
+SH_MUST_CHECK enum sh_status sh_rfm_learn_part(struct sh_call *call, const struct sh_param *param,
+                                               struct sh_error *err);
 /* The scope of an expression over users (or items) at a time. */
 void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t now_ms, struct sh_query_scope *scope);
 /* Expression -> plan: parse or read, check, plan. */

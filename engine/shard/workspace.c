@@ -13,6 +13,7 @@ struct sh_workspace *sh_workspace_find(struct sh_shard *shard, struct sh_text na
 
 static void destroy(struct sh_workspace *workspace) {
     sh_feed_model_destroy(workspace->feed);
+    sh_rfm_destroy(workspace->rfm);
     sh_event_store_destroy(workspace->events);
     sh_table_destroy(workspace->items);
     sh_table_destroy(workspace->users);
@@ -35,7 +36,8 @@ static bool fill(struct sh_workspace *workspace) {
     const struct sh_feed_scope scope = {
         .users = workspace->users, .items = workspace->items, .events = workspace->events};
     workspace->feed = sh_feed_model_create(&scope);
-    return workspace->feed != NULL;
+    workspace->rfm = sh_rfm_create(workspace->events);
+    return workspace->feed != NULL && workspace->rfm != NULL;
 }
 
 enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
@@ -103,6 +105,7 @@ enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *
     workspace->sequence++;
     sh_event_forget(workspace->events, slot, NULL);
     sh_feed_forget(workspace->feed, slot);
+    sh_rfm_forget(workspace->rfm, slot);
     sh_workspace_update_reuse(shard, workspace);
     return SH_OK;
 }
@@ -175,6 +178,7 @@ void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t n
         .table = of_items ? workspace->items : workspace->users,
         .items = of_items ? NULL : workspace->items,
         .events = of_items ? NULL : workspace->events,
+        .derived = of_items ? NULL : sh_workspace_derived(workspace),
         .zone = workspace->zone,
         .now_ms = now_ms,
         .segment = of_items ? fail_segment_of_items : sh_catalogue_resolve,

@@ -1,0 +1,458 @@
+/* rfm.c -- see rfm.h, rfm_private.h.
+ *
+ * COUNTING ANEW reads the cells of the type, block by block, days ascending: the lines of a block are 4 MiB at most.
+ * Rows of a cell come in order of arrival, so a line takes events in any order: the latest two times are kept by
+ * comparing. Days are counted by a stamp a user, the day last counted.
+ */
+#include <string.h>
+
+#include "memory.h"
+#include "rfm_private.h"
+
+/* ---- Lines ---- */
+
+static struct sh_rfm_user nobody(void) {
+    return (struct sh_rfm_user){.first_ms = SH_RFM_NEVER, .previous_ms = SH_RFM_NEVER};
+}
+
+void rfm_blocks_free(struct sh_rfm_block *blocks, uint32_t block_count) {
+    for (uint32_t i = 0; i < block_count; i++) {
+        sh_free(blocks[i].users);
+        sh_free(blocks[i].last_ms);
+        sh_free(blocks[i].scores);
+    }
+    sh_free(blocks);
+}
+
+/* Room for a place of a block. */
+static enum sh_status block_reserve(struct sh_rfm_block *block, uint32_t place) {
+    uint32_t capacity = block->capacity == 0 ? SH_RFM_SLOTS_MIN : block->capacity;
+    if (place < block->capacity) return SH_OK;
+    while (capacity <= place)
+        capacity *= 2;
+    struct sh_rfm_block grown = {.capacity = capacity,
+                                 .users = sh_alloc(capacity * sizeof *grown.users),
+                                 .last_ms = sh_alloc(capacity * sizeof *grown.last_ms),
+                                 .scores = sh_alloc_zero(capacity)};
+    if (grown.users == NULL || grown.last_ms == NULL || grown.scores == NULL) {
+        sh_free(grown.users);
+        sh_free(grown.last_ms);
+        sh_free(grown.scores);
+        return SH_ERR_MEMORY;
+    }
+    if (block->capacity > 0) {
+        memcpy(grown.users, block->users, block->capacity * sizeof *grown.users);
+        memcpy(grown.last_ms, block->last_ms, block->capacity * sizeof *grown.last_ms);
+        memcpy(grown.scores, block->scores, block->capacity);
+    }
+    for (uint32_t i = block->capacity; i < capacity; i++) {
+        grown.users[i] = nobody();
+        grown.last_ms[i] = SH_RFM_NEVER;
+    }
+    sh_free(block->users);
+    sh_free(block->last_ms);
+    sh_free(block->scores);
+    *block = grown;
+    return SH_OK;
+}
+
+static enum sh_status directory_reserve(struct sh_rfm *rfm, uint32_t block) {
+    if (block < rfm->block_count) return SH_OK;
+    if (sh_grow((void **)&rfm->blocks, &rfm->block_capacity, (uint64_t)block + 1, sizeof *rfm->blocks) != SH_OK)
+        return SH_ERR_MEMORY;
+    memset(rfm->blocks + rfm->block_count, 0, (block + 1 - rfm->block_count) * sizeof *rfm->blocks);
+    rfm->block_count = block + 1;
+    return SH_OK;
+}
+
+/* An event in any order of time. */
+static inline void take_time(struct sh_rfm_user *user, int64_t *last_ms, int64_t time_ms) {
+    if (time_ms > *last_ms) {
+        user->previous_ms = *last_ms;
+        *last_ms = time_ms;
+        if (user->first_ms == SH_RFM_NEVER) user->first_ms = time_ms;
+        return;
+    }
+    if (time_ms < *last_ms && time_ms > user->previous_ms) user->previous_ms = time_ms;
+    if (time_ms < user->first_ms) user->first_ms = time_ms;
+}
+
+/* ---- Life ---- */
+
+struct sh_rfm *sh_rfm_create(const struct sh_event_store *events) {
+    struct sh_rfm *rfm = sh_alloc_zero(sizeof *rfm);
+    if (rfm == NULL) return NULL;
+    rfm->events = events;
+    if (rfm_fields_init(rfm)) return rfm;
+    sh_rfm_destroy(rfm);
+    return NULL;
+}
+
+void sh_rfm_destroy(struct sh_rfm *rfm) {
+    if (rfm == NULL) return;
+    rfm_pending_drop(rfm);
+    rfm_blocks_free(rfm->blocks, rfm->block_count);
+    rfm_fields_deinit(rfm);
+    sh_free(rfm);
+}
+
+const struct sh_rfm_config *sh_rfm_config(const struct sh_rfm *rfm) {
+    return rfm->is_on ? &rfm->config : NULL;
+}
+
+const struct sh_rfm_cuts *sh_rfm_cuts(const struct sh_rfm *rfm) {
+    return &rfm->cuts;
+}
+
+int64_t sh_rfm_from_ms(const struct sh_rfm *rfm) {
+    return rfm->from_ms;
+}
+
+const struct sh_derived *sh_rfm_derived(const struct sh_rfm *rfm) {
+    return &rfm->derived;
+}
+
+size_t sh_rfm_memory_bytes(const struct sh_rfm *rfm) {
+    size_t bytes = sizeof *rfm + rfm->block_capacity * sizeof *rfm->blocks;
+    for (uint32_t i = 0; i < rfm->block_count; i++)
+        bytes += (size_t)rfm->blocks[i].capacity *
+                 (sizeof *rfm->blocks[i].users + sizeof *rfm->blocks[i].last_ms + sizeof *rfm->blocks[i].scores);
+    return bytes;
+}
+
+/* ---- Counting anew ---- */
+
+enum { CELL_CHUNK = 1024 };
+
+struct recount {
+    struct sh_rfm *rfm;
+    const struct sh_event_type *type;
+    int32_t *day_ever; /* per_day: the day last counted, of each place; else NULL */
+    int32_t *day_counted;
+};
+
+#define DAY_NONE INT32_MIN
+
+static void recount_rows(const struct recount *recount, struct sh_rfm_block *block, const struct sh_event_cell *cell,
+                         uint32_t first, uint32_t count) {
+    const int64_t from_ms = recount->rfm->from_ms;
+    int64_t amounts[CELL_CHUNK];
+    sh_strip_read(&cell->amount, first, count, amounts);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t place = cell->slot_low[first + i];
+        const int64_t time_ms = cell->day_start_ms + (int64_t)cell->ms[first + i];
+        const bool is_inside = time_ms > from_ms;
+        struct sh_rfm_user *user = &block->users[place];
+        take_time(user, &block->last_ms[place], time_ms);
+        user->amount_ever += amounts[i];
+        user->amount += is_inside ? amounts[i] : 0;
+        if (recount->day_ever == NULL) {
+            user->count_ever++;
+            user->count += is_inside;
+            continue;
+        }
+        user->count_ever += recount->day_ever[place] != cell->day;
+        recount->day_ever[place] = cell->day;
+        if (!is_inside) continue;
+        user->count += recount->day_counted[place] != cell->day;
+        recount->day_counted[place] = cell->day;
+    }
+}
+
+static enum sh_status recount_block(const struct recount *recount, uint32_t number) {
+    struct sh_rfm_block *block = &recount->rfm->blocks[number];
+    for (uint32_t i = 0; i < block->capacity; i++) {
+        block->users[i] = nobody();
+        block->last_ms[i] = SH_RFM_NEVER;
+    }
+    if (block->capacity > 0) memset(block->scores, 0, block->capacity);
+    for (uint32_t i = 0; recount->day_ever != NULL && i < SH_BLOCK_SLOTS; i++)
+        recount->day_ever[i] = recount->day_counted[i] = DAY_NONE;
+    struct sh_event_cells cells;
+    sh_event_cells_begin(&cells, recount->type, number, SH_INSTANT_MIN, INT64_MAX);
+    while (sh_event_cells_next(&cells)) {
+        const struct sh_event_cell *cell = cells.cell;
+        for (uint32_t first = 0; first < cell->row_count; first += CELL_CHUNK) {
+            const uint32_t count = cell->row_count - first < CELL_CHUNK ? cell->row_count - first : CELL_CHUNK;
+            uint32_t highest = 0;
+            for (uint32_t i = 0; i < count; i++)
+                highest = cell->slot_low[first + i] > highest ? cell->slot_low[first + i] : highest;
+            if (block_reserve(block, highest) != SH_OK) return SH_ERR_MEMORY;
+            recount_rows(recount, block, cell, first, count);
+        }
+    }
+    return SH_OK;
+}
+
+static enum sh_status recount_all(struct sh_rfm *rfm) {
+    const uint32_t block_end = sh_event_block_end(rfm->events);
+    struct recount recount = {.rfm = rfm, .type = sh_event_type(rfm->events, rfm->config.event_type)};
+    enum sh_status status = block_end == 0 ? SH_OK : directory_reserve(rfm, block_end - 1);
+    if (status == SH_OK && rfm->config.per_day) {
+        recount.day_ever = sh_alloc(2 * SH_BLOCK_SLOTS * sizeof *recount.day_ever);
+        if (recount.day_ever == NULL) return SH_ERR_MEMORY;
+        recount.day_counted = recount.day_ever + SH_BLOCK_SLOTS;
+    }
+    for (uint32_t block = 0; status == SH_OK && block < rfm->block_count; block++)
+        status = recount_block(&recount, block);
+    sh_free(recount.day_ever);
+    return status;
+}
+
+/* The lines for another plan or horizon; on a failure the old ones stay. Scores are all 0. */
+static enum sh_status rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms,
+                              struct sh_error *err) {
+    struct sh_rfm next = *rfm;
+    next.config = *config;
+    next.from_ms = from_ms;
+    next.blocks = NULL;
+    next.block_count = 0;
+    next.block_capacity = 0;
+    if (recount_all(&next) != SH_OK) {
+        rfm_blocks_free(next.blocks, next.block_count);
+        return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting events for rfm");
+    }
+    rfm_blocks_free(rfm->blocks, rfm->block_count);
+    rfm->config = *config;
+    rfm->from_ms = from_ms;
+    rfm->blocks = next.blocks;
+    rfm->block_count = next.block_count;
+    rfm->block_capacity = next.block_capacity;
+    return SH_OK;
+}
+
+static int64_t horizon_from(const struct sh_rfm_config *config, int64_t now_ms) {
+    return config->days == 0 ? INT64_MIN : now_ms - config->days * SH_DAY_MS;
+}
+
+enum sh_status sh_rfm_configure(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t now_ms,
+                                struct sh_error *err) {
+    enum sh_status status = sh_rfm_config_check(config, err);
+    if (status != SH_OK) return status;
+    if ((status = rebuild(rfm, config, horizon_from(config, now_ms), err)) != SH_OK) return status;
+    rfm->is_on = true;
+    rfm->measured_ms = INT64_MIN;
+    rfm->cuts = (struct sh_rfm_cuts){.is_set = false};
+    rfm_pending_drop(rfm);
+    rfm_fields_update(rfm);
+    return SH_OK;
+}
+
+static void score_all(struct sh_rfm *rfm) {
+    for (uint32_t b = 0; b < rfm->block_count; b++) {
+        struct sh_rfm_block *block = &rfm->blocks[b];
+        for (uint32_t i = 0; i < block->capacity; i++)
+            block->scores[i] = rfm_scores_of(rfm, block->users[i].count, block->users[i].amount);
+    }
+}
+
+/* ---- Refresh: measure ---- */
+
+/* M as 64 bits: who has more is as good as anybody. */
+static int64_t clamp(__int128 amount) {
+    if (amount > INT64_MAX) return INT64_MAX;
+    return amount < INT64_MIN ? INT64_MIN : (int64_t)amount;
+}
+
+struct measure {
+    int64_t *values[SH_RFM_AXIS_COUNT];
+    int64_t *spare;
+    size_t count;
+};
+
+/* Events after now are not of this refresh: such users are looked up in their past. */
+static void measure_block(const struct sh_rfm *rfm, uint32_t number, int64_t now_ms, struct measure *measure) {
+    const struct sh_rfm_block *block = &rfm->blocks[number];
+    for (uint32_t i = 0; i < block->capacity; i++) {
+        uint32_t count = block->users[i].count;
+        __int128 amount = block->users[i].amount;
+        int64_t last_ms = block->last_ms[i];
+        if (last_ms > now_ms) {
+            struct sh_rfm_line line;
+            sh_rfm_line(rfm, number * SH_BLOCK_SLOTS + i, now_ms, &line);
+            count = line.count;
+            amount = line.amount;
+            last_ms = line.last_ms;
+        }
+        if (count == 0) continue;
+        measure->values[SH_RFM_R][measure->count] = -((now_ms - last_ms) / SH_DAY_MS);
+        measure->values[SH_RFM_F][measure->count] = count;
+        measure->values[SH_RFM_M][measure->count++] = clamp(amount);
+    }
+}
+
+enum sh_status sh_rfm_measure(struct sh_rfm *rfm, int64_t now_ms, struct sh_rfm_spread *spread, struct sh_error *err) {
+    sh_rfm_spread_init(spread);
+    sh_assert(rfm->is_on);
+    if (now_ms < rfm->measured_ms) {
+        (void)sh_fail(err, SH_ERR_CONFLICT, -1, "rfm has been refreshed with a later now already");
+        return sh_fail_hint(err, SH_ERR_CONFLICT, "the latest refresh had now %lld", (long long)rfm->measured_ms);
+    }
+    const struct sh_rfm_config config = rfm->config;
+    enum sh_status status = rebuild(rfm, &config, horizon_from(&config, now_ms), err);
+    if (status != SH_OK) return status;
+    rfm->measured_ms = now_ms;
+    score_all(rfm); /* by the cut points there are, until there are others */
+    size_t room = 1;
+    for (uint32_t b = 0; b < rfm->block_count; b++)
+        room += rfm->blocks[b].capacity;
+    int64_t *memory = sh_alloc(4 * room * sizeof *memory);
+    if (memory == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting scores");
+    struct measure measure = {.spare = memory + 3 * room};
+    for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
+        measure.values[axis] = memory + axis * room;
+    for (uint32_t b = 0; b < rfm->block_count; b++)
+        measure_block(rfm, b, now_ms, &measure);
+    for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT && status == SH_OK; axis++)
+        status = sh_rfm_tally_count(&spread->tallies[axis], measure.values[axis], measure.spare, measure.count);
+    spread->user_count = measure.count;
+    sh_free(memory);
+    return status == SH_OK ? SH_OK : sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting scores");
+}
+
+/* ---- Events ---- */
+
+static inline bool find_place(const struct sh_rfm *rfm, uint32_t slot, struct sh_rfm_block **block, uint32_t *place) {
+    const uint32_t number = slot / SH_BLOCK_SLOTS;
+    *place = slot % SH_BLOCK_SLOTS;
+    if (number >= rfm->block_count || *place >= rfm->blocks[number].capacity) return false;
+    *block = &rfm->blocks[number];
+    return true;
+}
+
+void sh_rfm_prefetch(const struct sh_rfm *rfm, uint32_t slot) {
+    struct sh_rfm_block *block;
+    uint32_t place;
+    if (!rfm->is_on || !find_place(rfm, slot, &block, &place)) return;
+    __builtin_prefetch(&block->users[place], 1);
+    __builtin_prefetch(&block->last_ms[place], 1);
+    __builtin_prefetch(&block->scores[place], 1);
+}
+
+/* Is it the first event of its local day, ever and within the horizon? The event itself is in the history already. */
+static void count_day(const struct sh_rfm *rfm, const struct sh_event *event, struct sh_rfm_user *user) {
+    const struct sh_zone *zone = sh_event_store_zone(rfm->events);
+    const int32_t day = sh_zone_day(zone, event->time_ms);
+    uint32_t ever = 0;
+    uint32_t inside = 0;
+    struct sh_event_ref ref;
+    bool more = sh_event_history_first(rfm->events, event->slot, &ref);
+    for (; more; more = sh_event_history_next(rfm->events, &ref)) {
+        if (ref.cell->day < day) break;
+        if (ref.cell->day > day || sh_event_ref_type(ref) != event->type) continue;
+        ever++;
+        inside += sh_event_ref_time(ref) > rfm->from_ms;
+    }
+    user->count_ever += ever == 1;
+    user->count += event->time_ms > rfm->from_ms && inside == 1;
+}
+
+enum sh_status sh_rfm_add(struct sh_rfm *rfm, const struct sh_event *event) {
+    if (!rfm->is_on || event->type != rfm->config.event_type) return SH_OK;
+    const uint32_t place = event->slot % SH_BLOCK_SLOTS;
+    if (directory_reserve(rfm, event->slot / SH_BLOCK_SLOTS) != SH_OK) return SH_ERR_MEMORY;
+    struct sh_rfm_block *block = &rfm->blocks[event->slot / SH_BLOCK_SLOTS];
+    if (block_reserve(block, place) != SH_OK) return SH_ERR_MEMORY;
+    struct sh_rfm_user *user = &block->users[place];
+    const bool is_inside = event->time_ms > rfm->from_ms;
+    const int64_t amount = event->has_amount ? event->amount : 0;
+    if (rfm->config.per_day) {
+        count_day(rfm, event, user);
+    } else {
+        user->count_ever++;
+        user->count += is_inside;
+    }
+    take_time(user, &block->last_ms[place], event->time_ms);
+    user->amount_ever += amount;
+    if (!is_inside) return SH_OK;
+    user->amount += amount;
+    block->scores[place] = rfm_scores_of(rfm, user->count, user->amount);
+    return SH_OK;
+}
+
+void sh_rfm_forget(struct sh_rfm *rfm, uint32_t slot) {
+    struct sh_rfm_block *block;
+    uint32_t place;
+    if (!find_place(rfm, slot, &block, &place)) return;
+    block->users[place] = nobody();
+    block->last_ms[place] = SH_RFM_NEVER;
+    block->scores[place] = 0;
+}
+
+/* ---- One user at a time ---- */
+
+/* The history, newest event first. */
+static void walk(const struct sh_rfm *rfm, uint32_t slot, int64_t now_ms, struct sh_rfm_line *line) {
+    struct sh_event_ref ref;
+    int32_t day_ever = DAY_NONE;
+    int32_t day_counted = DAY_NONE;
+    bool more = sh_event_history_first(rfm->events, slot, &ref);
+    *line = (struct sh_rfm_line){
+        .first_ms = SH_RFM_NEVER, .last_ms = SH_RFM_NEVER, .previous_ms = SH_RFM_NEVER, .count = 0};
+    for (; more; more = sh_event_history_next(rfm->events, &ref)) {
+        const int64_t time_ms = sh_event_ref_time(ref);
+        int64_t amount = 0;
+        if (time_ms > now_ms || sh_event_ref_type(ref) != rfm->config.event_type) continue;
+        (void)sh_event_ref_amount(ref, &amount);
+        if (line->last_ms == SH_RFM_NEVER) line->last_ms = time_ms;
+        if (line->previous_ms == SH_RFM_NEVER && time_ms < line->last_ms) line->previous_ms = time_ms;
+        line->first_ms = time_ms;
+        line->amount_ever += amount;
+        line->count_ever += !rfm->config.per_day || ref.cell->day != day_ever;
+        day_ever = ref.cell->day;
+        if (time_ms <= rfm->from_ms) continue;
+        line->amount += amount;
+        line->count += !rfm->config.per_day || ref.cell->day != day_counted;
+        day_counted = ref.cell->day;
+    }
+}
+
+void sh_rfm_line(const struct sh_rfm *rfm, uint32_t slot, int64_t now_ms, struct sh_rfm_line *line) {
+    struct sh_rfm_block *block;
+    uint32_t place;
+    *line = (struct sh_rfm_line){
+        .first_ms = SH_RFM_NEVER, .last_ms = SH_RFM_NEVER, .previous_ms = SH_RFM_NEVER, .count = 0};
+    if (!find_place(rfm, slot, &block, &place)) return;
+    if (block->last_ms[place] > now_ms) {
+        walk(rfm, slot, now_ms, line);
+        return;
+    }
+    const struct sh_rfm_user *user = &block->users[place];
+    *line = (struct sh_rfm_line){.first_ms = user->first_ms,
+                                 .last_ms = block->last_ms[place],
+                                 .previous_ms = user->previous_ms,
+                                 .count = user->count,
+                                 .count_ever = user->count_ever,
+                                 .amount = user->amount,
+                                 .amount_ever = user->amount_ever};
+}
+
+static bool check_user(const struct sh_rfm *rfm, uint32_t slot) {
+    struct sh_rfm_line kept;
+    struct sh_rfm_line walked;
+    sh_rfm_line(rfm, slot, INT64_MAX, &kept);
+    walk(rfm, slot, INT64_MAX, &walked);
+    if (kept.first_ms != walked.first_ms || kept.last_ms != walked.last_ms) return false;
+    if (kept.previous_ms != walked.previous_ms || kept.count != walked.count) return false;
+    if (kept.count_ever != walked.count_ever || kept.amount != walked.amount) return false;
+    return kept.amount_ever == walked.amount_ever;
+}
+
+bool sh_rfm_check(const struct sh_rfm *rfm, const char **reason) {
+    if (!rfm->is_on) return true;
+    *reason = "rfm counts fewer blocks of users than have events";
+    const struct sh_event_type *type = sh_event_type(rfm->events, rfm->config.event_type);
+    uint64_t event_count = 0;
+    for (uint32_t b = 0; b < rfm->block_count; b++) {
+        const struct sh_rfm_block *block = &rfm->blocks[b];
+        for (uint32_t i = 0; i < block->capacity; i++) {
+            *reason = "a user's line of rfm is not what the history says";
+            if (!check_user(rfm, b * SH_BLOCK_SLOTS + i)) return false;
+            *reason = "a user's scores are not those of the cut points";
+            if (block->scores[i] != rfm_scores_of(rfm, block->users[i].count, block->users[i].amount)) return false;
+            event_count += block->users[i].count_ever;
+        }
+    }
+    *reason = "rfm has not counted all events";
+    return rfm->config.per_day || event_count == type->totals.count;
+}

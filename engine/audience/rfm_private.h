@@ -1,0 +1,75 @@
+/* rfm_private.h -- what the files of RFM share.
+ *
+ *   rfm.c          lines of users: events in, counting anew, walks into the past
+ *   rfm_refresh.c  from values to cut points, over shards; F and M scores
+ *   rfm_fields.c   what expressions, orders and fields read
+ *   rfm_spread.c   how often each value occurs
+ *
+ *   block of 65,536 slots, as many of them as there are users with events, doubled
+ *     lines      64 bytes a user: one cache line an event
+ *     last_ms     8 bytes: the latest event, for R, read in a row by every condition
+ *     scores      1 byte:  0 not scored, else 1 + 5 (f - 1) + (m - 1)
+ */
+#ifndef SH_RFM_PRIVATE_H
+#define SH_RFM_PRIVATE_H
+
+#include "rfm.h"
+
+enum {
+    SH_RFM_SLOTS_MIN = 1024, /* of a block's first memory */
+    SH_RFM_FIELD_COUNT = 14,
+};
+
+struct sh_rfm_user {
+    int64_t first_ms;
+    int64_t previous_ms;
+    __int128 amount;
+    __int128 amount_ever;
+    uint32_t count;
+    uint32_t count_ever;
+};
+_Static_assert(sizeof(struct sh_rfm_user) == 64, "one cache line an event");
+
+struct sh_rfm_block {
+    uint32_t capacity; /* slots, a power of two up to SH_BLOCK_SLOTS; 0: nobody */
+    struct sh_rfm_user *users;
+    int64_t *last_ms;
+    uint8_t *scores;
+};
+
+struct sh_rfm_pending {
+    uint64_t id;
+    int64_t now_ms;
+    uint32_t shard_count; /* that have told; 0: free */
+    struct sh_rfm_spread spread;
+};
+
+struct sh_rfm {
+    const struct sh_event_store *events;
+    bool is_on;
+    struct sh_rfm_config config;
+    struct sh_rfm_cuts cuts;
+    int64_t from_ms;
+    int64_t measured_ms; /* now of the latest refresh begun */
+    struct sh_rfm_block *blocks;
+    uint32_t block_count;
+    uint32_t block_capacity;
+    struct sh_rfm_pending pending[SH_RFM_PENDING_MAX];
+    struct sh_derived derived;
+    struct sh_derived_field fields[SH_RFM_FIELD_COUNT];
+    struct sh_dictionary cell_labels, name_labels, stage_labels;
+    int64_t code_values[6][SH_RFM_CODE_COUNT]; /* r, f, m, score, segment, name of each code */
+};
+
+/* rfm.c */
+void rfm_blocks_free(struct sh_rfm_block *blocks, uint32_t block_count);
+/* rfm_refresh.c: the F and M part of a code. */
+uint8_t rfm_scores_of(const struct sh_rfm *rfm, uint32_t count, __int128 amount);
+void rfm_pending_drop(struct sh_rfm *rfm);
+/* rfm_fields.c */
+bool rfm_fields_init(struct sh_rfm *rfm);
+void rfm_fields_deinit(struct sh_rfm *rfm);
+/* After the plan or the cut points changed. */
+void rfm_fields_update(struct sh_rfm *rfm);
+
+#endif
