@@ -31,6 +31,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_AUDIENCE_CLOSE] = {"audience.close", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_CLOSE},
     [SH_METHOD_AUDIENCE_COUNT] = {"audience.count", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_COUNT},
     [SH_METHOD_SEGMENT_REMOVE] = {"segment.remove", SH_SPREAD_EVERY, true, false, SH_METHOD_SEGMENT_REMOVE},
+    [SH_METHOD_AUDIENCE_FUNNEL] = {"audience.funnel", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_FUNNEL},
     [SH_METHOD_AUDIENCE_SAMPLE] = {"audience.sample", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_SAMPLE},
     [SH_METHOD_SEGMENT_OF_USER] = {"segment.of_user", SH_SPREAD_ONE, false, false, SH_METHOD_SEGMENT_OF_USER},
     [SH_METHOD_AUDIENCE_EXPLAIN] = {"audience.explain", SH_SPREAD_ANY, false, false, SH_METHOD_AUDIENCE_EXPLAIN},

@@ -27,6 +27,8 @@ const struct sh_part_form *sh_part_form_of(const struct sh_method *method) {
         return &sh_insight_form;
     case SH_METHOD_AUDIENCE_RFM:
         return &sh_rfm_form;
+    case SH_METHOD_AUDIENCE_FUNNEL:
+        return &sh_funnel_form;
     default:
         return NULL;
     }
@@ -38,6 +40,12 @@ enum sh_status sh_plan_cursor(struct sh_cursor *cursor, const struct sh_query_sc
     if ((status = sh_query_read(cursor, arena, tree, err)) != SH_OK) return status;
     if ((status = sh_query_check(tree, scope, arena, err)) != SH_OK) return status;
     return sh_query_plan(*tree, scope, arena, plan, err);
+}
+
+enum sh_status sh_plan_among(struct sh_job *job, const struct sh_param *among, struct sh_error *err) {
+    if (sh_param_given(among)) return sh_plan_param(among, &job->scope, &job->arena, &job->tree, &job->plan, err);
+    const enum sh_status status = sh_query_parse(SH_TEXT_LITERAL(""), &job->arena, &job->tree, err);
+    return status != SH_OK ? status : sh_query_plan(job->tree, &job->scope, &job->arena, &job->plan, err);
 }
 
 enum sh_status sh_fail_in(struct sh_error *err, enum sh_status status, const char *name, uint32_t number) {

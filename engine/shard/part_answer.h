@@ -33,7 +33,12 @@ extern const struct sh_part_form sh_overlap_form; /* methods_overlap.c */
 extern const struct sh_part_form sh_insight_form; /* methods_insight.c */
 extern const struct sh_part_form sh_rfm_form;     /* methods_rfm.c */
 
+extern const struct sh_part_form sh_funnel_form; /* methods_funnel.c */
+
 /* ---- What several methods read ---- */
+
+/* job->plan: the audience that a question is about, all users if it is absent. */
+SH_MUST_CHECK enum sh_status sh_plan_among(struct sh_job *job, const struct sh_param *among, struct sh_error *err);
 
 /* An expression that stands under the cursor, planned. */
 SH_MUST_CHECK enum sh_status sh_plan_cursor(struct sh_cursor *cursor, const struct sh_query_scope *scope,

@@ -52,6 +52,7 @@ enum {
     SH_METHOD_AUDIENCE_CLOSE,
     SH_METHOD_AUDIENCE_COUNT,
     SH_METHOD_SEGMENT_REMOVE,
+    SH_METHOD_AUDIENCE_FUNNEL,
     SH_METHOD_AUDIENCE_SAMPLE,
     SH_METHOD_SEGMENT_OF_USER,
     SH_METHOD_AUDIENCE_EXPLAIN,
@@ -149,6 +150,7 @@ enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *
 enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_explain(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_insight(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_funnel(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_rfm(struct sh_call *call, struct sh_error *err);

@@ -47,6 +47,8 @@ const struct command commands[] = {
      "what they are like: --of city,tags --events \"purchase, last 30 days\" --by store,amount --cross a,b --base "
      "EXPRESSION --top N --order index --bins N",
      " of events by cross base top order bins now ", 0, 1, true, run_insight},
+    {"funnel", "SEQUENCE", "how many come how far: --among EXPRESSION --by ATTRIBUTE --top N", " among by top now ", 1,
+     1, true, run_funnel},
     {"overlap", "EXPRESSION ...", "how audiences cross, each with each; --combinations counts who is in exactly which",
      " combinations now ", 1, 64, false, run_overlap},
     {"user", "ID ...", "users as they are; --events N of their latest events, --fields a,b", " events fields ", 1,
@@ -121,6 +123,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"base", &options->base, NULL},
         {"top", &options->top, NULL},
         {"bins", &options->bins, NULL},
+        {"among", &options->among, NULL},
         {"desc", NULL, &options->desc},
         {"all", NULL, &options->all},
         {"analyze", NULL, &options->analyze},

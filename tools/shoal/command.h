@@ -19,7 +19,7 @@ struct session {
 struct command_options {
     const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
-    const char *of, *by, *cross, *base, *top, *bins;
+    const char *of, *by, *cross, *base, *top, *bins, *among;
     bool desc, all, analyze, quiet, tree, only_schema, combinations;
 };
 
@@ -70,6 +70,7 @@ int run_list(struct session *session, const struct command_options *options, cha
 int run_sample(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_explain(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_insight(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_funnel(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_overlap(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

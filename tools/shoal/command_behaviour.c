@@ -1,0 +1,150 @@
+/* command_behaviour.c -- funnel: what people do one after another, as tables and bars. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command_bars.h"
+
+static bool is_nil(struct shoal_client_value value) {
+    return shoal_client_value_kind(value) <= SHOAL_CLIENT_NIL; /* or absent */
+}
+
+static void add_count(const struct session *session, struct output_table *table, struct shoal_client_value count) {
+    char number[32];
+    if (session->format == OUTPUT_TABLE)
+        output_add(table, print_grouped(shoal_client_integer(count, 0), number));
+    else
+        output_add_value(table, count);
+}
+
+/* "34.5 %", or the number itself; nothing when it is nil. */
+static void add_share(const struct session *session, struct output_table *table, struct shoal_client_value share) {
+    char percent[32] = "";
+    if (session->format != OUTPUT_TABLE || is_nil(share)) {
+        output_add_value(table, share);
+        return;
+    }
+    (void)snprintf(percent, sizeof percent, "%.1f %%", 100 * shoal_client_real(share, 0));
+    output_add(table, percent);
+}
+
+/* "3 d 4 h", "2 h 10 min", "45 s": two units say enough. */
+static const char *print_span(int64_t seconds, char room[32]) {
+    if (seconds >= 86400)
+        (void)snprintf(room, 32, "%" PRId64 " d %" PRId64 " h", seconds / 86400, seconds % 86400 / 3600);
+    else if (seconds >= 3600)
+        (void)snprintf(room, 32, "%" PRId64 " h %" PRId64 " min", seconds / 3600, seconds % 3600 / 60);
+    else if (seconds >= 60)
+        (void)snprintf(room, 32, "%" PRId64 " min %" PRId64 " s", seconds / 60, seconds % 60);
+    else
+        (void)snprintf(room, 32, "%" PRId64 " s", seconds);
+    return room;
+}
+
+static void add_span(const struct session *session, struct output_table *table, struct shoal_client_value seconds) {
+    char room[32];
+    if (session->format != OUTPUT_TABLE || is_nil(seconds))
+        output_add_value(table, seconds);
+    else
+        output_add(table, print_span(shoal_client_integer(seconds, 0), room));
+}
+
+static void add_bar(const struct session *session, struct output_table *table, double share) {
+    char bar[BAR_BYTES];
+    if (session->format == OUTPUT_TABLE) output_add(table, print_bar(share, bar));
+}
+
+/* ---- funnel ---- */
+
+static void print_steps(const struct session *session, struct shoal_client_value result) {
+    struct output_table *table = output_table_create(session->format, stdout);
+    const bool is_table = session->format == OUTPUT_TABLE;
+    output_column(table, "step", false);
+    output_column(table, "users", true);
+    output_column(table, is_table ? "of first" : "of_first", true);
+    output_column(table, is_table ? "of previous" : "of_previous", true);
+    output_column(table, is_table ? "after first" : "from_first_s", true);
+    output_column(table, is_table ? "after previous" : "from_previous_s", true);
+    if (is_table) output_column(table, "", false);
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, "steps"));
+    struct shoal_client_value step;
+    while (shoal_client_walk_next(&walk, NULL, &step)) {
+        output_add_value(table, shoal_client_get(step, "step"));
+        add_count(session, table, shoal_client_get(step, "users"));
+        add_share(session, table, shoal_client_get(step, "of_first"));
+        add_share(session, table, shoal_client_get(step, "of_previous"));
+        add_span(session, table, shoal_client_get(step, "from_first_s"));
+        add_span(session, table, shoal_client_get(step, "from_previous_s"));
+        add_bar(session, table, shoal_client_real(shoal_client_get(step, "of_first"), 0));
+    }
+    output_table_finish(table);
+}
+
+/* One row of the table by an attribute: the counts, and the share of the first step that came to the last. */
+static void add_by_row(const struct session *session, struct output_table *table, struct shoal_client_value users) {
+    struct shoal_client_walk walk = shoal_client_walk_begin(users);
+    struct shoal_client_value count;
+    int64_t first = 0;
+    int64_t last = 0;
+    for (bool is_first = true; shoal_client_walk_next(&walk, NULL, &count); is_first = false) {
+        last = shoal_client_integer(count, 0);
+        if (is_first) first = last;
+        add_count(session, table, count);
+    }
+    if (session->format != OUTPUT_TABLE) return;
+    char percent[32] = "";
+    if (first > 0) (void)snprintf(percent, sizeof percent, "%.1f %%", 100 * (double)last / (double)first);
+    output_add(table, percent);
+}
+
+static void print_by(const struct session *session, struct shoal_client_value result, struct shoal_client_value by) {
+    struct output_table *table = output_table_create(session->format, stdout);
+    char *name = output_cell(shoal_client_get(by, "attribute"));
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, "steps"));
+    struct shoal_client_value row;
+    output_column(table, name, false);
+    free(name);
+    while (shoal_client_walk_next(&walk, NULL, &row)) {
+        char *step = output_cell(shoal_client_get(row, "step"));
+        output_column(table, step, true);
+        free(step);
+    }
+    if (session->format == OUTPUT_TABLE) output_column(table, "to the end", true);
+    walk = shoal_client_walk_begin(shoal_client_get(by, "values"));
+    while (shoal_client_walk_next(&walk, NULL, &row)) {
+        output_add_value(table, shoal_client_get(row, "value"));
+        add_by_row(session, table, shoal_client_get(row, "users"));
+    }
+    output_add(table, "(others)");
+    add_by_row(session, table, shoal_client_get(by, "others"));
+    output_add(table, "(without)");
+    add_by_row(session, table, shoal_client_get(by, "missing"));
+    output_table_finish(table);
+}
+
+int run_funnel(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)word_count;
+    struct shoal_client_writer *params = new_params(1u + (options->among != NULL) + (options->by != NULL) +
+                                                    (options->top != NULL) + (options->now != NULL));
+    write_key_text(params, "sequence", words[0]);
+    if (options->among != NULL) write_key_text(params, "among", options->among);
+    if (options->by != NULL) write_key_text(params, "by", options->by);
+    if (options->now != NULL) write_key_text(params, "now", options->now);
+    struct shoal_client_answer answer;
+    bool sent = options->top == NULL || write_key_number(params, "top", options->top);
+    sent = sent && session_call(session, "audience.funnel", params, words[0], &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    const struct shoal_client_value by = shoal_client_get(answer.result, "by");
+    if (session->format == OUTPUT_TABLE || is_nil(by)) print_steps(session, answer.result);
+    if (!is_nil(by)) {
+        if (session->format == OUTPUT_TABLE) (void)fputc('\n', stdout);
+        print_by(session, answer.result, by);
+    }
+    if (session->format != OUTPUT_TABLE) return 0;
+    char among[32], took[32];
+    (void)printf("among %s users, in %s\n", print_grouped(get_integer(answer.result, "among"), among),
+                 print_took(get_integer(answer.result, "took_us"), took));
+    return 0;
+}
