@@ -24,6 +24,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_USER_FORGET] = {"user.forget", SH_SPREAD_ROWS, true, false, SH_METHOD_USER_FORGET},
     [SH_METHOD_AUDIENCE_ASK] = {"audience.ask", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_ASK},
     [SH_METHOD_AUDIENCE_RFM] = {"audience.rfm", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_RFM},
+    [SH_METHOD_AUDIENCE_WHY] = {"audience.why", SH_SPREAD_ONE, false, false, SH_METHOD_AUDIENCE_WHY},
     [SH_METHOD_EVENT_APPEND] = {"event.append", SH_SPREAD_ROWS, true, false, SH_METHOD_EVENT_APPEND},
     [SH_METHOD_SEGMENT_LIST] = {"segment.list", SH_SPREAD_ALL, false, false, SH_METHOD_SEGMENT_LIST},
     [SH_METHOD_AUDIENCE_LIST] = {"audience.list", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_LIST},
@@ -37,6 +38,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_AUDIENCE_EXPLAIN] = {"audience.explain", SH_SPREAD_ANY, false, false, SH_METHOD_AUDIENCE_EXPLAIN},
     [SH_METHOD_AUDIENCE_INSIGHT] = {"audience.insight", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_INSIGHT},
     [SH_METHOD_AUDIENCE_OVERLAP] = {"audience.overlap", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_OVERLAP},
+    [SH_METHOD_AUDIENCE_WATERFALL] = {"audience.waterfall", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_WATERFALL},
 };
 
 static int compare_names(struct sh_text name, const char *known) {

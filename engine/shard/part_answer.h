@@ -33,7 +33,8 @@ extern const struct sh_part_form sh_overlap_form; /* methods_overlap.c */
 extern const struct sh_part_form sh_insight_form; /* methods_insight.c */
 extern const struct sh_part_form sh_rfm_form;     /* methods_rfm.c */
 
-extern const struct sh_part_form sh_funnel_form; /* methods_funnel.c */
+extern const struct sh_part_form sh_funnel_form;    /* methods_funnel.c */
+extern const struct sh_part_form sh_waterfall_form; /* methods_waterfall.c */
 
 /* ---- What several methods read ---- */
 

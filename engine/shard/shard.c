@@ -27,6 +27,8 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_AUDIENCE_SAMPLE] = sh_handle_audience_sample,
     [SH_METHOD_AUDIENCE_INSIGHT] = sh_handle_audience_insight,
     [SH_METHOD_AUDIENCE_FUNNEL] = sh_handle_audience_funnel,
+    [SH_METHOD_AUDIENCE_WATERFALL] = sh_handle_audience_waterfall,
+    [SH_METHOD_AUDIENCE_WHY] = sh_handle_audience_why,
     [SH_METHOD_AUDIENCE_OVERLAP] = sh_handle_audience_overlap,
     [SH_METHOD_AUDIENCE_EXPLAIN] = sh_handle_audience_explain,
     [SH_METHOD_USER_MERGE] = sh_handle_user_merge,

@@ -45,6 +45,7 @@ enum {
     SH_METHOD_USER_FORGET,
     SH_METHOD_AUDIENCE_ASK,
     SH_METHOD_AUDIENCE_RFM,
+    SH_METHOD_AUDIENCE_WHY,
     SH_METHOD_EVENT_APPEND,
     SH_METHOD_SEGMENT_LIST,
     SH_METHOD_AUDIENCE_LIST,
@@ -58,6 +59,7 @@ enum {
     SH_METHOD_AUDIENCE_EXPLAIN,
     SH_METHOD_AUDIENCE_INSIGHT,
     SH_METHOD_AUDIENCE_OVERLAP,
+    SH_METHOD_AUDIENCE_WATERFALL,
     SH_METHOD_COUNT
 };
 
@@ -151,6 +153,8 @@ enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err
 enum sh_status sh_handle_audience_explain(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_insight(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_funnel(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_waterfall(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_why(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_rfm(struct sh_call *call, struct sh_error *err);

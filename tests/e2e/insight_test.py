@@ -1,4 +1,4 @@
-"""What audiences are like, through the real server: overlap and insight, against plain loops over the same made-up people.
+"""What audiences are like, through the real server: overlap, insight, waterfall and why, against plain loops over the same made-up people.
 
 Each answer is asked of one shard and of two, and must be the same from both.
 """
@@ -346,6 +346,82 @@ class Insight(unittest.TestCase):
         self.assertEqual(words({"of": "city", "what": 1})[0], "argument")
         self.assertEqual(words({"of": "points", "percentiles": [101]})[0], "argument")
         self.assertEqual(words("city", where="ponts > 3")[0], "name")
+
+    # ---- waterfall and why ----
+
+    def test_a_waterfall_is_what_a_plain_loop_finds(self):
+        for word in ("and", "or"):
+            for count in (1, 2, 4):
+                clauses = {}
+                while len(clauses) < count:
+                    text, holds = self.shop.clause()
+                    clauses.setdefault(text, holds)
+                sets = [self.shop.ids(holds) for holds in clauses.values()]
+                answer = self.ask("audience.waterfall", where=f" {word} ".join(clauses))
+                everybody = set(self.shop.people)
+                self.assertEqual(answer["total"], len(everybody))
+                before = everybody if word == "and" or count == 1 else set()
+                kind = "and" if count == 1 else word
+                self.assertEqual(answer["kind"], kind)
+                for i, step in enumerate(answer["steps"]):
+                    others = [s for j, s in enumerate(sets) if j != i]
+                    if kind == "and":
+                        after = before & sets[i]
+                        moved = len(before) - len(after)
+                        only = everybody.intersection(*others) - sets[i]
+                    else:
+                        after = before | sets[i]
+                        moved = len(after) - len(before)
+                        only = sets[i].difference(*others)
+                    self.assertEqual((step["alone"], step["after"], step["removed" if kind == "and" else "added"], step["only"]),
+                                     (len(sets[i]), len(after), moved, len(only)), (answer, i))
+                    before = after
+                self.assertEqual(answer["count"], len(before))
+                self.assertEqual(len(answer["steps"]), count)
+
+    def test_a_waterfall_keeps_the_written_order(self):
+        answer = self.ask("audience.waterfall", where="points > 5 and city = 'x' and balance > 3 and (consent or city = '成都')")
+        self.assertEqual([s["clause"] for s in answer["steps"]],
+                         ["points > 5", "city = 'x'", "balance > 3", "city = '成都' or consent"])
+        self.assertEqual(self.refused("audience.waterfall", where="points > 5 and ponts > 3")[0], "name")
+
+    def test_why_says_what_was_found(self):
+        for _ in range(40):
+            where, holds = self.shop.where()
+            person = self.shop.rng.choice(list(self.shop.people.values()))
+            answer = self.ask("audience.why", user=person["id"], where=where)
+            self.assertEqual(answer["matches"], holds(person), where)
+            self.assertEqual(answer["lines"][0]["holds"], holds(person))
+            for line in answer["lines"]:
+                if line["kind"] != "clause" or line["clause"].startswith("consent is"):
+                    continue
+                word = line["clause"].split()[0]
+                if word.startswith("count("):
+                    days = int(line["clause"].split("last ")[1].split()[0])
+                    found = sum(e["time"] > NOW - days * DAY for e in self.shop.bought.get(person["id"], []))
+                else:
+                    found = person.get(word) or (person.get(word) if word != "likes" else None)
+                self.assertEqual(line["found"], found, line)
+        self.assertEqual(self.refused("audience.why", user="nobody", where="true")[0], "not_found")
+
+    def test_why_of_aggregates(self):
+        person, events = max(self.shop.bought.items(), key=lambda pair: len(pair[1]))
+        amounts = [e["amount"] for e in events if "amount" in e]
+        where = ("sum(purchase.amount) > 1 and min(purchase.amount) > 1 and max(purchase.amount) > 1 and avg(purchase.amount) > 1 "
+                 "and days_since(purchase) >= 0 and did(purchase) and count(view, last 1 minutes) = 0")
+        found = {line["clause"].split("(")[0]: line["found"] for line in self.ask("audience.why", user=person, where=where)["lines"]
+                 if line["kind"] == "clause"}
+        self.assertEqual((found["sum"], found["min"], found["max"]), (money(sum(amounts)), money(min(amounts)), money(max(amounts))))
+        self.assertLess(abs(decimal.Decimal(found["avg"]) * 100 - decimal.Decimal(sum(amounts)) / len(amounts)), 1)
+        self.assertEqual((found["days_since"], found["did"], found["count"]),
+                         ((NOW - max(e["time"] for e in events)) // DAY, len(events), 0))
+
+    def test_waterfall_and_why_on_the_command_line(self):
+        for server in self.servers:
+            text = shoal("--workspace", "shop", "waterfall", "--now", "2026-02-01", "points >= 100 and likes has '茶'", address=server.unix)
+            self.assertIn("likes has '茶'", text)
+            text = shoal("--workspace", "shop", "why", "u1", "--now", "2026-02-01", "points >= 100 and likes has '茶'", address=server.unix)
+            self.assertIn("u1 is ", text)
 
     def test_an_insight_on_the_command_line(self):
         for server in self.servers:

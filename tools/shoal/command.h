@@ -71,6 +71,8 @@ int run_sample(struct session *session, const struct command_options *options, c
 int run_explain(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_insight(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_funnel(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_waterfall(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_why(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_overlap(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

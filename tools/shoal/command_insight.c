@@ -1,4 +1,4 @@
-/* command_insight.c -- overlap: how audiences cross, as tables and bars. */
+/* command_insight.c -- overlap, waterfall, why: how audiences cross and come about, as tables and bars. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,5 +147,94 @@ int run_overlap(struct session *session, const struct command_options *options, 
     char total[32], line[80];
     (void)snprintf(line, sizeof line, "of %s users", print_grouped(get_integer(answer.result, "total"), total));
     if (session->format == OUTPUT_TABLE) print_end(answer.result, line);
+    return 0;
+}
+
+/* ---- waterfall ---- */
+
+static void add_grouped(const struct session *session, struct output_table *table, struct shoal_client_value value) {
+    char number[32];
+    if (session->format == OUTPUT_TABLE)
+        output_add(table, print_grouped(shoal_client_integer(value, 0), number));
+    else
+        output_add_value(table, value);
+}
+
+static bool text_is(struct shoal_client_value value, const char *word) {
+    size_t length = 0;
+    const char *text = shoal_client_text(value, &length);
+    return text != NULL && strlen(word) == length && memcmp(text, word, length) == 0;
+}
+
+int run_waterfall(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)word_count;
+    struct shoal_client_writer *params = new_params(1u + (options->now != NULL));
+    write_key_text(params, "where", words[0]);
+    if (options->now != NULL) write_key_text(params, "now", options->now);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "audience.waterfall", params, words[0], &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    const bool is_or = text_is(shoal_client_get(answer.result, "kind"), "or");
+    const char *const names[] = {"alone", is_or ? "added" : "removed", "after", "only"};
+    const int64_t total = get_integer(answer.result, "total");
+    const int64_t count = get_integer(answer.result, "count");
+    struct output_table *table = output_table_create(session->format, stdout);
+    for (uint32_t i = 0; i < 4; i++)
+        output_column(table, names[i], true);
+    if (session->format == OUTPUT_TABLE) output_column(table, "", false);
+    output_column(table, "clause", false);
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, "steps"));
+    struct shoal_client_value step;
+    while (shoal_client_walk_next(&walk, NULL, &step)) {
+        char bar[BAR_BYTES];
+        for (uint32_t i = 0; i < 4; i++)
+            add_grouped(session, table, shoal_client_get(step, names[i]));
+        const int64_t most = is_or ? count : total;
+        if (session->format == OUTPUT_TABLE)
+            output_add(table, print_bar(most == 0 ? 0 : (double)get_integer(step, "after") / (double)most, bar));
+        output_add_value(table, shoal_client_get(step, "clause"));
+    }
+    output_table_finish(table);
+    char a[32], b[32], line[96];
+    (void)snprintf(line, sizeof line, "%s of %s users", print_grouped(count, a), print_grouped(total, b));
+    if (session->format == OUTPUT_TABLE) print_end(answer.result, line);
+    return 0;
+}
+
+/* ---- why ---- */
+
+int run_why(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)word_count;
+    struct shoal_client_writer *params = new_params(2u + (options->now != NULL));
+    write_key_text(params, "user", words[0]);
+    write_key_text(params, "where", words[1]);
+    if (options->now != NULL) write_key_text(params, "now", options->now);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "audience.why", params, words[1], &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "holds", false);
+    output_column(table, "found", false);
+    output_column(table, "clause", false);
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, "lines"));
+    struct shoal_client_value line;
+    while (shoal_client_walk_next(&walk, NULL, &line)) {
+        const struct shoal_client_value kind = shoal_client_get(line, "kind");
+        char *clause = output_cell(shoal_client_get(line, text_is(kind, "clause") ? "clause" : "kind"));
+        char *indented = NULL;
+        output_add(table, shoal_client_boolean(shoal_client_get(line, "holds"), false) ? "yes" : "no");
+        output_add_value(table, shoal_client_get(line, "found"));
+        if (asprintf(&indented, "%*s%s", (int)get_integer(line, "depth") * 2, "", clause) < 0) indented = NULL;
+        output_add(table, indented == NULL ? clause : indented);
+        free(indented);
+        free(clause);
+    }
+    output_table_finish(table);
+    const bool matches = shoal_client_boolean(shoal_client_get(answer.result, "matches"), false);
+    if (session->format == OUTPUT_TABLE) (void)printf("%s is %s\n", words[0], matches ? "in" : "out");
     return 0;
 }
