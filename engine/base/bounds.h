@@ -33,6 +33,7 @@ enum {
     SH_EXPRESSION_BYTES_MAX = 64 << 10,
     SH_EXPRESSION_NODE_COUNT_MAX = 4096,
     SH_SEQUENCE_STEP_COUNT_MAX = 16, /* a bit each in a mark of 16 bytes; nobody reads a funnel of more */
+    SH_CALCULATION_VALUE_COUNT_MAX = 16, /* in one comparison: each takes up to 1.8 MiB while a block is evaluated */
     SH_EXPRESSION_DEPTH_MAX = 64,    /* recursion in parser and planner: 64 frames of some hundred bytes */
     SH_REQUEST_ARENA_BYTES_MAX = 256 << 20,
     SH_ANSWER_BYTES_MAX = 256 << 20, /* a list of 10 M short ids is 100 MiB */

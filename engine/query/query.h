@@ -21,6 +21,9 @@
  * window and the next, in days of 24 hours, exact; fewer than two events: missing. An event that came late is in its
  * own place everywhere. Inside where, hour (0..23) and weekday (1 Monday .. 7) are those of the workspace's clock,
  * unless the event has a property of that name.
+ *   - Calculations are exact: fractions of 128 bits over 128 bits; what leaves them is SH_ERR_OVERFLOW. * and / before
+ * + and -, equals from left to right. Missing with anything is missing, so is a division by zero, and no comparison
+ *     with it holds, nor `between` nor `not between`. Times are compared with times; of a date and an instant, by day.
  *   - Enums compare by rank. Decimals compare exactly; averages by cross-multiplication.
  *   - sample(p%, 'seed') keeps a row if mix(XXH3(external id), XXH3(seed)) falls below p: nested for growing p.
  */

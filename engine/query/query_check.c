@@ -501,17 +501,25 @@ static enum sh_status expand_segment(struct sh_checker *checker, struct sh_node 
 
 /* ---- The walk ---- */
 
+static enum sh_status resolve(struct sh_checker *checker, struct sh_node *node, struct sh_query_domain *domain) {
+    const enum sh_status status = node->operand.function == SH_FUNCTION_NONE
+                                      ? resolve_name(checker, node, domain)
+                                      : resolve_aggregate(checker, node, &node->operand, domain);
+    return status != SH_OK ? status : set_words(checker, &node->operand, domain);
+}
+
+enum sh_status sh_check_operand(struct sh_checker *checker, struct sh_operand *operand,
+                                struct sh_query_domain *domain) {
+    struct sh_node asked = {.kind = SH_NODE_COMPARE, .position = operand->position, .operand = *operand};
+    const enum sh_status status = resolve(checker, &asked, domain);
+    *operand = asked.operand;
+    return status;
+}
+
 static enum sh_status check_asked(struct sh_checker *checker, struct sh_node *node) {
     struct sh_query_domain domain = {.type = SH_TYPE_INT};
-    enum sh_status status;
-    if (node->operand.function == SH_FUNCTION_NONE) {
-        status = resolve_name(checker, node, &domain);
-    } else {
-        status = resolve_aggregate(checker, node, &node->operand, &domain);
-    }
-    if (status != SH_OK) return status;
-    if ((status = set_words(checker, &node->operand, &domain)) != SH_OK) return status;
-    return sh_query_bind(checker, node, &domain);
+    const enum sh_status status = resolve(checker, node, &domain);
+    return status != SH_OK ? status : sh_query_bind(checker, node, &domain);
 }
 
 static enum sh_status check_kind(struct sh_checker *checker, struct sh_node **link) {
@@ -540,6 +548,8 @@ static enum sh_status check_kind(struct sh_checker *checker, struct sh_node **li
         return resolve_aggregate(checker, node, &node->operand, &domain);
     case SH_NODE_HAS:
         return check_has(checker, node);
+    case SH_NODE_RELATION:
+        return sh_query_check_relation(checker, node);
     default:
         return check_asked(checker, node);
     }

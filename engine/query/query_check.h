@@ -2,6 +2,7 @@
  *
  *   query_check.c   walks the tree: what may stand where, segments, names of attributes, events, properties
  *   query_bind.c    literals: from what was written to the canonical values that satisfy
+ *   query_check_term.c  comparisons of calculations
  *   query_window.c  dates, instants and windows
  */
 #ifndef SH_QUERY_CHECK_H
@@ -37,6 +38,11 @@ static inline int64_t sh_checker_position(uint32_t position) {
 }
 SH_MUST_CHECK enum sh_status sh_checker_memory(struct sh_checker *checker);
 
+/* query_check.c: the name or function of an operand, and what its values are. */
+SH_MUST_CHECK enum sh_status sh_check_operand(struct sh_checker *checker, struct sh_operand *operand,
+                                              struct sh_query_domain *domain);
+/* query_check_term.c: a RELATION. */
+SH_MUST_CHECK enum sh_status sh_query_check_relation(struct sh_checker *checker, struct sh_node *node);
 /* query_bind.c: fill the bound values of a node whose operand is bound, or fail with SH_ERR_TYPE or SH_ERR_NAME. May
  * turn an IN of whole days into OR or AND. */
 SH_MUST_CHECK enum sh_status sh_query_bind(struct sh_checker *checker, struct sh_node *node,

@@ -7,6 +7,7 @@
  */
 #include <math.h>
 
+#include "query_calculation.h"
 #include "query_events.h"
 #include "query_plan.h"
 #include "query_sequence.h"
@@ -26,6 +27,7 @@ static const double derived_ns = 1.5;       /* work out one user's value, stream
 static const double event_ns = 1.5;         /* one event of a cell, streamed */
 static const double event_where_ns = 1.5;   /* one event through `where` */
 static const double sequence_mark_ns = 12;  /* one event gathered, dealt to its user and followed */
+static const double calculated_ns = 15;     /* one value of one user in a calculation */
 static const double event_block_ns = 3000;  /* begin and end of a block of accumulators */
 
 static double live_count(const struct sh_plan *plan) {
@@ -113,6 +115,21 @@ static struct sh_plan_cost sequence_cost(const struct sh_plan *plan, const struc
     return (struct sh_plan_cost){.share = all_share / 2,
                                  .block_ns = sequence->reach * event_block_ns + pass_ns / block_count(plan),
                                  .row_ns = row_history_ns * (1 + history)};
+}
+
+/* Users are taken one by one at the end: those with events, or all where attributes take part. */
+static struct sh_plan_cost calculation_cost(const struct sh_plan *plan, const struct sh_calculation *calculation) {
+    struct sh_plan_cost cost = {.share = calculation->compare == SH_COMPARE_EQ ? 0.05 : 0.4};
+    double looked_at = calculation->has_attributes ? 1 : 0;
+    for (uint32_t i = 0; i < calculation->leaf_count; i++) {
+        struct sh_plan_cost leaf = {.row_ns = row_column_ns};
+        if (calculation->leaves[i].aggregate != NULL) leaf = event_cost(plan, calculation->leaves[i].aggregate);
+        cost.block_ns += leaf.block_ns;
+        cost.row_ns += leaf.row_ns;
+        if (looked_at < 1 && calculation->leaves[i].aggregate != NULL) looked_at += (1 - looked_at) / 2;
+    }
+    cost.block_ns += looked_at * SH_BLOCK_SLOTS * calculation->leaf_count * calculated_ns;
+    return cost;
 }
 
 /* ---- Composites ---- */
@@ -232,6 +249,9 @@ void sh_plan_estimate(const struct sh_plan *plan, struct sh_plan_node *node) {
         break;
     case SH_PLAN_EVENT:
         node->cost = event_cost(plan, node->aggregate);
+        break;
+    case SH_PLAN_CALCULATION:
+        node->cost = calculation_cost(plan, node->calculation);
         break;
     case SH_PLAN_SEQUENCE:
         node->cost = sequence_cost(plan, node->sequence);

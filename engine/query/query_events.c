@@ -334,24 +334,47 @@ static void survey(struct sh_event_stream *stream) {
     stream->sum_fits = sum_max <= INT64_MAX;
 }
 
+static void begin_stream(struct sh_event_stream *stream, const struct sh_block_run *run,
+                         const struct sh_aggregate *aggregate, struct sh_accumulators *into, uint64_t *touched) {
+    *stream = (struct sh_event_stream){.plan = run->plan,
+                                       .aggregate = aggregate,
+                                       .block = run->block,
+                                       .into = into,
+                                       .touched = touched,
+                                       .ranks = sh_aggregate_ranks(aggregate, run->plan->scope.events)};
+    survey(stream);
+}
+
+static enum sh_status take_memory(struct sh_event_stream *stream, struct sh_error *err) {
+    const enum sh_status status = take_scratch(stream->plan, err);
+    if (status != SH_OK) return status;
+    stream->scratch = stream->plan->events;
+    return take_accumulators(stream->plan, stream->aggregate, stream->into) ? SH_OK : no_memory(err);
+}
+
+enum sh_status sh_aggregate_gather(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
+                                   const uint64_t *candidates, struct sh_accumulators *into, uint64_t *touched,
+                                   struct sh_event_stream *stream, struct sh_error *err) {
+    begin_stream(stream, run, aggregate, into, touched);
+    memset(touched, 0, SH_BLOCK_BYTES);
+    if (stream->row_count == 0) return SH_OK;
+    if (run->candidates.count <= SELECTIVE_UP_TO_COUNT) stream->candidates = candidates;
+    const enum sh_status status = take_memory(stream, err);
+    return status != SH_OK ? status : touch_users(stream, err);
+}
+
 enum sh_status sh_aggregate_block(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
                                   struct sh_block_view *result, struct sh_error *err) {
     struct sh_plan *plan = run->plan;
-    struct sh_event_stream stream = {.plan = plan,
-                                     .aggregate = aggregate,
-                                     .block = run->block,
-                                     .touched = plan->registers[run->reg + 1],
-                                     .ranks = sh_aggregate_ranks(aggregate, plan->scope.events)};
-    survey(&stream);
+    struct sh_event_stream stream;
+    enum sh_status status = take_scratch(plan, err);
+    if (status != SH_OK) return status;
+    begin_stream(&stream, run, aggregate, &plan->events->accumulators, plan->registers[run->reg + 1]);
     if (stream.row_count == 0) {
         *result = sh_aggregate_holds_without(aggregate) ? run->candidates : sh_empty_view();
         return SH_OK;
     }
-    enum sh_status status = take_scratch(plan, err);
-    if (status != SH_OK) return status;
-    stream.scratch = plan->events;
-    stream.into = &plan->events->accumulators;
-    if (!take_accumulators(plan, aggregate, stream.into)) return no_memory(err);
+    if ((status = take_memory(&stream, err)) != SH_OK) return status;
     uint64_t *words = plan->registers[run->reg];
     sh_block_store(run->candidates, words);
     const bool has_dense_form =

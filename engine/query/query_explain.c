@@ -92,6 +92,8 @@ static const char *operation_name(const struct sh_plan_node *node) {
         return event_name(node->aggregate);
     case SH_PLAN_SEQUENCE:
         return "sequence of events";
+    case SH_PLAN_CALCULATION:
+        return "calculation";
     }
     return "";
 }

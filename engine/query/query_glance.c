@@ -89,6 +89,7 @@ enum sh_glance sh_plan_glance(const struct sh_plan *plan, const struct sh_plan_n
     case SH_PLAN_SAMPLE:
     case SH_PLAN_EVENT:
     case SH_PLAN_SEQUENCE:
+    case SH_PLAN_CALCULATION:
         return SH_GLANCE_WORK;
     }
     return SH_GLANCE_WORK;

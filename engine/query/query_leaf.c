@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "query_calculation.h"
 #include "query_events.h"
 #include "query_plan.h"
 #include "query_sequence.h"
@@ -253,6 +254,13 @@ static enum sh_status sequence_leaf(struct sh_plan *plan, const struct sh_node *
     return sh_sequence_build(clause, &plan->scope, plan->arena, &(*node)->sequence, err);
 }
 
+static enum sh_status calculation_leaf(struct sh_plan *plan, const struct sh_node *clause, struct sh_plan_node **node,
+                                       struct sh_error *err) {
+    *node = sh_plan_node_new(plan, SH_PLAN_CALCULATION, clause, 0);
+    if (*node == NULL) return no_memory(err);
+    return sh_calculation_build(plan, clause, &plan->scope, plan->arena, &(*node)->calculation, err);
+}
+
 static enum sh_status constant_leaf(struct sh_plan *plan, const struct sh_node *clause, enum sh_plan_op op,
                                     struct sh_plan_node **node, struct sh_error *err) {
     *node = sh_plan_node_new(plan, op, clause, 0);
@@ -270,6 +278,8 @@ enum sh_status sh_plan_leaf(struct sh_plan *plan, const struct sh_node *clause, 
         return tags_leaf(plan, clause, node, err);
     case SH_NODE_SAMPLE:
         return sample_leaf(plan, clause, node, err);
+    case SH_NODE_RELATION:
+        return calculation_leaf(plan, clause, node, err);
     case SH_NODE_SEQUENCE:
         return sequence_leaf(plan, clause, node, err);
     case SH_NODE_DID:

@@ -147,6 +147,14 @@ const char *sh_token_describe(const struct sh_token *token, char words[SH_TOKEN_
         return "`%`";
     case SH_TOKEN_ARROW:
         return "`->`";
+    case SH_TOKEN_PLUS:
+        return "`+`";
+    case SH_TOKEN_MINUS:
+        return "`-`";
+    case SH_TOKEN_STAR:
+        return "`*`";
+    case SH_TOKEN_SLASH:
+        return "`/`";
     case SH_TOKEN_COMPARE:
         (void)snprintf(words, SH_TOKEN_WORDS_BYTES, "`%s`", compares[token->compare]);
         return words;
@@ -241,6 +249,7 @@ static enum sh_status take_number(struct sh_lexer *lexer, uint32_t at) {
     const struct sh_text text = lexer->text;
     bool has_point = false;
     struct glyph glyph = glyph_at(text, at);
+    lexer->token.has_sign = !is_digit(glyph.meaning);
     uint32_t end = at + glyph.byte_count; /* behind the sign or the first digit */
     for (; (glyph = glyph_at(text, end)).code != 0; end += glyph.byte_count) {
         if (is_digit(glyph.meaning)) continue;
@@ -305,10 +314,6 @@ static enum sh_status fail_sign(struct sh_lexer *lexer, uint32_t at) {
         {"#", "a comment begins with --"},
         {"//", "a comment begins with --"},
         {"/*", "a comment begins with -- and ends with the line"},
-        {"-", "there is no arithmetic; a comment begins with --, a number may begin with -"},
-        {"+", "there is no arithmetic; compare with a number that is worked out already"},
-        {"*", "there is no arithmetic; `contains` and `starts with` need no *"},
-        {"/", "there is no arithmetic; compare with a number that is worked out already"},
         {";", "an expression is one condition: join with and, or"},
         {":", "compare with =; a name with : in it stands in backticks"},
         {"@", "a name with @ in it stands in backticks"},
@@ -347,6 +352,13 @@ static enum sh_status take_sign(struct sh_lexer *lexer, uint32_t at) {
         return take(lexer, SH_TOKEN_DOT, behind);
     case '%':
         return take(lexer, SH_TOKEN_PERCENT, behind);
+    case '+':
+        return take(lexer, SH_TOKEN_PLUS, behind);
+    case '*':
+        return take(lexer, SH_TOKEN_STAR, behind);
+    case '/':
+        if (next.meaning == '/' || next.meaning == '*') break;
+        return take(lexer, SH_TOKEN_SLASH, behind);
     case '=':
         if (next.meaning == '>' || next.meaning == '<') break;
         return take_compare(lexer, SH_COMPARE_EQ, next.meaning == '=' ? both : behind);
@@ -361,8 +373,8 @@ static enum sh_status take_sign(struct sh_lexer *lexer, uint32_t at) {
         if (next.meaning == '=') return take_compare(lexer, SH_COMPARE_GE, both);
         return take_compare(lexer, SH_COMPARE_GT, behind);
     case '-':
-        if (next.meaning != '>') break;
-        return take(lexer, SH_TOKEN_ARROW, both);
+        if (next.meaning == '>') return take(lexer, SH_TOKEN_ARROW, both);
+        return take(lexer, SH_TOKEN_MINUS, behind);
     case 0x2192: /* a right arrow */
         return take(lexer, SH_TOKEN_ARROW, behind);
     case 0x2260:

@@ -23,7 +23,11 @@ enum sh_token_kind {
     SH_TOKEN_COMMA,
     SH_TOKEN_DOT,
     SH_TOKEN_PERCENT,
-    SH_TOKEN_ARROW
+    SH_TOKEN_ARROW,
+    SH_TOKEN_PLUS,
+    SH_TOKEN_MINUS,
+    SH_TOKEN_STAR,
+    SH_TOKEN_SLASH
 };
 
 struct sh_token {
@@ -32,6 +36,7 @@ struct sh_token {
     struct sh_text text;     /* WORD, NAME, STRING: unescaped; NUMBER */
     uint32_t position;       /* first byte */
     uint32_t end;            /* first byte behind it */
+    bool has_sign;           /* NUMBER: with + or - before its digits: `points -5` */
     bool after_string;       /* follows a STRING with no blank between: perhaps a quote that was not doubled */
 };
 

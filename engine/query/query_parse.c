@@ -5,10 +5,6 @@
 #include "query_form.h"
 #include "query_parser.h"
 
-/* Canonical form takes parentheses and double negations out, so the tree may be half as deep as the text; what prints
- * needs at most two levels of text for one of the tree. */
-enum { TEXT_DEPTH_MAX = 2 * SH_EXPRESSION_DEPTH_MAX + 2 };
-
 /* ---- Shared by both halves ---- */
 
 enum sh_status sh_parser_expected(struct sh_parser *parser, const char *what) {
@@ -42,9 +38,9 @@ enum sh_status sh_parser_node(struct sh_parser *parser, enum sh_node_kind kind, 
 }
 
 static enum sh_status enter(struct sh_parser *parser) {
-    if (++parser->depth <= TEXT_DEPTH_MAX) return SH_OK;
+    if (++parser->depth <= SH_PARSER_DEPTH_MAX) return SH_OK;
     return sh_fail(parser->err, SH_ERR_LIMIT, sh_parser_token(parser)->position,
-                   "parentheses and `not` are nested deeper than %d", TEXT_DEPTH_MAX);
+                   "parentheses and `not` are nested deeper than %d", SH_PARSER_DEPTH_MAX);
 }
 
 static bool nearest_of(struct sh_text wanted, const char *const *words, size_t count, struct sh_text *nearest) {
@@ -106,13 +102,9 @@ static enum sh_status add_value(struct sh_parser *parser, const char *after, str
 }
 
 static enum sh_status parse_compare(struct sh_parser *parser, const struct sh_operand *operand, struct sh_node **node) {
-    enum sh_status status = make_asked(parser, SH_NODE_COMPARE, operand, false, node);
-    if (status != SH_OK) return status;
-    (*node)->compare = sh_parser_token(parser)->compare;
-    char after[16];
-    (void)snprintf(after, sizeof after, "after `%s`", sh_compare_words[(*node)->compare]);
-    if ((status = sh_parser_next(parser)) != SH_OK) return status;
-    return add_value(parser, after, *node);
+    const enum sh_compare compare = sh_parser_token(parser)->compare;
+    const enum sh_status status = sh_parser_next(parser);
+    return status != SH_OK ? status : sh_parse_compared(parser, operand, compare, node);
 }
 
 static enum sh_status parse_between(struct sh_parser *parser, const struct sh_operand *operand, bool negated,
@@ -248,6 +240,16 @@ static enum sh_status parse_bare(struct sh_parser *parser, const struct sh_opera
     return sh_node_add_literal(parser->arena, *node, yes) ? SH_OK : sh_parser_memory(parser);
 }
 
+/* An operand was read, and a calculation goes on. */
+static enum sh_status parse_calculated(struct sh_parser *parser, struct sh_lexer begin,
+                                       const struct sh_operand *operand, struct sh_node **node) {
+    struct sh_term *first;
+    const enum sh_status status = sh_parser_term(parser, SH_TERM_OPERAND, operand->position, &first);
+    if (status != SH_OK) return status;
+    first->operand = *operand;
+    return sh_parse_calculated(parser, begin, first, node);
+}
+
 static enum sh_status parse_asked(struct sh_parser *parser, const struct sh_operand *operand, struct sh_node **node) {
     if (sh_parser_at(parser, SH_TOKEN_COMPARE)) return parse_compare(parser, operand, node);
     enum sh_status status;
@@ -326,12 +328,21 @@ static enum sh_status parse_parenthesis(struct sh_parser *parser, struct sh_node
 
 static enum sh_status parse_condition(struct sh_parser *parser, struct sh_node **node) {
     const struct sh_token token = *sh_parser_token(parser);
+    const struct sh_lexer begin = parser->lexer;
     enum sh_status status;
+    if (token.kind == SH_TOKEN_MINUS || (token.kind == SH_TOKEN_OPEN && sh_parser_opens_value(parser)))
+        return sh_parse_calculated(parser, begin, NULL, node);
     if (token.kind == SH_TOKEN_OPEN) return parse_parenthesis(parser, node);
     const bool constant = sh_token_is(&token, "true") || sh_token_is(&token, "false");
     if (constant || token.kind == SH_TOKEN_NUMBER || token.kind == SH_TOKEN_STRING) {
         struct sh_literal literal;
         if ((status = sh_parse_value(parser, "", &literal)) != SH_OK) return status;
+        if (token.kind == SH_TOKEN_NUMBER && sh_parser_at(parser, SH_TOKEN_COMPARE))
+            return sh_parse_number_compared(parser, literal, node);
+        if (token.kind == SH_TOKEN_NUMBER && sh_parser_at_calculation(parser)) {
+            parser->lexer = begin;
+            return sh_parse_calculated(parser, begin, NULL, node);
+        }
         if (!constant || sh_parser_at(parser, SH_TOKEN_COMPARE)) return parse_turned(parser, literal, node);
         const bool yes = sh_token_is(&token, "true");
         return sh_parser_node(parser, yes ? SH_NODE_TRUE : SH_NODE_FALSE, token.position, node);
@@ -339,6 +350,7 @@ static enum sh_status parse_condition(struct sh_parser *parser, struct sh_node *
     struct sh_operand operand;
     struct sh_node *condition;
     if ((status = sh_parse_operand(parser, &operand, &condition)) != SH_OK) return status;
+    if (condition == NULL && sh_parser_at_calculation(parser)) return parse_calculated(parser, begin, &operand, node);
     if (condition == NULL) return parse_asked(parser, &operand, node);
     *node = condition;
     return SH_OK;

@@ -53,7 +53,8 @@ enum sh_plan_op {
     SH_PLAN_SLOTS,   /* the row is one of `match.values`, which are slots */
     SH_PLAN_SAMPLE,
     SH_PLAN_EVENT,
-    SH_PLAN_SEQUENCE
+    SH_PLAN_SEQUENCE,
+    SH_PLAN_CALCULATION
 };
 
 /* Estimates. They order children and choose between ways to the same answer, never the answer. */
@@ -71,8 +72,9 @@ struct sh_plan_measure {
     uint32_t blocks_skipped;
 };
 
-struct sh_aggregate; /* query_events.h */
-struct sh_sequence;  /* query_sequence.h */
+struct sh_aggregate;   /* query_events.h */
+struct sh_calculation; /* query_calculation.h */
+struct sh_sequence;    /* query_sequence.h */
 
 struct sh_plan_node {
     enum sh_plan_op op;
@@ -89,11 +91,13 @@ struct sh_plan_node {
     uint64_t sample_seed;
     struct sh_aggregate *aggregate;
     struct sh_sequence *sequence;
+    struct sh_calculation *calculation;
     struct sh_plan_cost cost;
     struct sh_plan_measure measure;
 };
 
-struct sh_event_scratch; /* query_events.h */
+struct sh_event_scratch;       /* query_stream.h */
+struct sh_calculation_scratch; /* query_calculation.c */
 
 struct sh_plan {
     struct sh_query_scope scope;
@@ -102,6 +106,7 @@ struct sh_plan {
     uint32_t register_count;
     uint64_t **registers; /* NULL until the first block; each SH_BLOCK_WORDS words */
     struct sh_event_scratch *events;
+    struct sh_calculation_scratch *calculations;
     /* analyze */
     bool measuring;
     uint64_t (*clock_ns)(void *context);

@@ -140,6 +140,29 @@ static void print_operand(struct sh_buffer *buffer, const struct sh_operand *ope
         print_name(buffer, operand->name);
 }
 
+/* Around what binds less tightly, and around what stands on the right and binds as tightly: a - (b - c). */
+static void print_part(struct sh_buffer *buffer, const struct sh_term *part, bool is_product, bool is_right) {
+    const bool is_value = part->kind == SH_TERM_NUMBER || part->kind == SH_TERM_OPERAND;
+    const bool part_is_product = part->kind == SH_TERM_MULTIPLY || part->kind == SH_TERM_DIVIDE;
+    const bool parentheses = !is_value && (is_right ? is_product || !part_is_product : is_product && !part_is_product);
+    if (parentheses) append(buffer, "(");
+    sh_query_print_term(part, buffer);
+    if (parentheses) append(buffer, ")");
+}
+
+void sh_query_print_term(const struct sh_term *term, struct sh_buffer *buffer) {
+    if (term->kind == SH_TERM_NUMBER) {
+        print_literal(buffer, &term->number);
+    } else if (term->kind == SH_TERM_OPERAND) {
+        print_operand(buffer, &term->operand);
+    } else {
+        const bool is_product = term->kind == SH_TERM_MULTIPLY || term->kind == SH_TERM_DIVIDE;
+        print_part(buffer, term->left, is_product, false);
+        sh_buffer_print(buffer, " %s ", sh_term_words[term->kind]);
+        print_part(buffer, term->right, is_product, true);
+    }
+}
+
 /* 100,000 parts of a million are "10". */
 static void print_percent(struct sh_buffer *buffer, uint32_t parts) {
     const uint32_t whole = parts / (SH_SAMPLE_PARTS / 100);
@@ -236,6 +259,11 @@ void sh_query_print(const struct sh_node *tree, struct sh_buffer *buffer) {
     case SH_NODE_DID:
         append(buffer, "did");
         print_events(buffer, &tree->operand);
+        break;
+    case SH_NODE_RELATION:
+        sh_query_print_term(tree->left, buffer);
+        sh_buffer_print(buffer, " %s ", sh_compare_words[tree->compare]);
+        sh_query_print_term(tree->right, buffer);
         break;
     case SH_NODE_SEQUENCE:
         print_sequence(buffer, tree);

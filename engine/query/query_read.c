@@ -362,6 +362,7 @@ static const struct head heads[] = {
     {"has_any", SH_NODE_HAS, SH_HAS_ANY, false, 3},
     {"has_all", SH_NODE_HAS, SH_HAS_ALL, false, 3},
     {"has_none", SH_NODE_HAS, SH_HAS_NONE, false, 3},
+    {"compare", SH_NODE_RELATION, 0, false, 4},
     {"did", SH_NODE_DID, 0, false, 2},
     {"sequence", SH_NODE_SEQUENCE, 0, false, 2},
     {"sample", SH_NODE_SAMPLE, 0, false, 3},
@@ -538,6 +539,66 @@ static enum sh_status read_asked(struct reader *reader, struct sh_node *node) {
     }
 }
 
+/* ---- Comparisons of calculations ---- */
+
+static enum sh_status read_term(struct reader *reader, uint32_t *term_count, struct sh_term **term);
+
+/* An array: a calculation, a number, or an operand. */
+static enum sh_status read_term_array(struct reader *reader, uint32_t *term_count, struct sh_term *term) {
+    const struct sh_cursor begin = *reader->cursor;
+    struct sh_value array;
+    struct sh_text word;
+    enum sh_status status = take_head(reader, "a calculation such as [\"+\", \"points\", 5]", &array, &word);
+    if (status != SH_OK) return status;
+    for (enum sh_term_kind kind = SH_TERM_ADD; kind <= SH_TERM_DIVIDE; kind++) {
+        if (!sh_text_equal(word, sh_text_of(sh_term_words[kind]))) continue;
+        term->kind = kind;
+        if ((status = check_element_count(reader, &array, word, 3)) != SH_OK) return status;
+        if ((status = read_term(reader, term_count, &term->left)) != SH_OK) return status;
+        return read_term(reader, term_count, &term->right);
+    }
+    *reader->cursor = begin;
+    if (!sh_text_equal(word, SH_TEXT_LITERAL("number"))) return read_operand(reader, &term->operand);
+    term->kind = SH_TERM_NUMBER;
+    return read_value(reader, &term->number);
+}
+
+static enum sh_status read_term(struct reader *reader, uint32_t *term_count, struct sh_term **term) {
+    enum sh_value_kind kind;
+    enum sh_status status = sh_cursor_peek(reader->cursor, &kind, reader->err);
+    if (status != SH_OK) return status;
+    /* So many values on two sides are joined by two operators fewer. */
+    if (++*term_count > 2 * SH_CALCULATION_VALUE_COUNT_MAX - 2)
+        return sh_fail(reader->err, SH_ERR_LIMIT, -1, "a comparison calculates with at most %d values",
+                       SH_CALCULATION_VALUE_COUNT_MAX);
+    if ((*term = sh_arena_alloc_zero(reader->arena, sizeof **term)) == NULL) return fail_memory(reader);
+    (*term)->position = SH_POSITION_NONE;
+    (*term)->kind = SH_TERM_OPERAND;
+    if (kind == SH_VALUE_ARRAY) return read_term_array(reader, term_count, *term);
+    if (kind == SH_VALUE_STR) return read_operand(reader, &(*term)->operand);
+    if ((status = read_value(reader, &(*term)->number)) != SH_OK) return status;
+    (*term)->kind = SH_TERM_NUMBER;
+    if ((*term)->number.kind == SH_LITERAL_NUMBER) return SH_OK;
+    return sh_fail(reader->err, SH_ERR_SYNTAX, -1, "a calculation has numbers and names, not bools");
+}
+
+static enum sh_status read_relation(struct reader *reader, struct sh_node *node) {
+    struct sh_value word;
+    uint32_t term_count = 0; /* of both sides */
+    enum sh_status status = take(reader, SH_VALUE_STR, "a comparison such as \"<\"", &word);
+    if (status != SH_OK) return status;
+    for (int i = SH_COMPARE_EQ; i <= SH_COMPARE_GE; i++) {
+        if (!sh_text_equal(word.text, sh_text_of(sh_compare_words[i]))) continue;
+        node->compare = (enum sh_compare)i;
+        if ((status = read_term(reader, &term_count, &node->left)) != SH_OK) return status;
+        if ((status = read_term(reader, &term_count, &node->right)) != SH_OK) return status;
+        if (node->left->kind != SH_TERM_NUMBER || node->right->kind != SH_TERM_NUMBER) return SH_OK;
+        return sh_fail(reader->err, SH_ERR_SYNTAX, word.offset, "two numbers cannot be compared");
+    }
+    return sh_fail(reader->err, SH_ERR_SYNTAX, word.offset, "expected = != < <= > or >=, found \"%.*s\"",
+                   SH_TEXT_ARGS(word.text));
+}
+
 static enum sh_status read_body(struct reader *reader, const struct sh_value *array, struct sh_node *node) {
     switch (node->kind) {
     case SH_NODE_TRUE:
@@ -551,6 +612,8 @@ static enum sh_status read_body(struct reader *reader, const struct sh_value *ar
         init_operand(&node->operand);
         node->operand.function = SH_FUNCTION_COUNT;
         return read_events(reader, "did", SH_PROPERTY_NEVER, &node->operand);
+    case SH_NODE_RELATION:
+        return read_relation(reader, node);
     case SH_NODE_SEQUENCE:
         return read_sequence(reader, node);
     case SH_NODE_SAMPLE:

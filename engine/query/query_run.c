@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "query_calculation.h"
 #include "query_events.h"
 #include "query_sequence.h"
 
@@ -229,6 +230,8 @@ static enum sh_status evaluate_work(const struct sh_block_run *run, struct sh_pl
         return evaluate_not(run, node, result, err);
     case SH_PLAN_EVENT:
         return sh_aggregate_block(run, node->aggregate, result, err);
+    case SH_PLAN_CALCULATION:
+        return sh_calculation_block(run, node->calculation, result, err);
     case SH_PLAN_SEQUENCE:
         return evaluate_sequence(run, node->sequence, result, err);
     default:

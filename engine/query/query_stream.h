@@ -72,6 +72,13 @@ struct sh_event_stream {
 typedef enum sh_status (*sh_chunk_step)(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
                                         struct sh_error *err);
 sh_chunk_step sh_touching_step(const struct sh_aggregate *aggregate);
+/* query_events.c: the accumulators of all candidates (words) of the block who have an event in the window; *stream is
+ * for sh_touched_state. */
+struct sh_block_run; /* query_run.h */
+SH_MUST_CHECK enum sh_status sh_aggregate_gather(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
+                                                 const uint64_t *candidates, struct sh_accumulators *into,
+                                                 uint64_t *touched, struct sh_event_stream *stream,
+                                                 struct sh_error *err);
 /* What the accumulators of a touched user say. */
 SH_MUST_CHECK enum sh_status sh_touched_state(const struct sh_event_stream *stream, uint32_t slot,
                                               struct sh_aggregate_state *state, struct sh_error *err);

@@ -1,5 +1,6 @@
 /* query_test.c -- is the expression true for one row? Nothing here looks at a block. */
 #include "hash.h"
+#include "query_calculation.h"
 #include "query_events.h"
 #include "query_plan.h"
 #include "query_sequence.h"
@@ -94,6 +95,8 @@ enum sh_status sh_plan_test_node(const struct sh_plan *plan, const struct sh_pla
         break;
     case SH_PLAN_EVENT:
         return sh_aggregate_test(plan, node->aggregate, slot, matches, err);
+    case SH_PLAN_CALCULATION:
+        return sh_calculation_test(plan, node->calculation, slot, matches, err);
     case SH_PLAN_SEQUENCE:
         return test_sequence(plan, node->sequence, slot, matches, err);
     }

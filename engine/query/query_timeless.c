@@ -5,6 +5,12 @@ static bool is_timeless_operand(const struct sh_operand *operand) {
     return operand->function == SH_FUNCTION_NONE && operand->subject == SH_SUBJECT_ATTRIBUTE;
 }
 
+static bool is_timeless_term(const struct sh_term *term) {
+    if (term->kind == SH_TERM_NUMBER) return true;
+    if (term->kind == SH_TERM_OPERAND) return is_timeless_operand(&term->operand);
+    return is_timeless_term(term->left) && is_timeless_term(term->right);
+}
+
 bool sh_query_is_timeless(const struct sh_node *tree) {
     switch (tree->kind) {
     case SH_NODE_TRUE:
@@ -25,6 +31,8 @@ bool sh_query_is_timeless(const struct sh_node *tree) {
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:
         return is_timeless_operand(&tree->operand);
+    case SH_NODE_RELATION:
+        return is_timeless_term(tree->left) && is_timeless_term(tree->right);
     default:
         return false;
     }

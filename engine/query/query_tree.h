@@ -50,6 +50,7 @@ enum sh_node_kind {
     SH_NODE_NEXT,     /* operand "in next N days": time: within (now, now + N days]; date: its yearly day is today or
                          one of the next N - 1 days in the zone; 29 February counts on 28 February in other years */
     SH_NODE_HAS,      /* tag set, has, literals */
+    SH_NODE_RELATION, /* left compare right: two values, calculated or as they are; < and <= only, = and != */
     SH_NODE_DID,      /* aggregate with function COUNT: at least one */
     SH_NODE_SEQUENCE, /* children: the steps in their order, each a DID without a window; window, sequence */
     SH_NODE_SAMPLE,   /* parts, seed */
@@ -161,6 +162,29 @@ enum {
     SH_OPERAND_NO_INDEX = 0xFFFFFFFF
 };
 
+/* A value of a RELATION: a number, an operand, or two terms calculated with.
+ *
+ *   sum(purchase.amount) + sum(cancel.amount) > 100          count(cancel) / count(purchase) > 0.2
+ *
+ * Numbers are exact fractions of 128 bits over 128 bits; what does not fit is SH_ERR_OVERFLOW, never rounded. What is
+ * calculated with a missing value is missing, and so is what is divided by zero; a comparison with it is false. Times
+ * are compared with times, as they are; a date with an instant by the instant's local day. */
+enum sh_term_kind {
+    SH_TERM_NUMBER,
+    SH_TERM_OPERAND, /* a number or a time: an attribute, an aggregate; inside where, what the event or its item has */
+    SH_TERM_ADD,
+    SH_TERM_SUBTRACT,
+    SH_TERM_MULTIPLY,
+    SH_TERM_DIVIDE
+};
+struct sh_term {
+    enum sh_term_kind kind;
+    uint32_t position;
+    struct sh_literal number;
+    struct sh_operand operand;
+    struct sh_term *left, *right; /* ADD to DIVIDE */
+};
+
 struct sh_node {
     enum sh_node_kind kind;
     uint32_t position;     /* byte offset of the node's first character; SH_POSITION_NONE if it came as msgpack */
@@ -173,8 +197,9 @@ struct sh_node {
     bool negated;
     struct sh_literal *literals;
     uint32_t literal_count;
-    struct sh_window window; /* WINDOW */
-    int64_t count;           /* NEXT: days */
+    struct sh_term *left, *right; /* RELATION */
+    struct sh_window window;      /* WINDOW */
+    int64_t count;                /* NEXT: days */
     struct sh_sequence_terms sequence;
     uint32_t sample_parts; /* SAMPLE: millionths, 10% is 100,000 */
     struct sh_text sample_seed;
@@ -192,10 +217,11 @@ struct sh_node {
      *   HAS: `values` = tag codes that exist; a tag nobody ever had keeps its place in literal_count only, so HAS ALL
      *     with value_count < literal_count matches nothing.
      *   All `values` ascend and have no doubles.
-     *   sum, avg and the gaps compare in 128 bits, low128..high128. For sum these are whole units of 10^-operand.scale,
-     * both included. An average is not a whole number of units, so its bounds may be open and may be finer than the
-     *     property: they are in units of 10^-bound_scale (at least operand.scale, at most 9 more), and the test is
-     *     sum * 10^(bound_scale - operand.scale) against low128 * count and high128 * count. Bounds are clamped to
+     *   sum, avg and the gaps compare in 128 bits, low128..high128. For sum these are whole units of
+     *     10^-operand.scale, both included. An average is not a whole number of units, so its bounds may be open and
+     * may be finer than the property: they are in units of 10^-bound_scale (at least operand.scale, at most 9 more),
+     * and the test is sum * 10^(bound_scale - operand.scale) against low128 * count and high128 * count. Bounds are
+     * clamped to
      *     +-SH_AVG_BOUND_MAX, so with counts below 2^32 no product leaves 128 bits. A gap is an average too: of so many
      *     milliseconds over so many days of 86,400,000, with operand.scale 0 and bounds within +-SH_GAP_BOUND_MAX. */
     int64_t low, high;

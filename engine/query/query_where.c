@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query_calculation.h"
 #include "query_plan.h"
 
 enum { ITEM_CHUNK_ROWS = 512 };
@@ -60,6 +61,7 @@ static bool is_about_item(const struct sh_node *tree) {
         return true;
     case SH_NODE_TRUE:
     case SH_NODE_FALSE:
+    case SH_NODE_RELATION:
     case SH_NODE_SAMPLE:
     case SH_NODE_SEGMENT:
         return false;
@@ -157,6 +159,15 @@ static enum sh_status build_leaf(struct builder *builder, const struct sh_node *
     return sh_match_build(tree, builder->scope, &domain, builder->arena, &made->match, err);
 }
 
+static enum sh_status build_calculation(struct builder *builder, const struct sh_node *tree, struct sh_where *where,
+                                        struct sh_error *err) {
+    struct sh_calculation *made = NULL;
+    const enum sh_status status = sh_calculation_build(NULL, tree, builder->scope, builder->arena, &made, err);
+    where->calculation = made;
+    where->item_table = builder->scope->items;
+    return status;
+}
+
 static enum sh_status build(struct builder *builder, const struct sh_node *tree, struct sh_where **where,
                             struct sh_error *err);
 
@@ -191,6 +202,9 @@ static enum sh_status build(struct builder *builder, const struct sh_node *tree,
         return build_join(builder, tree, SH_WHERE_OR, where, err);
     case SH_NODE_NOT:
         return build_join(builder, tree, SH_WHERE_NOT, where, err);
+    case SH_NODE_RELATION:
+        if ((*where = where_new(builder, SH_WHERE_CALCULATION)) == NULL) return no_memory(err);
+        return build_calculation(builder, tree, *where, err);
     default:
         return build_leaf(builder, tree, where, err);
     }
@@ -265,6 +279,56 @@ static void hour_rows(const struct sh_where *where, const struct sh_event_cell *
     }
 }
 
+static bool read_leaf(const struct sh_where *where, const struct sh_operand *operand, struct sh_event_ref ref,
+                      int64_t *value) {
+    if (operand->subject == SH_SUBJECT_ITEM) {
+        const uint32_t item = sh_event_ref_item(ref);
+        if (item == SH_NO_ITEM || !sh_bitmap_contains(sh_table_live(where->item_table), item)) return false;
+        return sh_column_get(&sh_table_attribute(where->item_table, operand->index)->column, item, value);
+    }
+    *value = 0;
+    switch (operand->index) {
+    case SH_OPERAND_AMOUNT:
+        return sh_event_ref_amount(ref, value);
+    case SH_OPERAND_TIME:
+        *value = sh_event_ref_time(ref);
+        return true;
+    case SH_OPERAND_HOUR:
+        *value = hour_of(where->calculation->zone, sh_event_ref_time(ref));
+        return true;
+    case SH_OPERAND_WEEKDAY:
+        *value = sh_day_weekday(ref.cell->day);
+        return true;
+    default:
+        return sh_event_ref_property(ref, operand->index, value);
+    }
+}
+
+static enum sh_status test_calculation(const struct sh_where *where, struct sh_event_ref ref, bool *holds,
+                                       struct sh_error *err) {
+    const struct sh_calculation *calculation = where->calculation;
+    struct sh_rational values[SH_CALCULATION_VALUE_COUNT_MAX];
+    for (uint32_t i = 0; i < calculation->leaf_count; i++) {
+        int64_t value = 0;
+        const bool is_present = read_leaf(where, calculation->leaves[i].operand, ref, &value);
+        values[i] = sh_leaf_value(calculation, &calculation->leaves[i], is_present, value);
+    }
+    return sh_calculation_holds(calculation, values, holds, err);
+}
+
+static enum sh_status calculated_rows(const struct sh_where *where, const struct sh_event_cell *cell, uint32_t first,
+                                      uint32_t count, uint64_t *words, struct sh_error *err) {
+    memset(words, 0, (count + 63) / 64 * sizeof *words);
+    for (uint32_t i = 0; i < count; i++) {
+        bool holds;
+        const struct sh_event_ref ref = {.cell = cell, .row = first + i};
+        const enum sh_status status = test_calculation(where, ref, &holds, err);
+        if (status != SH_OK) return status;
+        words[i / 64] |= (uint64_t)holds << (i % 64);
+    }
+    return SH_OK;
+}
+
 static enum sh_status join_rows(const struct sh_where *where, const struct sh_event_cell *cell, uint32_t first,
                                 uint32_t count, uint64_t *words, struct sh_error *err) {
     const uint32_t word_count = (count + 63) / 64;
@@ -311,6 +375,8 @@ enum sh_status sh_where_rows(const struct sh_where *where, const struct sh_event
         sh_match_strip(&where->match, &times, first, count, words);
         break;
     }
+    case SH_WHERE_CALCULATION:
+        return calculated_rows(where, cell, first, count, words, err);
     case SH_WHERE_HOUR:
         hour_rows(where, cell, first, count, words);
         break;
@@ -375,6 +441,8 @@ enum sh_status sh_where_test(const struct sh_where *where, struct sh_event_ref r
         is_present = true;
         value = sh_event_ref_time(ref);
         break;
+    case SH_WHERE_CALCULATION:
+        return test_calculation(where, ref, holds, err);
     case SH_WHERE_HOUR:
         is_present = true;
         value = hour_of(where->zone, sh_event_ref_time(ref));

@@ -16,6 +16,7 @@
 #include "query_match.h"
 
 struct sh_plan;
+struct sh_calculation; /* query_calculation.h */
 
 enum { SH_WHERE_ROWS = 4096, SH_WHERE_WORDS = SH_WHERE_ROWS / 64 };
 
@@ -28,10 +29,11 @@ enum sh_where_op {
     SH_WHERE_PROPERTY, /* match on property `index` */
     SH_WHERE_AMOUNT,
     SH_WHERE_TIME,
-    SH_WHERE_HOUR,      /* match on the local hour of the event, 0..23 */
-    SH_WHERE_WEEKDAY,   /* match on the local weekday, 1 Monday .. 7: that of the cell */
-    SH_WHERE_ITEM_SLOT, /* match on the item's slot */
-    SH_WHERE_ITEM       /* the item's bit */
+    SH_WHERE_HOUR,        /* match on the local hour of the event, 0..23 */
+    SH_WHERE_WEEKDAY,     /* match on the local weekday, 1 Monday .. 7: that of the cell */
+    SH_WHERE_CALCULATION, /* what the event and its item have, calculated and compared */
+    SH_WHERE_ITEM_SLOT,   /* match on the item's slot */
+    SH_WHERE_ITEM         /* the item's bit */
 };
 
 struct sh_where {
@@ -41,6 +43,8 @@ struct sh_where {
     struct sh_where **children;
     struct sh_match match;
     const struct sh_zone *zone; /* HOUR */
+    const struct sh_calculation *calculation;
+    const struct sh_table *item_table; /* CALCULATION */
     /* ITEM */
     struct sh_plan *items; /* for items that were added after planning */
     const uint64_t *item_bits;

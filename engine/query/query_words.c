@@ -3,6 +3,7 @@
 #include "query_number.h"
 
 const char *const sh_compare_words[6] = {"=", "!=", "<", "<=", ">", ">="};
+const char *const sh_term_words[6] = {NULL, NULL, "+", "-", "*", "/"};
 const char *const sh_has_words[3] = {"any", "all", "none"};
 const char *const sh_function_words[SH_FUNCTION_GAP_MAX + 1] = {
     NULL,   "count",          "sum", "min",     "max",     "avg",    "first", "last", "days_since",

@@ -3,10 +3,12 @@
 #define SH_QUERY_WORDS_H
 
 #include "arena.h"
+#include "buffer.h"
 #include "query_tree.h"
 
-extern const char *const sh_compare_words[6];                        /* by enum sh_compare: "=", "!=" ... */
-extern const char *const sh_has_words[3];                            /* "any", "all", "none" */
+extern const char *const sh_compare_words[6]; /* by enum sh_compare: "=", "!=" ... */
+extern const char *const sh_term_words[6];    /* by enum sh_term_kind: "+", "-", "*", "/"; else NULL */
+extern const char *const sh_has_words[3];     /* "any", "all", "none" */
 extern const char *const sh_function_words[SH_FUNCTION_GAP_MAX + 1]; /* [SH_FUNCTION_NONE] is NULL */
 extern const char *const sh_unit_words[8];                           /* singular; [SH_UNIT_NONE] is NULL */
 
@@ -32,6 +34,9 @@ bool sh_unit_is_calendar(enum sh_unit unit);
 
 /* A reach of the last step is what is meant without one: the canonical form has 0. False: there is no such step. */
 bool sh_sequence_settle(struct sh_node *node);
+/* query_print.c: the canonical text of a calculation. */
+void sh_query_print_term(const struct sh_term *term, struct sh_buffer *buffer);
+
 /* A zeroed node; NULL when the arena is full. */
 struct sh_node *sh_node_make(struct sh_arena *arena, enum sh_node_kind kind, uint32_t position);
 /* Put a literal behind the others, growing by doubling. False when the arena is full. */

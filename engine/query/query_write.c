@@ -170,6 +170,18 @@ static void write_operand(const struct sh_operand *operand, msgpack_packer *pack
     sh_pack_text(packer, operand->name);
 }
 
+static void write_term(const struct sh_term *term, msgpack_packer *packer) {
+    if (term->kind == SH_TERM_NUMBER) {
+        write_literal(&term->number, packer);
+    } else if (term->kind == SH_TERM_OPERAND) {
+        write_operand(&term->operand, packer);
+    } else {
+        write_head(packer, 3, sh_term_words[term->kind]);
+        write_term(term->left, packer);
+        write_term(term->right, packer);
+    }
+}
+
 /* [word, operand, ...]: the operand's part, with room for `more` elements behind it. */
 static void write_asked(const struct sh_node *node, const char *plain, const char *negated, uint32_t more,
                         msgpack_packer *packer) {
@@ -247,6 +259,12 @@ void sh_query_write(const struct sh_node *tree, msgpack_packer *packer) {
         break;
     case SH_NODE_DID:
         write_events("did", &tree->operand, packer);
+        break;
+    case SH_NODE_RELATION:
+        write_head(packer, 4, "compare");
+        sh_pack_literal(packer, sh_compare_words[tree->compare]);
+        write_term(tree->left, packer);
+        write_term(tree->right, packer);
         break;
     case SH_NODE_SEQUENCE:
         write_sequence(tree, packer);

@@ -239,7 +239,34 @@ class Events:
         return (f"gap_{which}({kind}{inside}) {compare} {decimal(days, 1)}",
                 f"((SELECT {which}(gap) FROM {gaps}) {compare} {days * DAY // 10}) IS TRUE")
 
+    def part(self, random):
+        """kind, where and window of an aggregate, and the SQL that has its events."""
+        kind = random.choice(self.types)
+        window, begin, until = self.window(random)
+        where, where_sql = self.where(random)
+        return (f"{kind}{{}}{where}{window}", f"FROM events e LEFT JOIN items i ON i.id = e.item WHERE e.user = u.id AND e.type ="
+                f" {text(kind)} AND e.time >= {begin} AND e.time < {until}{where_sql}")
+
+    def calculation(self, random):
+        (a, rows_a), (b, rows_b) = self.part(random), self.part(random)
+        compare = random.choice(["=", "!=", "<", "<=", ">", ">="])
+        n = random.randint(0, 5)
+        form = random.randint(0, 3)
+        if form == 0:
+            return (f"sum({a.format('.amount')}) {compare} sum({b.format('.amount')})",
+                    f"(SELECT coalesce(sum(e.amount), 0) {rows_a}) {compare} (SELECT coalesce(sum(e.amount), 0) {rows_b})")
+        if form == 1:
+            return (f"count({a.format('')}) * {n} - count({b.format('')}) {compare} {n + 1}",
+                    f"(SELECT count(*) {rows_a}) * {n} - (SELECT count(*) {rows_b}) {compare} {n + 1}")
+        if form == 2:  # a ratio; nothing below the line is missing
+            return (f"count({a.format('')}) / count({b.format('')}) {compare} 0.{n}",
+                    f"((SELECT count(*) {rows_b}) > 0 AND 10 * (SELECT count(*) {rows_a}) {compare} {n} * (SELECT count(*) {rows_b}))")
+        return (f"first({a.format('')}) {compare} last({b.format('')})",
+                f"((SELECT min(e.time) {rows_a}) {compare} (SELECT max(e.time) {rows_b})) IS TRUE")
+
     def leaf(self, random):
+        if random.random() < 0.15:
+            return self.calculation(random)
         kind = random.choice(self.types)
         window, begin, until = self.window(random)
         where, where_sql = self.where(random)

@@ -130,6 +130,7 @@ class Storm:
             f"count(distinct buy.{self.one_of('item', 'store', 'amount', 'what')}{where}{self.window()}) {compare} {self.number()}",
             f"nth({self.one_of(0, 1, 2, 10**6, 10**7)}, buy.{value}{where}) {compare} {self.number()}",
             f"gap_{self.one_of('min', 'avg', 'max')}(buy{where}{self.window()}) {compare} {self.number()}",
+            f"points * {self.number()} - count(buy{self.window()}) / {self.number()} {compare} money + sum(buy.amount{where})",
             f"did(buy where hour {compare} {self.number()} and weekday in (1, 7))", f"first(buy.{value}) = 's1'", f"last(view) {compare} '2026-01-31'",
             f"seen in last {self.one_of(1, 10**9, 2**62)} days")
 

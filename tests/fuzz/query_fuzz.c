@@ -80,7 +80,10 @@ static enum sh_status answer(const struct sh_node *tree, uint64_t *bits) {
     must((uint32_t)__builtin_popcountll(*bits) == count, "the count is not that of the bits");
     for (uint32_t slot = 0; slot < 64; slot++) {
         bool matches = false;
-        must(sh_plan_test(plan, slot, &matches, &shop.err) == SH_OK, "a row alone fails");
+        /* Where all that is cheap is asked first, a calculation may be left out that overflows for the row. */
+        const enum sh_status tested = sh_plan_test(plan, slot, &matches, &shop.err);
+        if (tested == SH_ERR_OVERFLOW) continue;
+        must(tested == SH_OK, "a row alone fails");
         must(matches == ((*bits >> slot) & 1), "a row alone has another answer than in its block");
     }
     return SH_OK;

@@ -122,6 +122,122 @@ Test(query_behaviour, one_event_has_no_gap) {
     ANSWERS("gap_max(purchase) != 5", "");
 }
 
+/* ---- Calculations ---- */
+
+Test(query_behaviour, two_windows_are_compared) {
+    bought("a-1", "2026-03-10", 100);
+    bought("a-1", "2026-02-10", 300);
+    bought("a-2", "2026-03-10", 500);
+    ANSWERS("sum(purchase.amount, this month) < sum(purchase.amount, previous month)", "a-1 ");
+    ANSWERS("sum(purchase.amount, this month) > sum(purchase.amount, previous month)", "a-2 ");
+    ANSWERS("count(purchase, this month) = count(purchase, previous month)", "a-1 a-3 ");
+    ANSWERS("not count(purchase, this month) = count(purchase, previous month)", "a-2 ");
+}
+
+Test(query_behaviour, products_go_before_sums_from_left_to_right) {
+    set("a-1", "points", 10);
+    ANSWERS("2 + points * 3 = 32", "a-1 ");
+    ANSWERS("(2 + points) * 3 = 36", "a-1 ");
+    ANSWERS("100 - points - 5 = 85", "a-1 ");
+    ANSWERS("100 - (points - 5) = 95", "a-1 ");
+    ANSWERS("100 / points / 5 = 2", "a-1 ");
+    ANSWERS("100 / (points / 5) = 50", "a-1 ");
+    ANSWERS("points -5 = 5", "a-1 ");
+    ANSWERS("points-5=5", "a-1 ");
+    ANSWERS("-points = -10 and - -points = 10", "a-1 ");
+    ANSWERS("((points)) > 9 and (points + 1) between 11 and 12", "a-1 ");
+    ANSWERS("points + 1 not between 11 and 12", "");
+}
+
+Test(query_behaviour, calculations_are_exact) {
+    bought("a-1", "2026-03-01", 10);
+    bought("a-1", "2026-03-02", 20);
+    bought("a-1", "2026-03-03", 0);
+    set("a-1", "balance", 30);
+    ANSWERS("min(purchase.amount) + 0.1 + 0.2 = balance", "a-1 ");
+    ANSWERS("1 / 3 + 1 / 3 + 1 / 3 = max(purchase.amount) * 5", "a-1 ");
+    ANSWERS("avg(purchase.amount) * 3 = sum(purchase.amount)", "a-1 ");
+    ANSWERS("avg(purchase.amount) * 9 = 0.9 and avg(purchase.amount) / 3 < 0.033333333333333334", "a-1 ");
+    set("a-2", "points", INT64_MAX);
+    ANSWERS("points * points - points * points + points = 9223372036854775807", "a-2 ");
+    ANSWERS("points * points / points / points = 1", "a-2 ");
+}
+
+Test(query_behaviour, what_leaves_128_bits_is_an_error) {
+    bool matches;
+    uint64_t count;
+    set("a-2", "points", INT64_MAX);
+    struct sh_plan *plan = plan_of("points * points * points > 1", &shop.scope);
+    cr_expect_eq(sh_plan_count(plan, &count, &shop.err), SH_ERR_OVERFLOW);
+    cr_expect_str_eq(shop.err.message, "a calculation leaves 128 bits");
+    cr_expect_eq(sh_plan_test(plan, user("a-2"), &matches, NULL), SH_ERR_OVERFLOW);
+    cr_expect_eq(sh_plan_test(plan, user("a-1"), &matches, NULL), SH_OK);
+    cr_expect(!matches);
+}
+
+Test(query_behaviour, what_is_missing_or_divided_by_zero_compares_with_nothing) {
+    bought("a-1", "2026-03-01", 100);
+    set("a-1", "points", 0);
+    set("a-2", "points", 4);
+    ANSWERS("points + balance > 0", "");
+    ANSWERS("points + balance != 0", "");
+    ANSWERS("1 / points > 0", "a-2 ");
+    ANSWERS("1 / points != 5", "a-2 ");
+    ANSWERS("1 / count(purchase) >= 0", "a-1 ");
+    ANSWERS("not 1 / count(purchase) >= 0", "a-2 a-3 ");
+    ANSWERS("points / points not between 5 and 6", "a-2 ");
+    ANSWERS("count(purchase) / count(view) > 0.2", "");
+}
+
+Test(query_behaviour, times_are_compared_and_with_dates_by_day) {
+    bought("a-1", "2026-03-01 00:30", 100); /* in UTC the day before */
+    viewed("a-1", "2026-03-05");
+    bought("a-2", "2026-03-02", 100);
+    viewed("a-2", "2026-03-02");
+    set_date("a-1", "birthday", 2026, 3, 1);
+    set_date("a-2", "birthday", 2026, 3, 1);
+    ANSWERS("first(purchase) < last(view)", "a-1 ");
+    ANSWERS("first(purchase) = last(view)", "a-2 ");
+    ANSWERS("first(purchase) = birthday", "a-1 ");
+    ANSWERS("birthday < first(purchase)", "a-2 ");
+    ANSWERS("joined <= first(purchase)", "");
+}
+
+Test(query_behaviour, events_are_calculated_with_inside_where) {
+    struct sh_event event = event_of("a-1", "purchase", "2026-03-01");
+    const struct sh_event_value value = {.property = 1, .value = 4};
+    event.values = &value;
+    event.value_count = 1;
+    event.has_amount = true;
+    event.amount = 1000;
+    event.item = 0;
+    append(&event);
+    cr_assert_eq(sh_table_set(shop.items, 0, 1, 250), SH_OK);
+    ANSWERS("did(purchase where amount / quantity = 2.5)", "a-1 ");
+    ANSWERS("did(purchase where amount = quantity * item.price)", "a-1 ");
+    ANSWERS("did(purchase where amount > quantity * item.price)", "");
+    ANSWERS("did(purchase where amount + discount > 0)", "");
+    ANSWERS("did(purchase where hour + weekday = 7)", "a-1 "); /* midnight of a Sunday */
+}
+
+Test(query_behaviour, canonical_form_puts_calculations_in_order) {
+    static const char *const pairs[][2] = {
+        {"points + balance > 5", "5 < balance + points"},
+        {"points*2>=balance", "balance <= 2 * points"},
+        {"points = balance", "balance = points"},
+        {"balance = points", "balance = points"},
+        {"points - (balance - 3) < 1", "points - (balance - 3) < 1"},
+        {"(points - balance) - 3 < 1", "points - balance - 3 < 1"},
+        {"(points) > 3", "points > 3"},
+        {"3 < (points)", "points > 3"},
+        {"-points < 3", "0 - points < 3"},
+        {"points + 1 between 2 and 3", "1 + points <= 3 and 2 <= 1 + points"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        cr_expect_str_eq(query_shop_printed(&shop, query_shop_bound(&shop, pairs[i][0])), pairs[i][1], "%s: %s",
+                         pairs[i][0], query_shop_printed(&shop, query_shop_bound(&shop, pairs[i][0])));
+}
+
 /* ---- Clocks ---- */
 
 Test(query_behaviour, hour_and_weekday_are_those_of_the_zone) {

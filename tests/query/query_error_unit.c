@@ -40,8 +40,6 @@ Test(query_error, signs_of_other_languages) {
                  {"vip || vip", SH_ERR_SYNTAX, 4, "`||` is not part of the language", "write or"},
                  {"!vip", SH_ERR_SYNTAX, 0, "`!` is not part of the language", "write not, or != to compare"},
                  {"city ~ 'x'", SH_ERR_SYNTAX, 5, "`~` is not part of the language", "write contains or starts with"},
-                 {"points + 1 > 5", SH_ERR_SYNTAX, 7, "`+` is not part of the language",
-                  "there is no arithmetic; compare with a number that is worked out already"},
                  {"city in ['x']", SH_ERR_SYNTAX, 8, "`[` is not part of the language",
                   "a list stands in parentheses: ('a', 'b')"},
                  {"vip;", SH_ERR_SYNTAX, 3, "`;` is not part of the language",
@@ -53,10 +51,12 @@ Test(query_error, signs_of_other_languages) {
 
 Test(query_error, quotes) {
     EXPECT_WRONG(
-        {"tier >= gold", SH_ERR_SYNTAX, 8, "expected a value after `>=`, found the word `gold`",
+        {"tier >= gold", SH_ERR_TYPE, 8,
+         "tier is an enum: it is compared with a text in quotes, not with the name `gold`",
          "did you mean 'gold'? Values stand in quotes"},
-        {"tier = `gold`", SH_ERR_SYNTAX, 7, "expected a value after `=`, found the name `gold`",
-         "backticks make a name; a value stands in quotes: 'gold'"},
+        {"tier = `gold`", SH_ERR_TYPE, 7,
+         "tier is an enum: it is compared with a text in quotes, not with the name `gold`",
+         "did you mean 'gold'? Values stand in quotes"},
         {"city = '成都", SH_ERR_SYNTAX, 7, "the text that begins here has no closing quote",
          "end it with '; a quote inside a text is written twice"},
         {"city = '成都’", SH_ERR_SYNTAX, 7, "the text that begins here has no closing quote",
@@ -129,6 +129,34 @@ Test(query_error, joining) {
                  {"and vip", SH_ERR_SYNTAX, 0, "expected a condition, found the word `and`", ""},
                  {"vip and", SH_ERR_SYNTAX, 7, "expected a condition, found the end of the expression", ""},
                  {"not", SH_ERR_SYNTAX, 3, "expected a condition, found the end of the expression", ""});
+}
+
+Test(query_error, calculations) {
+    EXPECT_WRONG(
+        {"points + 1", SH_ERR_SYNTAX, 10,
+         "expected a comparison (= != < <= > >=) or `between` after a calculation, found the end of the expression",
+         ""},
+        {"points + > 5", SH_ERR_SYNTAX, 9, "expected a number, a name or a function, found `>`", ""},
+        {"(points + 1 > 5", SH_ERR_SYNTAX, 15, "expected `and`, `or` or `)`, found the end of the expression",
+         "the ( at byte 0 is not closed"},
+        {"(points + 1 and vip) > 5", SH_ERR_SYNTAX, 12, "expected `+`, `-`, `*`, `/` or `)`, found the word `and`", ""},
+        {"points * (balance + 1 > 5", SH_ERR_SYNTAX, 22, "expected `+`, `-`, `*`, `/` or `)`, found `>`", ""},
+        {"points + city > 5", SH_ERR_TYPE, 9,
+         "city is a string: only numbers are calculated with, only numbers and times compared with each other",
+         "compare it with a text in quotes: city = '...'"},
+        {"points + 1 > '5'", SH_ERR_SYNTAX, 13, "expected a number, a name or a function, found the text '5'",
+         "texts are not calculated with, nor compared with what is"},
+        {"points > balence", SH_ERR_NAME, 9, "there is no attribute or tag set `balence`", "did you mean balance?"},
+        {"joined > points", SH_ERR_TYPE, 0, "a time is compared with a time, not with a number",
+         "days_since(...) is a number of days"},
+        {"1 + 2 < 4", SH_ERR_TYPE, 0, "nothing is asked here: a comparison needs a name or a function", ""},
+        {"points + did(view) > 4", SH_ERR_SYNTAX, 9, "expected a name or a function with a value, found a condition",
+         ""},
+        {"points > 1 + count(view.seconds)", SH_ERR_SYNTAX, 23, "expected `where`, `,` or `)` in count(), found `.`",
+         "to count its different values write count(distinct view.seconds)"},
+        {"points // 2 > 1", SH_ERR_SYNTAX, 7, "`//` is not part of the language", "a comment begins with --"},
+        {"0+points+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1 > 1", SH_ERR_LIMIT, 36,
+         "a comparison calculates with at most 16 values", ""});
 }
 
 Test(query_error, functions_and_windows) {

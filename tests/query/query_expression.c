@@ -3,6 +3,7 @@
 #include "query_world.h"
 
 static void clause(struct world *world, bool about_items, struct sh_buffer *text);
+static void calculation_clause(struct world *world, uint32_t event_type, bool about_items, struct sh_buffer *text);
 
 static uint32_t below(struct world *world, uint64_t bound) {
     return (uint32_t)split_below(&world->random, bound);
@@ -257,12 +258,15 @@ static void clock_clause(struct world *world, struct sh_buffer *text) {
 
 static void where_clause(struct world *world, uint32_t type, struct sh_buffer *text) {
     struct near_values near;
-    switch (below(world, 7)) {
+    switch (below(world, 8)) {
     case 0:
         attribute_clause(world, &world->twin.items, "item.", text);
         return;
     case 6:
         clock_clause(world, text);
+        return;
+    case 7:
+        calculation_clause(world, type, false, text);
         return;
     case 1:
         tags_clause(world, &world->twin.items, 1, "item.", text);
@@ -415,14 +419,102 @@ static void bitmap_clause(struct world *world, const struct twin_table *table, s
     sh_buffer_print(text, "t%u'", below(world, split_one_in(&world->random, 3) ? TWIN_TAGS_MAX : 8));
 }
 
+/* ---- Calculations ---- */
+
+static void put_value(struct world *world, uint32_t event_type, bool about_items, struct sh_buffer *text) {
+    static const char *const counted[] = {"count", "days", "days_since", "gap_max"};
+    const struct twin_table *table = about_items ? &world->twin.items : &world->twin.users;
+    const uint32_t type = below(world, world->twin.type_count);
+    const char *name = world->twin.types[type].name;
+    const uint32_t kind = below(world, event_type != UINT32_MAX || about_items ? 2 : 6);
+    if (kind == 0) {
+        sh_buffer_print(text, "%s%u%s", split_one_in(&world->random, 4) ? "-" : "", below(world, 40),
+                        split_one_in(&world->random, 3) ? ".5" : "");
+    } else if (kind == 1 && event_type != UINT32_MAX) {
+        put(text, split_one_in(&world->random, 2) ? "amount" : split_one_in(&world->random, 2) ? "hour" : "weekday");
+    } else if (kind == 1) {
+        uint32_t field = below(world, table->field_count);
+        while (table->fields[field].type != SH_TYPE_INT && table->fields[field].type != SH_TYPE_DECIMAL)
+            field = (field + 1) % table->field_count;
+        put(text, table->fields[field].name);
+    } else if (kind < 4) {
+        sh_buffer_print(text, "%s(%s", counted[below(world, 4)], name);
+        put_events(world, type, text);
+    } else {
+        static const char *const functions[] = {"sum", "avg", "max", "last", "nth"};
+        const uint32_t function = below(world, 5);
+        sh_buffer_print(text, "%s(%s%s.amount", functions[function], function == 4 ? "2, " : "", name);
+        put_events(world, type, text);
+    }
+}
+
+/* One or two values and a small number: the twin's products stay inside 128 bits. */
+static void put_term(struct world *world, uint32_t event_type, bool about_items, struct sh_buffer *text) {
+    static const char *const words[] = {" + ", " - ", " * ", " / "};
+    const bool is_grouped = split_one_in(&world->random, 2);
+    put(text, is_grouped ? "(" : "");
+    put_value(world, event_type, about_items, text);
+    if (split_one_in(&world->random, 2)) {
+        put(text, words[below(world, 4)]);
+        put_value(world, event_type, about_items, text);
+    }
+    put(text, is_grouped ? ")" : "");
+    if (split_one_in(&world->random, 2)) sh_buffer_print(text, "%s%u", words[below(world, 4)], below(world, 5));
+}
+
+static void put_time(struct world *world, struct sh_buffer *text) {
+    const char *name = world->twin.types[below(world, world->twin.type_count)].name;
+    switch (below(world, 5)) {
+    case 0:
+        put(text, "birthday");
+        break;
+    case 1:
+        put(text, "seen");
+        break;
+    case 2:
+        sh_buffer_print(text, "first(%s)", name);
+        break;
+    case 3:
+        sh_buffer_print(text, "nth(2, %s)", name);
+        break;
+    default:
+        sh_buffer_print(text, "last(%s)", name);
+        break;
+    }
+}
+
+/* event_type: inside where of this type, else UINT32_MAX. */
+static void calculation_clause(struct world *world, uint32_t event_type, bool about_items, struct sh_buffer *text) {
+    static const char *const words[] = {" = ", " != ", " < ", " <= ", " > ", " >= "};
+    const char *word = words[below(world, 6)];
+    if (event_type == UINT32_MAX && !about_items && split_one_in(&world->random, 6)) {
+        put_time(world, text);
+        put(text, word);
+        put_time(world, text);
+        return;
+    }
+    put(text, event_type != UINT32_MAX ? "amount + " : about_items ? "price - " : "age * ");
+    put_term(world, event_type, about_items, text);
+    if (split_one_in(&world->random, 5)) {
+        put(text, split_one_in(&world->random, 2) ? " not between " : " between ");
+        put_term(world, event_type, about_items, text);
+        put(text, " and ");
+    } else {
+        put(text, word);
+    }
+    put_term(world, event_type, about_items, text);
+}
+
 static void clause(struct world *world, bool about_items, struct sh_buffer *text) {
     const struct twin_table *table = about_items ? &world->twin.items : &world->twin.users;
     if (world->bitmaps_only) {
         bitmap_clause(world, table, text);
         return;
     }
-    const uint32_t kind = below(world, about_items ? 9 : 18);
-    if (kind == 0)
+    const uint32_t kind = below(world, about_items ? 11 : 20);
+    if (kind >= (about_items ? 10u : 18u))
+        calculation_clause(world, UINT32_MAX, about_items, text);
+    else if (kind == 0)
         sh_buffer_print(text, "sample(%u.%u%%, 'seed%u')", below(world, 100), below(world, 10), below(world, 3));
     else if (kind == 1)
         put(text, split_one_in(&world->random, 2) ? "true" : "false");

@@ -160,6 +160,32 @@ static void random_sequence(struct sh_node *node, uint64_t depth) {
     if (below(2) == 0) random_window(&node->window);
 }
 
+/* At most eight values a side. */
+static struct sh_term *random_term(uint64_t depth, uint64_t term_depth) {
+    struct sh_term *term = sh_arena_alloc_zero(&arena, sizeof *term);
+    if (term == NULL) abort();
+    if (term_depth > 0 && below(3) > 0) {
+        term->kind = (enum sh_term_kind)(SH_TERM_ADD + below(4));
+        term->left = random_term(depth, term_depth - 1);
+        term->right = random_term(depth, term_depth - 1);
+    } else if (below(3) == 0) {
+        term->kind = SH_TERM_NUMBER;
+        term->number = (struct sh_literal){SH_LITERAL_NUMBER, random_number(), 0};
+    } else {
+        term->kind = SH_TERM_OPERAND;
+        random_operand(&term->operand, depth);
+    }
+    return term;
+}
+
+static void random_relation(struct sh_node *node, uint64_t depth) {
+    node->compare = (enum sh_compare)below(6);
+    node->left = random_term(depth, below(4));
+    do
+        node->right = random_term(depth, below(4));
+    while (node->left->kind == SH_TERM_NUMBER && node->right->kind == SH_TERM_NUMBER);
+}
+
 static struct sh_node *random_leaf(uint64_t depth) {
     struct sh_node *node = make((enum sh_node_kind)(SH_NODE_COMPARE + below(SH_NODE_SEGMENT - SH_NODE_COMPARE + 1)));
     switch (node->kind) {
@@ -169,6 +195,9 @@ static struct sh_node *random_leaf(uint64_t depth) {
         return node;
     case SH_NODE_SEQUENCE:
         random_sequence(node, depth);
+        return node;
+    case SH_NODE_RELATION:
+        random_relation(node, depth);
         return node;
     case SH_NODE_SAMPLE:
         node->sample_parts = (uint32_t)split_length(&rng, SH_SAMPLE_PARTS + 1);
@@ -282,12 +311,35 @@ static void shuffle_steps(struct sh_node *copy, const struct sh_node *node) {
     }
 }
 
+/* a + b as b + a. */
+static struct sh_term *shuffled_term(const struct sh_term *term) {
+    struct sh_term *copy = sh_arena_copy(&arena, term, sizeof *term);
+    if (copy == NULL) abort();
+    if (copy->operand.where != NULL) copy->operand.where = shuffled(term->operand.where);
+    if (term->left == NULL) return copy;
+    const bool swaps = (term->kind == SH_TERM_ADD || term->kind == SH_TERM_MULTIPLY) && below(2) == 0;
+    copy->left = shuffled_term(swaps ? term->right : term->left);
+    copy->right = shuffled_term(swaps ? term->left : term->right);
+    return copy;
+}
+
+/* a < b as b > a. */
+static void shuffle_relation(struct sh_node *copy, const struct sh_node *node) {
+    static const enum sh_compare turned[] = {SH_COMPARE_EQ, SH_COMPARE_NE, SH_COMPARE_GT,
+                                             SH_COMPARE_GE, SH_COMPARE_LT, SH_COMPARE_LE};
+    const bool swaps = below(2) == 0;
+    copy->left = shuffled_term(swaps ? node->right : node->left);
+    copy->right = shuffled_term(swaps ? node->left : node->right);
+    if (swaps) copy->compare = turned[node->compare];
+}
+
 static struct sh_node *shuffled(const struct sh_node *node) {
     struct sh_node *copy = make(node->kind);
     *copy = *node;
     copy->next = NULL;
     if (node->literal_count > 0) shuffle_literals(copy, node);
     if (node->operand.where != NULL) copy->operand.where = shuffled(node->operand.where);
+    if (node->kind == SH_NODE_RELATION) shuffle_relation(copy, node);
     if (node->kind == SH_NODE_NOT) {
         copy->child = shuffled(node->child);
     } else if (node->kind == SH_NODE_SEQUENCE) {

@@ -552,6 +552,92 @@ static bool sample_holds(const struct context *context, const struct sh_node *tr
     return (unsigned __int128)mix * 1000000 < (unsigned __int128)tree->sample_parts << 64;
 }
 
+/* ---- Calculations ---- */
+
+struct fraction {
+    bool is_present;
+    bool is_time;
+    bool is_date;
+    __int128 number;
+    __int128 divisor; /* above 0 */
+};
+
+/* Expressions are made so that no product leaves 128 bits. */
+static __int128 times(__int128 a, __int128 b) {
+    __int128 product;
+    if (__builtin_mul_overflow(a, b, &product)) abort();
+    return product;
+}
+
+static struct fraction reduced(struct fraction value) {
+    __int128 a = value.number < 0 ? -value.number : value.number;
+    __int128 b = value.divisor;
+    while (a != 0) {
+        const __int128 rest = b % a;
+        b = a;
+        a = rest;
+    }
+    value.number /= b;
+    value.divisor /= b;
+    return value;
+}
+
+static struct fraction number_value(struct sh_text text) {
+    struct fraction value = {.is_present = true, .divisor = 1};
+    bool after_point = false;
+    for (uint32_t i = 0; i < text.count; i++) {
+        after_point |= text.bytes[i] == '.';
+        if (text.bytes[i] < '0' || text.bytes[i] > '9') continue;
+        value.number = value.number * 10 + (text.bytes[i] - '0');
+        if (after_point) value.divisor *= 10;
+    }
+    if (text.bytes[0] == '-') value.number = -value.number;
+    return value;
+}
+
+static struct fraction term_value(const struct context *context, const struct sh_term *term) {
+    if (term->kind == SH_TERM_NUMBER) return number_value(term->number.text);
+    if (term->kind == SH_TERM_OPERAND) {
+        const struct value value = operand_value(context, &term->operand);
+        return reduced(
+            (struct fraction){.is_present = value.is_present,
+                              .is_time = value.type == SH_TYPE_TIME,
+                              .is_date = value.is_date,
+                              .number = value.number,
+                              .divisor = power_of_ten(value.scale) * (value.is_present ? value.divisor : 1)});
+    }
+    const struct fraction a = term_value(context, term->left);
+    const struct fraction b = term_value(context, term->right);
+    struct fraction result = {.is_present = a.is_present && b.is_present, .divisor = 1};
+    if (!result.is_present) return result;
+    if (term->kind == SH_TERM_DIVIDE) {
+        if (b.number == 0) return (struct fraction){.divisor = 1};
+        result.number = times(b.number < 0 ? -a.number : a.number, b.divisor);
+        result.divisor = times(a.divisor, b.number < 0 ? -b.number : b.number);
+        return reduced(result);
+    }
+    const __int128 left = times(a.number, b.divisor);
+    const __int128 right = times(b.number, a.divisor);
+    result.number = term->kind == SH_TERM_MULTIPLY ? times(a.number, b.number)
+                    : term->kind == SH_TERM_ADD    ? left + right
+                                                   : left - right;
+    result.divisor = times(a.divisor, b.divisor);
+    return reduced(result);
+}
+
+static bool relation_holds(const struct context *context, const struct sh_node *tree) {
+    struct fraction left = term_value(context, tree->left);
+    struct fraction right = term_value(context, tree->right);
+    if (!left.is_present || !right.is_present) return false;
+    if (left.is_time && left.is_date != right.is_date) { /* by day */
+        struct fraction *instant = left.is_date ? &right : &left;
+        instant->number = (__int128)sh_zone_day(context->twin->zone, (int64_t)instant->number) * SH_DAY_MS;
+    }
+    const __int128 a = times(left.number, right.divisor);
+    const __int128 b = times(right.number, left.divisor);
+    return compare_holds(tree->compare, (a > b) - (a < b));
+}
+
 static bool holds(const struct context *context, const struct sh_node *tree) {
     switch (tree->kind) {
     case SH_NODE_TRUE:
@@ -572,6 +658,8 @@ static bool holds(const struct context *context, const struct sh_node *tree) {
         return has_holds(context, tree);
     case SH_NODE_SAMPLE:
         return sample_holds(context, tree);
+    case SH_NODE_RELATION:
+        return relation_holds(context, tree);
     case SH_NODE_SEQUENCE:
         return sequence_holds(context, tree);
     case SH_NODE_DID: {
