@@ -179,10 +179,23 @@ static void pack_derived(const struct sh_row_field *field, uint32_t slot, msgpac
     sh_value_pack(about->type, about->scale, false, value, text, packer);
 }
 
+/* A row's tags without those that have ended and are not swept yet. kept has room for SH_TAGS_PER_ROW_MAX. */
+static void get_tags(const struct sh_table *table, uint32_t slot, uint32_t tag_set, uint16_t *kept,
+                     struct sh_tag_list *tags) {
+    uint32_t count = 0;
+    sh_table_tags(table, slot, tag_set, tags);
+    for (uint32_t i = 0; i < tags->count; i++)
+        if (!sh_table_tag_has_ended(table, slot, tag_set, tags->codes[i])) kept[count++] = tags->codes[i];
+    if (count == tags->count) return;
+    tags->codes = kept;
+    tags->count = count;
+}
+
 static void pack_tags(const struct sh_table *table, uint32_t slot, uint32_t tag_set, msgpack_packer *packer) {
     struct sh_tag_list tags;
     struct sh_text few[TAGS_ON_STACK];
-    sh_table_tags(table, slot, tag_set, &tags);
+    uint16_t kept[SH_TAGS_PER_ROW_MAX];
+    get_tags(table, slot, tag_set, kept, &tags);
     if (tags.count == 0) {
         (void)msgpack_pack_nil(packer);
         return;
@@ -231,11 +244,12 @@ void sh_row_field_pack(const struct sh_table *table, uint32_t slot, const struct
 bool sh_row_field_is_missing(const struct sh_table *table, uint32_t slot, const struct sh_row_field *field) {
     int64_t value;
     struct sh_tag_list tags;
+    uint16_t kept[SH_TAGS_PER_ROW_MAX];
     switch (field->kind) {
     case SH_FIELD_ID:
         return false;
     case SH_FIELD_TAG_SET:
-        sh_table_tags(table, slot, field->index, &tags);
+        get_tags(table, slot, field->index, kept, &tags);
         return tags.count == 0;
     case SH_FIELD_DERIVED:
         return !sh_derived_get(field->derived, field->index, slot, field->now_ms, &value);

@@ -22,6 +22,10 @@ enum {
     SH_SEGMENT_COUNT_MAX = 4096,       /* saved expressions in a workspace: segment.of_user looks at all of them */
     SH_SEGMENT_VERSION_COUNT_MAX = 16, /* texts of a segment that are kept, the one in force included */
     SH_SEGMENT_DEPTH_MAX = 16,         /* segments that use segments: people lose the thread earlier */
+    /* Tags that have ended are taken away by the next request, so many of them: about a millisecond. More at once wait
+     * for the requests after it, and readers look past them until then. */
+    SH_EXPIRE_COUNT_MAX = 4096,
+    SH_TTL_DAYS_MAX = 36500, /* of a tag: a hundred years are as good as for ever */
     SH_ALIAS_COUNT_MAX = 65536,        /* ids of one user: merging walks over them */
     SH_HELD_COUNT_MAX = 256,           /* users of a shard that are being merged at a moment */
     SH_NOTE_BYTES_MAX = 1024,          /* what a segment is for, in the words of who made it */

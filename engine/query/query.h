@@ -45,6 +45,7 @@ struct sh_query_scope {
     const struct sh_derived *derived;    /* values of users that the owner works out; NULL: none */
     const struct sh_zone *zone;
     int64_t now_ms;
+    int64_t clock_ms; /* the time by the server's clock, or 0; tags have ended by the later of this and now_ms */
     /* The saved expression of that name as a tree in the given arena, or SH_ERR_NAME; NULL where there are none.
      * Cycles and depth are the owner's to refuse. */
     enum sh_status (*segment)(void *owner, struct sh_text name, struct sh_arena *arena, struct sh_node **tree,
@@ -61,7 +62,8 @@ struct sh_query_scope {
  * (sh_table_schema_version, sh_table_text_version and those of events). Check a fresh tree, not one checked before. */
 SH_MUST_CHECK enum sh_status sh_query_check(struct sh_node **tree, const struct sh_query_scope *scope,
                                             struct sh_arena *arena, struct sh_error *err);
-/* Can only a write change who matches a checked tree, and not time that passes? False when in doubt. */
+/* Can only a write change who matches a checked tree, and not time that passes? False when in doubt. Where tags end
+ * (sh_table_any_ends), time changes who has them. */
 bool sh_query_is_timeless(const struct sh_node *tree);
 /* Window -> instants [*from_ms, *until_ms) in the scope's zone and now; *until_ms is at most now + 1: no window reaches
  * past now, so it holds no event that is yet to come. Empty windows have *from_ms == *until_ms. Bound trees only (the

@@ -1,5 +1,6 @@
 /* query_leaf.c -- which operator answers one clause of an expression, and what it will cost. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hash.h"
@@ -210,6 +211,39 @@ static enum sh_status derived_leaf(struct sh_plan *plan, const struct sh_node *c
 
 /* ---- Tags, sample ---- */
 
+static int compare_slots(const void *a, const void *b) {
+    const int64_t left = *(const int64_t *)a;
+    const int64_t right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* The tag and not the rows for which it has ended: few, since those are swept soon. */
+static enum sh_status without_ended(struct sh_plan *plan, const struct sh_node *clause, struct sh_plan_node **tag,
+                                    struct sh_error *err) {
+    const struct sh_query_scope *scope = &plan->scope;
+    const int64_t now_ms = scope->now_ms > scope->clock_ms ? scope->now_ms : scope->clock_ms;
+    const uint32_t set = (*tag)->index;
+    const uint32_t code = (*tag)->code;
+    if (!sh_table_any_ended(scope->table, now_ms)) return SH_OK;
+    const uint32_t count = sh_table_ended_slots(scope->table, set, code, now_ms, NULL, 0);
+    if (count == 0) return SH_OK;
+    struct sh_plan_node *both = sh_plan_node_new(plan, SH_PLAN_AND, clause, 2);
+    struct sh_plan_node *ended = sh_plan_node_new(plan, SH_PLAN_SLOTS, clause, 0);
+    uint32_t *slots = sh_arena_alloc(plan->arena, (size_t)count * sizeof *slots);
+    int64_t *values = sh_arena_alloc(plan->arena, (size_t)count * sizeof *values);
+    if (both == NULL || ended == NULL || slots == NULL || values == NULL) return no_memory(err);
+    (void)sh_table_ended_slots(scope->table, set, code, now_ms, slots, count);
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = slots[i];
+    qsort(values, count, sizeof *values, compare_slots);
+    ended->match = (struct sh_match){.kind = SH_MATCH_SET, .values = values, .value_count = count};
+    both->is_clause = true;
+    both->children[0] = *tag;
+    both->children[1] = sh_plan_not(plan, ended, clause);
+    *tag = both;
+    return both->children[1] == NULL ? no_memory(err) : SH_OK;
+}
+
 static enum sh_status tags_leaf(struct sh_plan *plan, const struct sh_node *clause, struct sh_plan_node **node,
                                 struct sh_error *err) {
     const enum sh_plan_op op = clause->has == SH_HAS_ALL ? SH_PLAN_AND : SH_PLAN_OR;
@@ -225,6 +259,8 @@ static enum sh_status tags_leaf(struct sh_plan *plan, const struct sh_node *clau
         if (children[i] == NULL) return no_memory(err);
         children[i]->index = clause->tag_set;
         children[i]->code = (uint32_t)clause->values[i];
+        const enum sh_status status = without_ended(plan, clause, &children[i], err);
+        if (status != SH_OK) return status;
     }
     *node = join(plan, op, clause, children, clause->value_count);
     if (clause->has == SH_HAS_NONE) *node = sh_plan_not(plan, *node, clause);

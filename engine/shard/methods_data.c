@@ -83,6 +83,7 @@ static enum sh_status handle_put(struct sh_call *call, bool is_item, struct sh_e
     status = sh_row_reader_init(&put.reader, is_item ? workspace->items : workspace->users, workspace->zone, &put.batch,
                                 call->arena, err);
     put.reader.people = is_item ? NULL : workspace;
+    put.reader.now_ms = call->request->now_ms;
     if (status == SH_OK) status = put_rows(&put, err);
     sh_row_reader_deinit(&put.reader);
     sh_refusals_deinit(&put.refusals);

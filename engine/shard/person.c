@@ -32,9 +32,11 @@ static void pack_tags(const struct sh_table *users, uint32_t slot, msgpack_packe
     for (uint32_t set = 0; set < set_count; set++) {
         struct sh_tag_list tags;
         sh_table_tags(users, slot, set, &tags);
-        (void)msgpack_pack_array(packer, tags.count);
-        for (uint32_t i = 0; i < tags.count; i++)
+        (void)msgpack_pack_array(packer, 2 * (size_t)tags.count);
+        for (uint32_t i = 0; i < tags.count; i++) {
             sh_pack_text(packer, sh_table_tag_text(users, set, tags.codes[i]));
+            (void)msgpack_pack_int64(packer, sh_table_tag_until(users, slot, set, tags.codes[i]));
+        }
     }
 }
 
@@ -142,8 +144,9 @@ static enum sh_status check_tags(const struct sh_table *users, uint32_t slot, st
         struct sh_tag_list tags = {.count = 0};
         if (slot != SH_SLOT_NONE) sh_table_tags(users, slot, set, &tags);
         uint32_t all = tags.count;
-        for (uint32_t i = next(&cursor).count; i > 0; i--) {
+        for (uint32_t i = next(&cursor).count; i > 0; i -= 2) {
             const uint32_t tag = sh_table_find_tag(users, set, next(&cursor).text);
+            (void)next(&cursor); /* its end */
             all += slot == SH_SLOT_NONE || tag == SH_CODE_NONE || !sh_table_has_tag(users, slot, set, tag);
         }
         if (all > SH_TAGS_PER_ROW_MAX)
@@ -177,11 +180,17 @@ static enum sh_status add_tags(struct adding *adding) {
     struct sh_table *users = adding->workspace->users;
     const uint32_t set_count = next(&adding->cursor).count;
     for (uint32_t set = 0; set < set_count; set++) {
-        for (uint32_t i = next(&adding->cursor).count; i > 0; i--) {
+        for (uint32_t i = next(&adding->cursor).count; i > 0; i -= 2) {
             uint32_t tag;
             const enum sh_status status = sh_table_tag_code(users, set, next(&adding->cursor).text, &tag, adding->err);
             if (status != SH_OK) return status;
-            if (sh_table_tag_add(users, adding->slot, set, tag) != SH_OK) return sh_fail_memory(adding->err);
+            int64_t until_ms = next(&adding->cursor).integer;
+            if (sh_table_has_tag(users, adding->slot, set, tag)) {
+                const int64_t known_ms = sh_table_tag_until(users, adding->slot, set, tag);
+                if (known_ms > until_ms) until_ms = known_ms;
+            }
+            if (sh_table_tag_add_until(users, adding->slot, set, tag, until_ms) != SH_OK)
+                return sh_fail_memory(adding->err);
         }
     }
     return SH_OK;

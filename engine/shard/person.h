@@ -1,15 +1,15 @@
 /* person.h -- all that is known of one user as bytes, to be added to another user, here or in another shard.
  *
- *   [ attributes: [[number, value], ...],  tags: [[tag set, [text, ...]], ...],
+ *   [ attributes: [[number, value], ...],  tags: [[text, end, ...], ...],
  *     events: [[type, time, item or nil, amount or nil, id hash, [property, value, ...]], ...] ]   oldest first
  *
  * Attributes, tag sets, types and properties go by number: all shards have the same schema. What has a dictionary goes
  * by its text and items by their id, since codes and slots mean nothing elsewhere. Values are canonical (table.h), so
  * nothing is rounded.
  *
- * Adding: a value that the other user has stays as it is; tags are united; an event that the other user has already
- * (same type, time and id hash) is not stored twice. What the events taught the feed about items stays as it is, their
- * user's taste is learned from them anew.
+ * Adding: a value that the other user has stays as it is; tags are united, of two ends the later; an event that the
+ * other user has already (same type, time and id hash) is not stored twice. What the events taught the feed about items
+ * stays as it is, their user's taste is learned from them anew.
  */
 #ifndef SH_PERSON_H
 #define SH_PERSON_H

@@ -71,6 +71,7 @@ void sh_row_reader_deinit(struct sh_row_reader *reader) {
     sh_free(reader->tags);
     sh_free(reader->codes);
     sh_free(reader->old_tags);
+    sh_free(reader->old_ends);
 }
 
 bool sh_row_reader_hash(const struct sh_row_reader *reader, uint32_t row, uint64_t *hash) {
@@ -138,6 +139,7 @@ static enum sh_status read_tags(struct sh_row_reader *reader, uint32_t tag_set, 
     enum sh_status status = grow_tags(reader, count, err);
     if (status != SH_OK) return status;
     struct sh_row_operation *operation = add_operation(reader, kind, tag_set);
+    operation->tags.until_ms = INT64_MAX;
     operation->tags.first = reader->tag_count;
     operation->tags.count = count;
     for (uint32_t i = 0; i < count; i++) {
@@ -150,27 +152,75 @@ static enum sh_status read_tags(struct sh_row_reader *reader, uint32_t tag_set, 
     return SH_OK;
 }
 
-/* {add: [...], remove: [...]} */
+/* The keys of a change of tags, and when what is added ends. They may come in any order, so they are looked at before
+ * anything is read; on return the cursor stands behind them. */
+struct tag_changes {
+    struct sh_cursor lists[2]; /* add, remove: before the array */
+    bool given[2];
+    bool remove_first;
+    int64_t until_ms;
+};
+
+static enum sh_status read_end(struct sh_row_reader *reader, struct sh_text name, bool is_days,
+                               struct sh_cursor *cursor, struct tag_changes *changes, struct sh_error *err) {
+    struct sh_value value;
+    int64_t days;
+    if (reader->people == NULL)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s`: tags of items do not end", SH_TEXT_ARGS(name));
+    if (changes->until_ms != INT64_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` takes `ttl_days` or `until`, once", SH_TEXT_ARGS(name));
+    if (is_days) {
+        const enum sh_status status = sh_cursor_integer(cursor, 1, SH_TTL_DAYS_MAX, &days, "`ttl_days`", err);
+        if (status == SH_OK) changes->until_ms = reader->now_ms + days * SH_DAY_MS;
+        return status;
+    }
+    sh_cursor_next_checked(cursor, &value);
+    const struct sh_value_type type = {.name = SH_TEXT_LITERAL("until"), .type = SH_TYPE_TIME};
+    return sh_read_plain(&value, &type, reader->zone, &changes->until_ms, err);
+}
+
+static enum sh_status read_change(struct sh_row_reader *reader, struct sh_text name, struct sh_cursor *cursor,
+                                  struct tag_changes *changes, struct sh_error *err) {
+    struct sh_text key;
+    const enum sh_status status = sh_cursor_text(cursor, &key, "a key of a tag set", err);
+    if (status != SH_OK) return status;
+    const bool is_days = sh_text_equal(key, SH_TEXT_LITERAL("ttl_days"));
+    if (is_days || sh_text_equal(key, SH_TEXT_LITERAL("until")))
+        return read_end(reader, name, is_days, cursor, changes, err);
+    const bool is_remove = sh_text_equal(key, SH_TEXT_LITERAL("remove"));
+    if ((!is_remove && !sh_text_equal(key, SH_TEXT_LITERAL("add"))) || changes->given[is_remove])
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` takes an array, or `add` and `remove` once each",
+                       SH_TEXT_ARGS(name));
+    changes->given[is_remove] = true;
+    changes->remove_first = is_remove && !changes->given[0];
+    changes->lists[is_remove] = *cursor;
+    return sh_cursor_skip(cursor, NULL, err);
+}
+
+/* {add: [...], remove: [...], ttl_days: 30} */
 static enum sh_status read_tag_changes(struct sh_row_reader *reader, uint32_t tag_set, uint32_t pair_count,
                                        struct sh_cursor *cursor, struct sh_error *err) {
     const struct sh_text name = sh_table_tag_set_name(reader->table, tag_set);
-    bool given[2] = {false, false};
+    struct tag_changes changes = {.until_ms = INT64_MAX};
     for (uint32_t i = 0; i < pair_count; i++) {
-        struct sh_text key;
-        enum sh_status status = sh_cursor_text(cursor, &key, "a key of a tag set", err);
+        const enum sh_status status = read_change(reader, name, cursor, &changes, err);
         if (status != SH_OK) return status;
-        const bool is_remove = sh_text_equal(key, SH_TEXT_LITERAL("remove"));
-        if ((!is_remove && !sh_text_equal(key, SH_TEXT_LITERAL("add"))) || given[is_remove])
-            return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` takes an array, or `add` and `remove` once each",
-                           SH_TEXT_ARGS(name));
-        given[is_remove] = true;
+    }
+    if (changes.until_ms != INT64_MAX && !changes.given[0])
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s`: an end belongs to what `add` adds", SH_TEXT_ARGS(name));
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        const bool is_remove = (turn == 0) == changes.remove_first;
+        struct sh_cursor *list = &changes.lists[is_remove];
         struct sh_value value;
-        sh_cursor_next_checked(cursor, &value);
+        if (!changes.given[is_remove]) continue;
+        sh_cursor_next_checked(list, &value);
         if (value.kind != SH_VALUE_ARRAY)
-            return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` of `%.*s` must be an array", SH_TEXT_ARGS(key),
+            return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%s` of `%.*s` must be an array", is_remove ? "remove" : "add",
                            SH_TEXT_ARGS(name));
-        status = read_tags(reader, tag_set, is_remove ? SH_ROW_TAGS_REMOVE : SH_ROW_TAGS_ADD, value.count, cursor, err);
+        const enum sh_status status =
+            read_tags(reader, tag_set, is_remove ? SH_ROW_TAGS_REMOVE : SH_ROW_TAGS_ADD, value.count, list, err);
         if (status != SH_OK) return status;
+        if (!is_remove) reader->operations[reader->operation_count - 1].tags.until_ms = changes.until_ms;
     }
     return SH_OK;
 }
@@ -271,12 +321,16 @@ static enum sh_status note_old_tags(struct sh_row_reader *reader, uint32_t slot,
     struct sh_tag_list tags;
     sh_table_tags(reader->table, slot, operation->target, &tags);
     if (sh_grow((void **)&reader->old_tags, &reader->old_capacity, (uint64_t)reader->old_count + tags.count,
-                sizeof *reader->old_tags) != SH_OK)
+                sizeof *reader->old_tags) != SH_OK ||
+        sh_grow((void **)&reader->old_ends, &reader->old_end_capacity, (uint64_t)reader->old_count + tags.count,
+                sizeof *reader->old_ends) != SH_OK)
         return SH_ERR_MEMORY;
     operation->old_first = reader->old_count;
     operation->old_count = tags.count;
-    for (uint32_t i = 0; i < tags.count; i++)
+    for (uint32_t i = 0; i < tags.count; i++) {
+        reader->old_ends[reader->old_count] = sh_table_tag_until(reader->table, slot, operation->target, tags.codes[i]);
         reader->old_tags[reader->old_count++] = tags.codes[i];
+    }
     return SH_OK;
 }
 
@@ -299,9 +353,22 @@ static enum sh_status do_operation(struct sh_row_reader *reader, uint32_t slot,
     enum sh_status status = SH_OK;
     for (uint32_t i = 0; i < operation->tags.count && status == SH_OK; i++) {
         if (operation->kind == SH_ROW_TAGS_ADD)
-            status = sh_table_tag_add(table, slot, target, codes[i]);
+            status = sh_table_tag_add_until(table, slot, target, codes[i], operation->tags.until_ms);
         else if (codes[i] != SH_CODE_NONE)
             status = sh_table_tag_remove(table, slot, target, codes[i]);
+    }
+    return status;
+}
+
+static enum sh_status put_back_tags(struct sh_row_reader *reader, uint32_t slot,
+                                    const struct sh_row_operation *operation) {
+    const uint32_t first = operation->old_first;
+    enum sh_status status =
+        sh_table_tags_set(reader->table, slot, operation->target, reader->old_tags + first, operation->old_count);
+    for (uint32_t i = first; i < first + operation->old_count && status == SH_OK; i++) {
+        if (reader->old_ends[i] != INT64_MAX)
+            status = sh_table_tag_add_until(reader->table, slot, operation->target, reader->old_tags[i],
+                                            reader->old_ends[i]);
     }
     return status;
 }
@@ -314,8 +381,7 @@ static void undo(struct sh_row_reader *reader, uint32_t slot, uint32_t operation
         const struct sh_row_operation *operation = &reader->operations[--operation_count];
         enum sh_status status;
         if (operation->kind > SH_ROW_CLEAR)
-            status = sh_table_tags_set(table, slot, operation->target, reader->old_tags + operation->old_first,
-                                       operation->old_count);
+            status = put_back_tags(reader, slot, operation);
         else if (operation->had_value)
             status = sh_table_set(table, slot, operation->target, operation->old_value);
         else

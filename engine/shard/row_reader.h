@@ -40,6 +40,7 @@ struct sh_row_operation {
         struct {
             uint32_t first; /* in the row's tags */
             uint32_t count;
+            int64_t until_ms; /* TAGS_ADD; INT64_MAX: they last */
         } tags;
     };
     int64_t old_value;
@@ -51,6 +52,7 @@ struct sh_row_reader {
     struct sh_table *table;
     const struct sh_zone *zone;
     const struct sh_workspace *people; /* the rows are its users, who may have other names; NULL: items */
+    int64_t now_ms;                    /* of the request: tags may be given for some days */
     const struct sh_batch *batch;
     struct sh_row_target *targets; /* of the batch's fields */
     int32_t id_field;
@@ -71,8 +73,10 @@ struct sh_row_reader {
     uint32_t tag_capacity;
     uint32_t code_capacity;
     uint32_t *old_tags;
+    int64_t *old_ends;
     uint32_t old_count;
     uint32_t old_capacity;
+    uint32_t old_end_capacity;
 };
 
 /* Resolves the batch's fields once. SH_ERR_NAME with the nearest if one is unknown; SH_ERR_ARGUMENT without an id. */

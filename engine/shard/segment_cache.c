@@ -27,13 +27,19 @@ static enum sh_status fail_segment(const struct sh_segment *segment, const struc
     return inner->hint[0] == '\0' ? inner->status : sh_fail_hint(err, inner->status, "%s", inner->hint);
 }
 
+/* Then a plan that asks for tags is good for this moment alone. */
+static bool any_ended(const struct sh_query_scope *scope) {
+    return sh_table_any_ended(scope->table, scope->now_ms > scope->clock_ms ? scope->now_ms : scope->clock_ms);
+}
+
 static enum sh_status bind_segment(struct sh_catalogue *segments, struct sh_segment *segment,
                                    const struct sh_query_scope *scope, struct sh_error *err) {
     struct sh_node *tree;
     enum sh_status status = sh_query_parse(sh_segment_in_force(segment)->text, &segments->cache, &tree, err);
     if (status == SH_OK) status = sh_query_check(&tree, scope, &segments->cache, err);
     if (status != SH_OK) return status;
-    if (sh_query_is_timeless(tree)) status = sh_query_plan(tree, scope, &segments->cache, &segment->plan, err);
+    if (sh_query_is_timeless(tree) && !any_ended(scope))
+        status = sh_query_plan(tree, scope, &segments->cache, &segment->plan, err);
     if (status == SH_OK) segment->tree = tree;
     return status;
 }
@@ -47,7 +53,7 @@ enum sh_status sh_segment_plan(struct sh_workspace *workspace, struct sh_segment
         segment->plan = NULL;
         status = bind_segment(&workspace->segments, segment, scope, &inner);
     }
-    *plan = segment->plan;
+    *plan = any_ended(scope) ? NULL : segment->plan;
     if (status == SH_OK && *plan == NULL) status = sh_query_plan(segment->tree, scope, arena, plan, &inner);
     return status == SH_OK ? SH_OK : fail_segment(segment, &inner, err);
 }

@@ -77,7 +77,7 @@ static enum sh_status begin_entry(struct sh_job *job, struct list *list, struct 
     list->write_version = job->workspace->write_version;
     if ((status = sh_query_parse(entry->text, &list->arena, &tree, err)) != SH_OK) return status;
     if ((status = sh_query_check(&tree, &job->scope, &list->arena, err)) != SH_OK) return status;
-    entry->is_timeless = sh_query_is_timeless(tree);
+    entry->is_timeless = sh_query_is_timeless(tree) && !sh_table_any_ends(job->workspace->users);
     return sh_query_plan(tree, &job->scope, &list->arena, &list->plan, err);
 }
 

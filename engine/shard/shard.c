@@ -97,6 +97,7 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
         return sh_fail(err, SH_ERR_UNSUPPORTED, -1, "`%s` is answered by a server, not by the engine", method->name);
     enum sh_status status = find_workspace(call, err);
     if (status != SH_OK) return status;
+    if (call->workspace != NULL) sh_workspace_expire(call->workspace, call->shard->now_ms);
     /* Also one that fails may have changed something: a row, before memory was out. */
     if (method->writes && call->workspace != NULL) call->workspace->write_version++;
     status = handlers[method->number](call, err);
@@ -138,6 +139,8 @@ enum sh_status sh_shard_apply(struct sh_shard *shard, const struct sh_request *r
 
 void sh_shard_tick(struct sh_shard *shard, int64_t now_ms) {
     if (now_ms > shard->now_ms) shard->now_ms = now_ms;
+    for (uint32_t i = 0; i < shard->workspace_count; i++)
+        sh_workspace_expire(shard->workspaces[i], shard->now_ms);
     sh_cursors_tick(shard, now_ms);
 }
 

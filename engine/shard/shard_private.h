@@ -87,6 +87,7 @@ struct sh_workspace {
     struct sh_held_id *held;   /* users of this shard that are being merged */
     uint32_t held_count;
     struct sh_shard_options options; /* of the shard that it belongs to */
+    int64_t clock_ms; /* the latest time that a request told; tags have ended by it */
     uint64_t sequence;               /* raised by each user forgotten */
     uint64_t write_version;          /* raised by each write: what was counted at the same one still holds */
     struct sh_job *jobs;             /* unfinished */
@@ -196,6 +197,9 @@ void sh_workspace_update_reuse(struct sh_shard *shard, struct sh_workspace *work
 /* Remove a person from everything. SH_ERR_MEMORY: call again. */
 SH_MUST_CHECK enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *workspace, uint32_t slot,
                                                  struct sh_error *err);
+/* Take away what has ended by the clock. Which request does it changes no answer: what has ended and is still there is
+ * looked past. */
+void sh_workspace_expire(struct sh_workspace *workspace, int64_t clock_ms);
 /* The user that an id means, by its own name: *id and *hash become those of the user, if it was another name. Refused
  * with SH_ERR_BUSY while it is being merged. Before a write. */
 SH_MUST_CHECK enum sh_status sh_workspace_resolve(const struct sh_workspace *workspace, struct sh_text *id,

@@ -110,6 +110,13 @@ enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *
     return SH_OK;
 }
 
+void sh_workspace_expire(struct sh_workspace *workspace, int64_t clock_ms) {
+    if (clock_ms > workspace->clock_ms) workspace->clock_ms = clock_ms;
+    if (sh_table_any_ended(workspace->users, workspace->clock_ms) &&
+        sh_table_expire(workspace->users, workspace->clock_ms, SH_EXPIRE_COUNT_MAX) > 0)
+        workspace->write_version++;
+}
+
 /* ---- Who an id means ---- */
 
 static uint32_t held_place(const struct sh_workspace *workspace, struct sh_text id) {
@@ -181,6 +188,7 @@ void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t n
         .derived = of_items ? NULL : sh_workspace_derived(workspace),
         .zone = workspace->zone,
         .now_ms = now_ms,
+        .clock_ms = workspace->clock_ms,
         .segment = of_items ? fail_segment_of_items : sh_catalogue_resolve,
         .segment_owner = &workspace->segments,
     };

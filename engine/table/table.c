@@ -20,6 +20,8 @@ struct sh_table *sh_table_create(void) {
     row_ids_init(&table->ids);
     sh_bitmap_init(&table->live, SH_ARRAY_COUNT_FAST);
     sh_hash_index_init(&table->names);
+    tag_timers_init(&table->timers);
+    table->expired_ms = INT64_MIN;
     table->slice_bytes_max = SLICE_BYTES_MAX_FIRST;
     return table;
 }
@@ -29,6 +31,7 @@ void sh_table_destroy(struct sh_table *table) {
     row_ids_deinit(&table->ids);
     sh_bitmap_deinit(&table->live);
     sh_hash_index_deinit(&table->names);
+    tag_timers_deinit(&table->timers);
     for (uint32_t i = 0; i < table->attribute_count; i++)
         attribute_deinit(&table->attributes[i]);
     for (uint32_t i = 0; i < table->tag_set_count; i++)

@@ -204,6 +204,26 @@ SH_MUST_CHECK enum sh_status sh_table_tag_remove(struct sh_table *table, uint32_
  * were; should undoing need memory too, they are some of both, and the table still keeps its rules. */
 SH_MUST_CHECK enum sh_status sh_table_tags_set(struct sh_table *table, uint32_t slot, uint32_t tag_set,
                                                const uint32_t *tags, uint32_t tag_count);
+/* The same as sh_table_tag_add, which lets a tag last, but it ends: it is there before until_ms. A tag that is set,
+ * added without an end, or removed has no end any more. On SH_ERR_MEMORY the row is as it was, or has the tag lasting.
+ */
+SH_MUST_CHECK enum sh_status sh_table_tag_add_until(struct sh_table *table, uint32_t slot, uint32_t tag_set,
+                                                    uint32_t tag, int64_t until_ms);
+/* INT64_MAX: it lasts, or the row does not have it. */
+int64_t sh_table_tag_until(const struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag);
+/* Take away tags that have ended by now_ms, up to count_max of them; how many were taken away. now_ms never falls. One
+ * that is left, for want of room in count_max or of memory, is still in bitmaps and lists: readers ask
+ * sh_table_ended_slots (for a tag) or sh_table_tag_has_ended (for a row). */
+uint32_t sh_table_expire(struct sh_table *table, int64_t now_ms, uint32_t count_max);
+/* Does any tag in the table end at or before this instant? One comparison. */
+bool sh_table_any_ended(const struct sh_table *table, int64_t now_ms);
+/* Has any tag an end at all? */
+bool sh_table_any_ends(const struct sh_table *table);
+/* Slots in the tag's bitmap whose tag has ended by now_ms; as many as fit are written, in no order, all are counted. */
+uint32_t sh_table_ended_slots(const struct sh_table *table, uint32_t tag_set, uint32_t tag, int64_t now_ms,
+                              uint32_t *slots, uint32_t capacity);
+/* A tag in the row's list that had ended when sh_table_expire was told last. */
+bool sh_table_tag_has_ended(const struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag);
 void sh_table_tags(const struct sh_table *table, uint32_t slot, uint32_t tag_set, struct sh_tag_list *list);
 bool sh_table_has_tag(const struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag);
 

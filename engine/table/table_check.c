@@ -98,6 +98,16 @@ static bool check_tag_set(const struct sh_table *table, const struct tag_set *se
     return in_lists == in_bitmaps || refuse(reason, "table: a tag's bitmap has a slot without that tag");
 }
 
+static bool check_timers(const struct sh_table *table, const char **reason) {
+    if (!tag_timers_check(&table->timers, reason)) return false;
+    for (uint32_t i = 0; i < table->timers.count; i++) {
+        const struct tag_timer *timer = &table->timers.timers[table->timers.heap[i]];
+        if (timer->set >= table->tag_set_count || !sh_table_has_tag(table, timer->slot, timer->set, timer->tag))
+            return refuse(reason, "table: a tag that ends is not in the row's list");
+    }
+    return true;
+}
+
 bool sh_table_check(const struct sh_table *table, const char **reason) {
     if (!sh_hash_index_check(&table->names, reason)) return false;
     if (!check_ids(table, reason)) return false;
@@ -111,5 +121,5 @@ bool sh_table_check(const struct sh_table *table, const char **reason) {
             return refuse(reason, "table: a name finds its tag set");
         if (!check_tag_set(table, &table->tag_sets[i], reason)) return false;
     }
-    return true;
+    return check_timers(table, reason);
 }

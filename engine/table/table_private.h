@@ -5,6 +5,7 @@
 #include "row_ids.h"
 #include "table.h"
 #include "tag_lists.h"
+#include "tag_timers.h"
 #include "text_uses.h"
 
 struct tag_set {
@@ -40,6 +41,8 @@ struct sh_table {
     struct tag_set *tag_sets;
     uint32_t tag_set_count;
     uint32_t tag_set_capacity;
+    struct tag_timers timers; /* of tags that end */
+    int64_t expired_ms;       /* the latest instant that sh_table_expire was told */
     size_t slice_bytes_max;
     uint64_t schema_version;
     uint64_t text_version;

@@ -81,7 +81,7 @@ bool sh_table_has_tag(const struct sh_table *table, uint32_t slot, uint32_t tag_
     return place < list.count && list.codes[place] == tag;
 }
 
-enum sh_status sh_table_tag_add(struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag) {
+static enum sh_status tag_add(struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag) {
     struct tag_set *set = table_tag_set(table, tag_set);
     sh_assert(row_ids_has(&table->ids, slot));
     sh_assert(tag < set->texts.count);
@@ -101,6 +101,12 @@ enum sh_status sh_table_tag_add(struct sh_table *table, uint32_t slot, uint32_t 
     return SH_OK;
 }
 
+enum sh_status sh_table_tag_add(struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag) {
+    const enum sh_status status = tag_add(table, slot, tag_set, tag);
+    if (status == SH_OK) tag_timers_remove(&table->timers, slot, tag_set, tag);
+    return status;
+}
+
 enum sh_status sh_table_tag_remove(struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag) {
     struct tag_set *set = table_tag_set(table, tag_set);
     struct sh_tag_list list;
@@ -109,6 +115,7 @@ enum sh_status sh_table_tag_remove(struct sh_table *table, uint32_t slot, uint32
     if (place == list.count || list.codes[place] != tag) return SH_OK;
     const enum sh_status status = sh_bitmap_remove(&set->slots[tag], slot, NULL);
     if (status != SH_OK) return status;
+    tag_timers_remove(&table->timers, slot, tag_set, tag);
     uint16_t codes[SH_TAGS_PER_ROW_MAX];
     memcpy(codes, list.codes, place * sizeof *codes);
     memcpy(codes + place, list.codes + place + 1, (list.count - place - 1) * sizeof *codes);
@@ -177,6 +184,13 @@ static void restore_bitmaps(struct tag_set *set, uint32_t slot, const uint16_t *
     tag_lists_put(&set->lists, slot, kept, kept_count);
 }
 
+/* What is set lasts, and what is not set goes. */
+static void stop_timers(struct sh_table *table, uint32_t slot, uint32_t tag_set, const uint16_t *codes,
+                        uint32_t count) {
+    for (uint32_t i = 0; i < count && tag_timers_first(&table->timers) != NULL; i++)
+        tag_timers_remove(&table->timers, slot, tag_set, codes[i]);
+}
+
 enum sh_status sh_table_tags_set(struct sh_table *table, uint32_t slot, uint32_t tag_set, const uint32_t *tags,
                                  uint32_t tag_count) {
     struct tag_set *set = table_tag_set(table, tag_set);
@@ -187,7 +201,10 @@ enum sh_status sh_table_tags_set(struct sh_table *table, uint32_t slot, uint32_t
     if (status != SH_OK) return status;
     struct sh_tag_list list;
     tag_lists_get(&set->lists, slot, &list);
-    if (list.count == code_count && memcmp(list.codes, codes, code_count * sizeof *codes) == 0) return SH_OK;
+    if (list.count == code_count && memcmp(list.codes, codes, code_count * sizeof *codes) == 0) {
+        stop_timers(table, slot, tag_set, codes, code_count);
+        return SH_OK;
+    }
     /* Room for both, in case that going back fails half way too. */
     if (code_count > 0 && (status = tag_lists_prepare(&set->lists, slot, list.count + code_count)) != SH_OK)
         return status;
@@ -197,9 +214,55 @@ enum sh_status sh_table_tags_set(struct sh_table *table, uint32_t slot, uint32_t
     const uint32_t old_count = list.count;
     memcpy(old, list.codes, old_count * sizeof *old);
     status = change_bitmaps(set, slot, old, old_count, codes, code_count);
-    if (status == SH_OK)
+    if (status == SH_OK) {
         tag_lists_put(&set->lists, slot, codes, code_count);
-    else
+        stop_timers(table, slot, tag_set, old, old_count);
+    } else {
         restore_bitmaps(set, slot, old, old_count, codes, code_count);
+    }
     return status;
+}
+
+/* ---- Tags that end ---- */
+
+enum sh_status sh_table_tag_add_until(struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag,
+                                      int64_t until_ms) {
+    const enum sh_status status = tag_add(table, slot, tag_set, tag);
+    if (status != SH_OK) return status;
+    if (until_ms != INT64_MAX) return tag_timers_put(&table->timers, slot, tag_set, tag, until_ms);
+    tag_timers_remove(&table->timers, slot, tag_set, tag);
+    return SH_OK;
+}
+
+int64_t sh_table_tag_until(const struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag) {
+    return tag_timers_get(&table->timers, slot, tag_set, tag);
+}
+
+bool sh_table_any_ends(const struct sh_table *table) {
+    return tag_timers_first(&table->timers) != NULL;
+}
+
+bool sh_table_any_ended(const struct sh_table *table, int64_t now_ms) {
+    const struct tag_timer *first = tag_timers_first(&table->timers);
+    return first != NULL && first->until_ms <= now_ms;
+}
+
+uint32_t sh_table_expire(struct sh_table *table, int64_t now_ms, uint32_t count_max) {
+    uint32_t count = 0;
+    if (now_ms > table->expired_ms) table->expired_ms = now_ms;
+    for (; count < count_max && sh_table_any_ended(table, now_ms); count++) {
+        const struct tag_timer timer = *tag_timers_first(&table->timers);
+        if (sh_table_tag_remove(table, timer.slot, timer.set, timer.tag) != SH_OK) break; /* the next call's work */
+    }
+    return count;
+}
+
+uint32_t sh_table_ended_slots(const struct sh_table *table, uint32_t tag_set, uint32_t tag, int64_t now_ms,
+                              uint32_t *slots, uint32_t capacity) {
+    return tag_timers_ended(&table->timers, tag_set, tag, now_ms, slots, capacity);
+}
+
+bool sh_table_tag_has_ended(const struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag) {
+    return sh_table_any_ended(table, table->expired_ms) &&
+           sh_table_tag_until(table, slot, tag_set, tag) <= table->expired_ms;
 }

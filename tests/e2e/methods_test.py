@@ -194,6 +194,22 @@ class Merge(EachServer):
             self.assertEqual(client.call("audience.count", where="true")["total"], 6)
 
 
+class Expiry(EachServer):
+    def test_tags_end(self):
+        for client in self.each():
+            client.call("schema.put", **SCHEMA)
+            now = int(time.time() * 1000)
+            client.call("user.put", users=[{"id": f"u{i}", "interests": {"add": ["促销"], "ttl_days": 1 + i % 3}} for i in range(30)])
+            client.call("user.put", user={"id": "soon", "interests": {"add": ["促销"], "until": now + 1500}})
+            client.call("user.put", user={"id": "past", "interests": {"add": ["促销"], "until": now - 1}})
+            day = 86_400_000
+            counts = [client.call("audience.count", where="interests has '促销'", now=now + d * day + 60_000)["count"] for d in range(4)]
+            self.assertEqual(counts, [30, 20, 10, 0])
+            time.sleep(max(0, (now + 1600) / 1000 - time.time()))
+            self.assertEqual(client.call("audience.count", where="interests has '促销'")["count"], 30)
+            self.assertNotIn("interests", client.call("user.get", id="soon")["user"])
+
+
 class Segments(EachServer):
     def test_segments_are_saved_used_counted_and_removed(self):
         for client in self.each():

@@ -127,10 +127,15 @@ static void begin_where(const struct world_expression *expression) {
 
 static void count_and_sample(const struct world_expression *expression) {
     begin_where(expression);
+    if (split_one_in(&world.rng, 2)) {
+        world.asked_ms = world.now_ms + ((int64_t)split_below(&world.rng, 10) - 4) * 43200000;
+        text_add(&params, ", now: %lld", (long long)world.asked_ms);
+    }
     text_add(&params, "}");
     text_clear(&expected);
     text_add(&expected, "{count: %u, total: %u}", world_count(&world, expression), live_count());
     expect_begin("audience.count");
+    world.asked_ms = world.now_ms;
     begin_where(expression);
     text_add(&params, ", count: %d, seed: 'x%d'}", (int)split_below(&world.rng, 10), (int)split_below(&world.rng, 5));
     (void)ask_all("audience.sample", false);
@@ -230,6 +235,7 @@ static void look_at_segments(void) {
 
 static void step(void) {
     world.now_ms += (int64_t)split_below(&world.rng, 6) * 3600000;
+    world.asked_ms = world.now_ms;
     struct world_expression *expression = NULL;
     switch (split_below(&world.rng, 13)) {
     case 0:

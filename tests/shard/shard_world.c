@@ -29,6 +29,7 @@ void world_init(struct world *world, uint64_t seed) {
     memset(world, 0, sizeof *world);
     world->rng.state = seed;
     world->now_ms = 1760000000000;
+    world->asked_ms = world->now_ms;
     world->column_count = 1 + (uint32_t)below(world, WORLD_COLUMNS);
     for (uint32_t i = 0; i < world->column_count; i++)
         world->kinds[i] = (enum world_kind)below(world, WORLD_KIND_COUNT);
@@ -113,20 +114,34 @@ static void print_value(struct world_text *text, enum world_kind kind, int64_t v
     }
 }
 
+bool world_has_tag(const struct world *world, const struct world_user *user, uint32_t tag) {
+    const int64_t at_ms = world->asked_ms > world->now_ms ? world->asked_ms : world->now_ms;
+    return user->tag[tag] && user->tag_end_ms[tag] > at_ms;
+}
+
 static void put_tags(struct world *world, struct world_text *params, struct world_user *user) {
     const bool sets = split_one_in(&world->rng, 2);
+    const bool ends = !sets && split_one_in(&world->rng, 2);
+    const bool in_days = split_one_in(&world->rng, 2);
+    const int64_t days = 1 + below(world, 3);
+    /* Ends that many tags share, and ends already gone by. */
+    int64_t end_ms = world->now_ms / 43200000 * 43200000 + (below(world, 6) - 1) * 43200000;
+    if (in_days) end_ms = world->now_ms + days * DAY_MS;
     if (sets) memset(user->tag, 0, sizeof user->tag);
     text_add(params, sets ? ", tags: [" : ", tags: {add: [");
     for (int i = 0, count = (int)below(world, 4); i < count; i++) {
         const int64_t tag = below(world, WORLD_TAGS);
         user->tag[tag] = true;
+        user->tag_end_ms[tag] = ends ? end_ms : INT64_MAX;
         text_add(params, "%s't%d'", i == 0 ? "" : ", ", (int)tag);
     }
     if (sets) {
         text_add(params, "]");
         return;
     }
-    text_add(params, "], remove: [");
+    if (ends && in_days) text_add(params, "], ttl_days: %d, remove: [", (int)days);
+    if (ends && !in_days) text_add(params, "], until: %lld, remove: [", (long long)end_ms);
+    if (!ends) text_add(params, "], remove: [");
     for (int i = 0, count = (int)below(world, 3); i < count; i++) {
         const int64_t tag = below(world, WORLD_TAGS);
         user->tag[tag] = false;
@@ -207,6 +222,14 @@ uint32_t world_who(const struct world *world, uint32_t id) {
     return world->users[id].is_alias ? world->users[id].alias_of : id;
 }
 
+static void merge_tag(const struct world *world, const struct world_user *source, struct world_user *target,
+                      uint32_t tag) {
+    if (!world_has_tag(world, source, tag)) return;
+    const bool is_later = !world_has_tag(world, target, tag) || source->tag_end_ms[tag] > target->tag_end_ms[tag];
+    target->tag[tag] = true;
+    if (is_later) target->tag_end_ms[tag] = source->tag_end_ms[tag];
+}
+
 void world_merge(struct world *world, struct world_text *params, struct world_text *expected) {
     const uint32_t from_id = (uint32_t)below(world, WORLD_USERS);
     const uint32_t into_id = (uint32_t)below(world, WORLD_USERS);
@@ -227,7 +250,7 @@ void world_merge(struct world *world, struct world_text *params, struct world_te
             target->value[c] = source->value[c];
         }
         for (uint32_t tag = 0; tag < WORLD_TAGS; tag++)
-            target->tag[tag] = target->tag[tag] || source->tag[tag];
+            merge_tag(world, source, target, tag);
         uint32_t kept = 0;
         for (uint32_t i = 0; i < world->event_count; i++) {
             struct world_event event = world->events[i];
@@ -303,9 +326,9 @@ void world_user_text(const struct world *world, uint32_t id, struct world_text *
         print_value(expected, world->kinds[c], user->value[c]);
     }
     bool any = false;
-    for (int tag = 0; tag < WORLD_TAGS; tag++) {
-        if (!user->tag[tag]) continue;
-        text_add(expected, any ? ", 't%d'" : ", tags: ['t%d'", tag);
+    for (uint32_t tag = 0; tag < WORLD_TAGS; tag++) {
+        if (!world_has_tag(world, user, tag)) continue;
+        text_add(expected, any ? ", 't%u'" : ", tags: ['t%u'", tag);
         any = true;
     }
     text_add(expected, any ? "]}}" : "}}");
@@ -420,8 +443,8 @@ static int64_t aggregate(const struct world *world, const struct world_expressio
     int64_t result = 0;
     for (uint32_t i = 0; i < world->event_count; i++) {
         const struct world_event *event = &world->events[i];
-        if (event->user != user || event->type != expression->type || event->time_ms > world->now_ms) continue;
-        if (expression->days > 0 && event->time_ms <= world->now_ms - expression->days * DAY_MS) continue;
+        if (event->user != user || event->type != expression->type || event->time_ms > world->asked_ms) continue;
+        if (expression->days > 0 && event->time_ms <= world->asked_ms - expression->days * DAY_MS) continue;
         result += expression->kind == EXPR_COUNT ? 1 : event->amount;
     }
     return result;
@@ -442,7 +465,7 @@ bool world_matches(const struct world *world, const struct world_expression *exp
     case EXPR_MISSING:
         return !user->has[expression->column];
     case EXPR_TAG:
-        return expression->tag < WORLD_TAGS && user->tag[expression->tag];
+        return expression->tag < WORLD_TAGS && world_has_tag(world, user, expression->tag);
     case EXPR_SEGMENT:
         return world_matches(world, world->segments[expression->segment], id);
     default:

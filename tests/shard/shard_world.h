@@ -30,6 +30,7 @@ struct world_user {
     bool has[WORLD_COLUMNS];
     int64_t value[WORLD_COLUMNS]; /* number; hundredths; 0/1; rank; which string; days since 1970 */
     bool tag[WORLD_TAGS];
+    int64_t tag_end_ms[WORLD_TAGS]; /* INT64_MAX: it lasts */
     bool is_alias;
     uint32_t alias_of; /* another name of this user */
 };
@@ -69,6 +70,7 @@ struct world_expression {
 struct world {
     struct split_random rng;
     int64_t now_ms;
+    int64_t asked_ms; /* the moment that a question is about: now_ms, or one to come or gone by */
     uint32_t column_count;
     enum world_kind kinds[WORLD_COLUMNS];
     struct world_user users[WORLD_USERS];
@@ -93,6 +95,8 @@ void world_forget(struct world *world, struct world_text *params, struct world_t
 void world_append(struct world *world, struct world_text *params, struct world_text *expected);
 /* Two users become one, or are one already. */
 void world_merge(struct world *world, struct world_text *params, struct world_text *expected);
+/* The user has the tag, by the later of now and the moment asked about. */
+bool world_has_tag(const struct world *world, const struct world_user *user, uint32_t tag);
 /* Whom the id means. */
 uint32_t world_who(const struct world *world, uint32_t id);
 /* A segment is put, changed or removed. */
