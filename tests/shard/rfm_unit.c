@@ -207,3 +207,41 @@ Test(rfm, the_forgotten_have_no_scores) {
     COUNT("rfm.f = 3", 2);
     COUNT("rfm.f is missing", 1);
 }
+
+Test(rfm, merged_users_are_scored_as_one) {
+    PUT;
+    REFRESH;
+    SAY("user.merge", "{from: 'p0', into: 'p4'}", "{merged: true, events: 1, duplicates: 0}");
+    SAY_BEGIN("audience.list", "{where: \"id = 'p4'\", fields: ['rfm.score', 'value.count', 'value.amount']}",
+              "{count: 1, rows: [['p4', 323, 6, '150.00']]");
+    COUNT("rfm.f = 1", 2);
+}
+
+/* p8 alone is asked about. */
+Test(rfm, a_report_counts_an_audience) {
+    PUT;
+    REFRESH;
+    SAY("audience.rfm", "{where: \"id in ('p8', 'p9')\"}",
+        "{count: 2, scored: 1, grid: [{r: 3, f: 1, users: 0, amount: '0.00'}, {r: 3, f: 2, users: 0, amount: '0.00'},"
+        " {r: 3, f: 3, users: 0, amount: '0.00'}, {r: 2, f: 1, users: 0, amount: '0.00'},"
+        " {r: 2, f: 2, users: 0, amount: '0.00'}, {r: 2, f: 3, users: 0, amount: '0.00'},"
+        " {r: 1, f: 1, users: 0, amount: '0.00'}, {r: 1, f: 2, users: 0, amount: '0.00'},"
+        " {r: 1, f: 3, users: 1, amount: '90.00'}],"
+        " cells: [{segment: '重要价值', users: 0, amount: '0.00'}, {segment: '重要发展', users: 0, amount: '0.00'},"
+        " {segment: '重要保持', users: 1, amount: '90.00'}, {segment: '重要挽留', users: 0, amount: '0.00'},"
+        " {segment: '一般价值', users: 0, amount: '0.00'}, {segment: '一般发展', users: 0, amount: '0.00'},"
+        " {segment: '一般保持', users: 0, amount: '0.00'}, {segment: '一般挽留', users: 0, amount: '0.00'}],"
+        " names: [{name: 'Champions', users: 0, amount: '0.00'}, {name: 'Loyal', users: 0, amount: '0.00'},"
+        " {name: 'Potential Loyalists', users: 0, amount: '0.00'}, {name: 'New Customers', users: 0, amount: '0.00'},"
+        " {name: 'Promising', users: 0, amount: '0.00'}, {name: 'Need Attention', users: 0, amount: '0.00'},"
+        " {name: 'Cannot Lose Them', users: 1, amount: '90.00'}, {name: 'At Risk', users: 0, amount: '0.00'},"
+        " {name: 'About To Sleep', users: 0, amount: '0.00'}, {name: 'Hibernating', users: 0, amount: '0.00'},"
+        " {name: 'Lost', users: 0, amount: '0.00'}], lifecycle: [{stage: 'new', users: 0, amount: '0.00'},"
+        " {stage: 'won back', users: 0, amount: '0.00'}, {stage: 'active', users: 0, amount: '0.00'},"
+        " {stage: 'cooling', users: 1, amount: '90.00'}, {stage: 'dormant', users: 0, amount: '0.00'},"
+        " {stage: 'lost', users: 0, amount: '0.00'}],"
+        " value: {users: 1, repeat: 1, repeat_percent: '100.00', count: 9, amount: '90.00', average: '10.0000'}}");
+    SAY_BEGIN("audience.rfm", "{}", "{count: 10, scored: 9,");
+    SAY_BEGIN("audience.rfm", "{where: 'agee > 3'}", "303 name at 0: there is no attribute or tag set `agee`");
+    SAY_BEGIN("audience.rfm", "{were: ''}", "300 argument: ");
+}

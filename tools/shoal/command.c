@@ -64,6 +64,9 @@ const struct command commands[] = {
      " count filter exclude fields seed now ", 1, 1, false, run_feed},
     {"trending", "", "what is popular now: --count N --filter EXPRESSION", " count filter fields now ", 0, 0, false,
      run_trending},
+    {"rfm", "[put|refresh|plan|show]",
+     "recency, frequency, money: put EVENT [--days N] [--scores N] [--per-day], refresh, plan, show [EXPRESSION]",
+     " days scores per-day now ", 0, 2, false, run_rfm},
     {"segment", "put|get|list|remove|of",
      "saved expressions: put NAME EXPRESSION [--note TEXT], get NAME, list, remove NAME, of USER", " note now ", 1, 3,
      false, run_segment},
@@ -127,6 +130,8 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"top", &options->top, NULL},
         {"bins", &options->bins, NULL},
         {"among", &options->among, NULL},
+        {"days", &options->days, NULL},
+        {"scores", &options->scores, NULL},
         {"desc", NULL, &options->desc},
         {"all", NULL, &options->all},
         {"analyze", NULL, &options->analyze},
@@ -134,6 +139,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"tree", NULL, &options->tree},
         {"only-schema", NULL, &options->only_schema},
         {"combinations", NULL, &options->combinations},
+        {"per-day", NULL, &options->per_day},
     };
     char *value = strchr(word, '=');
     const size_t length = value == NULL ? strlen(word + 2) : (size_t)(value - word) - 2;

@@ -19,8 +19,8 @@ struct session {
 struct command_options {
     const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
-    const char *of, *by, *cross, *base, *top, *bins, *among;
-    bool desc, all, analyze, quiet, tree, only_schema, combinations;
+    const char *of, *by, *cross, *base, *top, *bins, *among, *days, *scores;
+    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day;
 };
 
 struct command {
@@ -80,6 +80,7 @@ int run_forget(struct session *session, const struct command_options *options, c
 int run_merge(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_rfm(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_segment(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

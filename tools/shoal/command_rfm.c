@@ -186,7 +186,7 @@ static void print_value(struct shoal_client_value result) {
 }
 
 static int show(struct session *session, const struct command_options *options, const char *where) {
-    struct shoal_client_writer *params = new_params((where != NULL) + (options->now != NULL));
+    struct shoal_client_writer *params = new_params((where != NULL ? 1u : 0u) + (options->now != NULL ? 1u : 0u));
     if (where != NULL) write_key_text(params, "where", where);
     if (options->now != NULL) write_key_text(params, "now", options->now);
     struct shoal_client_answer answer;
