@@ -28,9 +28,12 @@ static enum sh_status tally_make(struct sh_rfm_tally *tally, size_t count) {
     return SH_ERR_MEMORY;
 }
 
-/* ---- Counting: bytes from the lowest to the highest, of those in which the values differ at all ---- */
+/* ---- Counting ----
+ *
+ * Values that lie close together (days, events) have a counter each. Others are sorted, 11 bits at a time from the
+ * lowest, those bits passed over in which all values are alike: money in cents takes two or three passes. */
 
-enum { DIGIT_COUNT = 8, DIGIT_VALUES = 256 };
+enum { DIGIT_BITS = 11, DIGIT_COUNT = 6, DIGIT_VALUES = 1 << DIGIT_BITS, COUNTERS_MAX = 1 << 16 };
 
 /* Order as unsigned is order as signed. */
 static uint64_t key_of(int64_t value) {
@@ -46,28 +49,28 @@ static int64_t *sort(int64_t *values, int64_t *spare, size_t count) {
         any |= key_of(values[i]);
     }
     for (uint32_t digit = 0; digit < DIGIT_COUNT; digit++) {
-        const uint32_t shift = digit * 8;
+        const uint32_t shift = digit * DIGIT_BITS;
         size_t places[DIGIT_VALUES] = {0};
         size_t sum = 0;
-        if (((all ^ any) >> shift & 0xFF) == 0) continue;
+        if (((all ^ any) >> shift & (DIGIT_VALUES - 1)) == 0) continue;
         for (size_t i = 0; i < count; i++)
-            places[key_of(values[i]) >> shift & 0xFF]++;
+            places[key_of(values[i]) >> shift & (DIGIT_VALUES - 1)]++;
         for (uint32_t i = 0; i < DIGIT_VALUES; i++) {
             const size_t here = places[i];
             places[i] = sum;
             sum += here;
         }
         for (size_t i = 0; i < count; i++)
-            spare[places[key_of(values[i]) >> shift & 0xFF]++] = values[i];
+            spare[places[key_of(values[i]) >> shift & (DIGIT_VALUES - 1)]++] = values[i];
         int64_t *sorted = spare;
         spare = values;
         values = sorted;
     }
     return values;
 }
+_Static_assert(DIGIT_BITS * DIGIT_COUNT >= 64, "all bits are sorted by");
 
-enum sh_status sh_rfm_tally_count(struct sh_rfm_tally *tally, int64_t *values, int64_t *spare, size_t count) {
-    const int64_t *sorted = sort(values, spare, count);
+static enum sh_status count_sorted(struct sh_rfm_tally *tally, const int64_t *sorted, size_t count) {
     size_t distinct = 0;
     for (size_t i = 0; i < count; i++)
         distinct += i == 0 || sorted[i] != sorted[i - 1];
@@ -80,6 +83,33 @@ enum sh_status sh_rfm_tally_count(struct sh_rfm_tally *tally, int64_t *values, i
         tally->counts[tally->count - 1]++;
     }
     return SH_OK;
+}
+
+static enum sh_status count_near(struct sh_rfm_tally *tally, const int64_t *values, size_t count, int64_t least) {
+    uint32_t *counters = sh_alloc_zero(COUNTERS_MAX * sizeof *counters);
+    size_t distinct = 0;
+    if (counters == NULL) return SH_ERR_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        distinct += counters[values[i] - least]++ == 0;
+    const enum sh_status status = tally_make(tally, distinct);
+    for (uint32_t i = 0; i < COUNTERS_MAX && status == SH_OK; i++) {
+        if (counters[i] == 0) continue;
+        tally->values[tally->count] = least + i;
+        tally->counts[tally->count++] = counters[i];
+    }
+    sh_free(counters);
+    return status;
+}
+
+enum sh_status sh_rfm_tally_count(struct sh_rfm_tally *tally, int64_t *values, int64_t *spare, size_t count) {
+    int64_t least = INT64_MAX;
+    int64_t most = INT64_MIN;
+    for (size_t i = 0; i < count; i++) {
+        least = values[i] < least ? values[i] : least;
+        most = values[i] > most ? values[i] : most;
+    }
+    if (count > 0 && (uint64_t)most - (uint64_t)least < COUNTERS_MAX) return count_near(tally, values, count, least);
+    return count_sorted(tally, sort(values, spare, count), count);
 }
 
 /* ---- Sums ---- */
