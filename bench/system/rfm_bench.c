@@ -4,10 +4,9 @@
  *   scratch     a refresh: every event counted anew, the distinct values counted, cut points made, all users scored
  *   event       storing an event with a plan, less storing it without: appends are measured in runs, in turn with and
  *               without, on two stores that hold the same
- *   condition   rfm.segment = '重要价值' over all users, block by block; and as if `now` were a day earlier, when those who
- *               bought since are looked up in their histories
- * The reference is a plain loop over arrays (user, day, amount) that only sums count, money and latest day by user: the
- * least that any RFM must read and add, one random line an event.
+ *   condition   rfm.segment = '重要价值' over all users, block by block; and as if `now` were a day earlier, when those
+ * who bought since are looked up in their histories The reference is a plain loop over arrays (user, day, amount) that
+ * only sums count, money and latest day by user: the least that any RFM must read and add, one random line an event.
  *
  * Run: rfm_bench [USERS [EVENTS [ROUNDS]]]; medians. Counts of the segment are checked against the reference's values.
  */
@@ -194,15 +193,14 @@ static void measure(struct bench *bench) {
     }
     const double plain = median(reference, bench->round_count);
     const double all = median(scratch, bench->round_count);
-    (void)printf("%-34s %8.2f ms   %.2f x a plain loop that only sums (%.2f ms)\n", "a refresh, from scratch", all * 1e3,
-                 all / plain, plain * 1e3);
+    (void)printf("%-34s %8.2f ms   %.2f x a plain loop that only sums (%.2f ms)\n", "a refresh, from scratch",
+                 all * 1e3, all / plain, plain * 1e3);
     (void)printf("%-34s %8.3f ms   %.2f ns a user, %llu users\n", "rfm.segment = '重要价值'",
                  median(condition, bench->round_count) * 1e3,
                  median(condition, bench->round_count) / bench->user_count * 1e9, (unsigned long long)count);
     (void)printf("%-34s %8.3f ms   %llu users\n", "the same, now a day earlier", median(past, bench->round_count) * 1e3,
                  (unsigned long long)count_past);
-    (void)printf("%-34s %8.1f bytes a user\n", "memory",
-                 (double)sh_rfm_memory_bytes(bench->rfm) / bench->user_count);
+    (void)printf("%-34s %8.1f bytes a user\n", "memory", (double)sh_rfm_memory_bytes(bench->rfm) / bench->user_count);
     sh_free(sums);
 }
 
@@ -222,11 +220,8 @@ int main(int argument_count, char **arguments) {
     must(sh_event_type_add(bench.with, SH_TEXT_LITERAL("purchase"), 2, &type, NULL) == SH_OK, "type");
     must(sh_event_type_add(bench.without, SH_TEXT_LITERAL("purchase"), 2, &type, NULL) == SH_OK, "type");
     bench.rfm = sh_rfm_create(bench.with);
-    const struct sh_rfm_config config = {.days = HORIZON,
-                                         .scores = {5, 5, 5},
-                                         .active_days = 30,
-                                         .cooling_days = 90,
-                                         .dormant_days = 180};
+    const struct sh_rfm_config config = {
+        .days = HORIZON, .scores = {5, 5, 5}, .active_days = 30, .cooling_days = 90, .dormant_days = 180};
     must(bench.rfm != NULL && sh_rfm_configure(bench.rfm, &config, NOW_MS, NULL) == SH_OK, "plan");
     bench.user = array_of(bench.event_count, sizeof *bench.user);
     bench.day = array_of(bench.event_count, sizeof *bench.day);

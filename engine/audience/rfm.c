@@ -181,7 +181,7 @@ static enum sh_status recount_block(const struct recount *recount, uint32_t numb
         for (uint32_t first = 0; first < cell->row_count; first += CELL_CHUNK) {
             const uint32_t count = cell->row_count - first < CELL_CHUNK ? cell->row_count - first : CELL_CHUNK;
             uint32_t highest = 0;
-            for (uint32_t i = 0; i < count; i++)
+            for (uint32_t i = 0; block->capacity < SH_BLOCK_SLOTS && i < count; i++)
                 highest = cell->slot_low[first + i] > highest ? cell->slot_low[first + i] : highest;
             if (block_reserve(block, highest) != SH_OK) return SH_ERR_MEMORY;
             recount_rows(recount, block, cell, first, count);

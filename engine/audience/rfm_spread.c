@@ -68,7 +68,7 @@ static int64_t *sort(int64_t *values, int64_t *spare, size_t count) {
     }
     return values;
 }
-_Static_assert(DIGIT_BITS * DIGIT_COUNT >= 64, "all bits are sorted by");
+_Static_assert(DIGIT_BITS *DIGIT_COUNT >= 64, "all bits are sorted by");
 
 static enum sh_status count_sorted(struct sh_rfm_tally *tally, const int64_t *sorted, size_t count) {
     size_t distinct = 0;
