@@ -206,12 +206,17 @@ static inline const struct sh_event_cell *sh_event_day_cell(const struct sh_even
     return block < day->block_count ? day->cells[block] : NULL;
 }
 
+/* Events lie in [SH_INSTANT_MIN, SH_INSTANT_MAX]; a window may be wider, up to all of int64_t. */
+static inline int64_t sh_event_clamp(int64_t instant_ms) {
+    const int64_t end_ms = SH_INSTANT_MAX + 1;
+    return instant_ms < SH_INSTANT_MIN ? SH_INSTANT_MIN : instant_ms > end_ms ? end_ms : instant_ms;
+}
 /* Which rows of a cell lie in [from_ms, until_ms). NONE, ALL (read slot_low alone), or SOME: those whose ms satisfies
  * *ms_low <= ms <= *ms_high. */
 static inline enum sh_verdict sh_event_cell_clip(const struct sh_event_cell *cell, int64_t from_ms, int64_t until_ms,
                                                  uint32_t *ms_low, uint32_t *ms_high) {
-    const int64_t low = from_ms - cell->day_start_ms;
-    const int64_t high = until_ms - 1 - cell->day_start_ms;
+    const int64_t low = sh_event_clamp(from_ms) - cell->day_start_ms;
+    const int64_t high = sh_event_clamp(until_ms) - 1 - cell->day_start_ms;
     if (cell->row_count == 0 || low > (int64_t)cell->ms_max || high < (int64_t)cell->ms_min) return SH_VERDICT_NONE;
     *ms_low = low < 0 ? 0 : (uint32_t)low;
     *ms_high = high > (int64_t)cell->ms_max ? cell->ms_max : (uint32_t)high;

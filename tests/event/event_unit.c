@@ -269,6 +269,13 @@ Test(event, times_outside_the_calendar_are_refused_and_times_to_come_are_kept) {
         shop = shop_open_in(zones[i]);
         cr_expect(append(&shop, act(shop.view, 1, SH_INSTANT_MAX)));
         cr_expect(append(&shop, act(shop.view, 1, SH_INSTANT_MIN)));
+        struct sh_event_cells cells;
+        uint32_t whole_count = 0;
+        sh_event_cells_begin(&cells, sh_event_type(shop.store, shop.view), 0, INT64_MIN, INT64_MAX);
+        while (sh_event_cells_next(&cells))
+            whole_count += cells.verdict == SH_VERDICT_ALL;
+        cr_expect_eq(whole_count, 2, "a window may be wider than the calendar");
+        cr_expect_eq(sh_event_window_count(shop.store, shop.view, INT64_MIN, INT64_MAX), 2);
         shop_close(&shop);
     }
 }
