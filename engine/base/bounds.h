@@ -58,6 +58,8 @@ enum {
     SH_FEED_COUNT_MAX = 1000,
     SH_FUNNEL_TOP_MAX = 1000, /* values of an attribute beside each other in one funnel */
     SH_FUNNEL_TOP_DEFAULT = 10,
+    SH_RETENTION_PERIOD_COUNT_MAX = 366, /* a year of days; the grid then has 67,000 numbers */
+    SH_RETENTION_PERIOD_COUNT_DEFAULT = 12,
 
     SH_SHARD_COUNT_MAX = 64,
     SH_CONNECTION_COUNT_MAX = 10000,

@@ -31,6 +31,8 @@ const struct sh_part_form *sh_part_form_of(const struct sh_method *method) {
         return &sh_rfm_form;
     case SH_METHOD_AUDIENCE_FUNNEL:
         return &sh_funnel_form;
+    case SH_METHOD_AUDIENCE_RETENTION:
+        return &sh_retention_form;
     default:
         return NULL;
     }

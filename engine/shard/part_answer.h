@@ -35,6 +35,7 @@ extern const struct sh_part_form sh_rfm_form;     /* methods_rfm.c */
 
 extern const struct sh_part_form sh_funnel_form;    /* methods_funnel.c */
 extern const struct sh_part_form sh_waterfall_form; /* methods_waterfall.c */
+extern const struct sh_part_form sh_retention_form; /* methods_retention.c */
 
 /* ---- What several methods read ---- */
 

@@ -27,6 +27,7 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_AUDIENCE_SAMPLE] = sh_handle_audience_sample,
     [SH_METHOD_AUDIENCE_INSIGHT] = sh_handle_audience_insight,
     [SH_METHOD_AUDIENCE_FUNNEL] = sh_handle_audience_funnel,
+    [SH_METHOD_AUDIENCE_RETENTION] = sh_handle_audience_retention,
     [SH_METHOD_AUDIENCE_WATERFALL] = sh_handle_audience_waterfall,
     [SH_METHOD_AUDIENCE_WHY] = sh_handle_audience_why,
     [SH_METHOD_AUDIENCE_OVERLAP] = sh_handle_audience_overlap,

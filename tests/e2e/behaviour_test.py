@@ -1,9 +1,12 @@
-"""What people do one after another, through the real server: funnels against plain loops over the same made-up people.
+"""What people do one after another, and whether they come back, through the real server: funnels and retention against
+plain loops over the same made-up people.
 
 Each answer is asked of one shard, of two and of three, and must be the same from all.
 """
+import datetime
 import random
 import unittest
+import zoneinfo
 
 from rpc import RpcError, Server, shoal
 
@@ -227,6 +230,92 @@ class Behaviour(unittest.TestCase):
             ({"sequence": "sequence(view)", "among": "pionts > 3"}, "no attribute or tag set `pionts`"),
         ]:
             self.assertIn(words, str(self.refused("audience.funnel", **params)), params)
+
+    # ---- Retention ----
+
+    def test_retention_is_what_plain_loops_count(self):
+        rng = random.Random(6)
+        for _ in range(25):
+            first, again = self.steps(rng)[0], self.steps(rng)[0]
+            if rng.random() < 0.5:
+                again = first
+            period, count = rng.choice([("day", 40), ("day", 7), ("week", 12), ("week", 3), ("month", 4), ("month", 2)])
+            points = rng.choice([0, 50])
+            people = [user for user, person in self.shop.people.items() if person["points"] >= points]
+            params = {} if again is first else {"return": again[0]}
+            answer = self.ask("audience.retention", first=first[0], period=period, periods=count,
+                              among=f"points >= {points}", **params)
+            self.assertEqual(answer, self.retention(first[1], again[1], period, count, people))
+
+    def retention(self, first, again, period, count, people):
+        zone = zoneinfo.ZoneInfo("Asia/Shanghai")
+
+        def day_of(ms):
+            return datetime.datetime.fromtimestamp(ms / 1000, zone).date()
+
+        def start_of(day):
+            if period == "week":
+                return day - datetime.timedelta(days=day.weekday())
+            return day.replace(day=1) if period == "month" else day
+        today = day_of(NOW)
+        starts = [start_of(today)]
+        while len(starts) < count:
+            starts.insert(0, start_of(starts[0] - datetime.timedelta(days=1)))
+        place = {start: i for i, start in enumerate(starts)}
+        cohorts, grid = [0] * count, [[0] * (count - i) for i in range(count)]
+        days, active, user_days, gaps = [], [set() for _ in starts], [set() for _ in starts], []
+        for user in people:
+            events = [event for event in self.shop.history[user] if event["time"] <= NOW]
+            times = [event["time"] for event in events if again(event)]
+            for time in times:
+                at = place.get(start_of(day_of(time)))
+                if at is not None:
+                    active[at].add(user)
+                    user_days[at].add((user, day_of(time)))
+            began = [event["time"] for event in events if first(event)]
+            cohort = place.get(start_of(day_of(min(began)))) if began else None
+            if cohort is None:
+                continue
+            cohorts[cohort] += 1
+            later = [time for time in times if time > min(began)]
+            for at in {place[start_of(day_of(time))] for time in later}:
+                grid[cohort][at - cohort] += 1
+            if later:
+                gaps.append((min(later) - min(began)) // DAY)
+        for i, start in enumerate(starts):
+            days.append(((starts[i + 1] if i + 1 < count else today + datetime.timedelta(days=1)) - start).days)
+        return {"among": len(people), "period": period,
+                "cohorts": [{"start": str(start), "users": cohorts[i], "returned": grid[i]} for i, start in enumerate(starts)],
+                "again": {"users": sum(cohorts), "days": [gaps.count(d) for d in range(max(gaps) + 1)] if gaps else []},
+                "active": [{"start": str(start), "days": days[i], "users": len(active[i]), "user_days": len(user_days[i]),
+                            "stickiness": len(user_days[i]) / days[i] / len(active[i]) if active[i] else None}
+                           for i, start in enumerate(starts)]}
+
+    def test_retention_on_the_command_line(self):
+        for server in self.servers:
+            table = shoal("--workspace", "shop", "retention", "purchase where amount > 5", "view", "--period", "month",
+                          "--periods", "3", "--now", "2026-02-01", "--among", "points >= 10", address=server.unix)
+            for words in ("2025-12-01", "+2", "again within", "stickiness", "█"):
+                self.assertIn(words, table)
+            lines = shoal("--workspace", "shop", "--format", "csv", "retention", "purchase", "--periods", "2", "--now",
+                          "2026-02-01", address=server.unix).splitlines()
+            self.assertEqual(lines[0], "cohort,users,+0,+1")
+            self.assertEqual(len(lines), 3)
+
+    def test_wrong_retentions_are_refused_with_words(self):
+        for params, words in [
+            ({}, "`first`"),
+            ({"first": "purchase, last 30 days"}, "no window"),
+            ({"first": "view) or did(cart"}, "an event type"),
+            ({"first": "prchase"}, "no event type `prchase`"),
+            ({"first": "view", "return": "purchase where amuont > 3"}, "`amuont`"),
+            ({"first": "view", "period": "year"}, "day, week or month"),
+            ({"first": "view", "periods": 367}, "periods"),
+            ({"first": "view", "periods": 0}, "periods"),
+            ({"first": "view", "by": "city"}, "by"),
+        ]:
+            self.assertIn(words, str(self.refused("audience.retention", **params)), params)
+        self.assertEqual(self.refused("audience.retention", first="prchase").position, 0)
 
 
 if __name__ == "__main__":

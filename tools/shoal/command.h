@@ -19,7 +19,7 @@ struct session {
 struct command_options {
     const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
-    const char *of, *by, *cross, *base, *top, *bins, *among, *days, *scores;
+    const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day;
 };
 
@@ -71,6 +71,7 @@ int run_sample(struct session *session, const struct command_options *options, c
 int run_explain(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_insight(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_funnel(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_retention(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_waterfall(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_why(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_overlap(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

@@ -1,4 +1,5 @@
-/* command_behaviour.c -- funnel: what people do one after another, as tables and bars. */
+/* command_behaviour.c -- funnel, retention: what people do one after another and whether they come back, as tables and
+ * bars. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,129 @@ int run_funnel(struct session *session, const struct command_options *options, c
         print_by(session, answer.result, by);
     }
     if (session->format != OUTPUT_TABLE) return 0;
+    char among[32], took[32];
+    (void)printf("among %s users, in %s\n", print_grouped(get_integer(answer.result, "among"), among),
+                 print_took(get_integer(answer.result, "took_us"), took));
+    return 0;
+}
+
+/* ---- retention ---- */
+
+/* As many columns of the grid as a terminal holds beside the heads; CSV has all of them. */
+enum { GRID_COLUMNS_MAX = 13 };
+
+/* One cohort: shares for people, counts for programs. */
+static void add_cohort(const struct session *session, struct output_table *table, struct shoal_client_value cohort,
+                       uint32_t column_count) {
+    const int64_t users = get_integer(cohort, "users");
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(cohort, "returned"));
+    struct shoal_client_value count;
+    output_add_value(table, shoal_client_get(cohort, "start"));
+    add_count(session, table, shoal_client_get(cohort, "users"));
+    for (uint32_t i = 0; i < column_count; i++) {
+        char percent[32] = "";
+        const bool has_count = shoal_client_walk_next(&walk, NULL, &count);
+        if (has_count && session->format != OUTPUT_TABLE) {
+            output_add_value(table, count);
+            continue;
+        }
+        if (has_count && users > 0)
+            (void)snprintf(percent, sizeof percent, "%.1f %%",
+                           100 * (double)shoal_client_integer(count, 0) / (double)users);
+        output_add(table, percent);
+    }
+}
+
+static void print_grid(const struct session *session, struct shoal_client_value cohorts) {
+    struct output_table *table = output_table_create(session->format, stdout);
+    uint32_t column_count = shoal_client_count(cohorts);
+    if (session->format == OUTPUT_TABLE && column_count > GRID_COLUMNS_MAX) column_count = GRID_COLUMNS_MAX;
+    output_column(table, "cohort", false);
+    output_column(table, "users", true);
+    for (uint32_t i = 0; i < column_count; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "+%u", i);
+        output_column(table, name, true);
+    }
+    struct shoal_client_walk walk = shoal_client_walk_begin(cohorts);
+    struct shoal_client_value cohort;
+    while (shoal_client_walk_next(&walk, NULL, &cohort))
+        add_cohort(session, table, cohort, column_count);
+    output_table_finish(table);
+}
+
+/* "again within": the running sum at days that people ask for. */
+static void print_again(const struct session *session, struct shoal_client_value again) {
+    static const uint32_t asked[] = {1, 3, 7, 14, 30, 60, 90, 180, 365};
+    const int64_t users = get_integer(again, "users");
+    struct output_table *table = output_table_create(session->format, stdout);
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(again, "days"));
+    const uint32_t day_count = shoal_client_count(shoal_client_get(again, "days"));
+    struct shoal_client_value count;
+    int64_t sum = 0;
+    uint32_t day = 0;
+    output_column(table, "again within", false);
+    output_column(table, "users", true);
+    output_column(table, "share", true);
+    output_column(table, "", false);
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0] && (i == 0 || asked[i - 1] < day_count); i++) {
+        char days[32], number[32], percent[32], bar[BAR_BYTES];
+        for (; day < asked[i] && shoal_client_walk_next(&walk, NULL, &count); day++)
+            sum += shoal_client_integer(count, 0);
+        const double share = users == 0 ? 0 : (double)sum / (double)users;
+        (void)snprintf(days, sizeof days, "%u day%s", asked[i], asked[i] == 1 ? "" : "s");
+        output_add(table, days);
+        output_add(table, print_grouped(sum, number));
+        output_add(table, print_percent(share, percent));
+        output_add(table, print_bar(share, bar));
+    }
+    output_table_finish(table);
+}
+
+static void print_active(const struct session *session, struct shoal_client_value active) {
+    struct output_table *table = output_table_create(session->format, stdout);
+    struct shoal_client_walk walk = shoal_client_walk_begin(active);
+    struct shoal_client_value period;
+    output_column(table, "period", false);
+    output_column(table, "active users", true);
+    output_column(table, "a day", true);
+    output_column(table, "stickiness", true);
+    output_column(table, "", false);
+    while (shoal_client_walk_next(&walk, NULL, &period)) {
+        char a_day[32];
+        const double days = (double)get_integer(period, "days");
+        const struct shoal_client_value stickiness = shoal_client_get(period, "stickiness");
+        output_add_value(table, shoal_client_get(period, "start"));
+        add_count(session, table, shoal_client_get(period, "users"));
+        (void)snprintf(a_day, sizeof a_day, "%.1f", (double)get_integer(period, "user_days") / days);
+        output_add(table, a_day);
+        add_share(session, table, stickiness);
+        add_bar(session, table, shoal_client_real(stickiness, 0));
+    }
+    output_table_finish(table);
+}
+
+int run_retention(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    struct shoal_client_writer *params =
+        new_params(1u + (word_count > 1) + (options->period != NULL) + (options->periods != NULL) +
+                   (options->among != NULL) + (options->now != NULL));
+    write_key_text(params, "first", words[0]);
+    if (word_count > 1) write_key_text(params, "return", words[1]);
+    if (options->period != NULL) write_key_text(params, "period", options->period);
+    if (options->among != NULL) write_key_text(params, "among", options->among);
+    if (options->now != NULL) write_key_text(params, "now", options->now);
+    struct shoal_client_answer answer;
+    bool sent = options->periods == NULL || write_key_number(params, "periods", options->periods);
+    sent = sent && session_call(session, "audience.retention", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    print_grid(session, shoal_client_get(answer.result, "cohorts"));
+    if (session->format != OUTPUT_TABLE) return 0;
+    (void)fputc('\n', stdout);
+    print_again(session, shoal_client_get(answer.result, "again"));
+    (void)fputc('\n', stdout);
+    print_active(session, shoal_client_get(answer.result, "active"));
     char among[32], took[32];
     (void)printf("among %s users, in %s\n", print_grouped(get_integer(answer.result, "among"), among),
                  print_took(get_integer(answer.result, "took_us"), took));
