@@ -379,11 +379,11 @@ static void explain(struct bench *bench, const struct question *question) {
     struct sh_plan *plan = plan_text(&bench->shop, question->text, &bench->arena);
     must(sh_plan_explain(plan, clock_ns, NULL, true, &bench->arena, &lines, &line_count, &err), &err);
     for (uint32_t i = 0; i < line_count; i++)
-        printf("     %*s%-24s %10.0f ns expected %10" PRIu64 " ns, %9" PRIu64 " rows expected %9" PRIu64
+        printf("     %*s%-24.*s %10.0f ns expected %10" PRIu64 " ns, %9" PRIu64 " rows expected %9" PRIu64
                ", %u blocks, %.*s\n",
-               (int)lines[i].depth * 2, "", lines[i].operation, lines[i].cost_ns, lines[i].took_ns, lines[i].estimate,
-               lines[i].rows, lines[i].blocks_run, (int)(lines[i].clause.count > 60 ? 60 : lines[i].clause.count),
-               lines[i].clause.bytes);
+               (int)lines[i].depth * 2, "", SH_TEXT_ARGS(lines[i].operation), lines[i].cost_ns, lines[i].took_ns,
+               lines[i].estimate, lines[i].rows, lines[i].blocks_run,
+               (int)(lines[i].clause.count > 60 ? 60 : lines[i].clause.count), lines[i].clause.bytes);
 }
 
 /* One user at a time, as membership asks: five clauses about attributes, random users. */

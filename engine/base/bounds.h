@@ -47,6 +47,7 @@ enum {
     SH_CURSOR_BYTES_MAX = 1 << 30,  /* all of them together; with an order a user takes 4 to 16 bytes */
     SH_ORDERED_COUNT_MAX = 1 << 24, /* users put in order for one answer: 32 bytes each while that lasts */
     SH_CURSOR_IDLE_MS_MAX = 300000,
+    SH_QUESTION_TIMEOUT_MS_MAX = 3600000,
     SH_OVERLAP_SET_COUNT_MAX = 64,        /* audiences crossed pair by pair: their registers are 512 KiB, an L2 cache */
     SH_OVERLAP_COMBINED_COUNT_MAX = 16,   /* with each exact combination: 2^16 counters are 512 KiB */
     SH_INSIGHT_DIMENSION_COUNT_MAX = 64,  /* things looked at in one insight: each costs a pass over the audience */

@@ -104,12 +104,12 @@ uint64_t sh_query_sample_mix(struct sh_text id, uint64_t seed_hash);
 /* One line of an explained program. With analyze, the plan has been run once and rows and took_ns are measured. */
 struct sh_plan_line {
     uint32_t depth;
-    const char *operation; /* "and", "value bitmap", "column range", "event window" ... */
-    struct sh_text clause; /* canonical text of the clause */
-    double cost_ns;        /* estimate for all blocks */
-    uint64_t estimate;     /* rows expected to be left after this line */
-    uint64_t rows;         /* measured: rows left after this clause in its place */
-    uint64_t took_ns;      /* measured */
+    struct sh_text operation; /* "and", "value bitmap", "column range", "event window" ... */
+    struct sh_text clause;    /* canonical text of the clause */
+    double cost_ns;           /* estimate for all blocks */
+    uint64_t estimate;        /* rows expected to be left after this line */
+    uint64_t rows;            /* measured: rows left after this clause in its place */
+    uint64_t took_ns;         /* measured */
     uint32_t blocks_run, blocks_skipped;
 };
 /* clock_ns may be NULL without analyze. *lines lives in the arena. */

@@ -128,7 +128,7 @@ static void explain_node(struct explainer *explainer, const struct sh_plan_node 
     struct sh_plan_line *line = &explainer->lines[explainer->line_count++];
     *line = (struct sh_plan_line){
         .depth = depth,
-        .operation = operation_name(node),
+        .operation = sh_text_of(operation_name(node)),
         .clause = clause_text(explainer, node->source),
         .cost_ns = explainer->block_count * block_ns,
         .estimate = (uint64_t)(explainer->live_count * (before + candidates * node->cost.share) + 0.5),

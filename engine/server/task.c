@@ -254,6 +254,7 @@ void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct 
             .params_count = frame->params_bytes,
             .now_ms = sh_io_now_ms(loop->io),
             .id = sh_loop_request_id(loop),
+            .begin_ns = loop->clock_ns,
         };
         if (method->spread == SH_SPREAD_SESSION)
             run_hello(session, frame, &request);

@@ -79,9 +79,10 @@ static int ask(struct shoal *engine, const char *method, const void *params, siz
         .now_ms = present(engine),
         .id = engine->next_id++,
         .clock_ns = read_clock,
+        .begin_ns = read_clock(NULL),
     };
     const struct sh_answer answer = {&engine->body, NULL};
-    const uint64_t begin = read_clock(NULL);
+    const uint64_t begin = request.begin_ns;
     sh_buffer_clear(&engine->body);
     sh_shard_tick(engine->shard, request.now_ms);
     if (sh_shard_apply(engine->shard, &request, &answer, &err) != SH_OK) return give_error(error, &err);

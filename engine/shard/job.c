@@ -78,11 +78,32 @@ static void take_back(const struct sh_job *job) {
     job->answer.body->failed = false;
 }
 
+enum sh_status sh_job_read_timeout(struct sh_job *job, const struct sh_param *param, struct sh_error *err) {
+    int64_t timeout_ms = 0;
+    if (!sh_param_given(param)) return SH_OK;
+    const enum sh_status status =
+        sh_param_integer(param, "timeout_ms", 1, SH_QUESTION_TIMEOUT_MS_MAX, &timeout_ms, err);
+    if (status != SH_OK) return status;
+    if (job->request.clock_ns == NULL)
+        return sh_fail(err, SH_ERR_UNSUPPORTED, -1, "`timeout_ms` measures time, and no clock was given");
+    job->timeout_ms = (uint32_t)timeout_ms;
+    job->deadline_ns = job->request.begin_ns + (uint64_t)timeout_ms * 1000000u;
+    return SH_OK;
+}
+
+static enum sh_status check_deadline(const struct sh_job *job, struct sh_error *err) {
+    if (job->timeout_ms == 0 || job->request.clock_ns(job->request.clock_context) < job->deadline_ns) return SH_OK;
+    (void)sh_fail(err, SH_ERR_DEADLINE, -1, "the question was not answered within %u ms", job->timeout_ms);
+    return sh_fail_hint(err, SH_ERR_DEADLINE, "ask again when there is less to do, or with a longer `timeout_ms`");
+}
+
 /* Work on; when there is nothing left, pack the answer. *done also on a failure. */
 static enum sh_status run(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err) {
     const struct sh_job_work *work = job->work;
-    enum sh_status status = work != NULL ? work->step(job, block_count, done, err)
-                                         : sh_audience_step(job->audience, block_count, done, err);
+    enum sh_status status = check_deadline(job, err);
+    if (status == SH_OK)
+        status = work != NULL ? work->step(job, block_count, done, err)
+                              : sh_audience_step(job->audience, block_count, done, err);
     if (status == SH_OK && !*done) return SH_OK;
     *done = true;
     if (status == SH_OK) status = work != NULL ? work->answer(job, err) : sh_job_answer(job, err);
@@ -100,7 +121,8 @@ enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_
         return status;
     }
     bool done;
-    status = run(job, SH_JOB_START_BLOCKS, &done, err);
+    const bool is_ordered = job->spec.list && job->spec.order.by != SH_ORDER_NONE;
+    status = run(job, is_ordered ? SH_JOB_START_BLOCKS_ORDERED : SH_JOB_START_BLOCKS, &done, err);
     if (done) {
         sh_job_release(job);
         return status;

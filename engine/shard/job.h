@@ -14,6 +14,8 @@
 enum {
     /* A question begins with so many blocks before the server hears of it: a million users, about 0.1 ms. */
     SH_JOB_START_BLOCKS = 16,
+    /* The same for one that puts its people in order, which takes several times as long for each block. */
+    SH_JOB_START_BLOCKS_ORDERED = 4,
     SH_SPARE_JOB_COUNT_MAX = 4,
 };
 
@@ -38,6 +40,8 @@ struct sh_job {
     struct sh_answer answer;
     size_t body_count; /* of the answer's body before the request */
     uint64_t sequence;
+    uint32_t timeout_ms;  /* 0: none */
+    uint64_t deadline_ns; /* by the request's clock */
     struct sh_arena arena;
     struct sh_query_scope scope;
     struct sh_node *tree;
@@ -58,6 +62,9 @@ struct sh_job {
 };
 
 SH_MUST_CHECK enum sh_status sh_job_create(struct sh_call *call, struct sh_job **job, struct sh_error *err);
+/* The param `timeout_ms` of a question: its steps end with SH_ERR_DEADLINE when that has passed since it was read. */
+SH_MUST_CHECK enum sh_status sh_job_read_timeout(struct sh_job *job, const struct sh_param *param,
+                                                 struct sh_error *err);
 /* Begin job->work, or the evaluation that job->spec describes, with job->plan. Either it is answered, or call->job goes
  * on. The job is the callee's from here on. */
 SH_MUST_CHECK enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_error *err);

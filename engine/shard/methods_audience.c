@@ -64,13 +64,15 @@ static enum sh_status read_sample(struct sh_job *job, const struct sample_params
     return read_fields(job, params->fields, &job->sample_fields, &job->has_sample_fields, err);
 }
 
-/* `now` of every question: before anything that names what depends on it. */
-static enum sh_status read_moment(struct sh_call *call, struct sh_job *job, const struct sh_param *now,
+/* `now` and `timeout_ms` of every question, which stand side by side: before anything that names what depends on them.
+ */
+static enum sh_status read_moment(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                                   struct sh_error *err) {
     int64_t now_ms;
-    const enum sh_status status = sh_read_now(now, call, &now_ms, err);
-    if (status == SH_OK) sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
-    return status;
+    const enum sh_status status = sh_read_now(&params[0], call, &now_ms, err);
+    if (status != SH_OK) return status;
+    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    return sh_job_read_timeout(job, &params[1], err);
 }
 
 /* `where` of every question. */
@@ -96,11 +98,11 @@ static enum sh_status begin(struct sh_call *call, struct sh_job *job, enum sh_st
 /* ---- count ---- */
 
 enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"where", "now"};
-    struct sh_param params[2];
+    static const char *const words[] = {"where", "now", "timeout_ms"};
+    struct sh_param params[3];
     struct sh_job *job;
     enum sh_status status;
-    if ((status = read_params(call, words, 2, params, err)) != SH_OK) return status;
+    if ((status = read_params(call, words, 3, params, err)) != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     job->wants_count = true;
     job->spec.count_only = true;
@@ -112,13 +114,13 @@ enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *e
 /* ---- sample ---- */
 
 enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"where", "now", "count", "seed", "fields"};
-    struct sh_param params[5];
+    static const char *const words[] = {"where", "now", "timeout_ms", "count", "seed", "fields"};
+    struct sh_param params[6];
     struct sh_job *job;
     enum sh_status status;
-    if ((status = read_params(call, words, 5, params, err)) != SH_OK) return status;
+    if ((status = read_params(call, words, 6, params, err)) != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
-    const struct sample_params sample = {&params[2], &params[3], &params[4]};
+    const struct sample_params sample = {&params[3], &params[4], &params[5]};
     status = read_moment(call, job, &params[1], err);
     if (status == SH_OK) status = read_sample(job, &sample, err);
     if (status == SH_OK) status = read_question(job, &params[0], err);
@@ -152,19 +154,23 @@ static enum sh_status read_ask_sample(struct sh_job *job, const struct sh_param 
 }
 
 enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"where", "now", "count", "list", "sample"};
-    struct sh_param params[5];
+    static const char *const words[] = {"where", "now", "timeout_ms", "count", "list", "sample"};
+    struct sh_param params[6];
     struct sh_job *job;
     bool count = true;
     enum sh_status status;
-    if ((status = read_params(call, words, 5, params, err)) != SH_OK) return status;
-    if ((status = sh_param_boolean(&params[2], "count", &count, err)) != SH_OK) return status;
+    if ((status = read_params(call, words, 6, params, err)) != SH_OK) return status;
+    if ((status = sh_param_boolean(&params[3], "count", &count, err)) != SH_OK) return status;
+    if (!count && !sh_param_given(&params[4]) && !sh_param_given(&params[5])) {
+        (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "nothing is asked for");
+        return sh_fail_hint(err, SH_ERR_ARGUMENT, "without `count`, give `list` or `sample`");
+    }
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     job->is_ask = true;
-    job->wants_count = true;
+    job->wants_count = count;
     status = read_moment(call, job, &params[1], err);
-    if (status == SH_OK) status = read_ask_list(job, &params[3], err);
-    if (status == SH_OK) status = read_ask_sample(job, &params[4], err);
+    if (status == SH_OK) status = read_ask_list(job, &params[4], err);
+    if (status == SH_OK) status = read_ask_sample(job, &params[5], err);
     job->spec.count_only = !job->spec.list && !job->spec.sample;
     if (status == SH_OK) status = read_question(job, &params[0], err);
     return begin(call, job, status, err);
@@ -172,9 +178,20 @@ enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err
 
 /* ---- list: a new one, or the next page of a frozen one ---- */
 
-enum { LIST_CURSOR, LIST_LIMIT, LIST_WHERE, LIST_NOW, LIST_FIELDS, LIST_ORDER, LIST_DESC, LIST_KEEP, LIST_PART_CLOSE };
-static const char *const list_words[] = {"cursor", "limit", "where", "now",       "fields",
-                                         "order",  "desc",  "keep",  "part_close"};
+enum {
+    LIST_CURSOR,
+    LIST_LIMIT,
+    LIST_WHERE,
+    LIST_NOW,
+    LIST_TIMEOUT,
+    LIST_FIELDS,
+    LIST_ORDER,
+    LIST_DESC,
+    LIST_KEEP,
+    LIST_PART_CLOSE
+};
+static const char *const list_words[] = {"cursor", "limit", "where", "now",  "timeout_ms",
+                                         "fields", "order", "desc",  "keep", "part_close"};
 enum { LIST_PARAM_COUNT = sizeof list_words / sizeof list_words[0] };
 
 static enum sh_status list_next_page(struct sh_call *call, const struct sh_param *params, struct sh_error *err);
@@ -250,7 +267,7 @@ static enum sh_status list_next_page(struct sh_call *call, const struct sh_param
     bool close = false;
     enum sh_status status;
     for (uint32_t i = LIST_WHERE; i < LIST_PART_CLOSE; i++) {
-        if (sh_param_given(&params[i]))
+        if (i != LIST_TIMEOUT && sh_param_given(&params[i]))
             return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%s` was fixed when the cursor was made", list_words[i]);
     }
     if ((status = sh_param_text(&params[LIST_CURSOR], "cursor", &text, err)) != SH_OK) return status;
@@ -399,8 +416,8 @@ static enum sh_status pack_sample(struct sh_job *job, msgpack_packer *packer, st
 
 static enum sh_status answer_ask(struct sh_job *job, msgpack_packer *packer, struct sh_error *err) {
     enum sh_status status = SH_OK;
-    (void)msgpack_pack_map(packer, 3u + job->spec.list + job->spec.sample);
-    pack_count(job, packer);
+    (void)msgpack_pack_map(packer, (job->wants_count ? 3u : 1u) + job->spec.list + job->spec.sample);
+    if (job->wants_count) pack_count(job, packer);
     if (job->spec.list) {
         sh_pack_literal(packer, "list");
         status = pack_list(job, packer, err);

@@ -62,22 +62,29 @@ static void look_ahead(const struct append *append, uint32_t at) {
         sh_feed_prefetch_list(workspace->feed, preview[PREFETCH_NEAR].slot);
 }
 
-/* What the feed learns of it, here and in the sibling shards. */
-static enum sh_status learn(struct append *append, uint32_t new_item, struct sh_error *err) {
-    struct sh_call *call = append->call;
-    struct sh_feed_effect effect;
-    if (sh_feed_learn(call->workspace->feed, &append->reader.event, call->request->now_ms, &effect) != SH_OK)
-        return sh_fail_memory(err);
-    if (!sh_answer_is_part(call->shard)) return SH_OK;
-    if (effect.item != SH_NO_ITEM) return sh_effects_add(&append->effects, call->arena, &effect, err);
-    if (new_item != SH_NO_ITEM) return sh_effects_add_item(&append->effects, call->arena, new_item, err);
-    return SH_OK;
+/* What RFM, the feed and the siblings hear of a row is no part of the row: when memory is out for it, the row is still what
+ * it was, accepted, a duplicate or refused, and they know one event less. */
+enum hearing { TOLD, NOT_TOLD };
+
+/* An item that became known to this shard. */
+static enum hearing tell_item(struct append *append, uint32_t new_item) {
+    if (new_item == SH_NO_ITEM || !sh_answer_is_part(append->call->shard)) return TOLD;
+    return sh_effects_add_item(&append->effects, append->call->arena, new_item, NULL) == SH_OK ? TOLD : NOT_TOLD;
 }
 
-/* An item that became known without teaching anything: its event was stored already, or refused. */
-static enum sh_status tell_item(struct append *append, uint32_t new_item, struct sh_error *err) {
-    if (new_item == SH_NO_ITEM || !sh_answer_is_part(append->call->shard)) return SH_OK;
-    return sh_effects_add_item(&append->effects, append->call->arena, new_item, err);
+/* What a stored event teaches: RFM columns, and the feed, here and in the sibling shards. */
+static enum hearing learn(struct append *append, uint32_t new_item) {
+    struct sh_call *call = append->call;
+    struct sh_feed_effect effect;
+    const enum sh_status counted = sh_rfm_add(call->workspace->rfm, &append->reader.event);
+    if (sh_feed_learn(call->workspace->feed, &append->reader.event, call->request->now_ms, &effect) != SH_OK) {
+        (void)tell_item(append, new_item);
+        return NOT_TOLD;
+    }
+    if (effect.item == SH_NO_ITEM) return tell_item(append, new_item);
+    if (sh_answer_is_part(call->shard) && sh_effects_add(&append->effects, call->arena, &effect, NULL) != SH_OK)
+        return NOT_TOLD;
+    return counted == SH_OK ? TOLD : NOT_TOLD;
 }
 
 static enum sh_status append_row(struct append *append, const struct sh_event_preview *preview, struct sh_error *err) {
@@ -87,14 +94,14 @@ static enum sh_status append_row(struct append *append, const struct sh_event_pr
     if (status != SH_OK) return status;
     sh_assert(preview->has_user); /* or it would have been refused */
     status = sh_event_reader_apply(&append->reader, preview->user_hash, &duplicate, &new_item, err);
-    if (status != SH_OK) return tell_item(append, new_item, err) == SH_OK ? status : SH_ERR_MEMORY;
-    if (duplicate) {
-        append->duplicates++;
-        return tell_item(append, new_item, err);
+    if (status != SH_OK || duplicate) {
+        (void)tell_item(append, new_item);
+        append->duplicates += status == SH_OK;
+        return status;
     }
     append->accepted++;
-    if (sh_rfm_add(append->call->workspace->rfm, &append->reader.event) != SH_OK) return sh_fail_memory(err);
-    return learn(append, new_item, err);
+    (void)learn(append, new_item);
+    return SH_OK;
 }
 
 static enum sh_status append_rows(struct append *append, struct sh_error *err) {

@@ -1,6 +1,7 @@
 /* request_merge.c -- the parts' answers as one. */
 #include <stdlib.h>
 
+#include "explain_program.h"
 #include "memory.h"
 #include "merge_people.h"
 #include "merge_segments.h"
@@ -261,12 +262,15 @@ static void read_inner(const struct merging *merging, const char *name, struct s
 }
 
 static enum sh_status merge_ask(struct merging *merging, struct sh_error *err) {
-    uint32_t pair_count = 3;
+    uint32_t pair_count = 1; /* took_us */
     struct sh_answer_map *inner = sh_alloc(merging->part_count * sizeof *inner);
     if (inner == NULL) return sh_fail_memory(err);
     const size_t map = begin_map(merging);
-    pack_sum(merging, "count");
-    pack_sum(merging, "total");
+    if (sh_answer_map_find(&merging->maps[0], "count") != NULL) {
+        pair_count += 2;
+        pack_sum(merging, "count");
+        pack_sum(merging, "total");
+    }
     if (sh_answer_map_find(&merging->maps[0], "list") != NULL) {
         uint64_t skipped;
         pair_count++;
@@ -288,6 +292,35 @@ static enum sh_status merge_ask(struct merging *merging, struct sh_error *err) {
     sh_free(inner);
     end_map(merging, map, pair_count);
     return SH_OK;
+}
+
+static void copy_pair(struct merging *merging, const char *name) {
+    const struct sh_answer_pair *pair = sh_answer_map_find(&merging->maps[0], name);
+    sh_pack_literal(&merging->packer, name);
+    sh_buffer_append(merging->merged, pair->begin, (size_t)(pair->end - pair->begin));
+}
+
+static enum sh_status merge_explain(struct merging *merging, struct sh_error *err) {
+    struct sh_explain_program program;
+    struct sh_buffer text;
+    enum sh_status status = sh_explain_merge(merging->maps, merging->part_count, &program, err);
+    if (status != SH_OK) return status;
+    sh_buffer_init(&text, SH_ANSWER_BYTES_MAX);
+    sh_explain_print(&program, &text);
+    status = sh_buffer_status(&text, err);
+    if (status == SH_OK) {
+        const size_t map = begin_map(merging);
+        sh_pack_literal(&merging->packer, "text");
+        sh_pack_text(&merging->packer, (struct sh_text){(const char *)text.bytes, (uint32_t)text.count});
+        copy_pair(merging, "canonical");
+        copy_pair(merging, "hash");
+        copy_pair(merging, "tree");
+        sh_explain_pack(&program, &merging->packer);
+        end_map(merging, map, 6);
+    }
+    sh_buffer_deinit(&text);
+    sh_free(program.lines);
+    return status;
 }
 
 static enum sh_status merge_close(struct merging *merging) {
@@ -381,6 +414,8 @@ static enum sh_status merge(struct merging *merging, struct sh_error *err) {
         return merge_sample(merging);
     case SH_METHOD_AUDIENCE_ASK:
         return merge_ask(merging, err);
+    case SH_METHOD_AUDIENCE_EXPLAIN:
+        return merge_explain(merging, err);
     case SH_METHOD_AUDIENCE_CLOSE:
         return merge_close(merging);
     case SH_METHOD_SEGMENT_LIST:

@@ -12,7 +12,7 @@
  *   ROWS    rows of users: split by owner, answers added up           user.put, user.get, event.append, user.forget
  *   EVERY   the same write in all shards, which all answer alike      schema.put, item.put, item.remove
  *   ALL     a question to all shards, answers merged                  audience.*, stats
- *   ANY     any shard can answer alone                  schema.get, item.get, audience.explain, feed.trending
+ *   ANY     any shard can answer alone                  schema.get, item.get, feed.trending
  *   ROUNDS  a write that shards do together, in rounds  user.merge
  *   SESSION the server answers, a shard cannot                        hello
  *
@@ -70,8 +70,10 @@ struct sh_request {
     size_t params_count;
     int64_t now_ms; /* the server's clock when the request was read */
     uint64_t id;    /* unique among the server's requests, the same for all parts; names cursors and recommendations */
-    uint64_t (*clock_ns)(void *context); /* may be NULL; only audience.explain reads it, and its answer shows it */
+    /* May be NULL. Only audience.explain reads it, whose answer shows it, and questions with `timeout_ms`. */
+    uint64_t (*clock_ns)(void *context);
     void *clock_context;
+    uint64_t begin_ns; /* by that clock, or by another loop's: when the request was read */
 };
 
 struct sh_answer {

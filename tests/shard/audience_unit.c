@@ -282,6 +282,28 @@ Test(audience, one_evaluation_answers_several_asks) {
         "{count: 1, total: 9, list: {ids: ['i']}, sample: {ids: ['i']}}");
 }
 
+Test(audience, what_is_not_asked_for_is_not_answered) {
+    SAY("audience.ask", "{where: 'age > 85', count: false, list: {order: 'id'}}", "{list: {ids: ['i']}}");
+    SAY("audience.ask", "{where: 'age > 85', count: false, sample: {count: 3}}", "{sample: {ids: ['i']}}");
+    SAY("audience.ask", "{where: 'age > 85', count: false}",
+        "300 argument: nothing is asked for (without `count`, give `list` or `sample`)");
+}
+
+Test(audience, a_question_has_the_time_that_it_is_given) {
+    SAY("audience.count", "{where: 'age > 15', timeout_ms: 1000}", "{count: 7, total: 9}");
+    SAY("audience.list", "{where: 'age > 85', timeout_ms: 1000}", "{count: 1, ids: ['i']}");
+    SAY("audience.count", "{where: '', timeout_ms: 0}", "300 argument: `timeout_ms` must be from 1 to 3600000");
+    for (int i = 0; i < TRIO_COUNT; i++)
+        trio.rigs[i].tick_ns = 2000000; /* between two looks at the clock */
+    const char *late = "401 deadline: the question was not answered within 1 ms"
+                       " (ask again when there is less to do, or with a longer `timeout_ms`)";
+    SAY("audience.count", "{where: 'age > 15', timeout_ms: 1}", late);
+    SAY("audience.list", "{where: '', order: 'age', keep: true, timeout_ms: 1}", late);
+    SAY("audience.sample", "{where: '', count: 3, timeout_ms: 1}", late);
+    SAY("audience.ask", "{where: '', sample: {count: 3}, timeout_ms: 1}", late);
+    SAY("audience.count", "{where: 'age > 15', timeout_ms: 1000}", "{count: 7, total: 9}");
+}
+
 Test(audience, now_moves_windows) {
     SAY("event.append", "{event: {type: 'view', user: 'a', time: 1760000000000}}",
         "{accepted: 1, duplicates: 0, refused: []}");
@@ -301,6 +323,37 @@ Test(audience, explain_prints_the_program_and_its_canonical_form) {
     cr_assert(strstr(answer, "value bitmap") != NULL, "%s", answer);
     cr_assert(strstr(answer, "rows: 3") != NULL, "%s", answer);
     SAY_BEGIN("audience.explain", "{where: 'agee > 1'}", "303 name at 0");
+}
+
+/* The first answer's number under that name in the line of that clause. */
+static long long line_number(const char *answer, const char *clause, const char *name) {
+    char key[80];
+    const char *line = strstr(strstr(answer, "lines: ["), clause);
+    (void)snprintf(key, sizeof key, " %s: ", name);
+    cr_assert(line != NULL && strstr(line, key) != NULL, "no %s of %s in %s", name, clause, answer);
+    return atoll(strstr(line, key) + strlen(key));
+}
+
+Test(audience, explain_speaks_for_all_shards) {
+    const char *params = "{where: \"age > 15 and (tier = 'gold' or tier = 'jade')\", analyze: true}";
+    SAY("audience.count", "{where: \"age > 15 and (tier = 'gold' or tier = 'jade')\"}", "{count: 5, total: 9}");
+    for (int i = 0; i < TRIO_COUNT; i++) {
+        const char *answer = rig_ask(&trio.rigs[i], "audience.explain", params);
+        cr_assert_eq(line_number(answer, "clause: 'age > 15 and", "rows"), 5, "%s", answer);
+        cr_assert_eq(line_number(answer, "clause: 'age > 15 and", "blocks_run") +
+                         line_number(answer, "clause: 'age > 15 and", "blocks_skipped"),
+                     i + 1, "%s", answer);
+    }
+}
+
+/* A text that one shard's users alone have: the others know that nobody is left, and have no lines below the first. */
+Test(audience, explain_shows_the_program_of_a_shard_that_has_one) {
+    SAY("user.put", "{user: {id: 'a', city: 'Faro'}}", "{accepted: 1, created: 0, refused: []}");
+    for (int i = 0; i < TRIO_COUNT; i++) {
+        const char *answer =
+            rig_ask(&trio.rigs[i], "audience.explain", "{where: \"city = 'Faro' and age > 1\", analyze: true}");
+        cr_assert_eq(line_number(answer, "clause: 'city = \\'Faro\\''", "rows"), 1, "%s", answer);
+    }
 }
 
 /* Found by asking: trees of more than 31 arrays were refused, and so was the explanation that holds one. */

@@ -6,7 +6,8 @@
 #include "msgpack_text.h"
 
 void rig_init(struct rig *rig, uint32_t shard_count) {
-    *rig = (struct rig){.shard_count = shard_count, .workspace = "default", .now_ms = 1760000000000, .next_id = 1};
+    *rig = (struct rig){
+        .shard_count = shard_count, .workspace = "default", .now_ms = 1760000000000, .next_id = 1, .tick_ns = 1000};
     sh_buffer_init(&rig->text, 1 << 28);
     sh_buffer_init(&rig->body, 1 << 28);
     for (uint32_t i = 0; i < shard_count; i++) {
@@ -32,9 +33,13 @@ void rig_check(const struct rig *rig) {
     }
 }
 
+struct ticks {
+    uint64_t now_ns, tick_ns;
+};
+
 static uint64_t no_clock(void *context) {
-    uint64_t *ticks = context;
-    return *ticks += 1000;
+    struct ticks *ticks = context;
+    return ticks->now_ns += ticks->tick_ns;
 }
 
 static enum sh_status run(struct rig *rig, uint32_t shard, const struct sh_request *request,
@@ -131,7 +136,7 @@ static void print_error(struct rig *rig) {
 }
 
 const char *rig_ask_bytes(struct rig *rig, const char *method, const void *params, size_t params_count) {
-    uint64_t ticks = 0;
+    struct ticks ticks = {.tick_ns = rig->tick_ns};
     struct sh_request request = {
         .workspace = sh_text_of(rig->workspace),
         .params = params,

@@ -14,6 +14,7 @@ struct rig {
     const char *workspace;
     int64_t now_ms;
     uint64_t next_id;
+    uint64_t tick_ns;      /* what the clock goes on by when it is looked at; it begins at 0 in each request */
     uint32_t step_blocks;  /* blocks a step of a job; 0: as many as there are */
     struct sh_buffer text; /* of the latest answer, ended by a zero byte */
     struct sh_buffer body; /* its bytes, without took_us */
