@@ -44,7 +44,8 @@ struct sh_text sh_zone_name(const struct sh_zone *zone);
 int64_t sh_zone_offset_ms(const struct sh_zone *zone, int64_t instant_ms);
 int32_t sh_zone_day(const struct sh_zone *zone, int64_t instant_ms);
 /* The first instant of that local day (midnight, or later where midnight does not exist). A day that was left out
- * whole, as 2011-12-30 in Pacific/Apia, begins and ends where the next one begins. */
+ * whole, as 2011-12-30 in Pacific/Apia, begins and ends where the next one begins. Any day that an instant has, and the
+ * ones beside it. */
 int64_t sh_zone_day_start_ms(const struct sh_zone *zone, int32_t day);
 /* local_ms counts as if local time were UTC. */
 int64_t sh_zone_instant_ms(const struct sh_zone *zone, int64_t local_ms);

@@ -79,8 +79,9 @@ struct place {
 };
 
 static struct place find_place(const struct sh_segments *segments, int64_t local_ms) {
-    sh_assert(local_ms >= SH_INSTANT_MIN - SH_DAY_MS);
-    sh_assert(local_ms <= SH_INSTANT_MAX + SH_DAY_MS);
+    /* The day of an instant may be the one behind the last or before the first, and has neighbours. */
+    sh_assert(local_ms >= SH_INSTANT_MIN - 2 * SH_DAY_MS);
+    sh_assert(local_ms <= SH_INSTANT_MAX + 2 * SH_DAY_MS);
     /* No clock is further than this from UTC, so the segment of the instant so much earlier is not too late. */
     const int64_t margin_ms = (int64_t)SH_ZONE_OFFSET_SECONDS_MAX * SH_SECOND_MS;
     struct place place = {.cycles_ms =

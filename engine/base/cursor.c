@@ -332,21 +332,21 @@ const char *sh_value_kind_name(enum sh_value_kind kind) {
     case SH_VALUE_NIL:
         return "nil";
     case SH_VALUE_BOOL:
-        return "bool";
+        return "a bool";
     case SH_VALUE_INT:
-        return "int";
+        return "an int";
     case SH_VALUE_UINT_BIG:
         return "an int above 9223372036854775807";
     case SH_VALUE_FLOAT:
-        return "float";
+        return "a float";
     case SH_VALUE_STR:
-        return "str";
+        return "a str";
     case SH_VALUE_BIN:
-        return "bin";
+        return "a bin";
     case SH_VALUE_ARRAY:
-        return "array";
+        return "an array";
     case SH_VALUE_MAP:
-        return "map";
+        return "a map";
     }
     return "unknown";
 }

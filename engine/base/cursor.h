@@ -81,7 +81,7 @@ SH_MUST_CHECK enum sh_status sh_cursor_array(struct sh_cursor *cursor, uint32_t 
 SH_MUST_CHECK enum sh_status sh_cursor_map(struct sh_cursor *cursor, uint32_t *pair_count, const char *what,
                                            struct sh_error *err);
 
-/* "str", "int", "array" ...: for messages. */
+/* "a str", "an int", "nil" ...: for messages. */
 const char *sh_value_kind_name(enum sh_value_kind kind);
 
 #endif

@@ -182,8 +182,6 @@ enum sh_feed_relaxed { SH_FEED_RELAXED_NONE, SH_FEED_RELAXED_SEEN, SH_FEED_RELAX
 
 /* "affinity", "declared", "popular", "new", "explore", "catalogue". */
 const char *sh_feed_source_name(enum sh_feed_source source);
-/* "affinity", "popularity", "recency". */
-const char *sh_feed_feature_name(enum sh_feed_feature feature);
 /* "", "seen", "bought". */
 const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed);
 

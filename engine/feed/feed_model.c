@@ -8,17 +8,11 @@
 
 static const char *const source_names[SH_FEED_SOURCE_COUNT] = {"affinity", "declared", "popular",
                                                                "new",      "explore",  "catalogue"};
-static const char *const feature_names[SH_FEED_FEATURE_COUNT] = {"affinity", "popularity", "recency"};
 static const char *const relaxed_names[SH_FEED_RELAXED_COUNT] = {"", "seen", "bought"};
 
 const char *sh_feed_source_name(enum sh_feed_source source) {
     sh_assert((uint32_t)source < SH_FEED_SOURCE_COUNT);
     return source_names[source];
-}
-
-const char *sh_feed_feature_name(enum sh_feed_feature feature) {
-    sh_assert((uint32_t)feature < SH_FEED_FEATURE_COUNT);
-    return feature_names[feature];
 }
 
 const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed) {

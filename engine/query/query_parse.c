@@ -39,8 +39,8 @@ enum sh_status sh_parser_node(struct sh_parser *parser, enum sh_node_kind kind, 
 
 static enum sh_status enter(struct sh_parser *parser) {
     if (++parser->depth <= SH_PARSER_DEPTH_MAX) return SH_OK;
-    return sh_fail(parser->err, SH_ERR_LIMIT, sh_parser_token(parser)->position,
-                   "parentheses and `not` are nested deeper than %d", SH_PARSER_DEPTH_MAX);
+    return sh_fail(parser->err, SH_ERR_LIMIT, sh_parser_token(parser)->position, "conditions are nested deeper than %d",
+                   SH_EXPRESSION_DEPTH_MAX);
 }
 
 static bool nearest_of(struct sh_text wanted, const char *const *words, size_t count, struct sh_text *nearest) {

@@ -116,7 +116,7 @@ static enum sh_status set_exact(struct reader *reader, const struct sh_value *ar
     if (status != SH_OK) return status;
     if (array->count != 2 || !sh_text_equal(word.text, SH_TEXT_LITERAL("number")))
         return sh_fail(reader->err, SH_ERR_SYNTAX, array->offset,
-                       "expected a value: str, int, bool, float or [\"number\", digits]");
+                       "expected a value: a str, an int, a bool, a float or [\"number\", digits]");
     if ((status = take(reader, SH_VALUE_STR, "the digits of a number", &digits)) != SH_OK) return status;
     if (!sh_number_is_valid(digits.text))
         return sh_fail(reader->err, SH_ERR_SYNTAX, digits.offset,
@@ -659,7 +659,7 @@ enum sh_status sh_query_read(struct sh_cursor *cursor, struct sh_arena *arena, s
     }
     if (kind != SH_VALUE_ARRAY) {
         if ((status = sh_cursor_next(cursor, &value, err)) != SH_OK) return status;
-        return sh_fail(err, SH_ERR_SYNTAX, value.offset, "expected an expression: str or array, found %s",
+        return sh_fail(err, SH_ERR_SYNTAX, value.offset, "expected an expression: a str or an array, found %s",
                        sh_value_kind_name(kind));
     }
     struct reader reader = {.cursor = cursor, .arena = arena, .err = err};

@@ -5,31 +5,46 @@ enum { PROTOCOL_VERSION = 1 };
 
 /* ---- hello ---- */
 
+enum { HELLO_VERSION, HELLO_WORKSPACE, HELLO_CLIENT, HELLO_KEY_COUNT };
+static const char *const hello_keys[HELLO_KEY_COUNT] = {"version", "workspace", "client"};
+
 struct hello {
-    bool has_version;
     int64_t version;
     struct sh_text workspace;
+    bool given[HELLO_KEY_COUNT];
 };
 
-static enum sh_status read_pair(struct sh_cursor *cursor, struct sh_text key, struct hello *hello,
-                                struct sh_error *err) {
-    struct sh_text client;
-    if (sh_text_equal(key, SH_TEXT_LITERAL("version"))) {
-        hello->has_version = true;
-        return sh_cursor_integer(cursor, 0, INT32_MAX, &hello->version, "`version`", err);
-    }
-    if (sh_text_equal(key, SH_TEXT_LITERAL("workspace")))
-        return sh_cursor_text(cursor, &hello->workspace, "`workspace`", err);
-    if (sh_text_equal(key, SH_TEXT_LITERAL("client"))) return sh_cursor_text(cursor, &client, "`client`", err);
+/* The key's place among hello_keys. */
+static enum sh_status find_key(struct sh_text key, uint32_t *found, struct sh_error *err) {
     struct sh_nearest search;
     sh_nearest_init(&search, key);
-    sh_nearest_offer(&search, SH_TEXT_LITERAL("version"));
-    sh_nearest_offer(&search, SH_TEXT_LITERAL("workspace"));
-    sh_nearest_offer(&search, SH_TEXT_LITERAL("client"));
+    for (uint32_t i = 0; i < HELLO_KEY_COUNT; i++) {
+        *found = i;
+        if (sh_text_equal(key, sh_text_of(hello_keys[i]))) return SH_OK;
+        sh_nearest_offer(&search, sh_text_of(hello_keys[i]));
+    }
     (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "hello knows no key `%.*s`", (int)(key.count < 80 ? key.count : 80),
                   key.bytes);
     if (search.nearest.count == 0) return SH_ERR_ARGUMENT;
     return sh_fail_hint(err, SH_ERR_ARGUMENT, "did you mean `%.*s`?", SH_TEXT_ARGS(search.nearest));
+}
+
+static enum sh_status read_pair(struct sh_cursor *cursor, struct hello *hello, struct sh_error *err) {
+    struct sh_text key, client;
+    uint32_t place;
+    enum sh_status status;
+    if ((status = sh_cursor_text(cursor, &key, "a key of hello", err)) != SH_OK) return status;
+    if ((status = find_key(key, &place, err)) != SH_OK) return status;
+    if (hello->given[place]) return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%s` is given twice", hello_keys[place]);
+    hello->given[place] = true;
+    switch (place) {
+    case HELLO_VERSION:
+        return sh_cursor_integer(cursor, 0, INT32_MAX, &hello->version, "`version`", err);
+    case HELLO_WORKSPACE:
+        return sh_cursor_text(cursor, &hello->workspace, "`workspace`", err);
+    default:
+        return sh_cursor_text(cursor, &client, "`client`", err);
+    }
 }
 
 static enum sh_status read_hello(const struct sh_request *request, struct hello *hello, struct sh_error *err) {
@@ -37,13 +52,10 @@ static enum sh_status read_hello(const struct sh_request *request, struct hello 
     uint32_t pair_count;
     sh_cursor_init(&cursor, request->params, request->params_count);
     enum sh_status status = sh_cursor_map(&cursor, &pair_count, "params", err);
-    for (uint32_t i = 0; i < pair_count && status == SH_OK; i++) {
-        struct sh_text key;
-        status = sh_cursor_text(&cursor, &key, "a key of hello", err);
-        if (status == SH_OK) status = read_pair(&cursor, key, hello, err);
-    }
+    for (uint32_t i = 0; i < pair_count && status == SH_OK; i++)
+        status = read_pair(&cursor, hello, err);
     if (status != SH_OK) return status;
-    if (!hello->has_version) return sh_fail(err, SH_ERR_ARGUMENT, -1, "hello needs `version`");
+    if (!hello->given[HELLO_VERSION]) return sh_fail(err, SH_ERR_ARGUMENT, -1, "hello needs `version`");
     if (hello->version != PROTOCOL_VERSION) {
         (void)sh_fail(err, SH_ERR_UNSUPPORTED, -1, "version %lld of the protocol is not spoken here",
                       (long long)hello->version);

@@ -171,18 +171,22 @@ void shoal_set_now(struct shoal *engine, int64_t now_ms) {
 
 /* ---- Schema ---- */
 
+/* 0 leaves the scale to its default. */
+static void pack_scale(msgpack_packer *packer, const char *name, int scale) {
+    if (scale == 0) return;
+    sh_pack_literal(packer, name);
+    (void)msgpack_pack_int(packer, scale == SHOAL_SCALE_WHOLE ? 0 : scale);
+}
+
 static void pack_attribute(msgpack_packer *packer, const struct shoal_attribute *attribute) {
     static const char *const names[] = {"bool", "int", "decimal", "time", "date", "enum", "string"};
     const bool is_known = (unsigned)attribute->type < sizeof names / sizeof *names;
-    const bool has_scale = attribute->type == SHOAL_DECIMAL && attribute->scale >= 0;
+    const bool has_scale = attribute->type == SHOAL_DECIMAL && attribute->scale != 0;
     const bool has_labels = attribute->type == SHOAL_ENUM;
     (void)msgpack_pack_map(packer, 2u + has_scale + has_labels);
     pack_pair(packer, "name", attribute->name == NULL ? "" : attribute->name);
     pack_pair(packer, "type", is_known ? names[attribute->type] : "unknown");
-    if (has_scale) {
-        sh_pack_literal(packer, "scale");
-        (void)msgpack_pack_int(packer, attribute->scale);
-    }
+    if (has_scale) pack_scale(packer, "scale", attribute->scale);
     if (!has_labels) return;
     sh_pack_literal(packer, "labels");
     (void)msgpack_pack_array(packer, attribute->label_count);
@@ -224,12 +228,9 @@ int shoal_define_event(struct shoal *engine, const char *name, int amount_scale,
     begin_params(engine, &packer, 1);
     sh_pack_literal(&packer, "events");
     (void)msgpack_pack_array(&packer, 1);
-    (void)msgpack_pack_map(&packer, 2u + (amount_scale >= 0));
+    (void)msgpack_pack_map(&packer, 2u + (amount_scale != 0));
     pack_pair(&packer, "name", name);
-    if (amount_scale >= 0) {
-        sh_pack_literal(&packer, "amount_scale");
-        (void)msgpack_pack_int(&packer, amount_scale);
-    }
+    pack_scale(&packer, "amount_scale", amount_scale);
     sh_pack_literal(&packer, "properties");
     (void)msgpack_pack_array(&packer, property_count);
     for (size_t i = 0; i < property_count; i++)

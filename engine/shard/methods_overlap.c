@@ -8,7 +8,7 @@
 #include "memory.h"
 #include "part_answer.h"
 
-enum { OVERLAP_SETS, OVERLAP_COMBINATIONS, OVERLAP_NOW, OVERLAP_PARAM_COUNT };
+enum { OVERLAP_SETS, OVERLAP_COMBINATIONS, OVERLAP_NOW, OVERLAP_TIMEOUT, OVERLAP_PARAM_COUNT };
 
 struct state {
     struct sh_plan *plans[SH_OVERLAP_SET_COUNT_MAX];
@@ -61,6 +61,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     if ((status = sh_param_boolean(&params[OVERLAP_COMBINATIONS], "combinations", &state->combinations, err)) != SH_OK)
         return status;
     if ((status = sh_read_now(&params[OVERLAP_NOW], call, &now_ms, err)) != SH_OK) return status;
+    if ((status = sh_job_read_timeout(job, &params[OVERLAP_TIMEOUT], err)) != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
     if ((status = read_sets(job, &params[OVERLAP_SETS], state, err)) != SH_OK) return status;
     return sh_overlap_create(state->plans, state->set_count, state->combinations, &state->overlap, err);
@@ -68,7 +69,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 
 enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err) {
     static const struct sh_job_work work = {step, answer, release};
-    static const char *const words[OVERLAP_PARAM_COUNT] = {"sets", "combinations", "now"};
+    static const char *const words[OVERLAP_PARAM_COUNT] = {"sets", "combinations", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, OVERLAP_PARAM_COUNT, 0};
     struct sh_param params[OVERLAP_PARAM_COUNT];
     struct sh_job *job;

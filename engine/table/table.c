@@ -180,14 +180,6 @@ uint32_t sh_table_quarantine_count(const struct sh_table *table) {
 
 /* ---- Upkeep ---- */
 
-void sh_table_set_slice_bytes_max(struct sh_table *table, size_t bytes) {
-    table->slice_bytes_max = bytes;
-    for (uint32_t i = 0; i < table->attribute_count; i++) {
-        table->attributes[i].column.slice_bytes_max = bytes;
-        if (table->attributes[i].column.slice_bytes > bytes) sh_column_drop_slices(&table->attributes[i].column);
-    }
-}
-
 static size_t bitmaps_bytes(const struct sh_bitmap *bitmaps, uint32_t count, uint32_t capacity) {
     size_t bytes = capacity * sizeof *bitmaps;
     for (uint32_t i = 0; i < count; i++)

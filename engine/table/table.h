@@ -240,8 +240,6 @@ struct sh_table_memory {
     size_t total; /* all of it, with the small things */
 };
 void sh_table_memory(const struct sh_table *table, struct sh_table_memory *memory);
-/* Budget of bit slices for each column from now on (64 MiB at first). */
-void sh_table_set_slice_bytes_max(struct sh_table *table, size_t bytes);
 /* Do the rules hold? If not, *reason says which does not. Reads everything. */
 bool sh_table_check(const struct sh_table *table, const char **reason);
 /* For people: the schema with counts, and the rows of the first slots. */

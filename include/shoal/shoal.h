@@ -92,10 +92,13 @@ int shoal_call(struct shoal *engine, const char *method, const void *params, siz
 enum shoal_table { SHOAL_USERS, SHOAL_ITEMS };
 enum shoal_type { SHOAL_BOOLEAN, SHOAL_INT, SHOAL_DECIMAL, SHOAL_TIME, SHOAL_DATE, SHOAL_ENUM, SHOAL_STRING };
 
+/* A decimal without digits after the point. */
+#define SHOAL_SCALE_WHOLE (-1)
+
 struct shoal_attribute {
     const char *name;
     enum shoal_type type;
-    int scale;                 /* DECIMAL: digits after the point, 0 to 9; -1 for the usual 2 */
+    int scale;                 /* DECIMAL: digits after the point, 1 to 9; 0: the usual 2; or SHOAL_SCALE_WHOLE */
     const char *const *labels; /* ENUM: from lowest to highest */
     size_t label_count;
 };

@@ -259,6 +259,21 @@ Test(calendar, casablanca_moves_for_ramadan) {
     sh_zone_close(zone);
 }
 
+/* The day behind the last one that an instant has began outside what was asked for, east of UTC. */
+Test(calendar, the_days_beside_the_first_and_the_last_have_a_start) {
+    static const char *const names[] = {"UTC", "+14:00", "-12:00", "Pacific/Kiritimati", "Asia/Shanghai"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct sh_zone *zone = open_zone(names[i]);
+        const int32_t last = sh_zone_day(zone, SH_INSTANT_MAX);
+        cr_assert_leq(sh_zone_day_start_ms(zone, last), SH_INSTANT_MAX);
+        cr_assert_eq(sh_zone_day_start_ms(zone, last + 1) - sh_zone_day_start_ms(zone, last), SH_DAY_MS);
+        const int32_t first = sh_zone_day(zone, SH_INSTANT_MIN);
+        cr_assert_leq(sh_zone_day_start_ms(zone, first), SH_INSTANT_MIN);
+        cr_assert_lt(sh_zone_day_start_ms(zone, first - 1), sh_zone_day_start_ms(zone, first));
+        sh_zone_close(zone);
+    }
+}
+
 Test(calendar, a_day_starts_at_its_first_instant) {
     struct sh_zone *zone = open_zone("America/Sao_Paulo"); /* 2018-11-04 began at 01:00 */
     const int32_t day = sh_day_from_date((struct sh_date){2018, 11, 4});

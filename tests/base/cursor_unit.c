@@ -155,7 +155,7 @@ Test(cursor, wanted_kinds_are_given_or_refused_in_words) {
     bool boolean;
     uint32_t count;
     cr_assert_eq(sh_cursor_integer(&cursor, 0, 9, &integer, "the key `limit`", &err), SH_ERR_ARGUMENT);
-    cr_assert_str_eq(err.message, "the key `limit` must be int, but is str");
+    cr_assert_str_eq(err.message, "the key `limit` must be an int, but is a str");
     cr_assert_eq(err.position, 0);
     cr_assert_eq(sh_cursor_text(&cursor, &text, "a", NULL), SH_OK);
     cr_assert(sh_text_equal(text, SH_TEXT_LITERAL("hi")));
@@ -182,5 +182,5 @@ Test(cursor, a_number_above_int64_is_named_as_such) {
     int64_t integer;
     struct sh_error err;
     cr_assert_eq(sh_cursor_integer(&cursor, INT64_MIN, INT64_MAX, &integer, "it", &err), SH_ERR_ARGUMENT);
-    cr_assert_str_eq(err.message, "it must be int, but is an int above 9223372036854775807");
+    cr_assert_str_eq(err.message, "it must be an int, but is an int above 9223372036854775807");
 }

@@ -328,18 +328,18 @@ struct refused {
 
 Test(query_read, arrays_that_are_no_expression_are_refused_with_place_and_reason) {
     static const struct refused cases[] = {
-        {"nil", BYTES("\xc0"), 0, "expected an expression: str or array, found nil"},
+        {"nil", BYTES("\xc0"), 0, "expected an expression: a str or an array, found nil"},
         {"an empty array", BYTES("\x90"), 0,
          "expected a condition such as [\"=\", \"tier\", \"gold\"], found an empty array"},
         {"a cut array", BYTES("\x93\xa1="), 0, NULL},
         {"an unknown word", BYTES("\x92\xa3nto\x91\xa4true"), 0, "there is no condition \"nto\""},
         {"too few elements", BYTES("\x92\xa1=\xa1x"), 0, "the array of \"=\" has 3 elements with its word, found 2"},
         {"a name that is an int", BYTES("\x93\xa1=\x01\x02"), 3,
-         "expected a name, [\"item\", name] or [function, {\"event\": name}] (array), found int"},
+         "expected a name, [\"item\", name] or [function, {\"event\": name}] (an array), found an int"},
         {"an empty name", BYTES("\x93\xa1=\xa0\x02"), 3, "a name has 1 to 64 bytes, this one has 0"},
         {"an empty list", BYTES("\x93\xa2in\xa1x\x90"), 6, "a list has at least one value, this one is empty"},
         {"nil as a value", BYTES("\x93\xa1=\xa1x\xc0"), 5,
-         "expected a value: str, int, bool, float or [\"number\", digits], found nil"},
+         "expected a value: a str, an int, a bool, a float or [\"number\", digits], found nil"},
         {"a long float", BYTES("\x93\xa1=\xa1x\xcb\x3f\xd3\x33\x33\x33\x33\x33\x34"), 5,
          "this float (0.30000000000000004) is not a short decimal"},
         {"no event",

@@ -255,6 +255,14 @@ ALL_SETTINGS(a_wrong_hello_is_refused_and_names_the_key) {
     write_pair(params, "work_space", "shop");
     cr_assert_eq(call("hello", params), SHOAL_CLIENT_ERR_ARGUMENT);
     cr_assert_not_null(strstr(error.hint, "workspace"), "%s", error.hint);
+    shoal_client_writer_clear(params);
+    shoal_client_write_map(params, 3);
+    shoal_client_write_literal(params, "version");
+    shoal_client_write_integer(params, 1);
+    write_pair(params, "workspace", "shop");
+    write_pair(params, "workspace", "other");
+    cr_assert_eq(call("hello", params), SHOAL_CLIENT_ERR_ARGUMENT);
+    cr_assert_str_eq(error.message, "`workspace` is given twice");
     shoal_client_writer_destroy(params);
     finish();
 }

@@ -41,7 +41,7 @@ Test(audience, a_wrong_expression_says_where_and_what_is_near) {
     SAY_BEGIN("audience.list", "{where: 'age >'}", "301 syntax at 5: ");
     SAY_BEGIN("audience.sample", "{where: 'age > \\'x\\'', count: 1}", "302 type at 6: ");
     SAY("audience.count", "{}", "300 argument: the key `where` is needed");
-    SAY("audience.count", "{where: 3}", "301 syntax at 0: expected an expression: str or array, found int");
+    SAY("audience.count", "{where: 3}", "301 syntax at 0: expected an expression: a str or an array, found an int");
 }
 
 Test(audience, a_list_is_ordered_by_numbers_missing_last) {
@@ -311,7 +311,7 @@ Test(audience, now_moves_windows) {
     SAY("audience.count", "{where: 'did(view, last 1 days)', now: 1760086400000}", "{count: 0, total: 9}");
     SAY("audience.count", "{where: 'did(view, last 1 days)', now: '2025-10-09T08:53:20Z'}", "{count: 1, total: 9}");
     SAY("audience.count", "{where: 'did(view, last 1 days)', now: 1759999999999}", "{count: 0, total: 9}");
-    SAY("audience.count", "{where: '', now: true}", "300 argument: `now` must be an int or a str, but is bool");
+    SAY("audience.count", "{where: '', now: true}", "300 argument: `now` must be an int or a str, but is a bool");
     SAY_BEGIN("audience.count", "{where: '', now: 'later'}", "300 argument");
 }
 

@@ -77,7 +77,7 @@ Test(door, bytes_that_are_no_map_are_refused_by_position) {
         cr_assert_str_eq(rig_ask_bytes(&trio.rigs[i], "user.put", "\x81\xa4user\xc1", 7),
                          "100 protocol at 6: the byte 0xc1 begins no msgpack value");
         cr_assert_str_eq(rig_ask_bytes(&trio.rigs[i], "user.put", "\x90", 1),
-                         "300 argument at 0: params must be map, but is array");
+                         "300 argument at 0: params must be a map, but is an array");
     }
 }
 
@@ -185,8 +185,10 @@ Test(data, rows_are_whole_or_refused_and_named) {
         "{accepted: 2, created: 1, refused: [{row: 1, code: 303, status: 'name', message: 'there is no attribute or "
         "tag "
         "set `agee`', hint: 'did you mean `age`?'}, {row: 2, code: 300, status: 'argument', message: 'the row has no "
-        "`id`'}, {row: 3, code: 300, status: 'argument', message: '`age` must be an int, but is str'}, {row: 4, code: "
-        "300, status: 'argument', message: 'a row must be map, but is int'}, {row: 5, code: 300, status: 'argument', "
+        "`id`'}, {row: 3, code: 300, status: 'argument', message: '`age` must be an int, but is a str'}, {row: 4, "
+        "code: "
+        "300, status: 'argument', message: 'a row must be a map, but is an int'}, {row: 5, code: 300, status: "
+        "'argument', "
         "message: 'the enum \"tier\" has no label \"goldd\"', hint: 'the nearest is \"gold\"'}, {row: 7, code: 300, "
         "status: 'argument', message: '`age` is given twice'}, {row: 8, code: 300, status: 'argument', message: '`id` "
         "has "
@@ -250,7 +252,7 @@ Test(data, tag_sets_take_set_add_and_remove) {
     SAY("user.put", "{user: {id: 'a', tags: [1]}}",
         "{accepted: 0, created: 0, refused: [{row: 0, code: 300, status: 'argument', message: '`tags` must be a str, "
         "but "
-        "is int'}]}");
+        "is an int'}]}");
 }
 
 Test(data, values_of_the_wrong_type_are_refused_in_words) {
@@ -258,9 +260,9 @@ Test(data, values_of_the_wrong_type_are_refused_in_words) {
         const char *row;
         const char *message;
     } cases[] = {
-        {"age: 1.5", "300, status: 'argument', message: '`age` must be an int, but is float'"},
+        {"age: 1.5", "300, status: 'argument', message: '`age` must be an int, but is a float'"},
         {"age: 18446744073709551615", "306, status: 'overflow', message: '`age` is above 9223372036854775807'"},
-        {"vip: 1", "300, status: 'argument', message: '`vip` must be true or false, but is int'"},
+        {"vip: 1", "300, status: 'argument', message: '`vip` must be true or false, but is an int'"},
         {"money: '1.234'", "300, status: 'argument', message: '`money` cannot be \"1.234\": "},
         {"money: 0.001", "300, status: 'argument', message: '`money` cannot be 0.001"},
         {"money: 9223372036854775807", "306, status: 'overflow', message: '`money` is too large"},
@@ -268,7 +270,7 @@ Test(data, values_of_the_wrong_type_are_refused_in_words) {
         {"born: 86400001", "300, status: 'argument', message: '`born` is a date, and 86400001 is not a midnight"},
         {"seen: 'soon'", "300, status: 'argument', message: '`seen` cannot be \"soon\""},
         {"seen: 999999999999999999", "300, status: 'argument', message: '`seen` is outside the years 1 to 9999'"},
-        {"city: 7", "300, status: 'argument', message: '`city` must be a str, but is int'"},
+        {"city: 7", "300, status: 'argument', message: '`city` must be a str, but is an int'"},
         {"tags: 'x'", "300, status: 'argument', message: '`tags` must be an array of strs, or a map"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -287,7 +289,7 @@ Test(data, exactly_one_form_of_rows_is_taken) {
     SAY("user.put", "{user: {id: 'a'}, users: []}",
         "300 argument: exactly one of `user`, `users` and `rows` is needed");
     SAY("user.put", "{rows: []}", "300 argument: `fields` and `rows` go together");
-    SAY("user.put", "{users: 3}", "300 argument: `users` must be an array of rows, but is int");
+    SAY("user.put", "{users: 3}", "300 argument: `users` must be an array of rows, but is an int");
     SAY("user.put", "{users: []}", "{accepted: 0, created: 0, refused: []}");
     SAY("user.get", "{}", "300 argument: exactly one of `id` and `ids` is needed");
     SAY("user.get", "{ids: []}", "{users: []}");
@@ -305,7 +307,7 @@ Test(data, forgetting_removes_the_person_everywhere) {
     SAY("audience.count", "{where: \"tags has 'x'\"}", "{count: 0, total: 1}");
     SAY("user.put", "{user: {id: 'a'}}", OK_PUT);
     SAY("user.get", "{id: 'a', events: 5}", "{user: {id: 'a', events: []}}");
-    SAY("user.forget", "{ids: ['b', 1.5]}", "300 argument: each of `ids` must be a str or an int, but is float");
+    SAY("user.forget", "{ids: ['b', 1.5]}", "300 argument: each of `ids` must be a str or an int, but is a float");
     SAY_BEGIN("user.get", "{id: 'b'}", "{user: {id: 'b'");
 }
 
@@ -361,7 +363,7 @@ Test(event, rows_are_refused_by_their_own_numbers_whatever_their_times) {
         "'argument', message: '`amount` cannot be \"1.2345\": only 3 digits are kept after the point'}, "
         "{row: "
         "6, code: 300, status: 'argument', message: '\"tv\" is not a label of \"channel\"'}, {row: 7, code: 300, "
-        "status: 'argument', message: '`item` of an event must be one value, but is array'}]}");
+        "status: 'argument', message: '`item` of an event must be one value, but is an array'}]}");
     SAY("audience.count", "{where: ''}", "{count: 1, total: 1}");
 }
 

@@ -48,7 +48,11 @@ static void define(struct shoal *engine) {
     static const struct shoal_attribute age = {"age", SHOAL_INT, 0, NULL, 0};
     static const struct shoal_attribute tier = {"tier", SHOAL_ENUM, 0, tiers, 2};
     static const struct shoal_attribute store = {"store", SHOAL_STRING, 0, NULL, 0};
+    static const struct shoal_attribute money = {.name = "money", .type = SHOAL_DECIMAL};
+    static const struct shoal_attribute coins = {.name = "coins", .type = SHOAL_DECIMAL, .scale = SHOAL_SCALE_WHOLE};
     must(shoal_define(engine, SHOAL_USERS, &age, &error), "define age");
+    must(shoal_define(engine, SHOAL_USERS, &money, &error), "define money");
+    must(shoal_define(engine, SHOAL_USERS, &coins, &error), "define coins");
     must(shoal_define(engine, SHOAL_USERS, &tier, &error), "define tier");
     must(shoal_define_tags(engine, SHOAL_USERS, "interests", &error), "define interests");
     must(shoal_define_tags(engine, SHOAL_ITEMS, "kinds", &error), "define kinds");
@@ -71,6 +75,12 @@ static void fill(struct shoal *engine) {
     shoal_row_tags(row, "kinds", tags, 1);
     must(shoal_put(engine, SHOAL_ITEMS, "teapot", row, &error), "put an item");
     must(shoal_put(engine, SHOAL_ITEMS, "shoes", NULL, &error), "put an item");
+    shoal_row_clear(row);
+    shoal_row_text(row, "money", "12.50");
+    shoal_row_text(row, "coins", "12");
+    must(shoal_put(engine, SHOAL_USERS, "u-00", row, &error), "put a decimal of the usual scale and a whole one");
+    shoal_row_text(row, "coins", "12.5");
+    expect(shoal_put(engine, SHOAL_USERS, "u-00", row, &error) == SHOAL_ERR_ARGUMENT, "12.5 coins are refused");
     shoal_row_clear(row);
     shoal_row_text(row, "agee", "x");
     expect(shoal_put(engine, SHOAL_USERS, "u-00", row, &error) == SHOAL_ERR_NAME, "an unknown field is refused");

@@ -94,7 +94,7 @@ Test(feed_door, wrong_questions_are_refused) {
     SAY_BEGIN("feed.get", "{user: 'a', filter: 'age > 1'}", "303 name at 0: ");
     SAY("feed.get", "{user: 'a', fields: ['bran']}",
         "303 name: there is no attribute or tag set `bran` (did you mean `brand`?)");
-    SAY("feed.get", "{user: true}", "300 argument: `user` must be a str or an int, but is bool");
+    SAY("feed.get", "{user: true}", "300 argument: `user` must be a str or an int, but is a bool");
     SAY("feed.trending", "{user: 'a'}", "300 argument: unknown key `user`");
 }
 
