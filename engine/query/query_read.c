@@ -156,7 +156,7 @@ static enum sh_status read_value(struct reader *reader, struct sh_literal *liter
         break;
     }
     return sh_fail(reader->err, SH_ERR_SYNTAX, value.offset,
-                   "expected a value: str, int, bool, float or [\"number\", digits], found %s",
+                   "expected a value: a str, an int, a bool, a float or [\"number\", digits], found %s",
                    sh_value_kind_name(value.kind));
 }
 
