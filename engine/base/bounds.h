@@ -54,6 +54,7 @@ enum {
     SH_INSIGHT_VALUE_COUNT_MAX = 1 << 20, /* different values of one of them: each is 20 bytes of a shard's part */
     SH_INSIGHT_TOP_COUNT_MAX = 10000,     /* of which an answer shows so many */
     SH_INSIGHT_DAY_COUNT_MAX = 36525,     /* days of a trend: a hundred years */
+    SH_LOOKALIKE_FEATURE_COUNT_MAX = 64,  /* tags and values that make a score: more tell little, and each is a pass */
     SH_TALLY_VALUE_COUNT_MAX = 1 << 22,   /* different numbers that percentiles are exact over: 128 MiB of table */
     SH_HISTORY_COUNT_MAX = 10000, /* events of one user in an answer: all that a shop's best customer did in a year */
     SH_FEED_COUNT_MAX = 1000,

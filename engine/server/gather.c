@@ -164,7 +164,7 @@ static void gather_finish_rounds(struct sh_loop *loop, struct sh_gather *gather)
 
 static void gather_finish(struct sh_loop *loop, struct sh_gather *gather) {
     struct sh_errand *asked = gather->asked;
-    if (gather->split.rounds != NULL) {
+    if (sh_split_has_next(&gather->split)) {
         gather_finish_rounds(loop, gather);
         return;
     }

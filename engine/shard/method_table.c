@@ -38,6 +38,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_AUDIENCE_EXPLAIN] = {"audience.explain", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_EXPLAIN},
     [SH_METHOD_AUDIENCE_INSIGHT] = {"audience.insight", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_INSIGHT},
     [SH_METHOD_AUDIENCE_OVERLAP] = {"audience.overlap", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_OVERLAP},
+    [SH_METHOD_AUDIENCE_LOOKALIKE] = {"audience.lookalike", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_LOOKALIKE},
     [SH_METHOD_AUDIENCE_RETENTION] = {"audience.retention", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_RETENTION},
     [SH_METHOD_AUDIENCE_WATERFALL] = {"audience.waterfall", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_WATERFALL},
 };

@@ -23,6 +23,8 @@ const struct sh_part_form *sh_part_form_of(const struct sh_method *method) {
     switch (method->number) {
     case SH_METHOD_AUDIENCE_OVERLAP:
         return &sh_overlap_form;
+    case SH_METHOD_AUDIENCE_LOOKALIKE:
+        return &sh_lookalike_form;
     case SH_METHOD_AUDIENCE_WATERFALL:
         return &sh_waterfall_form;
     case SH_METHOD_AUDIENCE_INSIGHT:

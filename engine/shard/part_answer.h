@@ -36,6 +36,7 @@ extern const struct sh_part_form sh_rfm_form;     /* methods_rfm.c */
 extern const struct sh_part_form sh_funnel_form;    /* methods_funnel.c */
 extern const struct sh_part_form sh_waterfall_form; /* methods_waterfall.c */
 extern const struct sh_part_form sh_retention_form; /* methods_retention.c */
+extern const struct sh_part_form sh_lookalike_form; /* methods_lookalike.c */
 
 /* ---- What several methods read ---- */
 

@@ -1,6 +1,7 @@
 #include "request_rounds.h"
 
 #include "answer_map.h"
+#include "lookalike_rounds.h"
 #include "memory.h"
 #include "request_params.h"
 #include "shard_private.h"
@@ -206,9 +207,13 @@ static enum sh_status next_round(struct sh_split *split, const struct sh_part_re
 
 enum sh_status sh_request_next(const struct sh_request *request, struct sh_split *split,
                                const struct sh_part_result *results, bool *more, struct sh_error *err) {
-    (void)request;
-    sh_assert(split->rounds != NULL);
     *more = false;
+    if (split->question_round == 1) {
+        const enum sh_status status = sh_lookalike_next(request, split, results, err);
+        *more = status == SH_OK;
+        return status;
+    }
+    sh_assert(split->rounds != NULL);
     for (uint32_t i = 0; i < split->part_count; i++)
         if (results[i].status != SH_OK) return fail_round(split, results, &results[i], more, err);
     return next_round(split, results, more, err);

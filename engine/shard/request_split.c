@@ -10,6 +10,7 @@
  * Faults are left to the shards: a row without an id goes to the shard at home, which refuses it with the right words.
  */
 #include "hash.h"
+#include "lookalike_rounds.h"
 #include "memory.h"
 #include "page_token.h"
 #include "request_params.h"
@@ -363,6 +364,10 @@ static enum sh_status split(const struct sh_request *request, const struct route
     case SH_SPREAD_ALL:
         if (request->method->number == SH_METHOD_AUDIENCE_LIST)
             status = split_list(request, router->shard_count, split, &is_page, err);
+        if (request->method->number == SH_METHOD_AUDIENCE_LOOKALIKE) {
+            status = sh_lookalike_split(request, err);
+            split->question_round = 1;
+        }
         if (status != SH_OK || is_page) return status;
         break;
     case SH_SPREAD_EVERY:
@@ -390,6 +395,7 @@ enum sh_status sh_request_split(const struct sh_request *request, struct sh_shar
     made->part_count = 0;
     made->shard_count = options->shard_count;
     made->rounds = NULL;
+    made->question_round = 0;
     const enum sh_status status = split(request, &router, made, err);
     if (status != SH_OK) sh_split_free(made);
     return status;

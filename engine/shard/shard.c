@@ -30,6 +30,7 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_AUDIENCE_RETENTION] = sh_handle_audience_retention,
     [SH_METHOD_AUDIENCE_WATERFALL] = sh_handle_audience_waterfall,
     [SH_METHOD_AUDIENCE_WHY] = sh_handle_audience_why,
+    [SH_METHOD_AUDIENCE_LOOKALIKE] = sh_handle_audience_lookalike,
     [SH_METHOD_AUDIENCE_OVERLAP] = sh_handle_audience_overlap,
     [SH_METHOD_AUDIENCE_EXPLAIN] = sh_handle_audience_explain,
     [SH_METHOD_USER_MERGE] = sh_handle_user_merge,

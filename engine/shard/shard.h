@@ -122,12 +122,17 @@ struct sh_split {
     uint32_t part_count;
     uint32_t shard_count;     /* how many shards there are, not all of which need have a part */
     struct sh_rounds *rounds; /* SH_SPREAD_ROUNDS: what leads from round to round; NULL otherwise */
+    uint32_t question_round;  /* audience.lookalike, which asks twice: 1 or 2; 0 for all other methods */
 };
+/* Does sh_request_next come after these parts, and not sh_request_merge? */
+static inline bool sh_split_has_next(const struct sh_split *split) {
+    return split->rounds != NULL || split->question_round == 1;
+}
 /* Cut a request for the shards, of which there are several; `home` is the caller's own, and knows whose other name an
  * id is. ONE and ANY give one part (ANY: to home). Free with sh_split_free. */
 SH_MUST_CHECK enum sh_status sh_request_split(const struct sh_request *request, struct sh_shard *home,
                                               struct sh_split *split, struct sh_error *err);
-/* SH_SPREAD_ROUNDS only. All parts of a round have answered, well or not (results in the order of split->parts): *more
+/* If sh_split_has_next. All parts of a round have answered, well or not (results in the order of split->parts): *more
  * says that there is another round, and split holds its parts now. Otherwise the status is the request's, and if it is
  * SH_OK, sh_request_merge makes the answer (it needs no bodies). Results are not looked at after the call. */
 struct sh_part_result {

@@ -59,6 +59,7 @@ enum {
     SH_METHOD_AUDIENCE_EXPLAIN,
     SH_METHOD_AUDIENCE_INSIGHT,
     SH_METHOD_AUDIENCE_OVERLAP,
+    SH_METHOD_AUDIENCE_LOOKALIKE,
     SH_METHOD_AUDIENCE_RETENTION,
     SH_METHOD_AUDIENCE_WATERFALL,
     SH_METHOD_COUNT
@@ -158,6 +159,7 @@ enum sh_status sh_handle_audience_funnel(struct sh_call *call, struct sh_error *
 enum sh_status sh_handle_audience_retention(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_waterfall(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_why(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_lookalike(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_rfm(struct sh_call *call, struct sh_error *err);

@@ -1,4 +1,4 @@
-"""What audiences are like, through the real server: overlap, insight, waterfall and why, against plain loops over the same made-up people.
+"""What audiences are like, through the real server: overlap, insight, waterfall, why and look-alikes, against plain loops over the same made-up people.
 
 Each answer is asked of one shard and of two, and must be the same from both.
 """
@@ -416,6 +416,52 @@ class Insight(unittest.TestCase):
         self.assertEqual((found["days_since"], found["did"], found["count"]),
                          ((NOW - max(e["time"] for e in events)) // DAY, len(events), 0))
 
+    # ---- look-alikes ----
+
+    def test_look_alikes_are_what_a_plain_loop_finds(self):
+        people = self.shop.people
+        for count, (seeds, is_seed), (exclude, is_excluded) in (
+                (1000, ("points >= 900", lambda p: p.get("points", 0) >= 900), (None, lambda p: False)),
+                (37, ("likes has '茶'", lambda p: "茶" in p["likes"]), ("city = '成都'", lambda p: p.get("city") == "成都")),
+                (5, ("tier = '钻石'", lambda p: p.get("tier") == "钻石"), (None, lambda p: False))):
+            answer = self.ask("audience.lookalike", seeds=seeds, count=count, **({"exclude": exclude} if exclude else {}))
+            seed_ids, excluded = self.shop.ids(is_seed), self.shop.ids(is_excluded)
+            candidates = set(people) - seed_ids - excluded
+            self.assertEqual((answer["seeds"], answer["candidates"]), (len(seed_ids), len(candidates)))
+            expected = {}
+            for name in ("likes", "city", "tier", "consent"):
+                for value in {v for p in people.values() for v in values_of(p, name)}:
+                    having = {i for i, p in people.items() if value in values_of(p, name)}
+                    r, n = len(having & seed_ids), len(having)
+                    weight = math.log((r + .5) / (len(seed_ids) - r + .5) / ((n - r + .5) / (len(people) - n - len(seed_ids) + r + .5)))
+                    if (r / len(seed_ids) - (n - r) / (len(people) - len(seed_ids))) * weight > 1e-9:  # it tells something
+                        expected[name, value] = round(1000 * weight) / 1000, r, n
+            self.assertEqual({(f["of"], f["value"]): (f["weight"], f["seeds"], f["users"]) for f in answer["features"]}, expected)
+            scores = {i: sum(round(1000 * expected[f][0]) for f in expected if f[1] in values_of(people[i], f[0])) for i in candidates}
+            ids = answer["ids"]
+            self.assertEqual((len(ids), len(set(ids))), (min(count, len(candidates)),) * 2)
+            self.assertLessEqual(set(ids), candidates)
+            found = [scores[i] for i in ids]
+            self.assertEqual(found, sorted(scores.values(), reverse=True)[:len(ids)])
+            for point in answer["curve"]:
+                self.assertEqual(round(1000 * point["score"]), found[point["rank"] - 1])
+            self.assertEqual([answer["curve"][0]["rank"], answer["curve"][-1]["rank"]], [1, len(ids)])
+
+    def test_a_look_alike_that_is_wrong_is_refused(self):
+        self.assertEqual(self.refused("audience.lookalike", seeds="false", count=3)[0], "argument")
+        self.assertEqual(self.refused("audience.lookalike", seeds="true", count=3)[0], "argument")
+        self.assertEqual(self.refused("audience.lookalike", seeds="ponts > 3", count=3)[0], "name")
+        self.assertEqual(self.refused("audience.lookalike", seeds="points > 3")[0], "argument")
+        self.assertEqual(self.refused("audience.lookalike", seeds="points > 3", count=3, part_weights={})[0], "argument")
+        self.assertEqual(self.ask("audience.lookalike", seeds="points > 3", count=0)["ids"], [])
+
+    def test_look_alikes_on_the_command_line(self):
+        for server in self.servers:
+            text = shoal("--workspace", "shop", "lookalike", "--count", "20", "--now", "2026-02-01", "likes has '茶'", address=server.unix)
+            self.assertIn("weight", text)
+            text = shoal("--workspace", "shop", "lookalike", "--format", "csv", "--count", "20", "likes has '茶'", address=server.unix)
+            self.assertEqual(len(text.splitlines()), 21)
+
     def test_waterfall_and_why_on_the_command_line(self):
         for server in self.servers:
             text = shoal("--workspace", "shop", "waterfall", "--now", "2026-02-01", "points >= 100 and likes has '茶'", address=server.unix)
@@ -446,6 +492,10 @@ def rounded(number, divisor, digits):
 
 def local_day(time_ms):
     return str((datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=time_ms, hours=8)).date())
+
+
+def values_of(person, name):
+    return person["likes"] if name == "likes" else [person[name]] if name in person else []
 
 
 def values_or_none(person, name):

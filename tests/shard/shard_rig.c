@@ -118,7 +118,7 @@ static enum sh_status scatter(struct rig *rig, const struct sh_request *request)
             result = statuses[i];
             rig->error = errors[i];
         }
-        if (split.rounds != NULL) result = sh_request_next(request, &split, results, &more, &rig->error);
+        if (sh_split_has_next(&split)) result = sh_request_next(request, &split, results, &more, &rig->error);
         if (!more && result == SH_OK) result = sh_request_merge(request, &split, bodies, &rig->body, &rig->error);
         for (uint32_t i = 0; i < part_count; i++)
             sh_buffer_deinit(&bodies[i]);

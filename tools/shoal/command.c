@@ -55,6 +55,8 @@ const struct command commands[] = {
     {"waterfall", "EXPRESSION", "how many each clause takes away, in the order written", " now ", 1, 1, true,
      run_waterfall},
     {"why", "USER EXPRESSION", "why this user is in or out, clause by clause", " now ", 2, 2, false, run_why},
+    {"lookalike", "EXPRESSION", "the --count N users most like these, and what makes them so; --exclude EXPRESSION",
+     " count exclude now ", 1, 1, true, run_lookalike},
     {"overlap", "EXPRESSION ...", "how audiences cross, each with each; --combinations counts who is in exactly which",
      " combinations now ", 1, 64, false, run_overlap},
     {"user", "ID ...", "users as they are; --events N of their latest events, --fields a,b", " events fields ", 1,

@@ -74,6 +74,7 @@ int run_funnel(struct session *session, const struct command_options *options, c
 int run_retention(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_waterfall(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_why(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_lookalike(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_overlap(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

@@ -1,4 +1,4 @@
-/* command_insight.c -- overlap, waterfall, why: how audiences cross and come about, as tables and bars. */
+/* command_insight.c -- overlap, waterfall, why, lookalike: how audiences cross and come about, as tables and bars. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,5 +236,94 @@ int run_why(struct session *session, const struct command_options *options, char
     output_table_finish(table);
     const bool matches = shoal_client_boolean(shoal_client_get(answer.result, "matches"), false);
     if (session->format == OUTPUT_TABLE) (void)printf("%s is %s\n", words[0], matches ? "in" : "out");
+    return 0;
+}
+
+/* ---- lookalike ---- */
+
+static void print_features(const struct session *session, struct shoal_client_value features) {
+    static const char *const names[] = {"of", "value", "weight", "seeds", "users"};
+    struct output_table *table = output_table_create(session->format, stdout);
+    for (uint32_t i = 0; i < 5; i++)
+        output_column(table, names[i], i >= 2);
+    struct shoal_client_walk walk = shoal_client_walk_begin(features);
+    struct shoal_client_value feature;
+    while (shoal_client_walk_next(&walk, NULL, &feature)) {
+        char weight[40];
+        (void)snprintf(weight, sizeof weight, "%+.3f", shoal_client_real(shoal_client_get(feature, "weight"), 0));
+        for (uint32_t i = 0; i < 5; i++) {
+            if (i == 2)
+                output_add(table, weight);
+            else if (i > 2)
+                add_grouped(session, table, shoal_client_get(feature, names[i]));
+            else
+                output_add_value(table, shoal_client_get(feature, names[i]));
+        }
+    }
+    output_table_finish(table);
+}
+
+static void print_curve(const struct session *session, struct shoal_client_value curve) {
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "place", true);
+    output_column(table, "score", true);
+    output_column(table, "", false);
+    struct shoal_client_walk walk = shoal_client_walk_begin(curve);
+    struct shoal_client_value point;
+    double most = 0;
+    while (shoal_client_walk_next(&walk, NULL, &point)) {
+        char text[40], bar[BAR_BYTES];
+        const double score = shoal_client_real(shoal_client_get(point, "score"), 0);
+        if (most == 0) most = score; /* the first is the highest */
+        add_grouped(session, table, shoal_client_get(point, "rank"));
+        (void)snprintf(text, sizeof text, "%.3f", score);
+        output_add(table, text);
+        output_add(table, print_bar(most <= 0 ? 0 : score / most, bar));
+    }
+    output_table_finish(table);
+}
+
+/* The first few, or in CSV all. */
+static void print_alike(const struct session *session, struct shoal_client_value ids) {
+    enum { SHOWN = 10 };
+    struct shoal_client_walk walk = shoal_client_walk_begin(ids);
+    struct shoal_client_value id;
+    if (session->format == OUTPUT_CSV) (void)puts("id");
+    for (uint32_t i = 0; shoal_client_walk_next(&walk, NULL, &id); i++) {
+        char *text = output_cell(id);
+        if (session->format == OUTPUT_CSV) {
+            output_csv_cell(text, stdout);
+            (void)fputc('\n', stdout);
+        } else if (i <= SHOWN) {
+            (void)printf("%s%s", i == 0 ? "" : ", ", i == SHOWN ? "..." : text);
+        }
+        free(text);
+    }
+    if (session->format == OUTPUT_TABLE) (void)fputc('\n', stdout);
+}
+
+int run_lookalike(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)word_count;
+    struct shoal_client_writer *params = new_params(2u + (options->now != NULL) + (options->exclude != NULL));
+    write_key_text(params, "seeds", words[0]);
+    const bool is_number = write_key_number(params, "count", options->count != NULL ? options->count : "1000");
+    if (options->exclude != NULL) write_key_text(params, "exclude", options->exclude);
+    if (options->now != NULL) write_key_text(params, "now", options->now);
+    struct shoal_client_answer answer;
+    const bool sent = is_number && session_call(session, "audience.lookalike", params, words[0], &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return is_number ? 1 : 2;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    const struct shoal_client_value ids = shoal_client_get(answer.result, "ids");
+    if (session->format == OUTPUT_TABLE) {
+        print_features(session, shoal_client_get(answer.result, "features"));
+        print_curve(session, shoal_client_get(answer.result, "curve"));
+    }
+    print_alike(session, ids);
+    char a[32], b[32], c[32], line[128];
+    (void)snprintf(line, sizeof line, "%s of %s candidates, like %s seeds", print_grouped(shoal_client_count(ids), a),
+                   print_grouped(get_integer(answer.result, "candidates"), b),
+                   print_grouped(get_integer(answer.result, "seeds"), c));
+    if (session->format == OUTPUT_TABLE) print_end(answer.result, line);
     return 0;
 }
