@@ -13,6 +13,7 @@
  *     days_since over nothing are missing. `has none` on an empty set is true.
  *   - last N days is (now - N * 86,400,000 ms, now]; events after now are ignored everywhere. Calendar windows are
  *     half-open in the workspace's zone. days_since counts whole elapsed 24 hours since the latest event.
+ *     from A ago to B ago is (now - A, now - B]: two windows side by side share no event.
  *     A value that lies ahead (the last day of a coupon) is in a written span of dates: in between, in on, in before.
  *   - now moves windows and expiry only; attributes are today's; item.category is the item's current one.
  *   - days counts local days with an event. count(distinct event.property) counts different values, event.item

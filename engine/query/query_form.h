@@ -29,6 +29,7 @@
  *               | count ( distinct event.property [where expression] [, window] )        -- property: also item
  *               | nth ( n, event[.property] [where expression] [, window] )
  *   window      = last N minutes|hours|days|weeks | last N calendar days|weeks|months|quarters|years
+ *               | from N minutes|hours|days|weeks ago to N minutes|hours|days|weeks ago | ever
  *               | today | yesterday | this|previous week|month|quarter|year
  *               | between 'd' and 'd' | on 'd' | since 'd' | before 'd'               -- d: a date or an instant
  *   compare     = = == != <> < <= > >=
@@ -51,7 +52,8 @@
  *   ["sample", millionths, seed]                       ["in_segment", name]
  * operand: name | ["item", name] | [function, {"event": name, "property": name, "where": e, "window": window}]
  *          function "count_distinct" is count(distinct ...); "nth" has "nth": n in its map
- * window:  ["last", 7, "days"] | ["last_calendar", 3, "months"] | ["this", "month"] | ["previous", "day"] |
+ * window:  ["last", 7, "days"] | ["ago", 60, "days", 30, "days"] | ["last_calendar", 3, "months"] | ["this", "month"] |
+ * ["previous", "day"] |
  *          ["between", text, text] | ["on", text] | ["since", text] | ["before", text]; "this" "day" is today
  * value:   str, int, bool, a float that is a decimal of at most 15 digits, or ["number", "12.50"] for any other number
  *

@@ -130,9 +130,33 @@ static enum sh_status parse_between(struct sh_parser *parser, struct sh_window *
     return parse_moment(parser, "after `and`", &window->to);
 }
 
+/* 60 days ago */
+static enum sh_status parse_ago(struct sh_parser *parser, const char *after, int64_t *count, enum sh_unit *unit) {
+    const struct sh_token *token = sh_parser_token(parser);
+    enum sh_status status;
+    if (token->kind == SH_TOKEN_STRING) {
+        status = sh_parser_expected(parser, "a whole number");
+        return sh_fail_hint(parser->err, status, "dates stand behind between, on, since and before");
+    }
+    if ((status = sh_parse_count(parser, after, count)) != SH_OK) return status;
+    *unit = token->kind == SH_TOKEN_WORD ? sh_unit_of(token->text) : SH_UNIT_NONE;
+    if (!sh_unit_slides(*unit)) return sh_parser_expected(parser, "`minutes`, `hours`, `days` or `weeks`");
+    if ((status = sh_parser_next(parser)) != SH_OK) return status;
+    return sh_parser_pass_word(parser, "ago", "`ago`");
+}
+
+/* from 60 days ago to 30 days ago */
+static enum sh_status parse_from(struct sh_parser *parser, struct sh_window *window) {
+    enum sh_status status = parse_ago(parser, "after `from`", &window->count, &window->unit);
+    if (status != SH_OK) return status;
+    if ((status = sh_parser_pass_word(parser, "to", "`to` and the end of the window")) != SH_OK)
+        return sh_fail_hint(parser->err, status, "from 60 days ago to 30 days ago; up to now is last 60 days");
+    return parse_ago(parser, "after `to`", &window->end_count, &window->end_unit);
+}
+
 static enum sh_status fail_window(struct sh_parser *parser) {
-    static const char *const words[] = {"last", "today",   "yesterday", "this",   "previous",
-                                        "on",   "between", "since",     "before", "next"};
+    static const char *const words[] = {"last", "today", "yesterday", "this",  "previous", "on",
+                                        "from", "ever",  "between",   "since", "before",   "next"};
     const struct sh_token *token = sh_parser_token(parser);
     const enum sh_status status = sh_parser_expected(
         parser, "a window (last N days, today, yesterday, this, previous, between, on, since, before)");
@@ -177,6 +201,8 @@ enum sh_status sh_parse_window(struct sh_parser *parser, struct sh_window *windo
         {"on", SH_WINDOW_ON, SH_UNIT_NONE},
         {"since", SH_WINDOW_SINCE, SH_UNIT_NONE},
         {"before", SH_WINDOW_BEFORE, SH_UNIT_NONE},
+        {"from", SH_WINDOW_AGO, SH_UNIT_NONE},
+        {"ever", SH_WINDOW_EVER, SH_UNIT_NONE},
     };
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
         if (!sh_token_is(&token, starts[i].word)) continue;
@@ -185,8 +211,12 @@ enum sh_status sh_parse_window(struct sh_parser *parser, struct sh_window *windo
         enum sh_status status = sh_parser_next(parser);
         if (status != SH_OK || starts[i].unit != SH_UNIT_NONE) return status;
         switch (window->kind) {
+        case SH_WINDOW_EVER:
+            return SH_OK;
         case SH_WINDOW_SLIDING:
             return parse_last(parser, window);
+        case SH_WINDOW_AGO:
+            return parse_from(parser, window);
         case SH_WINDOW_BETWEEN:
             return parse_between(parser, window);
         case SH_WINDOW_ON:

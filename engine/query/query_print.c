@@ -74,6 +74,11 @@ static void print_window(struct sh_buffer *buffer, const struct sh_window *windo
         append(buffer, window->kind == SH_WINDOW_ON ? "on " : "since ");
         print_literal(buffer, &window->from);
         break;
+    case SH_WINDOW_AGO:
+        sh_buffer_print(buffer, "from %lld %s%s ago to %lld %s%s ago", (long long)window->count, unit,
+                        window->count == 1 ? "" : "s", (long long)window->end_count, sh_unit_words[window->end_unit],
+                        window->end_count == 1 ? "" : "s");
+        break;
     case SH_WINDOW_BEFORE:
         append(buffer, "before ");
         print_literal(buffer, &window->to);

@@ -201,10 +201,10 @@ static enum sh_status read_window(struct reader *reader, struct sh_window *windo
         const char *word;
         enum sh_window_kind kind;
         uint32_t element_count;
-    } heads[] = {{"last", SH_WINDOW_SLIDING, 3},    {"last_calendar", SH_WINDOW_CALENDAR, 3},
-                 {"this", SH_WINDOW_THIS, 2},       {"previous", SH_WINDOW_PREVIOUS, 2},
-                 {"between", SH_WINDOW_BETWEEN, 3}, {"on", SH_WINDOW_ON, 2},
-                 {"since", SH_WINDOW_SINCE, 2},     {"before", SH_WINDOW_BEFORE, 2}};
+    } heads[] = {
+        {"last", SH_WINDOW_SLIDING, 3},      {"last_calendar", SH_WINDOW_CALENDAR, 3}, {"this", SH_WINDOW_THIS, 2},
+        {"previous", SH_WINDOW_PREVIOUS, 2}, {"between", SH_WINDOW_BETWEEN, 3},        {"on", SH_WINDOW_ON, 2},
+        {"since", SH_WINDOW_SINCE, 2},       {"before", SH_WINDOW_BEFORE, 2},          {"ago", SH_WINDOW_AGO, 5}};
     struct sh_value array;
     struct sh_text word;
     enum sh_status status = take_head(reader, "a window such as [\"last\", 7, \"days\"]", &array, &word);
@@ -228,12 +228,17 @@ static enum sh_status read_window(struct reader *reader, struct sh_window *windo
             return read_moment(reader, &window->to);
         case SH_WINDOW_BEFORE:
             return read_moment(reader, &window->to);
+        case SH_WINDOW_AGO:
+            if ((status = take_count(reader, "a whole number", &window->count)) != SH_OK) return status;
+            if ((status = read_unit(reader, sh_unit_slides, &window->unit)) != SH_OK) return status;
+            if ((status = take_count(reader, "a whole number", &window->end_count)) != SH_OK) return status;
+            return read_unit(reader, sh_unit_slides, &window->end_unit);
         default:
             return read_moment(reader, &window->from);
         }
     }
     status = sh_fail(reader->err, SH_ERR_SYNTAX, array.offset, "there is no window \"%.*s\"", SH_TEXT_ARGS(word));
-    return sh_fail_hint(reader->err, status, "last, last_calendar, this, previous, between, on, since, before");
+    return sh_fail_hint(reader->err, status, "last, last_calendar, ago, this, previous, between, on, since, before");
 }
 
 /* ---- Operands ---- */

@@ -86,7 +86,8 @@ enum sh_window_kind {
     SH_WINDOW_BETWEEN,  /* between A and B: dates are whole days, both included; instants are [A, B) */
     SH_WINDOW_ON,       /* on A: that day */
     SH_WINDOW_SINCE,    /* since A (included), up to now */
-    SH_WINDOW_BEFORE    /* before A (not included) */
+    SH_WINDOW_BEFORE,   /* before A (not included) */
+    SH_WINDOW_AGO       /* from `count` `unit`s ago to `end_count` `end_unit`s ago: (now - the one, now - the other] */
 };
 enum sh_unit {
     SH_UNIT_NONE,
@@ -110,6 +111,8 @@ struct sh_window {
     enum sh_window_kind kind;
     enum sh_unit unit;
     int64_t count;
+    enum sh_unit end_unit; /* AGO */
+    int64_t end_count;
     struct sh_literal from, to; /* BETWEEN, ON, SINCE (from), BEFORE (to) */
     uint32_t position;
 };

@@ -1,5 +1,6 @@
 /* Windows as instants. query_tree.h says what each means. */
 #include "query_check.h"
+#include "query_words.h"
 
 /* ---- Moments ---- */
 
@@ -24,7 +25,18 @@ enum sh_status sh_query_moment(const struct sh_literal *literal, const struct sh
     return sh_fail_hint(err, status, "write '2026-03-01' or '2026-03-01 09:30'");
 }
 
+/* from 30 days ago to 60 days ago: nothing. */
+static enum sh_status check_ago(const struct sh_window *window, struct sh_error *err) {
+    if (window->count * sh_query_span_ms(window->unit) > window->end_count * sh_query_span_ms(window->end_unit))
+        return SH_OK;
+    const enum sh_status status =
+        sh_fail(err, SH_ERR_TYPE, sh_checker_position(window->position), "the window ends before it begins");
+    return sh_fail_hint(err, status, "write from %lld %ss ago to %lld %ss ago", (long long)window->end_count,
+                        sh_unit_words[window->end_unit], (long long)window->count, sh_unit_words[window->unit]);
+}
+
 enum sh_status sh_query_window_check(const struct sh_window *window, const struct sh_zone *zone, struct sh_error *err) {
+    if (window->kind == SH_WINDOW_AGO) return check_ago(window, err);
     struct sh_moment moment = {.is_date = true};
     enum sh_status status = SH_OK;
     const bool has_from = window->kind == SH_WINDOW_BETWEEN || window->kind == SH_WINDOW_SINCE;
@@ -120,6 +132,10 @@ void sh_query_window(const struct sh_window *window, const struct sh_query_scope
         break;
     case SH_WINDOW_SLIDING:
         from = now - window->count * sh_query_span_ms(window->unit) + 1; /* a count is at most a million: no overflow */
+        break;
+    case SH_WINDOW_AGO:
+        from = now - window->count * sh_query_span_ms(window->unit) + 1;
+        until = now - window->end_count * sh_query_span_ms(window->end_unit) + 1;
         break;
     case SH_WINDOW_CALENDAR:
         from = sh_zone_day_start_ms(scope->zone, unit_start(today, window->unit, window->count - 1));

@@ -85,6 +85,13 @@ static void write_window(const struct sh_window *window, msgpack_packer *packer)
         write_head(packer, 2, window->kind == SH_WINDOW_ON ? "on" : "since");
         write_literal(&window->from, packer);
         break;
+    case SH_WINDOW_AGO:
+        write_head(packer, 5, "ago");
+        msgpack_pack_int64(packer, window->count);
+        write_unit(window->unit, true, packer);
+        msgpack_pack_int64(packer, window->end_count);
+        write_unit(window->end_unit, true, packer);
+        break;
     case SH_WINDOW_BEFORE:
         write_head(packer, 2, "before");
         write_literal(&window->to, packer);

@@ -139,6 +139,8 @@ class Events:
         if form <= 3:
             unit, size = random.choice([("days", DAY), ("hours", DAY // 24), ("minutes", 60_000), ("weeks", 7 * DAY)])
             count = random.randint(1, max(1, int(self.days * DAY // size)))
+            if random.random() < 0.3:
+                return f", from {count + 1} {unit} ago to {count} {unit} ago", now - (count + 1) * size + 1, now - count * size + 1
             return f", last {count} {unit}", now - count * size + 1, end
         if form == 4:
             return ", today", calendar.start(today), end

@@ -122,6 +122,21 @@ Test(query_behaviour, one_event_has_no_gap) {
     ANSWERS("gap_max(purchase) != 5", "");
 }
 
+/* ---- Windows ---- */
+
+Test(query_behaviour, a_window_may_end_before_now) {
+    bought("a-1", "2026-02-09 12:00", 100); /* 30 days ago to the millisecond */
+    bought("a-2", "2026-02-09 12:00:00.001", 100);
+    bought("a-3", "2026-01-10 12:00", 100); /* 60 days ago */
+    bought("a-3", "2026-01-10 12:00:00.001", 200);
+    ANSWERS("did(purchase, from 60 days ago to 30 days ago)", "a-1 a-3 ");
+    ANSWERS("count(purchase, from 60 days ago to 30 days ago) = 1", "a-1 a-3 ");
+    ANSWERS("sum(purchase.amount, last 30 days) > sum(purchase.amount, from 60 days ago to 30 days ago)", "a-2 ");
+    ANSWERS("did(purchase, from 61 days ago to 60 days ago)", "a-3 ");
+    ANSWERS("count(purchase, from 9 weeks ago to 1 minute ago) = 2", "a-3 ");
+    ANSWERS("count(purchase, ever) = 2", "a-3 ");
+}
+
 /* ---- Calculations ---- */
 
 Test(query_behaviour, two_windows_are_compared) {

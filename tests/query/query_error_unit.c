@@ -131,6 +131,18 @@ Test(query_error, joining) {
                  {"not", SH_ERR_SYNTAX, 3, "expected a condition, found the end of the expression", ""});
 }
 
+Test(query_error, windows_that_end_before_now) {
+    EXPECT_WRONG(
+        {"did(view, from 30 days ago)", SH_ERR_SYNTAX, 26, "expected `to` and the end of the window, found `)`",
+         "from 60 days ago to 30 days ago; up to now is last 60 days"},
+        {"did(view, from 30 days ago to 60 days ago)", SH_ERR_TYPE, 10, "the window ends before it begins",
+         "write from 60 days ago to 30 days ago"},
+        {"did(view, from 2 months ago to 1 day ago)", SH_ERR_SYNTAX, 17,
+         "expected `minutes`, `hours`, `days` or `weeks`, found the word `months`", ""},
+        {"did(view, from '2026-01-01' to '2026-02-01')", SH_ERR_SYNTAX, 15,
+         "expected a whole number, found the text '2026-01-01'", "dates stand behind between, on, since and before"});
+}
+
 Test(query_error, calculations) {
     EXPECT_WRONG(
         {"points + 1", SH_ERR_SYNTAX, 10,

@@ -78,7 +78,12 @@ static void put_span(struct world *world, struct sh_buffer *text) {
 static void put_window(struct world *world, struct sh_buffer *text) {
     static const char *const units[] = {"day", "week", "month", "quarter", "year"};
     const int64_t now = world->twin.now_ms;
-    switch (below(world, 9)) {
+    switch (below(world, 10)) {
+    case 9: {
+        const uint32_t days = below(world, 60);
+        sh_buffer_print(text, "from %u days ago to %u hours ago", days + 1, 1 + below(world, days * 24 + 23));
+        return;
+    }
     case 0:
         put(text, split_one_in(&world->random, 2) ? "today" : "yesterday");
         return;

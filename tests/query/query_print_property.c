@@ -93,11 +93,17 @@ static void add_literals(struct sh_node *node, uint64_t count) {
 }
 
 static void random_window(struct sh_window *window) {
-    *window = (struct sh_window){.kind = (enum sh_window_kind)(1 + below(SH_WINDOW_BEFORE))};
+    *window = (struct sh_window){.kind = (enum sh_window_kind)(1 + below(SH_WINDOW_AGO))};
     switch (window->kind) {
     case SH_WINDOW_SLIDING:
         window->unit = (enum sh_unit)(SH_UNIT_MINUTE + below(4));
         window->count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
+        break;
+    case SH_WINDOW_AGO:
+        window->unit = (enum sh_unit)(SH_UNIT_MINUTE + below(4));
+        window->count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
+        window->end_unit = (enum sh_unit)(SH_UNIT_MINUTE + below(4));
+        window->end_count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
         break;
     case SH_WINDOW_CALENDAR:
         window->count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);

@@ -117,6 +117,10 @@ static void read_window(const struct twin *twin, const struct sh_window *window,
     case SH_WINDOW_SINCE:
         read_moment(twin, window->from.text, from, &ignored);
         break;
+    case SH_WINDOW_AGO:
+        *from = twin->now_ms - window->count * unit_ms[window->unit] + 1;
+        *until = twin->now_ms - window->end_count * unit_ms[window->end_unit] + 1;
+        break;
     case SH_WINDOW_BEFORE:
         read_moment(twin, window->to.text, until, &ignored);
         break;

@@ -12,7 +12,7 @@ enum {
     TWIN_TAG_SETS_MAX = 2,
     TWIN_TAGS_MAX = 40, /* in a set: one bit each */
     TWIN_TYPES_MAX = 3,
-    TWIN_HISTORY_MAX = 4096,
+    TWIN_HISTORY_MAX = 8192,
 };
 
 /* An attribute or an event property. Enum labels are in the order of rank. */
