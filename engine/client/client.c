@@ -263,7 +263,7 @@ static enum sh_status await(struct shoal_client *client, uint32_t wanted_id, uin
                             struct shoal_client_answer *answer, struct sh_error *err) {
     sh_free(client->shown);
     client->shown = NULL;
-    for (;;) {
+    for (bool has_looked = false;;) {
         struct sh_client_call *kept = kept_call(client, wanted_id);
         if (kept != NULL) {
             show_kept(client, kept, answer);
@@ -283,7 +283,11 @@ static enum sh_status await(struct shoal_client *client, uint32_t wanted_id, uin
             bool shown = false;
             status = on_message(client, wanted_id, frame, frame_bytes, answer, &shown, err);
             if (shown) return SH_OK;
+        } else if (status == SH_OK && has_looked && sh_client_clock_ms() >= deadline_ms) {
+            /* Bytes may come without end, and without the answer among them. */
+            status = sh_fail(err, SH_ERR_DEADLINE, -1, "no answer from %s in time", client->address_text);
         } else if (status == SH_OK) {
+            has_looked = true;
             status = sh_client_receive(client, deadline_ms, err);
         }
         if (status == SH_ERR_DEADLINE) return status;

@@ -108,6 +108,8 @@ static enum sh_status greet(struct shoal_client *client, uint64_t deadline_ms, s
         size_t frame_bytes;
         enum sh_status status = sh_client_take(client, &bytes_found, &frame_bytes, err);
         if (status != SH_OK) return status;
+        if (sh_client_clock_ms() >= deadline_ms)
+            return sh_fail(err, SH_ERR_DEADLINE, -1, "no greeting from %s in time", client->address_text);
         if (frame_bytes == 0) {
             if ((status = sh_client_receive(client, deadline_ms, err)) != SH_OK) return status;
             continue;

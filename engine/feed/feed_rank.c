@@ -1,8 +1,14 @@
 /* feed_rank.c -- from scores to places: the best, the diversity window, explored places, rules that give way. */
 #include "feed_private.h"
 
-/* With a diversity rule, so many more than the places asked for are kept to choose from. */
-enum { DIVERSE_FACTOR = 4, DIVERSE_MORE = 32 };
+enum {
+    /* With a diversity rule, so many more than the places asked for are kept to choose from. */
+    DIVERSE_FACTOR = 4,
+    DIVERSE_MORE = 32,
+    /* Somebody with one interest has hundreds of best items of one kind, and those of other kinds come after them: when
+     * none that is left keeps the rule, the items are gone through once more and so many are kept. */
+    DEEP_COUNT = 1024,
+};
 
 /* Items to choose from, best first, that need the same rule to give way. */
 struct pool {
@@ -77,6 +83,18 @@ static void pool_mark(struct pool *pool, uint32_t item) {
         if (pool->best.items[i].item == item) pool->used[i] = true;
 }
 
+/* The pool once more, with more items; those in the feed already are used. Nothing changes if it has all there are. */
+static enum sh_status deepen(struct feed_run *run, struct pool *pool, const struct chosen *chosen, uint32_t place) {
+    if (pool->best.count < pool->best.capacity) return SH_OK;
+    const enum sh_status status = pool_init(pool, run, pool->best.capacity + DEEP_COUNT, pool->relaxed);
+    if (status != SH_OK) return status;
+    score_all(run, &pool->best, NULL);
+    best_sort(&pool->best);
+    for (uint32_t i = 0; i < place; i++)
+        pool_mark(pool, chosen[i].ranked.item);
+    return SH_OK;
+}
+
 static bool choose_explored(const struct feed_run *run, struct pool *explored, struct pool *others,
                             struct chosen *chosen, uint32_t place) {
     const uint32_t every = run->model->config.explore_every;
@@ -113,8 +131,15 @@ enum sh_status rank_items(struct feed_run *run, struct chosen **chosen, uint32_t
     *chosen = sh_arena_alloc(run->arena, wanted * sizeof **chosen);
     if (*chosen == NULL) return SH_ERR_LIMIT;
     uint32_t place = 0;
+    bool is_deep = config->diversity_attribute < 0;
     for (; place < wanted; place++) {
         if (choose_explored(run, &explored, &pools[MAIN], *chosen, place)) continue;
+        if (choose_from(run, &pools[MAIN], false, *chosen, place)) {
+            pool_mark(&explored, (*chosen)[place].ranked.item);
+            continue;
+        }
+        if (!is_deep && (status = deepen(run, &pools[MAIN], *chosen, place)) != SH_OK) return status;
+        is_deep = true;
         uint32_t pool = MAIN;
         while (pool < POOL_COUNT && !choose_from(run, &pools[pool], true, *chosen, place))
             pool++;

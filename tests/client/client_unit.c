@@ -184,6 +184,49 @@ Test(client, next_with_no_time_only_looks) {
     finish(&server);
 }
 
+static enum next_step answer_twice(struct client_server *server, uint32_t connection, uint32_t request,
+                                   const struct sh_frame *frame, struct sh_buffer *output) {
+    (void)server, (void)connection, (void)request;
+    client_server_answer(output, frame, 1);
+    client_server_answer(output, frame, 2);
+    return GO_ON;
+}
+
+/* Notices, and the answers of calls that nobody made. */
+static enum next_step talk_without_end(struct client_server *server, uint32_t connection, uint32_t request,
+                                       const struct sh_frame *frame, struct sh_buffer *output) {
+    (void)server, (void)connection, (void)request;
+    const uint8_t nothing = 0x80;
+    struct sh_frame other = *frame;
+    for (uint32_t i = 0; i < 400000; i++) {
+        sh_frame_write_notice(output, SH_TEXT_LITERAL("news"), &nothing, 1);
+        other.msgid = frame->msgid + 1 + i;
+        client_server_answer(output, &other, 7);
+    }
+    return GO_ON;
+}
+
+Test(client, a_server_that_talks_without_end_does_not_outlast_the_timeout) {
+    struct client_server server = {.handle = talk_without_end};
+    open_with(&server, &(struct shoal_client_options){.timeout_ms = 30});
+    const int code = shoal_client_call(client, "x", NULL, 0, &answer, &error);
+    cr_assert_eq(code, SHOAL_CLIENT_ERR_DEADLINE, "%d %s", code, error.message);
+    finish(&server);
+}
+
+Test(client, an_answer_given_twice_is_taken_once) {
+    struct client_server server = {.handle = answer_twice};
+    open_with(&server, NULL);
+    uint32_t first, second;
+    cr_assert_eq(shoal_client_submit(client, "a", NULL, 0, &first, &error), SHOAL_CLIENT_OK);
+    cr_assert_eq(shoal_client_submit(client, "b", NULL, 0, &second, &error), SHOAL_CLIENT_OK);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(shoal_client_next(client, -1, &answer, &error), SHOAL_CLIENT_OK);
+    cr_assert_eq(shoal_client_next(client, 0, &answer, &error), SHOAL_CLIENT_ERR_NOT_FOUND);
+    cr_assert_eq(shoal_client_call(client, "c", NULL, 0, &answer, &error), SHOAL_CLIENT_OK);
+    finish(&server);
+}
+
 /* ---- lost connections ---- */
 
 /* The first connection breaks at the third request; the second answers all. */

@@ -425,6 +425,26 @@ Test(feed, neighbours_are_diverse_until_nothing_else_is_left) {
     cr_expect_eq(answer.undiverse_count, 2);
 }
 
+/* Only the best were looked at, which are all of one kind for somebody with one interest: the rule gave way although
+ * there were others. */
+Test(feed, regression_a_hundred_best_of_one_kind_leave_the_rule_in_place) {
+    struct sh_feed_config config = *sh_feed_config(shop.model);
+    config.diversity_attribute = (int32_t)shop.category;
+    config.diversity_count = 1;
+    config.diversity_window = 2;
+    configure(&config, false);
+    for (uint32_t i = 0; i < 100; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "n%u", i);
+        shop_item(&shop, id, NULL, 0, "news", NULL, NOW_MS);
+    }
+    const struct sh_feed_answer answer = feed(6);
+    cr_assert_eq(answer.count, 6);
+    cr_expect_eq(answer.undiverse_count, 0);
+    for (uint32_t i = 0; i < 6; i += 2)
+        cr_expect_eq(sh_table_id(shop.items, answer.items[i].item).bytes[0], 'n', "%u", i);
+}
+
 Test(feed, explored_places_follow_the_seed_and_nothing_else) {
     struct sh_feed_config config = *sh_feed_config(shop.model);
     config.explore_every = 3;

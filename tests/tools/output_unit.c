@@ -88,6 +88,20 @@ Test(output, widths_are_those_of_a_terminal) {
     cr_assert_eq(output_width("a\xFF\xFE"), 3);
 }
 
+/* U+202E turns what follows around: "gold" + it + "dlog" reads as "goldgold". */
+Test(output, characters_that_turn_a_line_are_not_shown) {
+    char *shown = NULL;
+    size_t shown_bytes = 0;
+    FILE *out = open_memstream(&shown, &shown_bytes);
+    output_shown("gold\xE2\x80\xAE"
+                 "dlog \xE2\x81\xA6\xD8\x9C\xE2\x80\xA8 \xC3\xA9\x07\x1B\n",
+                 out);
+    (void)fclose(out);
+    cr_assert_str_eq(shown, "gold?dlog ??? \xC3\xA9   ");
+    free(shown);
+    cr_assert_eq(output_width("\xE2\x80\xAE"), 1);
+}
+
 static char *table_of(enum output_format format) {
     char *shown = NULL;
     size_t shown_bytes = 0;

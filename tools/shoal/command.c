@@ -280,13 +280,21 @@ int command_run_line(struct session *session, char *line, bool *leave) {
 
 /* --- the server --- */
 
+/* Words of a server quote what it was asked, and a server may be anybody's. */
+static void show_line(const char *before, const char *words) {
+    (void)fputs(before, stderr);
+    output_shown(words, stderr);
+    (void)fputc('\n', stderr);
+}
+
 bool session_connect(struct session *session) {
     if (session->client != NULL) return true;
     const struct shoal_client_options options = {.workspace = session->workspace};
     struct shoal_client_error error;
     if (shoal_client_open(session->address, &options, &session->client, &error) == SHOAL_CLIENT_OK) return true;
-    (void)fprintf(stderr, "shoal: %s: %s\n", session->address, error.message);
-    if (error.hint[0] != '\0') (void)fprintf(stderr, "  %s\n", error.hint);
+    (void)fprintf(stderr, "shoal: %s: ", session->address);
+    show_line("", error.message);
+    if (error.hint[0] != '\0') show_line("  ", error.hint);
     return false;
 }
 
@@ -301,9 +309,9 @@ static void show_position(const char *expression, int64_t position) {
     char *line = strndup(start, strcspn(start, "\n"));
     char *before = strndup(start, (size_t)(at - start));
     if (line != NULL && before != NULL) {
-        for (char *c = line; *c != '\0'; c++)
-            if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
-        (void)fprintf(stderr, "  %s\n  %*s^\n", line, (int)output_width(before), "");
+        (void)fputs("  ", stderr);
+        output_shown(line, stderr);
+        (void)fprintf(stderr, "\n  %*s^\n", (int)output_width(before), "");
     }
     free(line);
     free(before);
@@ -315,8 +323,8 @@ bool session_call(struct session *session, const char *method, const struct shoa
     struct shoal_client_error error;
     if (shoal_client_call(session->client, method, params, SHOAL_CLIENT_IDEMPOTENT, answer, &error) == SHOAL_CLIENT_OK)
         return true;
-    (void)fprintf(stderr, "shoal: %s\n", error.message);
+    show_line("shoal: ", error.message);
     show_position(expression, error.position);
-    if (error.hint[0] != '\0') (void)fprintf(stderr, "  %s\n", error.hint);
+    if (error.hint[0] != '\0') show_line("  ", error.hint);
     return false;
 }

@@ -302,8 +302,12 @@ int run_explain(struct session *session, const struct command_options *options, 
         size_t length = 0;
         const char *text = shoal_client_text(shoal_client_get(answer.result, "text"), &length);
         if (text == NULL || length == 0) return 0;
-        (void)fwrite(text, 1, length, stdout);
-        if (text[length - 1] != '\n') (void)fputc('\n', stdout);
+        char *lines = strndup(text, length);
+        for (char *rest = lines, *line; (line = strsep(&rest, "\n")) != NULL && (rest != NULL || *line != '\0');) {
+            output_shown(line, stdout);
+            (void)fputc('\n', stdout);
+        }
+        free(lines);
         return 0;
     }
     static const char *const names[] = {"depth", "operation", "clause",     "cost_us",       "estimate",

@@ -175,6 +175,13 @@ void output_csv_cell(const char *text, FILE *out) {
     (void)fputc('"', out);
 }
 
+/* Characters that have no shape and change how others stand: marks and overrides of direction, line and paragraph ends.
+ * With one of them a name can make a line read otherwise than it is. */
+static bool turns_text(wchar_t wide) {
+    return wide == 0x061C || (wide >= 0x200E && wide <= 0x200F) || (wide >= 0x2028 && wide <= 0x202E) ||
+           (wide >= 0x2066 && wide <= 0x2069);
+}
+
 /* The next character's bytes and its places of a terminal. A control character, and a byte that begins no character,
  * takes one: it is shown as a blank or a question mark, never as it is, because terminals obey it. */
 static size_t next_character(const char *text, uint32_t *places, bool *is_shown) {
@@ -186,7 +193,7 @@ static size_t next_character(const char *text, uint32_t *places, bool *is_shown)
     mbstate_t state = {0};
     const size_t used = mbrtowc(&wide, text, strlen(text), &state);
     if (used == (size_t)-1 || used == (size_t)-2 || used == 0) return 1;
-    const int width = wcwidth(wide);
+    const int width = turns_text(wide) ? -1 : wcwidth(wide);
     *is_shown = width >= 0;
     if (width >= 0) *places = (uint32_t)width;
     return used;
@@ -203,7 +210,7 @@ uint32_t output_width(const char *text) {
     return width;
 }
 
-static void print_shown(const char *text, FILE *out) {
+void output_shown(const char *text, FILE *out) {
     while (*text != '\0') {
         uint32_t places;
         bool is_shown;
@@ -265,7 +272,7 @@ static void print_padded(const char *text, const struct column *column, bool is_
     const uint32_t width = output_width(text);
     const uint32_t missing = column->width > width ? column->width - width : 0;
     if (column->is_number) (void)fprintf(out, "%*s", (int)missing, "");
-    print_shown(text, out);
+    output_shown(text, out);
     if (!column->is_number && !is_last) (void)fprintf(out, "%*s", (int)missing, "");
     (void)fputs(is_last ? "\n" : "  ", out);
 }

@@ -23,6 +23,9 @@ void output_csv_cell(const char *text, FILE *out);
 /* Places of a terminal that a text takes when a table shows it. */
 uint32_t output_width(const char *text);
 
+/* A text as a table shows it: characters that a terminal obeys, line ends too, are blanks or question marks. */
+void output_shown(const char *text, FILE *out);
+
 struct output_table;
 struct output_table *output_table_create(enum output_format format, FILE *out); /* exits when memory is out */
 /* Columns first. Numbers stand right in a table. */
