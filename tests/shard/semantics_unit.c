@@ -121,6 +121,38 @@ Test(semantics, days_since_counts_whole_elapsed_days) {
     WHO("days_since(view) = 1", "b");
 }
 
+/* now is 2025-10-09 16:53:20 in Shanghai. */
+Test(semantics, days_different_values_places_and_gaps_are_of_the_events_of_the_window) {
+    put("{users: [{id: 'a'}, {id: 'b'}, {id: 'c'}]}");
+    happen("{events: [{type: 'purchase', user: 'a', time: '2025-10-01 00:00:00', amount: 5},"
+           " {type: 'purchase', user: 'a', time: '2025-10-03 00:00:00', amount: 7},"
+           " {type: 'purchase', user: 'a', time: '2025-10-03 12:00:00', amount: 5},"
+           " {type: 'purchase', user: 'b', time: '2025-10-04 23:30:00', amount: 9}]}");
+    WHO("days(purchase) = 2", "a");
+    WHO("days(purchase) <= 1", "bc");
+    WHO("count(distinct purchase.amount) = 2", "a");
+    WHO("count(distinct purchase.amount, since '2025-10-04') <= 1", "abc");
+    WHO("nth(2, purchase.amount) = 7", "a");
+    WHO("nth(2, purchase) is missing", "bc");
+    WHO("gap_avg(purchase) = 1.25", "a");
+    WHO("gap_max(purchase) is missing", "bc");
+    WHO("did(purchase where weekday = 6 and hour = 23)", "b");
+}
+
+Test(semantics, calculations_are_exact_and_missing_or_divided_by_zero_compares_with_nothing) {
+    put("{users: [{id: 'a', age: 3}, {id: 'b', age: 0}, {id: 'c'}]}");
+    happen("{events: [{type: 'purchase', user: 'a', time: '2025-10-01', amount: 5},"
+           " {type: 'purchase', user: 'a', time: '2025-08-20', amount: 10},"
+           " {type: 'view', user: 'b', time: '2025-10-01'}]}");
+    WHO("sum(purchase.amount, last 30 days) < sum(purchase.amount, from 60 days ago to 30 days ago)", "a");
+    WHO("1 / age + 1 / age + 1 / age = 1", "a");
+    WHO("1 / age != 5", "a");
+    WHO("not 1 / age != 5", "bc");
+    WHO("count(purchase) / count(view) >= 0", "b");
+    WHO("age * 2 + count(purchase) >= 8", "a");
+    WHO("last(purchase) > first(view)", "");
+}
+
 Test(semantics, an_items_category_is_its_current_one_and_a_removed_item_keeps_its_last) {
     for (int i = 0; i < TRIO_COUNT; i++)
         (void)rig_ask(&trio.rigs[i], "item.put", "{items: [{id: 'i', category: 'tea'}, {id: 'j', category: 'tea'}]}");
