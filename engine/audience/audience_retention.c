@@ -36,6 +36,7 @@ struct sh_retention {
     uint64_t mask[SH_WHERE_WORDS];
     uint64_t more[SH_WHERE_WORDS];
     uint16_t rows[SH_WHERE_ROWS];
+    uint8_t known[SH_BLOCK_SLOTS]; /* 1: had a first event before the periods */
     struct person people[SH_BLOCK_SLOTS];
 };
 
@@ -148,11 +149,11 @@ typedef void (*row_step)(struct sh_retention *retention, const struct sh_event_c
                          uint32_t row_count, bool all, struct place place);
 
 static enum sh_status walk(struct sh_retention *retention, const struct sh_retention_events *asked, int64_t from_ms,
-                           row_step step, struct sh_error *err) {
+                           int64_t until_ms, row_step step, struct sh_error *err) {
     struct sh_event_cells cells;
     struct place place = {.period = NO_COHORT, .day = 0};
     sh_event_cells_begin(&cells, sh_event_type(retention->events, asked->event_type), retention->block, from_ms,
-                         retention->until_ms);
+                         until_ms);
     while (sh_event_cells_next(&cells)) {
         place.period = period_of(retention, cells.cell->day_start_ms, place.period);
         for (uint32_t first = 0; first < cells.cell->row_count; first += SH_WHERE_ROWS) {
@@ -170,6 +171,15 @@ static enum sh_status walk(struct sh_retention *retention, const struct sh_reten
 }
 
 /* ---- First events ---- */
+
+/* Before the periods it does not matter when: 2 bytes an event are read, and a byte a user is written. */
+static void take_known(struct sh_retention *retention, const struct sh_event_cell *cell, uint32_t first,
+                       uint32_t row_count, bool all, struct place place) {
+    const uint16_t *slots = cell->slot_low + first;
+    (void)place;
+    for (uint32_t i = 0; i < row_count; i++)
+        retention->known[slots[all ? i : retention->rows[i]]] = 1;
+}
 
 static void take_firsts(struct sh_retention *retention, const struct sh_event_cell *cell, uint32_t first,
                         uint32_t row_count, bool all, struct place place) {
@@ -214,8 +224,10 @@ static void take_returns(struct sh_retention *retention, const struct sh_event_c
 
 static void begin_people(struct sh_retention *retention) {
     static const struct person nobody = {NEVER, NEVER, NO_COHORT, NOT_SEEN, NOT_SEEN, NOT_SEEN};
-    for (uint32_t slot = 0; slot < SH_BLOCK_SLOTS; slot++)
+    for (uint32_t slot = 0; slot < SH_BLOCK_SLOTS; slot++) {
         retention->people[slot] = nobody;
+        if (retention->known[slot]) retention->people[slot].first_ms = SH_INSTANT_MIN; /* no event is earlier */
+    }
 }
 
 static void count_people(struct sh_retention *retention) {
@@ -236,9 +248,13 @@ static enum sh_status run_block(struct sh_retention *retention, struct sh_error 
     if (status != SH_OK || count == 0) return status;
     retention->among += count;
     memcpy(retention->candidates, words, SH_BLOCK_BYTES);
+    const struct sh_retention_events *first = &retention->spec.first;
+    const int64_t start_ms = retention->starts[0];
+    memset(retention->known, 0, sizeof retention->known);
+    if ((status = walk(retention, first, SH_INSTANT_MIN, start_ms, take_known, err)) != SH_OK) return status;
     begin_people(retention);
-    if ((status = walk(retention, &retention->spec.first, SH_INSTANT_MIN, take_firsts, err)) != SH_OK) return status;
-    status = walk(retention, &retention->spec.again, retention->starts[0], take_returns, err);
+    if ((status = walk(retention, first, start_ms, retention->until_ms, take_firsts, err)) != SH_OK) return status;
+    status = walk(retention, &retention->spec.again, start_ms, retention->until_ms, take_returns, err);
     if (status == SH_OK) count_people(retention);
     return status;
 }
