@@ -4,6 +4,9 @@
 
 #include "memory.h"
 
+/* A block takes about as long as so many blocks of a plain audience, and the server counts in those. */
+enum { BLOCKS_OF_WORK = 8 };
+
 struct sh_funnel {
     struct sh_plan *among;
     struct sh_sequence *sequence;
@@ -165,7 +168,8 @@ static enum sh_status run_block(struct sh_funnel *funnel, struct sh_error *err) 
 
 enum sh_status sh_funnel_step(struct sh_funnel *funnel, uint32_t block_count, bool *done, struct sh_error *err) {
     *done = false;
-    for (uint32_t left = block_count; left > 0 && funnel->block < funnel->block_count; left--, funnel->block++) {
+    for (uint32_t left = block_count; left > 0 && funnel->block < funnel->block_count;
+         left -= left < BLOCKS_OF_WORK ? left : BLOCKS_OF_WORK, funnel->block++) {
         const enum sh_status status = run_block(funnel, err);
         if (status != SH_OK) return status;
     }

@@ -11,7 +11,7 @@
 #include "merge_funnel.h"
 #include "part_answer.h"
 
-enum { FUNNEL_SEQUENCE, FUNNEL_AMONG, FUNNEL_BY, FUNNEL_TOP, FUNNEL_NOW, FUNNEL_PARAM_COUNT };
+enum { FUNNEL_SEQUENCE, FUNNEL_AMONG, FUNNEL_BY, FUNNEL_TOP, FUNNEL_NOW, FUNNEL_TIMEOUT, FUNNEL_PARAM_COUNT };
 
 struct state {
     struct sh_sequence *sequence;
@@ -118,6 +118,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     job->state = state;
     state->top = SH_FUNNEL_TOP_DEFAULT;
     if ((status = sh_read_now(&params[FUNNEL_NOW], call, &now_ms, err)) != SH_OK) return status;
+    if ((status = sh_job_read_timeout(job, &params[FUNNEL_TIMEOUT], err)) != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
     if ((status = read_sequence(job, &params[FUNNEL_SEQUENCE], state, err)) != SH_OK) return status;
     if ((status = read_by(job, &params[FUNNEL_BY], state, err)) != SH_OK) return status;
@@ -144,7 +145,7 @@ static void release(struct sh_job *job) {
 
 enum sh_status sh_handle_audience_funnel(struct sh_call *call, struct sh_error *err) {
     static const struct sh_job_work work = {step, answer, release};
-    static const char *const words[FUNNEL_PARAM_COUNT] = {"sequence", "among", "by", "top", "now"};
+    static const char *const words[FUNNEL_PARAM_COUNT] = {"sequence", "among", "by", "top", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, FUNNEL_PARAM_COUNT, 0};
     struct sh_param params[FUNNEL_PARAM_COUNT];
     struct sh_job *job;

@@ -16,9 +16,11 @@ enum {
     RETENTION_PERIODS,
     RETENTION_AMONG,
     RETENTION_NOW,
+    RETENTION_TIMEOUT,
     RETENTION_PARAM_COUNT
 };
-static const char *const words[RETENTION_PARAM_COUNT] = {"first", "return", "period", "periods", "among", "now"};
+static const char *const words[RETENTION_PARAM_COUNT] = {"first", "return", "period",    "periods",
+                                                         "among", "now",    "timeout_ms"};
 
 struct state {
     struct sh_retention_spec spec;
@@ -87,6 +89,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     struct sh_retention_spec *spec = &state->spec;
     if ((status = sh_param_require(&params[RETENTION_FIRST], "first", err)) != SH_OK) return status;
     if ((status = sh_read_now(&params[RETENTION_NOW], call, &now_ms, err)) != SH_OK) return status;
+    if ((status = sh_job_read_timeout(job, &params[RETENTION_TIMEOUT], err)) != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
     if ((status = read_events(job, &params[RETENTION_FIRST], "first", &spec->first, err)) != SH_OK) return status;
     spec->again = spec->first;
