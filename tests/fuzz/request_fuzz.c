@@ -37,18 +37,12 @@ struct shop {
     bool is_changed;
 };
 
-/* libFuzzer's counters of this program: what the making of the shop reaches is no news of the input. */
-__attribute__((weak)) extern uint8_t __start___sancov_cntrs[];
-__attribute__((weak)) extern uint8_t __stop___sancov_cntrs[];
-
 static void shop_open(struct shop *shop, uint32_t shard_count) {
     rig_init(&shop->rig, shard_count);
     fill(&shop->rig);
     shop->next_id = shop->rig.next_id;
     shop->is_open = true;
     shop->is_changed = false;
-    if (__start___sancov_cntrs != NULL)
-        memset(__start___sancov_cntrs, 0, (size_t)(__stop___sancov_cntrs - __start___sancov_cntrs));
 }
 
 static void ask(struct shop *shop, const struct sh_method *method, const uint8_t *params, size_t params_count) {
