@@ -222,6 +222,36 @@ static void configure(int64_t now_ms) {
     is_refreshed = false;
 }
 
+/* Two refreshes of the same now at once: every store measures both, in its own order, and hears of both in its own
+ * order. In the end all have the cut points of the later one. */
+static void refresh_twice(int64_t now_ms, uint64_t id) {
+    struct sh_rfm_spread spreads[STORES_MAX][2];
+    for (uint32_t s = 0; s < store_count; s++) {
+        const uint32_t first = (uint32_t)split_below(&rng, 2);
+        for (uint32_t i = 0; i < 2; i++) {
+            struct sh_rfm_spread *spread = &spreads[s][i ^ first];
+            must(sh_rfm_measure(rfms[s], now_ms, spread, NULL) == SH_OK, "measure");
+            must(sh_rfm_learn(rfms[s], id + (i ^ first), now_ms, spread, store_count, NULL) == SH_OK, "learn");
+        }
+    }
+    for (uint32_t s = 0; s < store_count; s++) {
+        const uint32_t first = (uint32_t)split_below(&rng, 2);
+        for (uint32_t i = 0; i < 2; i++)
+            for (uint32_t other = 0; other < store_count; other++)
+                if (other != s)
+                    must(sh_rfm_learn(rfms[s], id + (i ^ first), now_ms, &spreads[other][i ^ first], store_count,
+                                      NULL) == SH_OK,
+                         "learn");
+    }
+    for (uint32_t s = 0; s < store_count; s++) {
+        for (uint32_t i = 0; i < 2; i++)
+            sh_rfm_spread_deinit(&spreads[s][i]);
+        const struct sh_rfm_cuts *cuts = sh_rfm_cuts(rfms[s]);
+        must(!cuts->is_set || store_count == 1 || cuts->id == id + 1, "the later refresh stays");
+    }
+    twin_refresh(now_ms);
+}
+
 /* Each store tells all stores, its bytes written and read. */
 static void refresh(int64_t now_ms, uint64_t id) {
     struct sh_rfm_spread spreads[STORES_MAX];
@@ -397,7 +427,8 @@ static void run_round(void) {
             append_one(now_ms);
         if (split_one_in(&rng, 3)) forget_one();
         if (split_one_in(&rng, 6)) configure(now_ms);
-        if (split_one_in(&rng, 2)) refresh(now_ms, step + 1);
+        if (split_one_in(&rng, 2)) refresh(now_ms, 3 * step + 1);
+        if (split_one_in(&rng, 4)) refresh_twice(now_ms, 3 * step + 2);
         compare(now_ms);
         compare(now_ms - (int64_t)split_length(&rng, 100 * (uint64_t)SH_DAY_MS)); /* a question about the past */
     }

@@ -1,4 +1,6 @@
 /* rfm_unit.c -- RFM, lifecycle and value through the door, on one, two and three shards. */
+#include <stdlib.h>
+
 #include "shard_trio.h"
 
 static struct trio trio;
@@ -244,4 +246,42 @@ Test(rfm, a_report_counts_an_audience) {
     SAY_BEGIN("audience.rfm", "{}", "{count: 10, scored: 9,");
     SAY_BEGIN("audience.rfm", "{where: 'agee > 3'}", "303 name at 0: there is no attribute or tag set `agee`");
     SAY_BEGIN("audience.rfm", "{were: ''}", "300 argument: ");
+}
+
+/* What two sets of shards that heard the same requests say, word by word. */
+Test(rfm, the_same_requests_give_the_same_scores_again) {
+    static const char *const requests[][2] = {
+        {"rfm.put", "{event: 'buy', days: 365, scores: {r: 5, f: 4, m: 3}}"},
+        {"rfm.refresh", "{}"},
+        {"event.append", "{events: [{type: 'buy', user: 'p9', time: 86300000000, amount: '12.50'},"
+                         " {type: 'buy', user: 'p3', time: 86200000000}]}"},
+        {"rfm.refresh", "{now: 86500000000}"},
+        {"user.forget", "{id: 'p2'}"},
+    };
+    struct trio again;
+    const struct trio first = trio;
+    setup();
+    again = trio;
+    trio = first;
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        for (uint32_t t = 0; t < TRIO_COUNT; t++) {
+            (void)rig_ask(&trio.rigs[t], requests[i][0], requests[i][1]);
+            (void)rig_ask(&again.rigs[t], requests[i][0], requests[i][1]);
+        }
+    }
+    static const char *const questions[][2] = {
+        {"rfm.get", "{}"},
+        {"audience.rfm", "{now: 86600000000}"},
+        {"audience.list", "{where: '', order: 'id', fields: ['rfm.score', 'rfm.segment', 'lifecycle', 'value.next']}"},
+    };
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        const char *wanted = rig_ask(&trio.rigs[0], questions[i][0], questions[i][1]);
+        char *copy = strdup(wanted);
+        for (uint32_t t = 0; t < TRIO_COUNT; t++) {
+            cr_assert_str_eq(rig_ask(&trio.rigs[t], questions[i][0], questions[i][1]), copy);
+            cr_assert_str_eq(rig_ask(&again.rigs[t], questions[i][0], questions[i][1]), copy);
+        }
+        free(copy);
+    }
+    trio_deinit(&again);
 }

@@ -71,6 +71,14 @@ enum field_shape field_shape_of(const struct session *session, const char *of, c
     for (size_t i = 0; list != NULL && i < list->count; i++)
         if (strcmp(list->fields[i].of, of) == 0 && strcmp(list->fields[i].name, name) == 0)
             return list->fields[i].shape;
+    /* What rfm derives of users is in no schema. */
+    static const char *const times[] = {"value.first", "value.last", "value.next"};
+    static const char *const numbers[] = {"rfm.r",       "rfm.f",        "rfm.m",         "rfm.score",
+                                          "value.count", "value.amount", "value.average", "value.interval"};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (strcmp(times[i], name) == 0) return FIELD_TIME;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (strcmp(numbers[i], name) == 0) return FIELD_NUMBER;
     return FIELD_TEXT;
 }
 
