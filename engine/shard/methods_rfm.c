@@ -156,7 +156,7 @@ static enum sh_status answer(struct sh_job *job, struct sh_error *err) {
     return sh_part_answer(job, &sh_rfm_form, err);
 }
 
-enum { RFM_WHERE, RFM_NOW, RFM_PARAM_COUNT };
+enum { RFM_WHERE, RFM_NOW, RFM_TIMEOUT, RFM_PARAM_COUNT };
 
 static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                               struct sh_error *err) {
@@ -169,6 +169,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     job->state = state;
     sh_rfm_report_begin(&state->report, call->workspace->rfm);
     if ((status = sh_read_now(&params[RFM_NOW], call, &now_ms, err)) != SH_OK) return status;
+    if ((status = sh_job_read_timeout(job, &params[RFM_TIMEOUT], err)) != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
     const struct sh_param *where = sh_param_given(&params[RFM_WHERE]) ? &params[RFM_WHERE] : &everybody;
     return sh_plan_param(where, &job->scope, &job->arena, &job->tree, &job->plan, err);
@@ -176,7 +177,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 
 enum sh_status sh_handle_audience_rfm(struct sh_call *call, struct sh_error *err) {
     static const struct sh_job_work work = {step, answer, NULL};
-    static const char *const words[RFM_PARAM_COUNT] = {"where", "now"};
+    static const char *const words[RFM_PARAM_COUNT] = {"where", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, RFM_PARAM_COUNT, 0};
     struct sh_param params[RFM_PARAM_COUNT];
     struct sh_job *job;
