@@ -7,6 +7,8 @@
  *   Q7b  tags of everybody from 30 on (two users in three)         reference: each tag's users tested in a bitmap
  *   Q8   the 10 x 10 overlaps of the ten commonest tags            reference: bitmaps crossed word by word, by blocks
  *   Q8c  the same with each exact combination                      no reference
+ *   like the 1 % most like the 0.1 % who have one tag                reference: each user's own list, weights summed;
+ *                                                                  finding the best is left to the engine
  *
  * Run: insight_bench [--users N] [--rounds N]
  */
@@ -18,6 +20,7 @@
 
 #include "audience_overlap.h"
 #include "insight.h"
+#include "lookalike.h"
 #include "query_population.h"
 
 enum { ROUNDS_MAX = 1001, SET_COUNT = 10, SIDE_COUNT = 2, EXPRESSION_BYTES = 1024 };
@@ -169,7 +172,54 @@ static uint64_t engine_overlap(struct bench *bench, bool combinations) {
     return sum;
 }
 
+/* Weights of the tags for 0.1 % of the users as seeds, and the best by them; the sum of their scores. */
+static uint64_t engine_alike(struct bench *bench, int32_t weights[TAG_COUNT], uint64_t *candidate_count) {
+    bool done;
+    struct sh_insight *insight;
+    struct sh_lookalike *lookalike;
+    struct sh_feature features[SH_LOOKALIKE_FEATURE_COUNT_MAX];
+    const struct sh_look_spec look = {.kind = SH_LOOK_TAGS, .index = 0, .has_base = true};
+    sh_arena_reset(&bench->arena);
+    struct sh_plan *seeds = plan_of(bench, "tags has 't83'");
+    const struct sh_insight_spec spec = {.scope = &bench->scope, .audience = seeds, .looks = &look, .look_count = 1};
+    must(sh_insight_create(&spec, &insight, NULL) == SH_OK, "create");
+    must(sh_insight_step(insight, UINT32_MAX, &done, NULL) == SH_OK && done, "step");
+    memset(weights, 0, TAG_COUNT * sizeof *weights);
+    for (uint32_t tag = 0; tag < SH_LOOKALIKE_FEATURE_COUNT_MAX; tag++) { /* the commonest are the dearest */
+        const struct sh_look *found = sh_insight_look(insight, 0);
+        const double weight = sh_feature_weight(found->users[tag], found->base[tag], sh_insight_count(insight),
+                                                sh_insight_base_count(insight));
+        weights[tag] = (int32_t)(weight * SH_LOOKALIKE_WEIGHT_PARTS);
+        features[tag] = (struct sh_feature){.is_tag_set = true, .code = tag, .weight = weights[tag]};
+    }
+    sh_insight_destroy(insight);
+    const struct sh_lookalike_spec like = {.table = bench->users,
+                                           .seeds = seeds,
+                                           .features = features,
+                                           .feature_count = SH_LOOKALIKE_FEATURE_COUNT_MAX,
+                                           .count = bench->population.user_count / 100};
+    uint32_t count;
+    must(sh_lookalike_create(&like, &lookalike, NULL) == SH_OK, "create");
+    must(sh_lookalike_step(lookalike, UINT32_MAX, &done, NULL) == SH_OK && done, "step");
+    const struct sh_like *best = sh_lookalike_best(lookalike, &count);
+    int64_t lowest = count == 0 ? 0 : best[count - 1].score;
+    *candidate_count = sh_lookalike_candidate_count(lookalike);
+    sh_lookalike_destroy(lookalike);
+    return (uint64_t)lowest;
+}
+
 /* ---- The reference's ---- */
+
+static int64_t reference_alike(const struct bench *bench, const int32_t weights[TAG_COUNT]) {
+    int64_t sum = 0;
+    for (uint32_t user = 0; user < bench->population.user_count; user++) {
+        int64_t score = 0;
+        for (uint32_t at = bench->tag_starts[user]; at < bench->tag_starts[user + 1]; at++)
+            score += weights[bench->tags[at]];
+        sum += score > 0;
+    }
+    return sum;
+}
 
 static bool in_small(const struct population *population, const uint64_t *tag_a, const uint64_t *tag_b, uint32_t user) {
     return population->tier[user] >= TIER_LOW && population->city[user] >= CITY_FIRST &&
@@ -243,7 +293,7 @@ static void print_line(const char *name, double took[SIDE_COUNT][ROUNDS_MAX], in
 }
 
 int main(int argument_count, char **arguments) {
-    static double took[4][SIDE_COUNT][ROUNDS_MAX];
+    static double took[5][SIDE_COUNT][ROUNDS_MAX];
     static struct bench bench;
     uint32_t user_count = 10000000;
     int rounds = 21;
@@ -276,6 +326,7 @@ int main(int argument_count, char **arguments) {
     }
     uint32_t few_count = 0;
     uint64_t old_count = 0;
+    uint64_t alike = 0;
     for (uint32_t user = 0; user < user_count; user++) {
         if (in_small(&bench.population, tags_ab[0], tags_ab[1], user)) few[few_count++] = user;
         if (bench.population.age[user] < 30) continue;
@@ -306,6 +357,13 @@ int main(int argument_count, char **arguments) {
         begin = clock_us();
         must(q8 == engine_overlap(&bench, true), "Q8c differs");
         took[3][0][at] = clock_us() - begin;
+        int32_t weights[TAG_COUNT];
+        begin = clock_us();
+        alike ^= engine_alike(&bench, weights, &counted);
+        took[4][0][at] = clock_us() - begin;
+        begin = clock_us();
+        alike ^= (uint64_t)reference_alike(&bench, weights);
+        took[4][1][at] = clock_us() - begin;
     }
     printf("%u users, %u in Q7, %" PRIu64 " in Q7b; medians of %d rounds (best); Q7's reference is given its users\n",
            user_count, few_count, old_count, rounds);
@@ -313,5 +371,7 @@ int main(int argument_count, char **arguments) {
     print_line("Q7b", took[1], rounds, true);
     print_line("Q8", took[2], rounds, true);
     print_line("Q8c", took[3], rounds, false);
+    print_line("like", took[4], rounds, true);
+    printf("hash %016" PRIx64 "\n", alike);
     return 0;
 }

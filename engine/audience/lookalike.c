@@ -10,6 +10,7 @@ enum {
     KEPT_TIMES = 4, /* as many candidates as wanted, before the worst are dropped */
     FEATURES_PER_BLOCK_OF_WORK = 4,
     KEPT_MIN = 1024,
+    PREFETCH_DISTANCE = 16,
 };
 /* Any fixed number: the mixes of ids are to be unlike those of samples. */
 #define LIKE_SEED UINT64_C(0xA0761D6478BD642F)
@@ -35,6 +36,7 @@ struct sh_lookalike {
     uint64_t candidate_count;
     int32_t *scores; /* of the block at hand */
     uint64_t *words;
+    uint16_t *places;
     struct sh_like *kept;
     uint32_t kept_count;
     uint32_t kept_max;
@@ -52,8 +54,9 @@ enum sh_status sh_lookalike_create(const struct sh_lookalike_spec *spec, struct 
     lookalike->kept_max = spec->count * KEPT_TIMES + KEPT_MIN;
     lookalike->scores = sh_alloc(SH_BLOCK_SLOTS * sizeof *lookalike->scores);
     lookalike->words = sh_alloc(SH_BLOCK_BYTES);
+    lookalike->places = sh_alloc((SH_BLOCK_SLOTS + 1) * sizeof *lookalike->places);
     lookalike->kept = sh_alloc((size_t)lookalike->kept_max * sizeof *lookalike->kept);
-    if (lookalike->scores == NULL || lookalike->words == NULL || lookalike->kept == NULL) {
+    if (lookalike->scores == NULL || lookalike->words == NULL || lookalike->places == NULL || lookalike->kept == NULL) {
         sh_lookalike_destroy(lookalike);
         return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory for a look-alike");
     }
@@ -65,6 +68,7 @@ void sh_lookalike_destroy(struct sh_lookalike *lookalike) {
     if (lookalike == NULL) return;
     sh_free(lookalike->scores);
     sh_free(lookalike->words);
+    sh_free(lookalike->places);
     sh_free(lookalike->kept);
     sh_free(lookalike);
 }
@@ -190,19 +194,34 @@ static void sort_best(struct sh_lookalike *lookalike) {
     }
 }
 
-/* Who of the block may be among the best. */
-static void take_block(struct sh_lookalike *lookalike, uint32_t block, const uint64_t *words) {
-    const struct sh_table *table = lookalike->spec.table;
+/* The slots of the block whose scores may be among the best; how many. */
+static uint32_t list_promising(struct sh_lookalike *lookalike, const uint64_t *words) {
+    const int64_t least = lookalike->has_worst ? lookalike->worst.score : INT64_MIN;
+    uint32_t count = 0;
     for (uint32_t at = 0; at < SH_BLOCK_WORDS; at++) {
         for (uint64_t left = words[at]; left != 0; left &= left - 1) {
             const uint32_t place = at * 64 + (uint32_t)__builtin_ctzll(left);
-            struct sh_like like = {.score = lookalike->scores[place], .slot = block * (uint32_t)SH_BLOCK_SLOTS + place};
-            if (lookalike->has_worst && like.score < lookalike->worst.score) continue;
-            like.mix = sh_hash_mix(sh_id_hash(sh_table_id(table, like.slot)), LIKE_SEED);
-            if (lookalike->has_worst && !is_before(table, &like, &lookalike->worst)) continue;
-            lookalike->kept[lookalike->kept_count++] = like;
-            if (lookalike->kept_count == lookalike->kept_max) drop_worst(lookalike);
+            lookalike->places[count] = (uint16_t)place; /* kept only if it is counted: no branch to guess */
+            count += lookalike->scores[place] >= least;
         }
+    }
+    return count;
+}
+
+/* Who of the block may be among the best. Ids lie a cache line each: they are asked for ahead. */
+static void take_block(struct sh_lookalike *lookalike, uint32_t block, const uint64_t *words) {
+    const struct sh_table *table = lookalike->spec.table;
+    const uint32_t base = block * (uint32_t)SH_BLOCK_SLOTS;
+    const uint32_t count = list_promising(lookalike, words);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t place = lookalike->places[i];
+        struct sh_like like = {.score = lookalike->scores[place], .slot = base + place};
+        if (i + PREFETCH_DISTANCE < count) sh_table_prefetch_id(table, base + lookalike->places[i + PREFETCH_DISTANCE]);
+        if (lookalike->has_worst && like.score < lookalike->worst.score) continue;
+        like.mix = sh_hash_mix(sh_id_hash(sh_table_id(table, like.slot)), LIKE_SEED);
+        if (lookalike->has_worst && !is_before(table, &like, &lookalike->worst)) continue;
+        lookalike->kept[lookalike->kept_count++] = like;
+        if (lookalike->kept_count == lookalike->kept_max) drop_worst(lookalike);
     }
 }
 

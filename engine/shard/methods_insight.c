@@ -2,7 +2,7 @@
 #include "insight_question.h"
 #include "memory.h"
 
-enum { INSIGHT_WHERE, INSIGHT_DIMENSIONS, INSIGHT_BASE, INSIGHT_NOW, INSIGHT_PARAM_COUNT };
+enum { INSIGHT_WHERE, INSIGHT_DIMENSIONS, INSIGHT_BASE, INSIGHT_NOW, INSIGHT_TIMEOUT, INSIGHT_PARAM_COUNT };
 
 /* ---- The question ---- */
 
@@ -29,6 +29,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     if ((status = sh_param_require(&params[INSIGHT_WHERE], "where", err)) != SH_OK) return status;
     if ((status = sh_param_require(&params[INSIGHT_DIMENSIONS], "dimensions", err)) != SH_OK) return status;
     if ((status = sh_read_now(&params[INSIGHT_NOW], call, &now_ms, err)) != SH_OK) return status;
+    if ((status = sh_job_read_timeout(job, &params[INSIGHT_TIMEOUT], err)) != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
     status = sh_plan_param(&params[INSIGHT_WHERE], &job->scope, &job->arena, &job->tree, &job->plan, err);
     if (status != SH_OK) return status;
@@ -48,7 +49,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 
 enum sh_status sh_handle_audience_insight(struct sh_call *call, struct sh_error *err) {
     static const struct sh_job_work work = {step, answer, release};
-    static const char *const words[INSIGHT_PARAM_COUNT] = {"where", "dimensions", "base", "now"};
+    static const char *const words[INSIGHT_PARAM_COUNT] = {"where", "dimensions", "base", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, INSIGHT_PARAM_COUNT, 0};
     struct sh_param params[INSIGHT_PARAM_COUNT];
     struct sh_job *job;

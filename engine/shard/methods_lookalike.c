@@ -17,8 +17,8 @@
 #include "lookalike_rounds.h"
 #include "memory.h"
 
-enum { LIKE_SEEDS, LIKE_COUNT, LIKE_EXCLUDE, LIKE_NOW, LIKE_PART_WEIGHTS, LIKE_PARAM_COUNT };
-static const char *const like_words[] = {"seeds", "count", "exclude", "now", "part_weights"};
+enum { LIKE_SEEDS, LIKE_COUNT, LIKE_EXCLUDE, LIKE_NOW, LIKE_TIMEOUT, LIKE_PART_WEIGHTS, LIKE_PARAM_COUNT };
+static const char *const like_words[] = {"seeds", "count", "exclude", "now", "timeout_ms", "part_weights"};
 
 struct state {
     struct sh_plan *seeds;
@@ -240,6 +240,7 @@ static enum sh_status read_audiences(struct sh_call *call, struct sh_job *job, s
     struct sh_node *tree;
     enum sh_status status;
     if ((status = sh_read_now(&params[LIKE_NOW], call, &now_ms, err)) != SH_OK) return status;
+    if ((status = sh_job_read_timeout(job, &params[LIKE_TIMEOUT], err)) != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
     status = sh_plan_param(&params[LIKE_SEEDS], &job->scope, &job->arena, &tree, &state->seeds, err);
     if (status != SH_OK || !sh_param_given(&params[LIKE_EXCLUDE])) return status;

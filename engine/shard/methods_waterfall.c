@@ -6,7 +6,7 @@
 #include "memory.h"
 #include "part_answer.h"
 
-enum { WATERFALL_WHERE, WATERFALL_NOW, WATERFALL_PARAM_COUNT };
+enum { WATERFALL_WHERE, WATERFALL_NOW, WATERFALL_TIMEOUT, WATERFALL_PARAM_COUNT };
 
 struct state {
     const struct sh_node *clauses[SH_OVERLAP_SET_COUNT_MAX]; /* as written: not checked */
@@ -97,6 +97,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     job->state = state;
     if ((status = sh_param_require(&params[WATERFALL_WHERE], "where", err)) != SH_OK) return status;
     if ((status = sh_read_now(&params[WATERFALL_NOW], call, &now_ms, err)) != SH_OK) return status;
+    if ((status = sh_job_read_timeout(job, &params[WATERFALL_TIMEOUT], err)) != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
     if ((status = plan_clauses(job, &params[WATERFALL_WHERE], state, err)) != SH_OK) return status;
     return sh_waterfall_create(state->plans, state->count, state->is_or, call->workspace->users, &state->waterfall,
@@ -105,7 +106,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 
 enum sh_status sh_handle_audience_waterfall(struct sh_call *call, struct sh_error *err) {
     static const struct sh_job_work work = {step, answer, release};
-    static const char *const words[WATERFALL_PARAM_COUNT] = {"where", "now"};
+    static const char *const words[WATERFALL_PARAM_COUNT] = {"where", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, WATERFALL_PARAM_COUNT, 0};
     struct sh_param params[WATERFALL_PARAM_COUNT];
     struct sh_job *job;
