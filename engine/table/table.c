@@ -209,6 +209,7 @@ void sh_table_memory(const struct sh_table *table, struct sh_table_memory *memor
         memory->tag_lists += set->lists.bytes;
         memory->dictionaries += sh_dictionary_memory_bytes(&set->texts);
     }
+    memory->tag_lists += tag_timers_memory_bytes(&table->timers);
     memory->total = memory->ids + memory->columns + memory->slices + memory->value_bitmaps + memory->tag_bitmaps +
                     memory->tag_lists + memory->dictionaries + small;
 }

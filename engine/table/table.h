@@ -235,7 +235,7 @@ struct sh_table_memory {
     size_t slices; /* the caches beside the columns */
     size_t value_bitmaps;
     size_t tag_bitmaps;
-    size_t tag_lists;
+    size_t tag_lists; /* and when tags end */
     size_t dictionaries;
     size_t total; /* all of it, with the small things */
 };
