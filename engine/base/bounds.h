@@ -25,10 +25,10 @@ enum {
     /* Tags that have ended are taken away by the next request, so many of them: about a millisecond. More at once wait
      * for the requests after it, and readers look past them until then. */
     SH_EXPIRE_COUNT_MAX = 4096,
-    SH_TTL_DAYS_MAX = 36500, /* of a tag: a hundred years are as good as for ever */
-    SH_ALIAS_COUNT_MAX = 65536,        /* ids of one user: merging walks over them */
-    SH_HELD_COUNT_MAX = 256,           /* users of a shard that are being merged at a moment */
-    SH_NOTE_BYTES_MAX = 1024,          /* what a segment is for, in the words of who made it */
+    SH_TTL_DAYS_MAX = 36500,    /* of a tag: a hundred years are as good as for ever */
+    SH_ALIAS_COUNT_MAX = 65536, /* ids of one user: merging walks over them */
+    SH_HELD_COUNT_MAX = 256,    /* users of a shard that are being merged at a moment */
+    SH_NOTE_BYTES_MAX = 1024,   /* what a segment is for, in the words of who made it */
 
     /* Requests. 8 MiB carries 100,000 compact rows; a loader gains nothing above 1 MiB. */
     SH_FRAME_BYTES_MAX = 8 << 20,
@@ -36,9 +36,9 @@ enum {
     SH_BATCH_ROW_COUNT_MAX = 65536,
     SH_EXPRESSION_BYTES_MAX = 64 << 10,
     SH_EXPRESSION_NODE_COUNT_MAX = 4096,
-    SH_SEQUENCE_STEP_COUNT_MAX = 16, /* a bit each in a mark of 16 bytes; nobody reads a funnel of more */
+    SH_SEQUENCE_STEP_COUNT_MAX = 16,     /* a bit each in a mark of 16 bytes; nobody reads a funnel of more */
     SH_CALCULATION_VALUE_COUNT_MAX = 16, /* in one comparison: each takes up to 1.8 MiB while a block is evaluated */
-    SH_EXPRESSION_DEPTH_MAX = 64,    /* recursion in parser and planner: 64 frames of some hundred bytes */
+    SH_EXPRESSION_DEPTH_MAX = 64,        /* recursion in parser and planner: 64 frames of some hundred bytes */
     SH_REQUEST_ARENA_BYTES_MAX = 256 << 20,
     SH_ANSWER_BYTES_MAX = 256 << 20, /* a list of 10 M short ids is 100 MiB */
     SH_LIST_LIMIT_MAX = 1000000,     /* rows in one page */

@@ -62,8 +62,8 @@ static void look_ahead(const struct append *append, uint32_t at) {
         sh_feed_prefetch_list(workspace->feed, preview[PREFETCH_NEAR].slot);
 }
 
-/* What RFM, the feed and the siblings hear of a row is no part of the row: when memory is out for it, the row is still what
- * it was, accepted, a duplicate or refused, and they know one event less. */
+/* What RFM, the feed and the siblings hear of a row is no part of the row: when memory is out for it, the row is still
+ * what it was, accepted, a duplicate or refused, and they know one event less. */
 enum hearing { TOLD, NOT_TOLD };
 
 /* An item that became known to this shard. */

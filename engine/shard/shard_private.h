@@ -89,7 +89,7 @@ struct sh_workspace {
     struct sh_held_id *held;   /* users of this shard that are being merged */
     uint32_t held_count;
     struct sh_shard_options options; /* of the shard that it belongs to */
-    int64_t clock_ms; /* the latest time that a request told; tags have ended by it */
+    int64_t clock_ms;                /* the latest time that a request told; tags have ended by it */
     uint64_t sequence;               /* raised by each user forgotten */
     uint64_t write_version;          /* raised by each write: what was counted at the same one still holds */
     struct sh_job *jobs;             /* unfinished */

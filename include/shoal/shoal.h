@@ -133,8 +133,8 @@ int shoal_put(struct shoal *engine, enum shoal_table table, const char *id, cons
               struct shoal_error *error);
 /* A person, from everything. SHOAL_ERR_NOT_FOUND if nobody has that id. */
 int shoal_forget(struct shoal *engine, const char *user, struct shoal_error *error);
-/* Two users are one: what `into` has wins, the rest of `from` is added, no event twice; `from` is another name of `into`
- * from now on. Again changes nothing. */
+/* Two users are one: what `into` has wins, the rest of `from` is added, no event twice; `from` is another name of
+ * `into` from now on. Again changes nothing. */
 int shoal_merge(struct shoal *engine, const char *from, const char *into, struct shoal_error *error);
 /* An item is not shown any more. */
 int shoal_unlist(struct shoal *engine, const char *item, struct shoal_error *error);
