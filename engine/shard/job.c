@@ -163,3 +163,19 @@ bool sh_jobs_are_open(const struct sh_workspace *workspace) {
     }
     return false;
 }
+
+enum sh_status sh_job_ask(struct sh_call *call, const struct sh_param_names *names, const struct sh_job_work *work,
+                          struct sh_error *err) {
+    struct sh_param params[SH_JOB_PARAM_COUNT_MAX] = {{0}};
+    struct sh_job *job;
+    sh_assert(names->count <= SH_JOB_PARAM_COUNT_MAX);
+    enum sh_status status =
+        sh_params_read(call->request->params, call->request->params_count, names, params, NULL, err);
+    if (status != SH_OK) return status;
+    if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
+    job->work = work;
+    status = work->prepare(call, job, params, err);
+    if (status == SH_OK) return sh_job_begin(call, job, err);
+    sh_job_release(job);
+    return status;
+}

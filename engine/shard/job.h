@@ -17,12 +17,16 @@ enum {
     /* The same for one that puts its people in order, which takes several times as long for each block. */
     SH_JOB_START_BLOCKS_ORDERED = 4,
     SH_SPARE_JOB_COUNT_MAX = 4,
+    SH_JOB_PARAM_COUNT_MAX = 16, /* of one method */
 };
 
 struct sh_job;
 
 /* What a job does that is no plain audience: its state, job->state, is the method's own. */
 struct sh_job_work {
+    /* Read the params and make the state, in the job's arena, and what steps need. For sh_job_ask alone. */
+    enum sh_status (*prepare)(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
+                              struct sh_error *err);
     /* Up to block_count blocks; *done once the answer can be packed. */
     enum sh_status (*step)(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err);
     /* Pack it behind job->answer.body. */
@@ -68,6 +72,10 @@ SH_MUST_CHECK enum sh_status sh_job_read_timeout(struct sh_job *job, const struc
 /* Begin job->work, or the evaluation that job->spec describes, with job->plan. Either it is answered, or call->job goes
  * on. The job is the callee's from here on. */
 SH_MUST_CHECK enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_error *err);
+/* A whole handler: the params of those names, a job with this work, prepared and begun. At most SH_JOB_PARAM_COUNT_MAX
+ * names. */
+SH_MUST_CHECK enum sh_status sh_job_ask(struct sh_call *call, const struct sh_param_names *names,
+                                        const struct sh_job_work *work, struct sh_error *err);
 /* Put it back without an answer. */
 void sh_job_release(struct sh_job *job);
 

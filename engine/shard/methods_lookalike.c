@@ -272,21 +272,11 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 }
 
 enum sh_status sh_handle_audience_lookalike(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {step, answer, release};
+    static const struct sh_job_work work = {prepare, step, answer, release};
     /* part_weights is what the second round adds; sh_lookalike_split lets none from a client pass. */
     const uint32_t word_count = sh_answer_is_part(call->shard) ? LIKE_PARAM_COUNT : LIKE_PART_WEIGHTS;
     const struct sh_param_names names = {like_words, word_count, 0};
-    struct sh_param params[LIKE_PARAM_COUNT] = {{0}};
-    struct sh_job *job;
-    enum sh_status status =
-        sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
-    if (status != SH_OK) return status;
-    if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
-    job->work = &work;
-    status = prepare(call, job, params, err);
-    if (status == SH_OK) return sh_job_begin(call, job, err);
-    sh_job_release(job);
-    return status;
+    return sh_job_ask(call, &names, &work, err);
 }
 
 enum sh_status sh_lookalike_split(const struct sh_request *request, struct sh_error *err) {

@@ -68,20 +68,10 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 }
 
 enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {step, answer, release};
+    static const struct sh_job_work work = {prepare, step, answer, release};
     static const char *const words[OVERLAP_PARAM_COUNT] = {"sets", "combinations", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, OVERLAP_PARAM_COUNT, 0};
-    struct sh_param params[OVERLAP_PARAM_COUNT];
-    struct sh_job *job;
-    enum sh_status status =
-        sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
-    if (status != SH_OK) return status;
-    if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
-    job->work = &work;
-    status = prepare(call, job, params, err);
-    if (status == SH_OK) return sh_job_begin(call, job, err);
-    sh_job_release(job);
-    return status;
+    return sh_job_ask(call, &names, &work, err);
 }
 
 /* ---- The part ---- */

@@ -164,6 +164,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     enum sh_status status;
     static const uint8_t everybody_text[] = {0xA4, 't', 'r', 'u', 'e'}; /* a str of four bytes */
     static const struct sh_param everybody = {everybody_text, everybody_text + sizeof everybody_text};
+    if ((status = require_plan(call->workspace, err)) != SH_OK) return status;
     struct state *state = sh_arena_alloc_zero(&job->arena, sizeof *state);
     if (state == NULL) return sh_fail_memory(err);
     job->state = state;
@@ -176,21 +177,10 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 }
 
 enum sh_status sh_handle_audience_rfm(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {step, answer, NULL};
+    static const struct sh_job_work work = {prepare, step, answer, NULL};
     static const char *const words[RFM_PARAM_COUNT] = {"where", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, RFM_PARAM_COUNT, 0};
-    struct sh_param params[RFM_PARAM_COUNT];
-    struct sh_job *job;
-    enum sh_status status =
-        sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
-    if (status != SH_OK) return status;
-    if ((status = require_plan(call->workspace, err)) != SH_OK) return status;
-    if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
-    job->work = &work;
-    status = prepare(call, job, params, err);
-    if (status == SH_OK) return sh_job_begin(call, job, err);
-    sh_job_release(job);
-    return status;
+    return sh_job_ask(call, &names, &work, err);
 }
 
 static enum sh_status pack_part(struct sh_job *job, struct sh_buffer *part, struct sh_error *err) {
