@@ -18,6 +18,16 @@ static void open_with(struct client_server *server, const struct shoal_client_op
     cr_assert_eq(shoal_client_open(server->address, options, &client, &error), SHOAL_CLIENT_OK, "%s", error.message);
 }
 
+/* The timeout is for greeting too, which on a busy machine may take longer than a test wants to wait for an answer. */
+static void open_hurried(struct client_server *server, uint32_t timeout_ms) {
+    const struct shoal_client_options options = {.timeout_ms = timeout_ms};
+    int code = SHOAL_CLIENT_ERR_DEADLINE;
+    client_server_start(server);
+    for (int tries = 0; code == SHOAL_CLIENT_ERR_DEADLINE && tries < 100; tries++)
+        code = shoal_client_open(server->address, &options, &client, &error);
+    cr_assert_eq(code, SHOAL_CLIENT_OK, "%s", error.message);
+}
+
 static void finish(struct client_server *server) {
     shoal_client_close(client);
     client_server_stop(server);
@@ -166,7 +176,7 @@ static enum next_step answer_the_second_only(struct client_server *server, uint3
 
 Test(client, a_call_without_an_answer_ends_at_the_timeout_and_the_next_one_works) {
     struct client_server server = {.handle = answer_the_second_only};
-    open_with(&server, &(struct shoal_client_options){.timeout_ms = 100});
+    open_hurried(&server, 100);
     cr_assert_eq(shoal_client_call(client, "x", NULL, 0, &answer, &error), SHOAL_CLIENT_ERR_DEADLINE);
     cr_assert_not(error.from_server);
     cr_assert_eq(shoal_client_call(client, "x", NULL, 0, &answer, &error), SHOAL_CLIENT_OK);
@@ -208,7 +218,7 @@ static enum next_step talk_without_end(struct client_server *server, uint32_t co
 
 Test(client, a_server_that_talks_without_end_does_not_outlast_the_timeout) {
     struct client_server server = {.handle = talk_without_end};
-    open_with(&server, &(struct shoal_client_options){.timeout_ms = 30});
+    open_hurried(&server, 30);
     const int code = shoal_client_call(client, "x", NULL, 0, &answer, &error);
     cr_assert_eq(code, SHOAL_CLIENT_ERR_DEADLINE, "%d %s", code, error.message);
     finish(&server);
