@@ -89,8 +89,8 @@ static inline void prefetch_lines(const void *from, size_t byte_count) {
         __builtin_prefetch((const char *)from + at);
 }
 
-/* One function a width: whole words, then what is left. The operation is a constant in each of its three loops: a loop
- * that asks for it at each word is a third slower. */
+/* One function a width: whole words, then what is left. The operation is a constant in each of its three loops, which
+ * leaves more of the processor for lines that are on their way (bench/system/query_bench.c, Q3). */
 #define RANGE(name, type, word, spread)                                                                                \
     ALWAYS_INLINE void name##_op(const type *entries, size_t count, uint64_t low, uint64_t span, enum sh_range_op op,  \
                                  uint64_t *words) {                                                                    \

@@ -5,9 +5,8 @@
  *       write all, count its ones
  *
  * What limits is how many lines are on their way from memory at once, so the instructions between two loads must be
- * few: an input's vector costs one load and one OR, whatever the shape of the groups. (Straight-line passes with a mask
- * for each place need three times as many and are 10 % slower; asking for lines ahead gains nothing.
- * bench/system/query_bench, Q2.) All inputs of a chunk are read before it is written, so the target may be one of them.
+ * few: an input's vector costs one load and one OR, whatever the shape of the groups (bench/system/query_bench, Q2).
+ * All inputs of a chunk are read before it is written, so the target may be one of them.
  *
  * Included by the tables of AVX2 and AVX-512 after they have defined
  *   VECTOR, VECTOR_WORDS, CHUNK_VECTORS, LOAD(words), STORE(words, vector), ZERO, ALL_ONES,
