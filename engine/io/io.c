@@ -215,6 +215,7 @@ void sh_io_close(struct sh_io *io, struct sh_io_connection *connection) {
 
 void sh_io_file(struct sh_io *io, struct sh_io_file_request *request) {
     sh_assert(request->done != NULL);
+    sh_assert(request->operation < SH_IO_FILE_SIZE);
     request->status = SH_OK;
     request->system_error = 0;
     request->result = 0;

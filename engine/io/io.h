@@ -167,6 +167,11 @@ enum sh_io_file_operation {
     SH_IO_FILE_SYNC_DATA, /* handle; contents and size, not the times */
     SH_IO_FILE_RENAME,    /* path to path_target, replacing it */
     SH_IO_FILE_UNLINK,    /* path */
+    /* For a disk only (disk.h): nobody has to wait for them while serving. */
+    SH_IO_FILE_SIZE,             /* handle; result is the length of the file */
+    SH_IO_FILE_LOCK,             /* handle; until it is closed. SH_ERR_BUSY: another process has it */
+    SH_IO_FILE_MAKE_DIRECTORY,   /* path; mode 0700 */
+    SH_IO_FILE_REMOVE_DIRECTORY, /* path; it must be empty */
 };
 
 enum sh_io_open_flags {
@@ -175,6 +180,11 @@ enum sh_io_open_flags {
     SH_IO_OPEN_EXCLUSIVE = 4, /* with CREATE: it must not exist */
     SH_IO_OPEN_TRUNCATE = 8,
     SH_IO_OPEN_DIRECTORY = 16,
+    /* A write is done when it would survive a power cut: write and datasync in one wish, with no link between two that
+     * a short write could break. */
+    SH_IO_OPEN_DURABLE = 32,
+    /* Past the page cache: bytes, offset and byte_count are multiples of 4096. */
+    SH_IO_OPEN_DIRECT = 64,
 };
 
 /* One wish about a file. In the caller's memory, together with all it points to, until done is called. */
@@ -189,8 +199,10 @@ struct sh_io_file_request {
     uint64_t offset;
     void (*done)(void *context, struct sh_io_file_request *request);
     /* filled in when done: */
-    enum sh_status status; /* SH_OK, SH_ERR_IO, SH_ERR_NOT_FOUND (no such path), SH_ERR_CONFLICT (it exists) */
-    int system_error;      /* errno, 0 if status is SH_OK */
+    /* SH_OK, SH_ERR_NOT_FOUND (no such path), SH_ERR_CONFLICT (it exists), SH_ERR_LIMIT (no space left),
+     * SH_ERR_UNSUPPORTED (an open flag that the file system does not know), SH_ERR_BUSY (locked), SH_ERR_IO. */
+    enum sh_status status;
+    int system_error; /* errno, 0 if status is SH_OK */
     int64_t result;
     /* the io's own: */
     size_t done_bytes;

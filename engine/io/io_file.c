@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@ int sh_io_file_open_flags(unsigned open_flags) {
     if ((open_flags & SH_IO_OPEN_EXCLUSIVE) != 0) flags |= O_EXCL;
     if ((open_flags & SH_IO_OPEN_TRUNCATE) != 0) flags |= O_TRUNC;
     if ((open_flags & SH_IO_OPEN_DIRECTORY) != 0) flags |= O_DIRECTORY;
+    if ((open_flags & SH_IO_OPEN_DURABLE) != 0) flags |= O_DSYNC;
+    if ((open_flags & SH_IO_OPEN_DIRECT) != 0) flags |= O_DIRECT;
     return flags;
 }
 
@@ -26,7 +29,18 @@ void sh_io_file_finish(struct sh_io_file_request *request, int64_t kernel_result
         request->status = SH_ERR_NOT_FOUND;
         break;
     case EEXIST:
+    case ENOTEMPTY:
         request->status = SH_ERR_CONFLICT;
+        break;
+    case ENOSPC:
+    case EDQUOT:
+        request->status = SH_ERR_LIMIT;
+        break;
+    case EWOULDBLOCK:
+        request->status = SH_ERR_BUSY;
+        break;
+    case EINVAL:
+        request->status = request->operation == SH_IO_FILE_OPEN ? SH_ERR_UNSUPPORTED : SH_ERR_IO;
         break;
     default:
         request->status = SH_ERR_IO;
@@ -49,6 +63,11 @@ static int64_t transfer(struct sh_io_file_request *request) {
         request->done_bytes += (size_t)moved;
     }
     return (int64_t)request->done_bytes;
+}
+
+static int64_t size(int handle) {
+    struct stat info;
+    return fstat(handle, &info) == 0 ? (int64_t)info.st_size : -errno;
 }
 
 static int64_t run(struct sh_io_file_request *request) {
@@ -74,6 +93,17 @@ static int64_t run(struct sh_io_file_request *request) {
         break;
     case SH_IO_FILE_UNLINK:
         result = unlink(request->path);
+        break;
+    case SH_IO_FILE_SIZE:
+        return size(request->handle);
+    case SH_IO_FILE_LOCK:
+        result = flock(request->handle, LOCK_EX | LOCK_NB);
+        break;
+    case SH_IO_FILE_MAKE_DIRECTORY:
+        result = mkdir(request->path, 0700);
+        break;
+    case SH_IO_FILE_REMOVE_DIRECTORY:
+        result = rmdir(request->path);
         break;
     }
     return result < 0 ? -errno : result;

@@ -404,6 +404,11 @@ static void uring_file(struct sh_io *io, struct sh_io_file_request *request) {
     case SH_IO_FILE_UNLINK:
         io_uring_prep_unlink(sqe, request->path, 0);
         break;
+    case SH_IO_FILE_SIZE:
+    case SH_IO_FILE_LOCK:
+    case SH_IO_FILE_MAKE_DIRECTORY:
+    case SH_IO_FILE_REMOVE_DIRECTORY:
+        sh_assert(false); /* sh_io_file refused it */
     }
     mark(sqe, request, WISH_FILE);
 }
