@@ -63,6 +63,11 @@ enum {
     SH_RETENTION_PERIOD_COUNT_MAX = 366, /* a year of days; the grid then has 67,000 numbers */
     SH_RETENTION_PERIOD_COUNT_DEFAULT = 12,
 
+    /* Archives (archive.h). A frame and the copy of it stay in the L2 cache while they are hashed; a section in a
+     * section is a part in a table in a workspace. */
+    SH_ARCHIVE_FRAME_BYTES_MAX = 128 << 10,
+    SH_ARCHIVE_DEPTH_MAX = 8,
+
     SH_SHARD_COUNT_MAX = 64,
     SH_CONNECTION_COUNT_MAX = 10000,
     SH_PIPELINE_COUNT_MAX = 1024, /* requests in flight on one connection before it is no longer read */
