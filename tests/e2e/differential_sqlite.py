@@ -60,6 +60,7 @@ def values_of(database, sql):
 
 
 class Shop:
+    judge_name = "sqlite"
     zone = "Asia/Shanghai"
     labels = ["普通会员", "银卡", "金卡", "钻石"]
 
@@ -134,6 +135,7 @@ class Shop:
 
 
 class Retail:
+    judge_name = "sqlite"
     zone = "Europe/London"
     workspace = "retail"
     nows = [int(datetime.datetime(2011, 12, 10, tzinfo=datetime.timezone.utc).timestamp() * 1000),
@@ -209,11 +211,12 @@ def compare(data, address, count, seed, client):
             raise AssertionError(f"seed {seed}, expression {number}: {shoal_text}\nnow {now}: {error}") from error
         found = sorted(answer["ids"])
         if found != expected or answer["count"] != len(expected):
+            judge = data.judge_name
             only_shoal = sorted(set(found) - set(expected))[:5]
-            only_sqlite = sorted(set(expected) - set(found))[:5]
+            only_judge = sorted(set(expected) - set(found))[:5]
             raise AssertionError(f"seed {seed}, expression {number}, now {now}:\n{shoal_text}\n{sql}\n"
-                                 f"shoal {len(found)} (count {answer['count']}), sqlite {len(expected)}; only shoal "
-                                 f"{only_shoal}, only sqlite {only_sqlite}")
+                                 f"shoal {len(found)} (count {answer['count']}), {judge} {len(expected)}; only shoal "
+                                 f"{only_shoal}, only {judge} {only_judge}")
         sizes.append(len(expected))
     some = sum(0 < size < max(sizes) for size in sizes)
     print(f"{data.workspace}: {count} expressions agree in {time.monotonic() - started:.0f} s, {some} of them neither "
