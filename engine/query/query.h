@@ -14,6 +14,9 @@
  *   - last N days is (now - N * 86,400,000 ms, now]; events after now are ignored everywhere. Calendar windows are
  *     half-open in the workspace's zone. days_since counts whole elapsed 24 hours since the latest event.
  *     from A ago to B ago is (now - A, now - B]: two windows side by side share no event.
+ *     within N days after first(purchase) is (that time, that time + N days], before it is [that time - N days, that
+ *     time): neither holds the anchor itself nor another event of its millisecond. A date as anchor is its whole day.
+ *     Without an anchor the window is empty.
  *     A value that lies ahead (the last day of a coupon) is in a written span of dates: in between, in on, in before.
  *   - now moves windows and expiry only; attributes are today's; item.category is the item's current one.
  *   - days counts local days with an event. count(distinct event.property) counts different values, event.item
@@ -67,8 +70,8 @@ SH_MUST_CHECK enum sh_status sh_query_check(struct sh_node **tree, const struct 
  * (sh_table_any_ends), time changes who has them. */
 bool sh_query_is_timeless(const struct sh_node *tree);
 /* Window -> instants [*from_ms, *until_ms) in the scope's zone and now; *until_ms is at most now + 1: no window reaches
- * past now, so it holds no event that is yet to come. Empty windows have *from_ms == *until_ms. Bound trees only (the
- * literals were checked). */
+ * past now, so it holds no event that is yet to come. Empty windows have *from_ms == *until_ms. A window after or
+ * before an anchor is all that any user's may be. Bound trees only (the literals were checked). */
 void sh_query_window(const struct sh_window *window, const struct sh_query_scope *scope, int64_t *from_ms,
                      int64_t *until_ms);
 

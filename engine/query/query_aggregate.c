@@ -1,5 +1,6 @@
 /* query_aggregate.c -- what an aggregate is, when it holds, and its value for one user. */
 #include "decimal.h"
+#include "query_anchor.h"
 #include "query_events.h"
 #include "query_pair_set.h"
 #include "query_plan.h"
@@ -103,6 +104,8 @@ enum sh_status sh_aggregate_build(struct sh_plan *plan, const struct sh_node *cl
     sh_query_window(&operand->window, &plan->scope, &made->from_ms, &made->until_ms);
     sh_assert(made->until_ms <= made->now_ms + 1 || made->until_ms <= made->from_ms);
     enum sh_status status = build_match(plan, clause, made, err);
+    if (status == SH_OK && operand->window.kind == SH_WINDOW_WITHIN)
+        status = sh_anchor_build(plan, &operand->window, &made->anchor, err);
     if (status == SH_OK && operand->where != NULL)
         status = sh_where_build(operand->where, &plan->scope, made->event_type, plan->arena, &made->where, err);
     *aggregate = made;
@@ -167,6 +170,8 @@ bool sh_aggregate_holds_without(const struct sh_aggregate *aggregate) {
 struct walk {
     const struct sh_aggregate *aggregate;
     const uint32_t *ranks;
+    int64_t from_ms; /* the window, cut to the user's own */
+    int64_t until_ms;
     struct sh_aggregate_state state;
     bool is_counting;        /* NTH: first how many there are */
     uint64_t skip_count;     /* NTH: then so many are newer */
@@ -302,8 +307,8 @@ static enum sh_status walk_history(struct walk *walk, const struct sh_event_stor
     bool more = sh_event_history_first(events, slot, &ref);
     for (; more && !walk->done; more = sh_event_history_next(events, &ref)) {
         const int64_t time_ms = sh_event_ref_time(ref);
-        if (time_ms < aggregate->from_ms) break;
-        if (time_ms >= aggregate->until_ms || sh_event_ref_type(ref) != aggregate->event_type) continue;
+        if (time_ms < walk->from_ms) break;
+        if (time_ms >= walk->until_ms || sh_event_ref_type(ref) != aggregate->event_type) continue;
         enum sh_status status;
         bool counts = true;
         int64_t value;
@@ -320,8 +325,13 @@ enum sh_status sh_aggregate_walk(const struct sh_plan *plan, const struct sh_agg
     const struct sh_event_store *events = plan->scope.events;
     struct walk walk = {.aggregate = aggregate,
                         .ranks = sh_aggregate_ranks(aggregate, events),
+                        .from_ms = aggregate->from_ms,
+                        .until_ms = aggregate->until_ms,
                         .is_counting = aggregate->function == SH_FUNCTION_NTH};
-    enum sh_status status = walk_history(&walk, events, slot, err);
+    enum sh_status status = SH_OK;
+    if (aggregate->anchor != NULL)
+        status = sh_anchor_cut(plan, aggregate->anchor, slot, &walk.from_ms, &walk.until_ms, err);
+    if (status == SH_OK) status = walk_history(&walk, events, slot, err);
     if (status == SH_OK && walk.is_counting && walk.row_count >= (uint64_t)aggregate->nth) {
         walk.is_counting = false;
         walk.skip_count = walk.row_count - (uint64_t)aggregate->nth;

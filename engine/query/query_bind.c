@@ -403,6 +403,11 @@ enum sh_status sh_query_bind(struct sh_checker *checker, struct sh_node *node, c
         return SH_OK;
     case SH_NODE_WINDOW:
         if (domain->type != SH_TYPE_TIME) return fail_question(checker, node, domain, "a window of time");
+        if (node->window.kind == SH_WINDOW_WITHIN)
+            return sh_fail_hint(checker->err,
+                                sh_fail(checker->err, SH_ERR_TYPE, sh_checker_position(node->window.position),
+                                        "a window after or before a time is one of events"),
+                                "such as did(purchase, within 7 days after first(purchase))");
         return sh_query_window_check(&node->window, checker->scope->zone, checker->err);
     case SH_NODE_NEXT:
         if (domain->type != SH_TYPE_TIME) return fail_question(checker, node, domain, "in next N days");

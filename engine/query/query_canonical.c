@@ -116,6 +116,18 @@ static enum sh_status canonicalize_children(struct canonicalizer *work, struct s
     return SH_OK;
 }
 
+/* Its where, and its anchor's. */
+static enum sh_status canonicalize_operand(struct canonicalizer *work, struct sh_operand *operand, uint32_t *depth) {
+    uint32_t where_depth = 0;
+    if (operand->where != NULL) {
+        const enum sh_status status = canonicalize(work, &operand->where, &where_depth);
+        if (status != SH_OK) return status;
+        if (where_depth + 1 > *depth) *depth = where_depth + 1;
+    }
+    if (operand->window.kind != SH_WINDOW_WITHIN) return SH_OK;
+    return canonicalize_operand(work, operand->window.anchor, depth); /* which has no anchor */
+}
+
 /* ---- Comparisons of calculations ---- */
 
 /* Is the canonical text of a behind that of b? */
@@ -146,13 +158,7 @@ static enum sh_status canonicalize_term(struct canonicalizer *work, struct sh_te
     enum sh_status status;
     bool behind = false;
     if (term->kind == SH_TERM_NUMBER) return SH_OK;
-    if (term->kind == SH_TERM_OPERAND) {
-        uint32_t where_depth = 0;
-        if (term->operand.where == NULL) return SH_OK;
-        status = canonicalize(work, &term->operand.where, &where_depth);
-        if (where_depth + 1 > *depth) *depth = where_depth + 1;
-        return status;
-    }
+    if (term->kind == SH_TERM_OPERAND) return canonicalize_operand(work, &term->operand, depth);
     if ((status = canonicalize_term(work, term->left, depth)) != SH_OK) return status;
     if ((status = canonicalize_term(work, term->right, depth)) != SH_OK) return status;
     if (term->kind != SH_TERM_ADD && term->kind != SH_TERM_MULTIPLY) return SH_OK;
@@ -199,11 +205,7 @@ static enum sh_status canonicalize(struct canonicalizer *work, struct sh_node **
     enum sh_status status;
     work->node_count++;
     *depth = 1;
-    if (top->operand.where != NULL) {
-        uint32_t where_depth;
-        if ((status = canonicalize(work, &top->operand.where, &where_depth)) != SH_OK) return status;
-        *depth = where_depth + 1;
-    }
+    if ((status = canonicalize_operand(work, &top->operand, depth)) != SH_OK) return status;
     sort_literals(top);
     if (top->kind == SH_NODE_RELATION) return canonicalize_relation(work, top, depth);
     if (top->child == NULL) return SH_OK;

@@ -367,6 +367,18 @@ static enum sh_status check_about_users(struct sh_checker *checker, const struct
                    "%s() asks what users did; this expression is about items", name_of(node));
 }
 
+/* What a window of events is after or before. */
+static enum sh_status check_anchor(struct sh_checker *checker, struct sh_operand *anchor) {
+    struct sh_query_domain domain = {.type = SH_TYPE_INT};
+    const enum sh_status status = sh_check_operand(checker, anchor, &domain);
+    if (status != SH_OK || domain.type == SH_TYPE_TIME) return status;
+    return sh_fail_hint(checker->err,
+                        sh_fail(checker->err, SH_ERR_TYPE, sh_checker_position(anchor->position),
+                                "%.*s is %s: a window is after or before a time", SH_TEXT_ARGS(domain.words),
+                                sh_domain_words(&domain)),
+                        "such as first(purchase), last(purchase) or nth(2, purchase)");
+}
+
 static enum sh_status resolve_aggregate(struct sh_checker *checker, const struct sh_node *node,
                                         struct sh_operand *operand, struct sh_query_domain *domain) {
     const struct sh_event_store *events = checker->scope->events;
@@ -383,6 +395,7 @@ static enum sh_status resolve_aggregate(struct sh_checker *checker, const struct
         checker->event = NULL;
         if (status != SH_OK) return status;
     }
+    if (operand->window.kind == SH_WINDOW_WITHIN) return check_anchor(checker, operand->window.anchor);
     return sh_query_window_check(&operand->window, checker->scope->zone, checker->err);
 }
 

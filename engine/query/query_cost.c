@@ -7,6 +7,7 @@
  */
 #include <math.h>
 
+#include "query_anchor.h"
 #include "query_calculation.h"
 #include "query_events.h"
 #include "query_plan.h"
@@ -91,10 +92,17 @@ static struct sh_plan_cost event_cost(const struct sh_plan *plan, const struct s
     const bool holds_without = sh_aggregate_holds_without(aggregate);
     const double each_ns = event_ns + (aggregate->where == NULL ? 0 : event_where_ns);
     const double history = (double)sh_event_count(events) / live_count(plan);
-    return (struct sh_plan_cost){.share = holds_without ? 1 - any_share / 2
-                                                        : (aggregate->is_did ? any_share : any_share / 2),
-                                 .block_ns = event_block_ns + in_window / block_count(plan) * each_ns,
-                                 .row_ns = row_history_ns * (1 + history)};
+    struct sh_plan_cost cost = {.share =
+                                    holds_without ? 1 - any_share / 2 : (aggregate->is_did ? any_share : any_share / 2),
+                                .block_ns = event_block_ns + in_window / block_count(plan) * each_ns,
+                                .row_ns = row_history_ns * (1 + history)};
+    if (aggregate->anchor == NULL) return cost;
+    struct sh_plan_cost anchor = {.block_ns = event_block_ns, .row_ns = row_column_ns};
+    if (aggregate->anchor->aggregate != NULL) anchor = event_cost(plan, aggregate->anchor->aggregate);
+    cost.block_ns +=
+        anchor.block_ns + SH_BLOCK_SLOTS * calculated_ns / 2 + in_window / block_count(plan) * event_where_ns;
+    cost.row_ns += anchor.row_ns;
+    return cost;
 }
 
 /* Those who did every step, if steps were dealt at random, and then half of them: nobody knows the order. */

@@ -57,6 +57,20 @@ static const struct sh_strip *value_strip(const struct sh_aggregate *aggregate, 
     return NULL;
 }
 
+/* Of the rows that are left, those in the window of their own user. */
+static void mask_anchored(const struct sh_event_stream *stream, const struct sh_event_cell *cell, uint32_t first,
+                          uint32_t count, uint64_t *mask) {
+    const int64_t *from_ms = stream->scratch->anchors.from_ms;
+    const uint64_t span_ms = (uint64_t)stream->aggregate->anchor->span_ms;
+    for (uint32_t w = 0; w < (count + 63) / 64; w++) {
+        for (uint64_t rest = mask[w]; rest != 0; rest &= rest - 1) {
+            const uint32_t row = first + w * 64 + (uint32_t)__builtin_ctzll(rest);
+            const int64_t time_ms = cell->day_start_ms + (int64_t)cell->ms[row];
+            if ((uint64_t)(time_ms - from_ms[cell->slot_low[row]]) >= span_ms) mask[w] ^= rest & -rest;
+        }
+    }
+}
+
 /* The rows of a chunk that lie in the window, that `where` keeps and that have a value, as bits; *all says that every
  * row does. */
 static enum sh_status mask_chunk(struct sh_event_stream *stream, const struct sh_event_cells *cells, uint32_t first,
@@ -90,6 +104,7 @@ static enum sh_status mask_chunk(struct sh_event_stream *stream, const struct sh
         if (!*all) sh_bits->and_into(mask, present, word_count);
         *all = false;
     }
+    if (stream->aggregate->anchor != NULL) mask_anchored(stream, cell, first, count, mask); /* of some candidates */
     return SH_OK;
 }
 
@@ -144,7 +159,7 @@ static enum sh_status stream_cells(struct sh_event_stream *stream, sh_chunk_step
     const struct sh_aggregate *aggregate = stream->aggregate;
     struct sh_event_cells cells;
     sh_event_cells_begin(&cells, sh_event_type(stream->plan->scope.events, aggregate->event_type), stream->block,
-                         aggregate->from_ms, aggregate->until_ms);
+                         stream->from_ms, stream->until_ms);
     while (sh_event_cells_next(&cells)) {
         for (uint32_t first = 0; first < cells.cell->row_count; first += SH_WHERE_ROWS) {
             const uint32_t left = cells.cell->row_count - first;
@@ -322,7 +337,7 @@ static void survey(struct sh_event_stream *stream) {
     unsigned __int128 sum_max = 0;
     struct sh_event_cells cells;
     sh_event_cells_begin(&cells, sh_event_type(stream->plan->scope.events, aggregate->event_type), stream->block,
-                         aggregate->from_ms, aggregate->until_ms);
+                         stream->from_ms, stream->until_ms);
     while (sh_event_cells_next(&cells)) {
         stream->row_count += cells.cell->row_count;
         const struct sh_strip *strip = value_strip(aggregate, cells.cell);
@@ -339,10 +354,28 @@ static void begin_stream(struct sh_event_stream *stream, const struct sh_block_r
     *stream = (struct sh_event_stream){.plan = run->plan,
                                        .aggregate = aggregate,
                                        .block = run->block,
+                                       .from_ms = aggregate->from_ms,
+                                       .until_ms = aggregate->until_ms,
                                        .into = into,
                                        .touched = touched,
                                        .ranks = sh_aggregate_ranks(aggregate, run->plan->scope.events)};
-    survey(stream);
+    if (aggregate->anchor == NULL) survey(stream);
+}
+
+/* candidates (words) without those who have no anchor; the stream is about the others, and their windows. */
+static enum sh_status anchor_stream(struct sh_event_stream *stream, const struct sh_block_run *run,
+                                    const uint64_t *candidates, struct sh_error *err) {
+    enum sh_status status = take_scratch(run->plan, err);
+    if (status != SH_OK) return status;
+    struct sh_event_scratch *scratch = run->plan->events;
+    status =
+        sh_anchor_gather(run, stream->aggregate->anchor, candidates, &scratch->accumulators, &scratch->anchors, err);
+    if (status != SH_OK) return status;
+    if (stream->from_ms < scratch->anchors.from_min_ms) stream->from_ms = scratch->anchors.from_min_ms;
+    if (stream->until_ms > scratch->anchors.until_max_ms) stream->until_ms = scratch->anchors.until_max_ms;
+    stream->candidates = scratch->anchors.present;
+    if (stream->from_ms < stream->until_ms) survey(stream);
+    return SH_OK;
 }
 
 static enum sh_status take_memory(struct sh_event_stream *stream, struct sh_error *err) {
@@ -355,11 +388,13 @@ static enum sh_status take_memory(struct sh_event_stream *stream, struct sh_erro
 enum sh_status sh_aggregate_gather(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
                                    const uint64_t *candidates, struct sh_accumulators *into, uint64_t *touched,
                                    struct sh_event_stream *stream, struct sh_error *err) {
+    enum sh_status status = SH_OK;
     begin_stream(stream, run, aggregate, into, touched);
     memset(touched, 0, SH_BLOCK_BYTES);
-    if (stream->row_count == 0) return SH_OK;
-    if (run->candidates.count <= SELECTIVE_UP_TO_COUNT) stream->candidates = candidates;
-    const enum sh_status status = take_memory(stream, err);
+    if (aggregate->anchor != NULL) status = anchor_stream(stream, run, candidates, err);
+    if (status != SH_OK || stream->row_count == 0) return status;
+    if (aggregate->anchor == NULL && run->candidates.count <= SELECTIVE_UP_TO_COUNT) stream->candidates = candidates;
+    status = take_memory(stream, err);
     return status != SH_OK ? status : touch_users(stream, err);
 }
 
@@ -369,18 +404,23 @@ enum sh_status sh_aggregate_block(const struct sh_block_run *run, const struct s
     struct sh_event_stream stream;
     enum sh_status status = take_scratch(plan, err);
     if (status != SH_OK) return status;
+    uint64_t *words = plan->registers[run->reg];
     begin_stream(&stream, run, aggregate, &plan->events->accumulators, plan->registers[run->reg + 1]);
+    if (aggregate->anchor != NULL) {
+        sh_block_store(run->candidates, words);
+        if ((status = anchor_stream(&stream, run, words, err)) != SH_OK) return status;
+    }
     if (stream.row_count == 0) {
         *result = sh_aggregate_holds_without(aggregate) ? run->candidates : sh_empty_view();
         return SH_OK;
     }
     if ((status = take_memory(&stream, err)) != SH_OK) return status;
-    uint64_t *words = plan->registers[run->reg];
     sh_block_store(run->candidates, words);
     const bool has_dense_form =
         aggregate->function == SH_FUNCTION_COUNT || (aggregate->function == SH_FUNCTION_SUM && stream.sum_fits);
     stream.is_dense = has_dense_form && stream.row_count >= DENSE_FROM_COUNT;
-    if (!stream.is_dense && run->candidates.count <= SELECTIVE_UP_TO_COUNT) stream.candidates = words;
+    if (!stream.is_dense && aggregate->anchor == NULL && run->candidates.count <= SELECTIVE_UP_TO_COUNT)
+        stream.candidates = words;
     status = stream.is_dense ? run_dense(&stream, words, plan->registers[run->reg + 1], err)
                              : run_touching(&stream, words, err);
     *result = sh_block_of_words(words, (uint32_t)sh_bits->popcount(words, SH_BLOCK_WORDS));

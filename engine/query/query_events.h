@@ -44,6 +44,7 @@ enum sh_aggregate_source {
     SH_SOURCE_PROPERTY
 };
 
+struct sh_anchor; /* query_anchor.h */
 struct sh_aggregate {
     enum sh_function function; /* FIRST and LAST of the time are MIN and MAX */
     enum sh_aggregate_source source;
@@ -53,11 +54,12 @@ struct sh_aggregate {
     int64_t from_ms;
     int64_t until_ms;
     int64_t now_ms;
-    struct sh_where *where; /* NULL: every event of the window */
-    bool is_did;            /* one event decides */
-    bool by_rank;           /* min, max of an enum */
-    bool is_bounded;        /* sum, avg: compare with low and high; else with match */
-    struct sh_match match;  /* negated and when_missing are for both */
+    struct sh_anchor *anchor; /* NULL, or of each user the window is cut further (query_anchor.h) */
+    struct sh_where *where;   /* NULL: every event of the window */
+    bool is_did;              /* one event decides */
+    bool by_rank;             /* min, max of an enum */
+    bool is_bounded;          /* sum, avg: compare with low and high; else with match */
+    struct sh_match match;    /* negated and when_missing are for both */
     __int128 low, high;
     bool low_open, high_open;
     __int128 factor; /* avg: sum * factor against low * count */

@@ -32,6 +32,8 @@
  *               | from N minutes|hours|days|weeks ago to N minutes|hours|days|weeks ago | ever
  *               | today | yesterday | this|previous week|month|quarter|year
  *               | between 'd' and 'd' | on 'd' | since 'd' | before 'd'               -- d: a date or an instant
+ *               | within N minutes|hours|days|weeks after|before operand     -- of events only; the operand is a time
+ *                 of the user, such as first(event): the anchor, whose own window is none of these
  *   compare     = = == != <> < <= > >=
  * Keywords are ASCII in any case. A name is a word of letters, digits, _ and characters above ASCII that does not start
  * with a digit, or anything in backticks, `` standing for one; names keep their case. Texts stand in ' or ", doubled
@@ -54,6 +56,7 @@
  *          function "count_distinct" is count(distinct ...); "nth" has "nth": n in its map
  * window:  ["last", 7, "days"] | ["ago", 60, "days", 30, "days"] | ["last_calendar", 3, "months"] | ["this", "month"] |
  * ["previous", "day"] |
+ *          ["within", 7, "days", "after" | "before", operand] |
  *          ["between", text, text] | ["on", text] | ["since", text] | ["before", text]; "this" "day" is today
  * value:   str, int, bool, a float that is a decimal of at most 15 digits, or ["number", "12.50"] for any other number
  *

@@ -154,12 +154,58 @@ static enum sh_status parse_from(struct sh_parser *parser, struct sh_window *win
     return parse_ago(parser, "after `to`", &window->end_count, &window->end_unit);
 }
 
+/* first(purchase), of within 7 days after first(purchase). */
+static enum sh_status parse_anchor(struct sh_parser *parser, struct sh_window *window) {
+    const struct sh_token token = *sh_parser_token(parser);
+    struct sh_node *condition;
+    enum sh_status status;
+    const bool is_name = token.kind == SH_TOKEN_NAME || sh_token_is(&token, "item") ||
+                         (token.kind == SH_TOKEN_WORD && !sh_word_is_reserved(token.text));
+    if (!is_name) {
+        status = sh_parser_expected(parser, window->is_before ? "a time after `before`" : "a time after `after`");
+        if (token.kind == SH_TOKEN_STRING)
+            return sh_fail_hint(parser->err, status, "dates stand behind between, on, since and before");
+        return sh_fail_hint(parser->err, status, "such as first(purchase), last(purchase) or nth(2, purchase)");
+    }
+    window->anchor = sh_arena_alloc_zero(parser->arena, sizeof *window->anchor);
+    if (window->anchor == NULL) return sh_parser_memory(parser);
+    parser->in_anchor = true;
+    status = sh_parse_operand(parser, window->anchor, &condition);
+    parser->in_anchor = false;
+    if (status != SH_OK || condition == NULL) return status;
+    return sh_fail_hint(parser->err,
+                        sh_fail(parser->err, SH_ERR_SYNTAX, token.position, "expected a time, found a condition"),
+                        "such as first(purchase), last(purchase) or nth(2, purchase)");
+}
+
+/* within 7 days after first(purchase) */
+static enum sh_status parse_within(struct sh_parser *parser, struct sh_window *window) {
+    const struct sh_token *token = sh_parser_token(parser);
+    if (parser->in_anchor)
+        return sh_fail(parser->err, SH_ERR_SYNTAX, window->position,
+                       "what a window is after or before has no such window of its own");
+    enum sh_status status = sh_parse_count(parser, "after `within`", &window->count);
+    if (status != SH_OK) return status;
+    window->unit = token->kind == SH_TOKEN_WORD ? sh_unit_of(token->text) : SH_UNIT_NONE;
+    if (!sh_unit_slides(window->unit))
+        return sh_parser_expected(parser, "`minutes`, `hours`, `days` or `weeks` after `within`");
+    if ((status = sh_parser_next(parser)) != SH_OK) return status;
+    window->is_before = sh_parser_at_word(parser, "before");
+    if (!window->is_before && !sh_parser_at_word(parser, "after")) {
+        status = sh_parser_expected(parser, "`after` or `before` and a time, such as first(purchase)");
+        return sh_fail_hint(parser->err, status, "up to now it is last %lld %s%s", (long long)window->count,
+                            sh_unit_words[window->unit], window->count == 1 ? "" : "s");
+    }
+    if ((status = sh_parser_next(parser)) != SH_OK) return status;
+    return parse_anchor(parser, window);
+}
+
 static enum sh_status fail_window(struct sh_parser *parser) {
-    static const char *const words[] = {"last", "today", "yesterday", "this",  "previous", "on",
-                                        "from", "ever",  "between",   "since", "before",   "next"};
+    static const char *const words[] = {"last", "today",   "yesterday", "this",   "previous", "on",    "from",
+                                        "ever", "between", "since",     "before", "next",     "within"};
     const struct sh_token *token = sh_parser_token(parser);
     const enum sh_status status = sh_parser_expected(
-        parser, "a window (last N days, today, yesterday, this, previous, between, on, since, before)");
+        parser, "a window (last N days, today, yesterday, this, previous, between, on, since, before, within)");
     if (sh_token_is(token, "where"))
         return sh_fail_hint(parser->err, status, "no comma before where: did(view where ..., last 7 days)");
     if (token->kind == SH_TOKEN_STRING)
@@ -171,8 +217,7 @@ static enum sh_status fail_window(struct sh_parser *parser) {
         return sh_fail_hint(parser->err, status,
                             "events lie in the past; next is for attributes: birthday in next 7 days");
     if (sh_token_is(token, "after")) return sh_fail_hint(parser->err, status, "write since '...', which includes it");
-    if (sh_token_is(token, "within") || sh_token_is(token, "past"))
-        return sh_fail_hint(parser->err, status, "write last");
+    if (sh_token_is(token, "past")) return sh_fail_hint(parser->err, status, "write last");
     if (token->kind != SH_TOKEN_WORD) return status;
     struct sh_nearest search;
     sh_nearest_init(&search, token->text);
@@ -203,6 +248,7 @@ enum sh_status sh_parse_window(struct sh_parser *parser, struct sh_window *windo
         {"before", SH_WINDOW_BEFORE, SH_UNIT_NONE},
         {"from", SH_WINDOW_AGO, SH_UNIT_NONE},
         {"ever", SH_WINDOW_EVER, SH_UNIT_NONE},
+        {"within", SH_WINDOW_WITHIN, SH_UNIT_NONE},
     };
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
         if (!sh_token_is(&token, starts[i].word)) continue;
@@ -217,6 +263,8 @@ enum sh_status sh_parse_window(struct sh_parser *parser, struct sh_window *windo
             return parse_last(parser, window);
         case SH_WINDOW_AGO:
             return parse_from(parser, window);
+        case SH_WINDOW_WITHIN:
+            return parse_within(parser, window);
         case SH_WINDOW_BETWEEN:
             return parse_between(parser, window);
         case SH_WINDOW_ON:

@@ -27,6 +27,7 @@ struct sh_parser {
     uint32_t depth; /* of parentheses, `not` and where around the current token */
     uint32_t node_count;
     uint32_t value_count; /* of the comparison being read */
+    bool in_anchor;       /* of a window: it has no anchor of its own */
 };
 
 static inline const struct sh_token *sh_parser_token(const struct sh_parser *parser) {

@@ -46,6 +46,8 @@ static void print_list(struct sh_buffer *buffer, const struct sh_node *node) {
     append(buffer, ")");
 }
 
+static void print_operand(struct sh_buffer *buffer, const struct sh_operand *operand);
+
 static void print_window(struct sh_buffer *buffer, const struct sh_window *window) {
     const char *unit = sh_unit_words[window->unit];
     const bool day = window->unit == SH_UNIT_DAY;
@@ -82,6 +84,11 @@ static void print_window(struct sh_buffer *buffer, const struct sh_window *windo
     case SH_WINDOW_BEFORE:
         append(buffer, "before ");
         print_literal(buffer, &window->to);
+        break;
+    case SH_WINDOW_WITHIN:
+        sh_buffer_print(buffer, "within %lld %s%s %s ", (long long)window->count, unit, window->count == 1 ? "" : "s",
+                        window->is_before ? "before" : "after");
+        print_operand(buffer, window->anchor);
         break;
     }
 }

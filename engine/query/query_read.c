@@ -13,6 +13,7 @@ struct reader {
     struct sh_error *err;
     uint32_t depth;
     uint32_t node_count;
+    bool in_anchor; /* of a window: it has no anchor of its own */
 };
 
 /* ---- Pieces ---- */
@@ -196,15 +197,40 @@ static enum sh_status read_unit(struct reader *reader, bool (*fits)(enum sh_unit
                    SH_TEXT_ARGS(value.text));
 }
 
+static enum sh_status read_operand(struct reader *reader, struct sh_operand *operand);
+
+/* 7, "days", "after", operand, behind the word. */
+static enum sh_status read_within(struct reader *reader, const struct sh_value *array, struct sh_window *window) {
+    struct sh_value side;
+    enum sh_status status;
+    if (reader->in_anchor)
+        return sh_fail(reader->err, SH_ERR_SYNTAX, array->offset,
+                       "what a window is after or before has no such window of its own");
+    if ((status = take_count(reader, "a whole number", &window->count)) != SH_OK) return status;
+    if ((status = read_unit(reader, sh_unit_slides, &window->unit)) != SH_OK) return status;
+    if ((status = take(reader, SH_VALUE_STR, "\"after\" or \"before\"", &side)) != SH_OK) return status;
+    window->is_before = sh_text_equal(side.text, SH_TEXT_LITERAL("before"));
+    if (!window->is_before && !sh_text_equal(side.text, SH_TEXT_LITERAL("after")))
+        return sh_fail(reader->err, SH_ERR_SYNTAX, side.offset, "expected \"after\" or \"before\", found \"%.*s\"",
+                       SH_TEXT_ARGS(side.text));
+    window->anchor = sh_arena_alloc_zero(reader->arena, sizeof *window->anchor);
+    if (window->anchor == NULL) return fail_memory(reader);
+    reader->in_anchor = true;
+    status = read_operand(reader, window->anchor);
+    reader->in_anchor = false;
+    return status;
+}
+
 static enum sh_status read_window(struct reader *reader, struct sh_window *window) {
     static const struct {
         const char *word;
         enum sh_window_kind kind;
         uint32_t element_count;
-    } heads[] = {
-        {"last", SH_WINDOW_SLIDING, 3},      {"last_calendar", SH_WINDOW_CALENDAR, 3}, {"this", SH_WINDOW_THIS, 2},
-        {"previous", SH_WINDOW_PREVIOUS, 2}, {"between", SH_WINDOW_BETWEEN, 3},        {"on", SH_WINDOW_ON, 2},
-        {"since", SH_WINDOW_SINCE, 2},       {"before", SH_WINDOW_BEFORE, 2},          {"ago", SH_WINDOW_AGO, 5}};
+    } heads[] = {{"last", SH_WINDOW_SLIDING, 3},    {"last_calendar", SH_WINDOW_CALENDAR, 3},
+                 {"this", SH_WINDOW_THIS, 2},       {"previous", SH_WINDOW_PREVIOUS, 2},
+                 {"between", SH_WINDOW_BETWEEN, 3}, {"on", SH_WINDOW_ON, 2},
+                 {"since", SH_WINDOW_SINCE, 2},     {"before", SH_WINDOW_BEFORE, 2},
+                 {"ago", SH_WINDOW_AGO, 5},         {"within", SH_WINDOW_WITHIN, 5}};
     struct sh_value array;
     struct sh_text word;
     enum sh_status status = take_head(reader, "a window such as [\"last\", 7, \"days\"]", &array, &word);
@@ -233,12 +259,15 @@ static enum sh_status read_window(struct reader *reader, struct sh_window *windo
             if ((status = read_unit(reader, sh_unit_slides, &window->unit)) != SH_OK) return status;
             if ((status = take_count(reader, "a whole number", &window->end_count)) != SH_OK) return status;
             return read_unit(reader, sh_unit_slides, &window->end_unit);
+        case SH_WINDOW_WITHIN:
+            return read_within(reader, &array, window);
         default:
             return read_moment(reader, &window->from);
         }
     }
     status = sh_fail(reader->err, SH_ERR_SYNTAX, array.offset, "there is no window \"%.*s\"", SH_TEXT_ARGS(word));
-    return sh_fail_hint(reader->err, status, "last, last_calendar, ago, this, previous, between, on, since, before");
+    return sh_fail_hint(reader->err, status,
+                        "last, last_calendar, ago, this, previous, between, on, since, before, within");
 }
 
 /* ---- Operands ---- */
@@ -440,7 +469,7 @@ static enum sh_status read_steps(struct reader *reader, struct sh_node *node) {
     return SH_OK;
 }
 
-static enum sh_status read_within(struct reader *reader, struct sh_sequence_terms *terms) {
+static enum sh_status read_span(struct reader *reader, struct sh_sequence_terms *terms) {
     struct sh_value pair;
     enum sh_status status = take(reader, SH_VALUE_ARRAY, "a span such as [3, \"days\"]", &pair);
     if (status != SH_OK) return status;
@@ -457,7 +486,7 @@ static enum sh_status read_sequence_value(struct reader *reader, uint32_t key, s
     case 0:
         return read_steps(reader, node);
     case 1:
-        return read_within(reader, &node->sequence);
+        return read_span(reader, &node->sequence);
     case 2:
         if ((status = take(reader, SH_VALUE_BOOL, "strict", &value)) != SH_OK) return status;
         node->sequence.is_strict = value.boolean;
@@ -470,7 +499,9 @@ static enum sh_status read_sequence_value(struct reader *reader, uint32_t key, s
         node->sequence.reach = (uint32_t)value.integer;
         return SH_OK;
     default:
-        return read_window(reader, &node->window);
+        if ((status = read_window(reader, &node->window)) != SH_OK || node->window.kind != SH_WINDOW_WITHIN)
+            return status;
+        return sh_fail(reader->err, SH_ERR_SYNTAX, -1, "the window of a sequence is not relative to an event");
     }
 }
 

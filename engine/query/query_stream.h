@@ -6,6 +6,7 @@
 #ifndef SH_QUERY_STREAM_H
 #define SH_QUERY_STREAM_H
 
+#include "query_anchor.h"
 #include "query_events.h"
 #include "query_pair_set.h"
 
@@ -34,6 +35,7 @@ struct sh_accumulators {
 /* Shared by all aggregates of a plan: the accumulators, and one chunk of rows. */
 struct sh_event_scratch {
     struct sh_accumulators accumulators;
+    struct sh_anchor_block anchors;
     uint64_t mask[SH_WHERE_WORDS];
     uint64_t more[SH_WHERE_WORDS];
     uint16_t rows[SH_WHERE_ROWS];
@@ -60,6 +62,8 @@ struct sh_event_stream {
     struct sh_accumulators *into;
     const uint32_t *ranks;
     uint32_t block;
+    int64_t from_ms; /* all that the users' windows may be */
+    int64_t until_ms;
     uint64_t row_count;         /* of the cells that touch the window: an upper bound */
     bool sum_fits;              /* every sum, in any order, stays inside 64 bits */
     bool is_dense;              /* whole arrays; then a chunk's values are left in their strip */

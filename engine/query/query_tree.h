@@ -87,7 +87,9 @@ enum sh_window_kind {
     SH_WINDOW_ON,       /* on A: that day */
     SH_WINDOW_SINCE,    /* since A (included), up to now */
     SH_WINDOW_BEFORE,   /* before A (not included) */
-    SH_WINDOW_AGO       /* from `count` `unit`s ago to `end_count` `end_unit`s ago: (now - the one, now - the other] */
+    SH_WINDOW_AGO,      /* from `count` `unit`s ago to `end_count` `end_unit`s ago: (now - the one, now - the other] */
+    SH_WINDOW_WITHIN    /* within `count` `unit`s after (or before) the anchor: (anchor, anchor + span], or
+                           [anchor - span, anchor); never past now. query_anchor.h has the rule */
 };
 enum sh_unit {
     SH_UNIT_NONE,
@@ -107,6 +109,7 @@ struct sh_literal {
     uint32_t position;   /* byte offset in the expression, for errors */
 };
 
+struct sh_operand;
 struct sh_window {
     enum sh_window_kind kind;
     enum sh_unit unit;
@@ -114,6 +117,8 @@ struct sh_window {
     enum sh_unit end_unit; /* AGO */
     int64_t end_count;
     struct sh_literal from, to; /* BETWEEN, ON, SINCE (from), BEFORE (to) */
+    struct sh_operand *anchor;  /* WITHIN: a time of the user: an aggregate of events, an attribute, a derived value */
+    bool is_before;             /* WITHIN: before the anchor, not after it */
     uint32_t position;
 };
 

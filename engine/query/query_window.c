@@ -36,6 +36,7 @@ static enum sh_status check_ago(const struct sh_window *window, struct sh_error 
 }
 
 enum sh_status sh_query_window_check(const struct sh_window *window, const struct sh_zone *zone, struct sh_error *err) {
+    sh_assert(window->kind != SH_WINDOW_WITHIN);
     if (window->kind == SH_WINDOW_AGO) return check_ago(window, err);
     struct sh_moment moment = {.is_date = true};
     enum sh_status status = SH_OK;
@@ -129,6 +130,7 @@ void sh_query_window(const struct sh_window *window, const struct sh_query_scope
     int64_t until = now + 1;
     switch (window->kind) {
     case SH_WINDOW_EVER:
+    case SH_WINDOW_WITHIN: /* cut by each user's own anchor: query_anchor.h */
         break;
     case SH_WINDOW_SLIDING:
         from = now - window->count * sh_query_span_ms(window->unit) + 1; /* a count is at most a million: no overflow */

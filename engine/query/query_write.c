@@ -60,6 +60,8 @@ static void write_unit(enum sh_unit unit, bool plural, msgpack_packer *packer) {
     sh_pack_literal(packer, plural ? plurals[unit] : sh_unit_words[unit]);
 }
 
+static void write_operand(const struct sh_operand *operand, msgpack_packer *packer);
+
 static void write_window(const struct sh_window *window, msgpack_packer *packer) {
     switch (window->kind) {
     case SH_WINDOW_EVER: /* is left out by the caller */
@@ -95,6 +97,13 @@ static void write_window(const struct sh_window *window, msgpack_packer *packer)
     case SH_WINDOW_BEFORE:
         write_head(packer, 2, "before");
         write_literal(&window->to, packer);
+        break;
+    case SH_WINDOW_WITHIN:
+        write_head(packer, 5, "within");
+        msgpack_pack_int64(packer, window->count);
+        write_unit(window->unit, true, packer);
+        sh_pack_literal(packer, window->is_before ? "before" : "after");
+        write_operand(window->anchor, packer);
         break;
     }
 }

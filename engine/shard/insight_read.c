@@ -139,6 +139,9 @@ static enum sh_status read_events(struct reading *reading, struct sh_error *err)
     if (tree->kind != SH_NODE_DID)
         return sh_fail(err, SH_ERR_ARGUMENT, -1,
                        "`events` is what stands in count( ): an event type, where ..., a window");
+    if (tree->operand.window.kind == SH_WINDOW_WITHIN)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1,
+                       "the window of `events` is one for all users, not one after or before a time of each");
     struct sh_look_spec *look = reading->look;
     look->event_type = tree->operand.event_type;
     sh_query_window(&tree->operand.window, scope, &look->from_ms, &look->until_ms);

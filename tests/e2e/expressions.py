@@ -165,6 +165,26 @@ class Events:
         return random.choice([(f", on '{a}'", calendar.start(a), min(end, calendar.start(a + day))),
                               (f", before '{a}'", -10**15, min(end, calendar.start(a)))])
 
+    def any_window(self, random):
+        """As window; half of those that have an end of their own are after or before what the user did: SQL, then."""
+        if random.random() < 0.8:
+            return self.window(random)
+        kind = random.choice(self.types)
+        where, where_sql = self.where(random)
+        window, begin, until = self.window(random)
+        where_sql = re.sub(r"\b([ei])\.", r"\1a.", where_sql)
+        rows = (f"FROM events ea LEFT JOIN items ia ON ia.id = ea.item WHERE ea.user = u.id AND ea.type = {text(kind)}"
+                f" AND ea.time >= {begin} AND ea.time < {until}{where_sql}")
+        function, sql = random.choice([
+            ("first(", f"(SELECT min(ea.time) {rows})"), ("last(", f"(SELECT max(ea.time) {rows})"),
+            ("nth(2, ", f"(SELECT ea.time {rows} ORDER BY ea.time LIMIT 1 OFFSET 1)")])
+        unit, size = random.choice([("days", DAY), ("hours", DAY // 24), ("weeks", 7 * DAY)])
+        count = random.choice([1, 2, 7, 30, 100])
+        shoal = f", within {count} {unit} {{}} {function}{kind}{where}{window})"
+        if random.random() < 0.5:
+            return shoal.format("before"), f"({sql} - {count * size})", f"min({sql}, {self.calendar.now + 1})"
+        return shoal.format("after"), f"({sql} + 1)", f"min({sql} + {count * size} + 1, {self.calendar.now + 1})"
+
     def where(self, random):
         if random.random() < 0.6:
             return "", ""
@@ -244,7 +264,7 @@ class Events:
     def part(self, random):
         """kind, where and window of an aggregate, and the SQL that has its events."""
         kind = random.choice(self.types)
-        window, begin, until = self.window(random)
+        window, begin, until = self.any_window(random)
         where, where_sql = self.where(random)
         return (f"{kind}{{}}{where}{window}", f"FROM events e LEFT JOIN items i ON i.id = e.item WHERE e.user = u.id AND e.type ="
                 f" {text(kind)} AND e.time >= {begin} AND e.time < {until}{where_sql}")
@@ -270,7 +290,7 @@ class Events:
         if random.random() < 0.15:
             return self.calculation(random)
         kind = random.choice(self.types)
-        window, begin, until = self.window(random)
+        window, begin, until = self.any_window(random)
         where, where_sql = self.where(random)
         rows = (f"FROM events e LEFT JOIN items i ON i.id = e.item WHERE e.user = u.id AND e.type = {text(kind)}"
                 f" AND e.time >= {begin} AND e.time < {until}{where_sql}")

@@ -137,6 +137,85 @@ Test(query_behaviour, a_window_may_end_before_now) {
     ANSWERS("count(purchase, ever) = 2", "a-3 ");
 }
 
+/* ---- Windows after and before an event ---- */
+
+Test(query_behaviour, a_window_after_an_event_leaves_its_millisecond_out_and_has_its_end_in) {
+    bought("a-1", "2026-03-01 12:00", 100);
+    bought("a-1", "2026-03-01 12:00", 100); /* the anchor's own millisecond: neither after nor before */
+    bought("a-1", "2026-03-08 12:00", 100); /* 7 days later */
+    bought("a-1", "2026-03-08 12:00:00.001", 100);
+    bought("a-2", "2026-03-01", 100);
+    ANSWERS("count(purchase, within 7 days after first(purchase)) = 1", "a-1 ");
+    ANSWERS("count(purchase, within 8 days after first(purchase)) = 2", "a-1 ");
+    ANSWERS("count(purchase, within 7 days before last(purchase)) = 1", "a-1 ");
+    ANSWERS("count(purchase, within 8 days before last(purchase)) = 3", "a-1 ");
+    ANSWERS("count(purchase, within 10080 minutes after nth(2, purchase)) = 1", "a-1 ");
+    ANSWERS("count(purchase, within 7 days after nth(3, purchase)) = 1", "a-1 ");
+    ANSWERS("count(purchase, within 7 days after first(purchase)) = 0", "a-2 a-3 "); /* no anchor: an empty window */
+    ANSWERS("sum(purchase.amount, within 1 day after nth(3, purchase)) = 1.00", "a-1 ");
+    ANSWERS("days_since(purchase, within 7 days after first(purchase)) = 3", "a-1 ");
+}
+
+Test(query_behaviour, what_did_not_happen_within_a_window_after_an_event) {
+    bought("a-1", "2026-03-01 12:00", 100);
+    viewed("a-1", "2026-02-26 12:00");
+    bought("a-2", "2026-03-01 12:00", 100);
+    viewed("a-2", "2026-02-26 11:59:59.999");
+    viewed("a-3", "2026-03-02");
+    ANSWERS("did(view, within 3 days before last(purchase))", "a-1 ");
+    ANSWERS("not did(view, within 3 days before last(purchase))", "a-2 a-3 ");
+    ANSWERS("last(view, within 4 days before first(purchase)) is missing", "a-3 ");
+    ANSWERS("did(purchase, within 1 week after first(view, last 20 days))", "a-1 a-2 ");
+    ANSWERS("did(purchase, within 1 week after first(view where time > '2026-03-01'))", "");
+    ANSWERS("count(purchase, within 1 week after first(view)) > count(purchase, within 1 week before last(view))",
+            "a-1 a-2 ");
+}
+
+Test(query_behaviour, an_event_that_comes_late_moves_the_anchor) {
+    bought("a-1", "2026-03-05", 100);
+    bought("a-1", "2026-03-06", 100);
+    ANSWERS("did(purchase, within 1 day after first(purchase))", "a-1 ");
+    bought("a-1", "2026-03-01", 100);
+    ANSWERS("did(purchase, within 1 day after first(purchase))", "");
+    ANSWERS("did(purchase, within 1 day after nth(2, purchase))", "a-1 ");
+}
+
+Test(query_behaviour, a_window_never_reaches_past_now) {
+    bought("a-1", "2026-03-10", 100);
+    bought("a-1", "2026-03-12", 900);
+    ANSWERS("count(purchase, within 7 days after first(purchase)) = 0", "a-1 a-2 a-3 ");
+    shop.scope.now_ms = instant("2026-03-12");
+    ANSWERS("count(purchase, within 7 days after first(purchase)) = 1", "a-1 ");
+}
+
+Test(query_behaviour, a_date_as_anchor_is_its_whole_day_in_the_zone) {
+    set_date("a-1", "birthday", 2026, 3, 5);
+    set("a-2", "joined", instant("2026-03-05 10:00"));
+    viewed("a-1", "2026-03-05 23:59:59.999");
+    viewed("a-1", "2026-03-06 00:00");
+    viewed("a-1", "2026-03-07 23:59:59.999");
+    viewed("a-1", "2026-03-08 00:00");
+    viewed("a-1", "2026-03-04 23:59:59.999");
+    viewed("a-2", "2026-03-05 10:00:00.001");
+    viewed("a-3", "2026-03-05 10:00:00.001"); /* nobody knows when a-3 joined */
+    ANSWERS("count(view, within 2 days after birthday) = 2", "a-1 ");
+    ANSWERS("count(view, within 1 minute before birthday) = 1", "a-1 ");
+    ANSWERS("did(view, within 1 minute after joined)", "a-2 ");
+    ANSWERS("did(view, within 30 days before joined)", "");
+}
+
+Test(query_behaviour, a_time_among_the_properties_is_an_anchor) {
+    struct sh_event event = event_of("a-1", "purchase", "2026-03-01");
+    struct sh_event_value paid = {.property = 4, .value = instant("2026-03-04 09:00")};
+    event.values = &paid;
+    event.value_count = 1;
+    append(&event);
+    viewed("a-1", "2026-03-04 09:00:01");
+    ANSWERS("did(view, within 1 minute after last(purchase.paid))", "a-1 ");
+    ANSWERS("did(view, within 1 minute after max(purchase.paid))", "a-1 ");
+    ANSWERS("did(view, within 1 day after last(purchase))", "");
+}
+
 /* ---- Calculations ---- */
 
 Test(query_behaviour, two_windows_are_compared) {

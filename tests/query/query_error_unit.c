@@ -143,6 +143,39 @@ Test(query_error, windows_that_end_before_now) {
          "expected a whole number, found the text '2026-01-01'", "dates stand behind between, on, since and before"});
 }
 
+Test(query_error, windows_after_and_before_an_event) {
+    EXPECT_WRONG(
+        {"did(view, within 7 days)", SH_ERR_SYNTAX, 23,
+         "expected `after` or `before` and a time, such as first(purchase), found `)`", "up to now it is last 7 days"},
+        {"did(view, within 7 months after first(view))", SH_ERR_SYNTAX, 19,
+         "expected `minutes`, `hours`, `days` or `weeks` after `within`, found the word `months`", ""},
+        {"did(view, within 0 days after first(view))", SH_ERR_SYNTAX, 17,
+         "expected a whole number from 1 to 1000000 after `within`, found 0", ""},
+        {"did(view, within 7 days after '2026-01-01')", SH_ERR_SYNTAX, 30,
+         "expected a time after `after`, found the text '2026-01-01'",
+         "dates stand behind between, on, since and before"},
+        {"did(view, within 7 days after)", SH_ERR_SYNTAX, 29, "expected a time after `after`, found `)`",
+         "such as first(purchase), last(purchase) or nth(2, purchase)"},
+        {"did(view, within 7 days before did(purchase))", SH_ERR_SYNTAX, 31, "expected a time, found a condition",
+         "such as first(purchase), last(purchase) or nth(2, purchase)"},
+        {"did(view, within 7 days after count(purchase))", SH_ERR_TYPE, 30,
+         "count(purchase) is an int: a window is after or before a time",
+         "such as first(purchase), last(purchase) or nth(2, purchase)"},
+        {"did(view, within 7 days after city)", SH_ERR_TYPE, 30, "city is a string: a window is after or before a time",
+         "such as first(purchase), last(purchase) or nth(2, purchase)"},
+        {"did(view, within 7 days after last(purchase, within 1 day after first(view)))", SH_ERR_SYNTAX, 45,
+         "what a window is after or before has no such window of its own", ""},
+        {"joined in within 7 days after first(view)", SH_ERR_TYPE, 10,
+         "a window after or before a time is one of events",
+         "such as did(purchase, within 7 days after first(purchase))"},
+        {"did(view where time in within 1 day after last(view))", SH_ERR_TYPE, 23,
+         "a window after or before a time is one of events",
+         "such as did(purchase, within 7 days after first(purchase))"},
+        {"sequence(view -> purchase, within 3 days after first(view))", SH_ERR_SYNTAX, 41,
+         "expected `,` or `)` in sequence(), found the word `after`",
+         "such as sequence(view -> purchase, within 3 days, last 30 days)"});
+}
+
 Test(query_error, calculations) {
     EXPECT_WRONG(
         {"points + 1", SH_ERR_SYNTAX, 10,
@@ -202,12 +235,14 @@ Test(query_error, functions_and_windows) {
         {"did(purchase last 30 days)", SH_ERR_SYNTAX, 13, "expected `where`, `,` or `)`, found the word `last`",
          "a window stands behind a comma, a condition behind where"},
         {"did(view, where seconds > 1)", SH_ERR_SYNTAX, 10,
-         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before), found the "
+         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before, within), found "
+         "the "
          "word "
          "`where`",
          "no comma before where: did(view where ..., last 7 days)"},
         {"did(view, seconds > 1)", SH_ERR_SYNTAX, 10,
-         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before), found the "
+         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before, within), found "
+         "the "
          "word "
          "`seconds`",
          "conditions on the event stand behind where: did(view where ..., last 7 days)"},
@@ -224,12 +259,14 @@ Test(query_error, functions_and_windows) {
         {"did(view, last 0 days)", SH_ERR_SYNTAX, 15, "expected a whole number from 1 to 1000000 after `last`, found 0",
          ""},
         {"did(view, past 7 days)", SH_ERR_SYNTAX, 10,
-         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before), found the "
+         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before, within), found "
+         "the "
          "word "
          "`past`",
          "write last"},
         {"did(view, yesteday)", SH_ERR_SYNTAX, 10,
-         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before), found the "
+         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before, within), found "
+         "the "
          "word "
          "`yesteday`",
          "did you mean yesterday?"},
@@ -410,7 +447,7 @@ Test(query_error, a_sequence_says_where_it_is_wrong) {
         {"sequence(view -> 'cart')", SH_ERR_SYNTAX, 17, "expected an event type in sequence(), found the text 'cart'",
          "names stand without quotes, or in backticks: `cart`"},
         {"sequence(view, purchase)", SH_ERR_SYNTAX, 15,
-         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before), found "
+         "expected a window (last N days, today, yesterday, this, previous, between, on, since, before, within), found "
          "the word `purchase`",
          "steps are joined by ->; behind a comma stand within, strict, loose, reach or a window"},
         {"sequence(view > purchase)", SH_ERR_SYNTAX, 14, "expected `->`, `,` or `)` in sequence(), found `>`",

@@ -302,8 +302,37 @@ static void put_where(struct world *world, uint32_t type, struct sh_buffer *text
     }
 }
 
+static void put_time(struct world *world, struct sh_buffer *text);
+
+/* After or before what the user has, or did. */
+static void put_within(struct world *world, struct sh_buffer *text) {
+    static const char *const units[] = {"minute", "hour", "day", "week"};
+    static const char *const functions[] = {"first", "last", "nth(2, ", "nth(3, "};
+    const uint32_t type = below(world, world->twin.type_count);
+    const uint32_t function = below(world, 4);
+    sh_buffer_print(text, "within %u %s %s ", 1 + below(world, 80), units[below(world, 4)],
+                    split_one_in(&world->random, 2) ? "after" : "before");
+    if (split_one_in(&world->random, 2)) {
+        put_time(world, text);
+        return;
+    }
+    sh_buffer_print(text, "%s%s%s", functions[function], function < 2 ? "(" : "", world->twin.types[type].name);
+    put_where(world, type, text);
+    if (split_one_in(&world->random, 2)) {
+        put(text, ", ");
+        put_window(world, text);
+    }
+    put(text, ")");
+}
+
 static void put_events(struct world *world, uint32_t type, struct sh_buffer *text) {
     put_where(world, type, text);
+    if (split_one_in(&world->random, 4)) {
+        put(text, ", ");
+        put_within(world, text);
+        put(text, ")");
+        return;
+    }
     if (!split_one_in(&world->random, 5)) {
         put(text, ", ");
         put_window(world, text);

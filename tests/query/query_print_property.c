@@ -127,11 +127,26 @@ static void random_window(struct sh_window *window) {
 }
 
 static struct sh_node *random_tree(uint64_t depth);
+static void random_operand(struct sh_operand *operand, uint64_t depth);
+static bool in_anchor; /* which has no anchor of its own, nor has what stands in its where */
+
+static void random_within(struct sh_window *window, uint64_t depth) {
+    *window = (struct sh_window){.kind = SH_WINDOW_WITHIN};
+    window->unit = (enum sh_unit)(SH_UNIT_MINUTE + below(4));
+    window->count = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
+    window->is_before = below(2) == 0;
+    window->anchor = sh_arena_alloc_zero(&arena, sizeof *window->anchor);
+    if (window->anchor == NULL) abort();
+    in_anchor = true;
+    random_operand(window->anchor, depth > 0 ? depth - 1 : 0);
+    in_anchor = false;
+}
 
 static void random_events(struct sh_operand *operand, uint64_t depth) {
     operand->event = random_name();
     if (depth > 0 && below(2) == 0) operand->where = random_tree(depth - 1);
     if (below(2) == 0) random_window(&operand->window);
+    if (!in_anchor && below(4) == 0) random_within(&operand->window, depth);
 }
 
 static void random_operand(struct sh_operand *operand, uint64_t depth) {

@@ -78,8 +78,9 @@ static int32_t unit_begin(int32_t day, enum sh_unit unit) {
     return day;
 }
 
+static const int64_t unit_ms[] = {0, SH_MINUTE_MS, SH_HOUR_MS, SH_DAY_MS, 7 * SH_DAY_MS};
+
 static void read_window(const struct twin *twin, const struct sh_window *window, int64_t *from, int64_t *until) {
-    static const int64_t unit_ms[] = {0, SH_MINUTE_MS, SH_HOUR_MS, SH_DAY_MS, 7 * SH_DAY_MS};
     const int32_t today = sh_zone_day(twin->zone, twin->now_ms);
     int64_t ignored;
     int32_t day = unit_begin(today, window->unit);
@@ -87,6 +88,7 @@ static void read_window(const struct twin *twin, const struct sh_window *window,
     *until = twin->now_ms + 1;
     switch (window->kind) {
     case SH_WINDOW_EVER:
+    case SH_WINDOW_WITHIN: /* further cut by anchor_window */
         break;
     case SH_WINDOW_SLIDING:
         *from = twin->now_ms - window->count * unit_ms[window->unit] + 1;
@@ -192,6 +194,24 @@ static uint32_t find_type(const struct twin *twin, struct sh_text name) {
     abort();
 }
 
+static struct value operand_value(const struct context *context, const struct sh_operand *operand);
+
+/* Does the event lie on the asked side of the user's anchor, near enough? */
+static bool lies_near_anchor(const struct context *context, const struct sh_window *window, const struct value *anchor,
+                             int64_t time_ms) {
+    const int64_t span_ms = window->count * unit_ms[window->unit];
+    int64_t first = (int64_t)anchor->number;
+    int64_t last = first;
+    if (!anchor->is_present) return false;
+    if (anchor->is_date) {
+        const int32_t day = (int32_t)(first / SH_DAY_MS - (first % SH_DAY_MS < 0));
+        first = day_start(context->twin, day);
+        last = day_start(context->twin, day + 1) - 1;
+    }
+    return window->is_before ? time_ms < first && first - time_ms <= span_ms
+                             : time_ms > last && time_ms - last <= span_ms;
+}
+
 /* The events that an aggregate is about, by (time, arrival). */
 static uint32_t gather(const struct context *context, const struct sh_operand *operand,
                        const struct twin_event **found) {
@@ -199,13 +219,17 @@ static uint32_t gather(const struct context *context, const struct sh_operand *o
     const uint32_t type = find_type(twin, operand->event);
     int64_t from, until;
     uint32_t count = 0;
+    const bool is_anchored = operand->window.kind == SH_WINDOW_WITHIN;
+    struct value anchor = {.is_present = false};
     read_window(twin, &operand->window, &from, &until);
+    if (is_anchored) anchor = operand_value(context, operand->window.anchor); /* may use found too */
     if (until > twin->now_ms + 1) until = twin->now_ms + 1;
     for (uint32_t i = twin->first_event[context->slot]; i != 0; i = twin->events[i].next) {
         const struct twin_event *event = &twin->events[i];
         struct context inside = *context;
         inside.event = event;
         if (event->type != type || event->time_ms < from || event->time_ms >= until) continue;
+        if (is_anchored && !lies_near_anchor(context, &operand->window, &anchor, event->time_ms)) continue;
         if (operand->where != NULL && !holds(&inside, operand->where)) continue;
         if (count == TWIN_HISTORY_MAX) abort();
         uint32_t at = count++;
@@ -519,7 +543,6 @@ static bool may_follow(const struct mark *marks, uint32_t at, uint32_t next, uin
 
 static bool sequence_holds(const struct context *context, const struct sh_node *tree) {
     static struct mark marks[TWIN_HISTORY_MAX];
-    static const int64_t unit_ms[] = {0, SH_MINUTE_MS, SH_HOUR_MS, SH_DAY_MS, 7 * SH_DAY_MS};
     const struct sh_sequence_terms *terms = &tree->sequence;
     const uint32_t count = gather_marks(context, tree, marks);
     uint32_t reach = 0;
