@@ -68,6 +68,11 @@ enum {
     SH_ARCHIVE_FRAME_BYTES_MAX = 128 << 10,
     SH_ARCHIVE_DEPTH_MAX = 8,
 
+    /* Writes that a client numbers, see repeats.h. In a shard: */
+    SH_CLIENT_COUNT_MAX = 1024,       /* clients that are remembered: those that wrote last */
+    SH_CLIENT_SEQ_COUNT_MAX = 1024,   /* numbers of one of them: a whole pipeline may have to be sent again */
+    SH_REPEAT_ANSWER_BYTES_MAX = 256, /* of an answer that is kept; without refused rows it has about 40 */
+
     SH_SHARD_COUNT_MAX = 64,
     SH_CONNECTION_COUNT_MAX = 10000,
     SH_PIPELINE_COUNT_MAX = 1024, /* requests in flight on one connection before it is no longer read */

@@ -11,6 +11,22 @@ static enum sh_status wrong_form(struct sh_error *err, const char *what) {
     return sh_fail_hint(err, SH_ERR_PROTOCOL, "a request is [0, msgid, method, [{...}]]");
 }
 
+/* The end of the params is where the envelope begins, so they are walked over. */
+static enum sh_status read_envelope(struct sh_cursor *cursor, struct sh_frame *frame, struct sh_error *err) {
+    enum sh_status status;
+    for (uint32_t i = 0; i < 2; i++) {
+        enum sh_value_kind kind;
+        const uint8_t *begin;
+        if ((status = sh_cursor_peek(cursor, &kind, err)) != SH_OK) return status;
+        if (kind != SH_VALUE_MAP) return wrong_form(err, "params is not an array of maps");
+        if ((status = sh_cursor_skip(cursor, &begin, err)) != SH_OK) return status;
+        *(i == 0 ? &frame->params : &frame->envelope) = begin;
+        *(i == 0 ? &frame->params_bytes : &frame->envelope_bytes) = (size_t)(cursor->at - begin);
+    }
+    if (sh_cursor_at_end(cursor)) return SH_OK;
+    return wrong_form(err, "bytes are left behind it");
+}
+
 static enum sh_status read_call(struct sh_cursor *cursor, struct sh_frame *frame, struct sh_error *err) {
     enum sh_status status;
     struct sh_value value;
@@ -18,14 +34,17 @@ static enum sh_status read_call(struct sh_cursor *cursor, struct sh_frame *frame
     if (value.kind != SH_VALUE_STR) return wrong_form(err, "the method is not a string");
     frame->method = value.text;
     if ((status = sh_cursor_next(cursor, &value, err)) != SH_OK) return status;
-    if (value.kind != SH_VALUE_ARRAY || value.count > 1) return wrong_form(err, "params is not an array of one map");
-    if (value.count == 0) {
+    if (value.kind != SH_VALUE_ARRAY || value.count > 2)
+        return wrong_form(err, "params is not an array of one map, or of two");
+    const uint32_t map_count = value.count;
+    if (map_count == 0) {
         frame->params = empty_map;
         frame->params_bytes = sizeof empty_map;
         return SH_OK;
     }
     frame->params = cursor->at;
     frame->params_bytes = (size_t)(cursor->end - cursor->at);
+    if (map_count == 2) return read_envelope(cursor, frame, err);
     if ((status = sh_cursor_next(cursor, &value, err)) != SH_OK) return status;
     if (value.kind != SH_VALUE_MAP) return wrong_form(err, "params is not an array of one map");
     return SH_OK;

@@ -1,6 +1,6 @@
 /* frame.h -- MessagePack-RPC messages: where one ends in a stream of bytes, what it says, and how one is written.
  *
- *   request   [0, msgid, method, [params]]      params is one map; [] stands for an empty one
+ *   request   [0, msgid, method, [params]]      params is one map; [] stands for an empty one; a second map may follow
  *   answer    [1, msgid, error, result]         one of the two is nil
  *   notice    [2, method, [params]]             not answered
  *
@@ -49,8 +49,10 @@ struct sh_frame {
     bool has_msgid; /* true as soon as it was read: an error found after it can be answered */
     uint32_t msgid;
     struct sh_text method;
-    const uint8_t *params; /* a map; only its head was looked at */
+    const uint8_t *params; /* a map; only its head was looked at, unless there is an envelope */
     size_t params_bytes;
+    const uint8_t *envelope; /* the second map, what the request is apart from its method; whole. NULL: there is none */
+    size_t envelope_bytes;
     const uint8_t *error; /* NULL: the call succeeded. Whole and checked */
     size_t error_bytes;
     const uint8_t *result; /* NULL if it failed. Whole and checked */

@@ -83,6 +83,12 @@ void sh_loop_post(struct sh_loop *loop, uint32_t to, struct sh_errand *errand);
 uint64_t sh_loop_request_id(struct sh_loop *loop);
 void sh_loop_wake_all(struct sh_server *server);
 
+/* ---- envelope.c: what a request is, apart from its method ---- */
+
+/* The frame's envelope into the request; its texts stay in the frame. */
+SH_MUST_CHECK enum sh_status sh_envelope_read(const struct sh_frame *frame, struct sh_request *request,
+                                              struct sh_error *err);
+
 /* ---- session_methods.c: what the server answers itself ---- */
 
 SH_MUST_CHECK enum sh_status sh_answer_hello(struct sh_session *session, const struct sh_request *request,

@@ -18,7 +18,7 @@ static struct sh_task *task_make(struct sh_loop *loop) {
     } else {
         task = sh_alloc_zero(sizeof *task);
         if (task == NULL) return NULL;
-        sh_buffer_init(&task->own, SH_FRAME_BYTES_MAX + (size_t)SH_NAME_BYTES_MAX);
+        sh_buffer_init(&task->own, SH_FRAME_BYTES_MAX + 2 * (size_t)SH_NAME_BYTES_MAX);
         sh_buffer_init(&task->errand.body, (size_t)SH_ANSWER_BYTES_MAX + HEAD_BYTES_MAX);
         sh_buffer_init(&task->errand.effects, SH_PART_BYTES_MAX);
     }
@@ -84,6 +84,7 @@ static struct sh_task *task_begin(struct sh_session *session, const struct sh_fr
     if (task == NULL) return NULL;
     sh_buffer_append(&task->own, request->params, request->params_count);
     sh_buffer_append_text(&task->own, request->workspace);
+    sh_buffer_append_text(&task->own, request->client);
     task->session = session;
     task->before = NULL;
     task->after = session->tasks;
@@ -104,6 +105,8 @@ static struct sh_task *task_begin(struct sh_session *session, const struct sh_fr
     task->errand.request.params = task->own.bytes;
     task->errand.request.workspace =
         (struct sh_text){(const char *)task->own.bytes + request->params_count, request->workspace.count};
+    task->errand.request.client =
+        (struct sh_text){task->errand.request.workspace.bytes + request->workspace.count, request->client.count};
     sh_frame_write_answer(&task->errand.body, task->msgid);
     task->head_bytes = task->errand.body.count;
     return task;
@@ -236,6 +239,16 @@ static void run_task(struct sh_session *session, const struct sh_frame *frame, c
     }
 }
 
+static void run_request(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
+    const struct sh_method *method = request->method;
+    if (method->spread == SH_SPREAD_SESSION)
+        run_hello(session, frame, request);
+    else if (method->writes && session->loop->server->loop_count == 1)
+        run_in_place(session, frame, request);
+    else
+        run_task(session, frame, request);
+}
+
 void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame) {
     struct sh_error err;
     const struct sh_method *method = sh_method_find(frame->method, &err);
@@ -247,7 +260,7 @@ void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct 
         sh_count(&loop->counters.unknown_count, 1);
         answer_error(session, frame, &err);
     } else {
-        const struct sh_request request = {
+        struct sh_request request = {
             .method = method,
             .workspace = {session->workspace, session->workspace_count},
             .params = frame->params,
@@ -256,12 +269,10 @@ void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct 
             .id = sh_loop_request_id(loop),
             .begin_ns = loop->clock_ns,
         };
-        if (method->spread == SH_SPREAD_SESSION)
-            run_hello(session, frame, &request);
-        else if (method->writes && loop->server->loop_count == 1)
-            run_in_place(session, frame, &request);
+        if (sh_envelope_read(frame, &request, &err) == SH_OK)
+            run_request(session, frame, &request);
         else
-            run_task(session, frame, &request);
+            answer_error(session, frame, &err);
     }
     check_output(session);
 }

@@ -60,6 +60,11 @@ static void add_part(struct sh_split *split, uint32_t shard, struct sh_text pers
     sh_buffer_append(&part->params, person.bytes, person.count);
 }
 
+static const enum sh_part_kind part_kinds[] = {[SH_MERGE_HOLD] = SH_PART_HOLD,
+                                               [SH_MERGE_TAKE] = SH_PART_TAKE,
+                                               [SH_MERGE_END] = SH_PART_END,
+                                               [SH_MERGE_LET_GO] = SH_PART_LET_GO};
+
 /* The round to come, whose parts take the place of those before. */
 static enum sh_status begin_round(struct sh_split *split, enum sh_merge_step step, struct sh_text person,
                                   struct sh_error *err) {
@@ -67,6 +72,7 @@ static enum sh_status begin_round(struct sh_split *split, enum sh_merge_step ste
     const uint32_t of_from = sh_shard_of_user(from_of(split->rounds), shard_count);
     const uint32_t of_into = sh_shard_of_user(into_of(split->rounds), shard_count);
     split->rounds->step = step;
+    split->kind = part_kinds[step];
     for (uint32_t shard = 0; shard < shard_count; shard++) {
         const bool is_asked = step == SH_MERGE_END    ? true
                               : step == SH_MERGE_TAKE ? shard == of_into
@@ -158,6 +164,7 @@ static enum sh_status begin_letting_go(struct sh_split *split, const struct sh_p
     }
     parts_free(split);
     split->rounds->step = SH_MERGE_LET_GO;
+    split->kind = SH_PART_LET_GO;
     for (uint32_t i = 0; i < count; i++) {
         add_part(split, shards[i], (struct sh_text){0});
         if (split->parts[i].params.failed) return sh_fail_memory(err);

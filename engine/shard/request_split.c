@@ -394,6 +394,7 @@ enum sh_status sh_request_split(const struct sh_request *request, struct sh_shar
     if (workspace != NULL && !sh_aliases_are_none(&workspace->aliases)) router.aliases = &workspace->aliases;
     made->part_count = 0;
     made->shard_count = options->shard_count;
+    made->kind = request->method->spread == SH_SPREAD_EVERY ? SH_PART_EVERY : SH_PART_OWN;
     made->rounds = NULL;
     made->question_round = 0;
     const enum sh_status status = split(request, &router, made, err);

@@ -72,6 +72,7 @@ void sh_shard_destroy(struct sh_shard *shard) {
     sh_cursors_deinit(shard);
     sh_spare_jobs_deinit(shard);
     sh_workspaces_deinit(shard);
+    sh_repeats_deinit(&shard->repeats);
     sh_row_places_deinit(&shard->places);
     sh_buffer_deinit(&shard->scratch);
     sh_arena_deinit(&shard->arena);
@@ -110,6 +111,24 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     return status;
 }
 
+/* A write that its client has numbered. Merging needs no numbers: merging again changes nothing. */
+static bool is_numbered(const struct sh_request *request) {
+    return request->seq > 0 && request->method->writes && request->method->spread != SH_SPREAD_ROUNDS &&
+           !request->method->internal;
+}
+
+static enum sh_status run_numbered(struct sh_call *call, struct sh_error *err) {
+    struct sh_repeats *repeats = &call->shard->repeats;
+    struct sh_buffer *body = call->answer->body;
+    const size_t begin = body->count;
+    bool is_repeated;
+    enum sh_status status = sh_repeats_look(repeats, call->request, body, &is_repeated, err);
+    if (status != SH_OK || is_repeated) return status;
+    status = run_handler(call, err);
+    if (status == SH_OK) sh_repeats_add(repeats, call->request, body->bytes + begin, body->count - begin);
+    return status;
+}
+
 enum sh_status sh_shard_start(struct sh_shard *shard, const struct sh_request *request, const struct sh_answer *answer,
                               struct sh_job **job, struct sh_error *err) {
     sh_assert(answer->body != NULL);
@@ -120,7 +139,7 @@ enum sh_status sh_shard_start(struct sh_shard *shard, const struct sh_request *r
     if (request->now_ms > shard->now_ms) shard->now_ms = request->now_ms;
     sh_arena_reset(&shard->arena);
     struct sh_call call = {.shard = shard, .request = request, .answer = answer, .arena = &shard->arena};
-    const enum sh_status status = run_handler(&call, err);
+    const enum sh_status status = is_numbered(request) ? run_numbered(&call, err) : run_handler(&call, err);
     if (status != SH_OK) {
         body->count = body_count;
         body->failed = false;
@@ -161,6 +180,7 @@ bool sh_shard_check(const struct sh_shard *shard, const char **reason) {
     for (uint32_t i = 0; i < shard->workspace_count; i++) {
         if (!check_workspace(shard->workspaces[i], reason)) return false;
     }
+    if (!sh_repeats_check(&shard->repeats, reason)) return false;
     size_t cursor_bytes = 0;
     for (uint32_t i = 0; i < shard->cursor_count; i++)
         cursor_bytes += sh_cursor_bytes(shard->cursors[i]);

@@ -66,6 +66,8 @@ uint32_t sh_method_count(void);
 struct sh_request {
     const struct sh_method *method;
     struct sh_text workspace; /* from the session, never from the params */
+    struct sh_text client;    /* who numbers its writes: 1 to SH_NAME_BYTES_MAX bytes; empty if seq is 0 */
+    uint64_t seq;             /* the client's number of this write, from 1; 0: it has none. See repeats.h */
     const uint8_t *params;    /* one msgpack map; must stay in place until the request is finished */
     size_t params_count;
     int64_t now_ms; /* the server's clock when the request was read */
@@ -109,6 +111,18 @@ static inline uint32_t sh_shard_of_hash(uint64_t hash, uint32_t shard_count) {
     return (uint32_t)(((hash & UINT32_MAX) * shard_count) >> 32);
 }
 
+/* What a part of a write is to the other shards: how recovery completes a write that a crash left half done. */
+enum sh_part_kind {
+    SH_PART_OWN,    /* of this shard alone: it stands for itself */
+    SH_PART_EVERY,  /* the same in all shards */
+    SH_PART_LESSON, /* what another shard's part of the same request taught */
+    SH_PART_HOLD,   /* user.merge, the rounds of request_rounds.h */
+    SH_PART_TAKE,
+    SH_PART_END, /* the same in all shards */
+    SH_PART_LET_GO,
+    SH_PART_KIND_COUNT
+};
+
 /* One part of a request that several shards work on. params are owned by the part's buffer. */
 struct sh_part {
     uint32_t shard;
@@ -121,6 +135,7 @@ struct sh_split {
     struct sh_part parts[SH_SHARD_COUNT_MAX];
     uint32_t part_count;
     uint32_t shard_count;     /* how many shards there are, not all of which need have a part */
+    enum sh_part_kind kind;   /* of these parts, if the request writes */
     struct sh_rounds *rounds; /* SH_SPREAD_ROUNDS: what leads from round to round; NULL otherwise */
     uint32_t question_round;  /* audience.lookalike, which asks twice: 1 or 2; 0 for all other methods */
 };

@@ -17,6 +17,7 @@
 #include "audience.h"
 #include "catalogue.h"
 #include "feed.h"
+#include "repeats.h"
 #include "request_params.h"
 #include "rfm.h"
 #include "row_fields.h"
@@ -118,6 +119,7 @@ struct sh_shard {
     uint32_t cursor_count;
     uint32_t cursor_capacity;
     size_t cursor_bytes;
+    struct sh_repeats repeats; /* of all workspaces */
     int64_t now_ms;            /* the latest that anybody told */
     struct sh_job *spare_jobs; /* done ones, kept for their arenas */
     uint32_t spare_job_count;

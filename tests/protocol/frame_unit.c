@@ -199,8 +199,22 @@ Test(frame, what_is_not_a_message_is_refused_and_its_msgid_is_known_when_it_was_
     cr_assert_eq(frame.msgid, 5u);
     cr_assert_eq(read_bytes(BYTES(0x94, 0, 6, 0xA1, 'x', 0x80), &frame), SH_ERR_PROTOCOL); /* params is a map */
     cr_assert_eq(read_bytes(BYTES(0x94, 0, 7, 0xA1, 'x', 0x91, 0x01), &frame), SH_ERR_PROTOCOL);
-    cr_assert_eq(read_bytes(BYTES(0x94, 0, 8, 0xA1, 'x', 0x92, 0x80, 0x80), &frame), SH_ERR_PROTOCOL);
+    cr_assert_eq(read_bytes(BYTES(0x94, 0, 8, 0xA1, 'x', 0x92, 0x80, 0x01), &frame), SH_ERR_PROTOCOL);
+    cr_assert_eq(read_bytes(BYTES(0x94, 0, 8, 0xA1, 'x', 0x92, 0x01, 0x80), &frame), SH_ERR_PROTOCOL);
+    cr_assert_eq(read_bytes(BYTES(0x94, 0, 8, 0xA1, 'x', 0x93, 0x80, 0x80, 0x80), &frame), SH_ERR_PROTOCOL);
     cr_assert_eq(frame.msgid, 8u);
+}
+
+Test(frame, a_second_map_is_the_envelope) {
+    struct sh_frame frame;
+    const uint8_t bytes[] = {0x94, 0, 8, 0xA1, 'x', 0x92, 0x81, 0x01, 0x02, 0x81, 0x03, 0x04};
+    cr_assert_eq(read_bytes(bytes, sizeof bytes, &frame), SH_OK);
+    cr_assert_eq(frame.params, bytes + 6);
+    cr_assert_eq(frame.params_bytes, 3);
+    cr_assert_eq(frame.envelope, bytes + 9);
+    cr_assert_eq(frame.envelope_bytes, 3);
+    cr_assert_eq(read_bytes(BYTES(0x94, 0, 8, 0xA1, 'x', 0x91, 0x80), &frame), SH_OK);
+    cr_assert_null(frame.envelope);
 }
 
 Test(frame, a_buffer_that_is_full_notes_it) {
