@@ -295,8 +295,12 @@ class Behaviour(unittest.TestCase):
         for server in self.servers:
             table = shoal("--workspace", "shop", "retention", "purchase where amount > 5", "view", "--period", "month",
                           "--periods", "3", "--now", "2026-02-01", "--among", "points >= 10", address=server.unix)
-            for words in ("2025-12-01", "+2", "again within", "stickiness", "█"):
+            for words in ("2025-12-01", "+2", "again within", "stickiness", "█", "▓"):
                 self.assertIn(words, table)
+            for before, behind in (["--plain"], []), ([], ["--plain"]):
+                plain = shoal("--workspace", "shop", *before, "retention", "purchase", "--now", "2026-02-01", *behind,
+                              address=server.unix)
+                self.assertFalse(set("▏▎▍▌▋▊▉█░▒▓") & set(plain), plain)
             lines = shoal("--workspace", "shop", "--format", "csv", "retention", "purchase", "--periods", "2", "--now",
                           "2026-02-01", address=server.unix).splitlines()
             self.assertEqual(lines[0], "cohort,users,+0,+1")

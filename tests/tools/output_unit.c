@@ -119,6 +119,43 @@ static char *table_of(enum output_format format) {
     return shown;
 }
 
+static char *bars_of(enum output_format format) {
+    char *shown = NULL;
+    size_t shown_bytes = 0;
+    FILE *out = open_memstream(&shown, &shown_bytes);
+    struct output_table *table = output_table_create(format, out);
+    static const double shares[] = {0, 1.0 / 24, 0.0001, 7, -1, 1.0 / 48};
+    output_column(table, "n", true);
+    output_column_bar(table);
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        output_add(table, "1");
+        output_add_bar(table, shares[i]);
+    }
+    output_table_finish(table);
+    (void)fclose(out);
+    return shown;
+}
+
+Test(output, bars_are_for_tables_and_can_be_turned_off) {
+    char *shown = bars_of(OUTPUT_TABLE);
+    cr_assert_str_eq(shown,
+                     "n  \n─  ────────────────────────\n1  \n1  █\n1  ▏\n1  ████████████████████████\n1  \n1  ▌\n");
+    free(shown);
+    shown = bars_of(OUTPUT_CSV);
+    cr_assert_str_eq(shown, "n\n1\n1\n1\n1\n1\n1\n");
+    free(shown);
+    cr_assert_str_eq(output_shade(0), "  ");
+    cr_assert_str_eq(output_shade(0.5), " ▒");
+    cr_assert_str_eq(output_shade(9), " █");
+    cr_assert_str_eq(output_shade(-1), "  ");
+    output_draw(false);
+    shown = bars_of(OUTPUT_TABLE);
+    cr_assert_str_eq(shown, "n\n─\n1\n1\n1\n1\n1\n1\n");
+    free(shown);
+    cr_assert_str_eq(output_shade(1), "");
+    output_draw(true);
+}
+
 Test(output, tables_line_up_and_hide_control_characters) {
     char *shown = table_of(OUTPUT_TABLE);
     cr_assert_str_eq(

@@ -92,7 +92,7 @@ const struct command *command_find(const char *name) {
 }
 
 void command_usage(FILE *out) {
-    (void)fputs("usage: shoal [--addr ADDRESS] [--workspace NAME] [--format table|csv|json] COMMAND ...\n"
+    (void)fputs("usage: shoal [--addr ADDRESS] [--workspace NAME] [--format table|csv|json] [--plain] COMMAND ...\n"
                 "Without a command it is a shell. ADDRESS is 127.0.0.1:7717 or SHOAL_ADDR unless given;\n"
                 "unix:/path is fine.\n\n",
                 out);
@@ -147,6 +147,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"only-schema", NULL, &options->only_schema},
         {"combinations", NULL, &options->combinations},
         {"per-day", NULL, &options->per_day},
+        {"plain", NULL, &options->plain},
     };
     char *value = strchr(word, '=');
     const size_t length = value == NULL ? strlen(word + 2) : (size_t)(value - word) - 2;
@@ -154,7 +155,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         char wanted[32];
         if (strlen(places[i].name) != length || memcmp(places[i].name, word + 2, length) != 0) continue;
         (void)snprintf(wanted, sizeof wanted, " %s ", places[i].name);
-        if (strcmp(places[i].name, "format") != 0 && strstr(command->options, wanted) == NULL) return 0;
+        if (strstr(" format plain ", wanted) == NULL && strstr(command->options, wanted) == NULL) return 0;
         if (places[i].flag != NULL) {
             *places[i].flag = true;
             return value == NULL ? 1 : 0;
@@ -198,6 +199,7 @@ static int run_words(struct session *session, const struct command *command, cha
     const enum output_format before = session->format;
     if (options.format != NULL && !output_format_of(options.format, &session->format))
         return usage_of(command, "a format is table, csv or json", options.format);
+    output_draw(!session->is_plain && !options.plain);
     const int status = command->run(session, &options, plain, plain_count);
     session->format = before;
     return status;
@@ -268,7 +270,7 @@ int command_run_line(struct session *session, char *line, bool *leave) {
         }
         char *word = cut_word(&rest);
         words[word_count++] = word;
-        const char *flags = " --desc --all --analyze --tree ";
+        const char *flags = " --desc --all --analyze --tree --combinations --plain ";
         char flag[32];
         (void)snprintf(flag, sizeof flag, " %.24s ", word);
         if (command->takes_expression && strchr(word, '=') == NULL && strstr(flags, flag) == NULL &&

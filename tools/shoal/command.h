@@ -11,6 +11,7 @@ struct session {
     const char *address;
     const char *workspace;
     enum output_format format;
+    bool is_plain; /* tables without bars and shades */
     struct shoal_client *client;
     struct field_list *fields; /* command_fields.h; NULL until learnt */
 };
@@ -20,7 +21,7 @@ struct command_options {
     const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores;
-    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day;
+    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain;
 };
 
 struct command {

@@ -50,11 +50,6 @@ static void add_span(const struct session *session, struct output_table *table, 
         output_add(table, print_span(shoal_client_integer(seconds, 0), room));
 }
 
-static void add_bar(const struct session *session, struct output_table *table, double share) {
-    char bar[BAR_BYTES];
-    if (session->format == OUTPUT_TABLE) output_add(table, print_bar(share, bar));
-}
-
 /* ---- funnel ---- */
 
 static void print_steps(const struct session *session, struct shoal_client_value result) {
@@ -66,7 +61,7 @@ static void print_steps(const struct session *session, struct shoal_client_value
     output_column(table, is_table ? "of previous" : "of_previous", true);
     output_column(table, is_table ? "after first" : "from_first_s", true);
     output_column(table, is_table ? "after previous" : "from_previous_s", true);
-    if (is_table) output_column(table, "", false);
+    output_column_bar(table);
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, "steps"));
     struct shoal_client_value step;
     while (shoal_client_walk_next(&walk, NULL, &step)) {
@@ -76,7 +71,7 @@ static void print_steps(const struct session *session, struct shoal_client_value
         add_share(session, table, shoal_client_get(step, "of_previous"));
         add_span(session, table, shoal_client_get(step, "from_first_s"));
         add_span(session, table, shoal_client_get(step, "from_previous_s"));
-        add_bar(session, table, shoal_client_real(shoal_client_get(step, "of_first"), 0));
+        output_add_bar(table, shoal_client_real(shoal_client_get(step, "of_first"), 0));
     }
     output_table_finish(table);
 }
@@ -155,9 +150,28 @@ int run_funnel(struct session *session, const struct command_options *options, c
 /* As many columns of the grid as a terminal holds beside the heads; CSV has all of them. */
 enum { GRID_COLUMNS_MAX = 13 };
 
-/* One cohort: shares for people, counts for programs. */
+static double share_of(int64_t count, int64_t users) {
+    return users > 0 ? (double)count / (double)users : 0;
+}
+
+/* The largest share in the grid: the darkest cell. */
+static double find_most(struct shoal_client_value cohorts) {
+    struct shoal_client_walk walk = shoal_client_walk_begin(cohorts);
+    struct shoal_client_value cohort, count;
+    double most = 0;
+    while (shoal_client_walk_next(&walk, NULL, &cohort)) {
+        struct shoal_client_walk counts = shoal_client_walk_begin(shoal_client_get(cohort, "returned"));
+        while (shoal_client_walk_next(&counts, NULL, &count)) {
+            const double share = share_of(shoal_client_integer(count, 0), get_integer(cohort, "users"));
+            if (share > most) most = share;
+        }
+    }
+    return most;
+}
+
+/* One cohort: shares for people, shaded by their part of the largest; counts for programs. */
 static void add_cohort(const struct session *session, struct output_table *table, struct shoal_client_value cohort,
-                       uint32_t column_count) {
+                       uint32_t column_count, double most) {
     const int64_t users = get_integer(cohort, "users");
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(cohort, "returned"));
     struct shoal_client_value count;
@@ -170,9 +184,10 @@ static void add_cohort(const struct session *session, struct output_table *table
             output_add_value(table, count);
             continue;
         }
+        const double share = has_count ? share_of(shoal_client_integer(count, 0), users) : 0;
         if (has_count && users > 0)
-            (void)snprintf(percent, sizeof percent, "%.1f %%",
-                           100 * (double)shoal_client_integer(count, 0) / (double)users);
+            (void)snprintf(percent, sizeof percent, "%.1f %%%s", 100 * share,
+                           output_shade(most > 0 ? share / most : 0));
         output_add(table, percent);
     }
 }
@@ -190,8 +205,9 @@ static void print_grid(const struct session *session, struct shoal_client_value 
     }
     struct shoal_client_walk walk = shoal_client_walk_begin(cohorts);
     struct shoal_client_value cohort;
+    const double most = find_most(cohorts);
     while (shoal_client_walk_next(&walk, NULL, &cohort))
-        add_cohort(session, table, cohort, column_count);
+        add_cohort(session, table, cohort, column_count, most);
     output_table_finish(table);
 }
 
@@ -208,9 +224,9 @@ static void print_again(const struct session *session, struct shoal_client_value
     output_column(table, "again within", false);
     output_column(table, "users", true);
     output_column(table, "share", true);
-    output_column(table, "", false);
+    output_column_bar(table);
     for (size_t i = 0; i < sizeof asked / sizeof asked[0] && (i == 0 || asked[i - 1] < day_count); i++) {
-        char days[32], number[32], percent[32], bar[BAR_BYTES];
+        char days[32], number[32], percent[32];
         for (; day < asked[i] && shoal_client_walk_next(&walk, NULL, &count); day++)
             sum += shoal_client_integer(count, 0);
         const double share = users == 0 ? 0 : (double)sum / (double)users;
@@ -218,7 +234,7 @@ static void print_again(const struct session *session, struct shoal_client_value
         output_add(table, days);
         output_add(table, print_grouped(sum, number));
         output_add(table, print_percent(share, percent));
-        output_add(table, print_bar(share, bar));
+        output_add_bar(table, share);
     }
     output_table_finish(table);
 }
@@ -231,7 +247,7 @@ static void print_active(const struct session *session, struct shoal_client_valu
     output_column(table, "active users", true);
     output_column(table, "a day", true);
     output_column(table, "stickiness", true);
-    output_column(table, "", false);
+    output_column_bar(table);
     while (shoal_client_walk_next(&walk, NULL, &period)) {
         char a_day[32];
         const double days = (double)get_integer(period, "days");
@@ -241,7 +257,7 @@ static void print_active(const struct session *session, struct shoal_client_valu
         (void)snprintf(a_day, sizeof a_day, "%.1f", (double)get_integer(period, "user_days") / days);
         output_add(table, a_day);
         add_share(session, table, stickiness);
-        add_bar(session, table, shoal_client_real(stickiness, 0));
+        output_add_bar(table, shoal_client_real(stickiness, 0));
     }
     output_table_finish(table);
 }

@@ -5,19 +5,6 @@
 
 #include "command_bars.h"
 
-const char *print_bar(double share, char room[BAR_BYTES]) {
-    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    const double clamped = share < 0 ? 0 : share > 1 ? 1 : share;
-    uint32_t eighths = (uint32_t)(clamped * BAR_PLACES * 8 + 0.5);
-    if (eighths == 0 && share > 0) eighths = 1;
-    char *at = room;
-    *at = '\0';
-    for (; eighths >= 8; eighths -= 8)
-        at = stpcpy(at, "█");
-    (void)stpcpy(at, parts[eighths]);
-    return room;
-}
-
 const char *print_percent(double share, char room[32]) {
     (void)snprintf(room, 32, "%.2f %%", 100 * share);
     return room;
@@ -88,14 +75,14 @@ static char *combination_name(struct shoal_client_value sets) {
 
 static void add_combination(const struct session *session, struct output_table *table, const char *name, int64_t count,
                             int64_t total, int64_t most) {
-    char text[32], percent[32], bar[BAR_BYTES];
+    char text[32], percent[32];
     const bool is_table = session->format == OUTPUT_TABLE;
     if (!is_table) (void)snprintf(text, sizeof text, "%" PRId64, count);
     output_add(table, name);
     output_add(table, is_table ? print_grouped(count, text) : text);
     if (!is_table) return;
     output_add(table, print_percent(total == 0 ? 0 : (double)count / (double)total, percent));
-    output_add(table, print_bar(most == 0 ? 0 : (double)count / (double)most, bar));
+    output_add_bar(table, most == 0 ? 0 : (double)count / (double)most);
 }
 
 static void print_combinations(const struct session *session, struct shoal_client_value result) {
@@ -105,7 +92,7 @@ static void print_combinations(const struct session *session, struct shoal_clien
     output_column(table, "users", true);
     if (session->format == OUTPUT_TABLE) {
         output_column(table, "of all", true);
-        output_column(table, "", false);
+        output_column_bar(table);
     }
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, "combinations"));
     struct shoal_client_value combination;
@@ -183,17 +170,15 @@ int run_waterfall(struct session *session, const struct command_options *options
     struct output_table *table = output_table_create(session->format, stdout);
     for (uint32_t i = 0; i < 4; i++)
         output_column(table, names[i], true);
-    if (session->format == OUTPUT_TABLE) output_column(table, "", false);
+    output_column_bar(table);
     output_column(table, "clause", false);
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, "steps"));
     struct shoal_client_value step;
     while (shoal_client_walk_next(&walk, NULL, &step)) {
-        char bar[BAR_BYTES];
         for (uint32_t i = 0; i < 4; i++)
             add_grouped(session, table, shoal_client_get(step, names[i]));
         const int64_t most = is_or ? count : total;
-        if (session->format == OUTPUT_TABLE)
-            output_add(table, print_bar(most == 0 ? 0 : (double)get_integer(step, "after") / (double)most, bar));
+        output_add_bar(table, most == 0 ? 0 : (double)get_integer(step, "after") / (double)most);
         output_add_value(table, shoal_client_get(step, "clause"));
     }
     output_table_finish(table);
@@ -267,18 +252,18 @@ static void print_curve(const struct session *session, struct shoal_client_value
     struct output_table *table = output_table_create(session->format, stdout);
     output_column(table, "place", true);
     output_column(table, "score", true);
-    output_column(table, "", false);
+    output_column_bar(table);
     struct shoal_client_walk walk = shoal_client_walk_begin(curve);
     struct shoal_client_value point;
     double most = 0;
     while (shoal_client_walk_next(&walk, NULL, &point)) {
-        char text[40], bar[BAR_BYTES];
+        char text[40];
         const double score = shoal_client_real(shoal_client_get(point, "score"), 0);
         if (most == 0) most = score; /* the first is the highest */
         add_grouped(session, table, shoal_client_get(point, "rank"));
         (void)snprintf(text, sizeof text, "%.3f", score);
         output_add(table, text);
-        output_add(table, print_bar(most <= 0 ? 0 : score / most, bar));
+        output_add_bar(table, most <= 0 ? 0 : score / most);
     }
     output_table_finish(table);
 }

@@ -88,10 +88,9 @@ static void add_share(const struct session *session, struct output_table *table,
 static void print_list(const struct session *session, struct shoal_client_value list, const char *const *names,
                        uint32_t name_count, const char *measure) {
     struct output_table *table = output_table_create(session->format, stdout);
-    const bool has_bars = session->format == OUTPUT_TABLE;
     for (uint32_t i = 0; i < name_count; i++)
         output_column(table, names[i], i > 0);
-    if (has_bars) output_column(table, "", false);
+    output_column_bar(table);
     struct shoal_client_walk walk = shoal_client_walk_begin(list);
     struct shoal_client_value row;
     double most = 0;
@@ -101,7 +100,6 @@ static void print_list(const struct session *session, struct shoal_client_value 
     }
     walk = shoal_client_walk_begin(list);
     while (shoal_client_walk_next(&walk, NULL, &row)) {
-        char bar[BAR_BYTES];
         for (uint32_t i = 0; i < name_count; i++) {
             const struct shoal_client_value cell = shoal_client_get(row, names[i]);
             if (i == 0)
@@ -111,7 +109,7 @@ static void print_list(const struct session *session, struct shoal_client_value 
             else
                 add_number(session, table, cell);
         }
-        if (has_bars) output_add(table, print_bar(most == 0 ? 0 : (double)get_integer(row, measure) / most, bar));
+        output_add_bar(table, most == 0 ? 0 : (double)get_integer(row, measure) / most);
     }
     output_table_finish(table);
 }

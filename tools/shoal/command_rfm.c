@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-enum { LIST_COUNT = 3, GRID_SCORES_MAX = 5, BAR_PLACES = 20 };
+enum { LIST_COUNT = 3, GRID_SCORES_MAX = 5 };
 
 static int64_t integer_of(struct shoal_client_value map, const char *key) {
     return shoal_client_integer(shoal_client_get(map, key), 0);
@@ -94,15 +94,6 @@ static int refresh(struct session *session, const struct command_options *option
 
 /* ---- show ---- */
 
-/* "#####", as long as the share. */
-static void add_bar(struct output_table *table, int64_t users, int64_t total) {
-    char bar[BAR_PLACES + 1];
-    const int64_t places = total <= 0 ? 0 : (users * BAR_PLACES + total - 1) / total;
-    memset(bar, '#', BAR_PLACES);
-    bar[places < BAR_PLACES ? places : BAR_PLACES] = '\0';
-    output_add(table, bar);
-}
-
 /* One of the lists: a name, users, share, money. */
 static void print_list(const struct session *session, struct shoal_client_value result, const char *list,
                        const char *word, int64_t total) {
@@ -112,7 +103,7 @@ static void print_list(const struct session *session, struct shoal_client_value 
     output_column(table, "users", true);
     if (is_table) output_column(table, "share", true);
     output_column(table, "amount", true);
-    if (is_table) output_column(table, "", false);
+    output_column_bar(table);
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, list));
     struct shoal_client_value row;
     while (shoal_client_walk_next(&walk, NULL, &row)) {
@@ -124,12 +115,22 @@ static void print_list(const struct session *session, struct shoal_client_value 
         (void)snprintf(share, sizeof share, "%.1f %%", total == 0 ? 0 : 100.0 * (double)users / (double)total);
         if (is_table) output_add(table, share);
         output_add_value(table, shoal_client_get(row, "amount"));
-        if (is_table) add_bar(table, users, total);
+        output_add_bar(table, total == 0 ? 0 : (double)users / (double)total);
     }
     output_table_finish(table);
 }
 
-/* R downwards, F to the right: users. For programs a row for each cell. */
+/* The most users in one cell of the grid: the darkest one. */
+static int64_t find_most(struct shoal_client_value grid) {
+    struct shoal_client_walk walk = shoal_client_walk_begin(grid);
+    struct shoal_client_value cell;
+    int64_t most = 0;
+    while (shoal_client_walk_next(&walk, NULL, &cell))
+        if (integer_of(cell, "users") > most) most = integer_of(cell, "users");
+    return most;
+}
+
+/* R downwards, F to the right: users, shaded. For programs a row for each cell. */
 static void print_grid(const struct session *session, struct shoal_client_value result) {
     const bool is_table = session->format == OUTPUT_TABLE;
     const struct shoal_client_value grid = shoal_client_get(result, "grid");
@@ -151,6 +152,7 @@ static void print_grid(const struct session *session, struct shoal_client_value 
         output_column(table, "amount", true);
     }
     int64_t r = -1;
+    const int64_t most = find_most(grid);
     walk = shoal_client_walk_begin(grid);
     while (shoal_client_walk_next(&walk, NULL, &cell)) {
         char text[32];
@@ -160,7 +162,11 @@ static void print_grid(const struct session *session, struct shoal_client_value 
             output_add(table, text);
         }
         if (is_table) {
-            output_add(table, print_grouped(integer_of(cell, "users"), text));
+            char number[32], shaded[40];
+            const int64_t users = integer_of(cell, "users");
+            (void)snprintf(shaded, sizeof shaded, "%s%s", print_grouped(users, number),
+                           output_shade(most == 0 ? 0 : (double)users / (double)most));
+            output_add(table, shaded);
             continue;
         }
         static const char *const keys[] = {"r", "f", "users", "amount"};

@@ -268,6 +268,39 @@ void output_add_value(struct output_table *table, struct shoal_client_value valu
     free(text);
 }
 
+static bool has_drawings = true;
+
+void output_draw(bool is_wanted) {
+    has_drawings = is_wanted;
+}
+
+void output_column_bar(struct output_table *table) {
+    if (has_drawings && table->format == OUTPUT_TABLE) output_column(table, "", false);
+}
+
+void output_add_bar(struct output_table *table, double share) {
+    enum { PLACES = 24 };
+    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    if (!has_drawings || table->format != OUTPUT_TABLE) return;
+    const double clamped = share > 0 ? (share < 1 ? share : 1) : 0; /* not a number: nothing */
+    uint32_t eighths = (uint32_t)(clamped * PLACES * 8 + 0.5);
+    if (eighths == 0 && share > 0) eighths = 1;
+    char bar[PLACES * 4 + 1];
+    char *at = bar;
+    *at = '\0';
+    for (; eighths >= 8; eighths -= 8)
+        at = stpcpy(at, "█");
+    (void)stpcpy(at, parts[eighths]);
+    output_add(table, bar);
+}
+
+const char *output_shade(double share) {
+    static const char *const shades[] = {"  ", " ░", " ▒", " ▓", " █"};
+    if (!has_drawings) return "";
+    const double clamped = share > 0 ? (share < 1 ? share : 1) : 0;
+    return shades[(uint32_t)(clamped * 4 + 0.5)];
+}
+
 static void print_padded(const char *text, const struct column *column, bool is_last, FILE *out) {
     const uint32_t width = output_width(text);
     const uint32_t missing = column->width > width ? column->width - width : 0;

@@ -33,6 +33,14 @@ void output_column(struct output_table *table, const char *name, bool is_number)
 /* Cells row by row; the row is done when every column has one. text is copied. */
 void output_add(struct output_table *table, const char *text);
 void output_add_value(struct output_table *table, struct shoal_client_value value);
+/* Drawings are for eyes: only tables have them, and only while they are wanted (they are; --plain turns them off). A
+ * column of bars without a head, each as long as its share of 1, to an eighth of a place; without drawings these do
+ * nothing. */
+void output_draw(bool is_wanted);
+void output_column_bar(struct output_table *table);
+void output_add_bar(struct output_table *table, double share);
+/* What to put behind a number: a blank, and a blank, ░, ▒, ▓ or █; "" without drawings. */
+const char *output_shade(double share);
 /* Print what was collected (CSV with its header line) and free it. JSON formats never use a table. */
 void output_table_finish(struct output_table *table);
 

@@ -34,7 +34,10 @@ int main(int argument_count, char **arguments) {
             (void)puts("shoal " SHOAL_VERSION);
             return 0;
         }
-        if ((value = option_value(name, next, "--addr", &used)) != NULL)
+        if (strcmp(name, "--plain") == 0) {
+            session.is_plain = true;
+            used = 1;
+        } else if ((value = option_value(name, next, "--addr", &used)) != NULL)
             session.address = value;
         else if ((value = option_value(name, next, "--workspace", &used)) != NULL)
             session.workspace = value;
