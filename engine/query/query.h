@@ -27,7 +27,8 @@
  * unless the event has a property of that name.
  *   - Calculations are exact: fractions of 128 bits over 128 bits; what leaves them is SH_ERR_OVERFLOW. * and / before
  * + and -, equals from left to right. Missing with anything is missing, so is a division by zero, and no comparison
- *     with it holds, nor `between` nor `not between`. Times are compared with times; of a date and an instant, by day.
+ *     with it holds, nor `between`, `in` nor their `not` forms. A time less a time is a span, compared with `30 days`;
+ * a time plus a span is a time. Times are compared with times; where dates and instants meet, by day.
  *   - Enums compare by rank. Decimals compare exactly; averages by cross-multiplication.
  *   - sample(p%, 'seed') keeps a row if mix(XXH3(external id), XXH3(seed)) falls below p: nested for growing p.
  */

@@ -61,10 +61,28 @@ static enum sh_status build_formula(struct builder *builder, const struct sh_ter
         const uint32_t scale = sh_number_scale(term->number.text);
         const __int128 units = sh_number_floor(term->number.text, scale, (__int128)1 << 100, &exact);
         made->number = sh_rational_of(units, sh_power_of_ten[scale]);
-        return SH_OK;
+        if (term->unit == SH_UNIT_NONE) return SH_OK;
+        /* Spans are milliseconds, as times are. */
+        return sh_rational_multiply(made->number, sh_rational_of(sh_query_span_ms(term->unit), 1), &made->number, err);
     }
     const enum sh_status status = build_formula(builder, term->left, &made->left, err);
     return status != SH_OK ? status : build_formula(builder, term->right, &made->right, err);
+}
+
+static enum sh_status build_list(struct builder *builder, const struct sh_node *node, struct sh_error *err) {
+    const uint32_t count = node->literal_count;
+    struct sh_rational *list = sh_arena_alloc(builder->arena, (count + 1) * sizeof *list);
+    if (list == NULL) return no_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        bool exact;
+        const uint32_t scale = sh_number_scale(node->literals[i].text);
+        list[i] = sh_rational_of(sh_number_floor(node->literals[i].text, scale, (__int128)1 << 100, &exact),
+                                 sh_power_of_ten[scale]);
+    }
+    builder->made->list = list;
+    builder->made->list_count = count;
+    builder->made->negated = node->negated;
+    return SH_OK;
 }
 
 enum sh_status sh_calculation_build(struct sh_plan *plan, const struct sh_node *node,
@@ -77,7 +95,9 @@ enum sh_status sh_calculation_build(struct sh_plan *plan, const struct sh_node *
     made->zone = scope->zone;
     enum sh_status status;
     if ((status = build_formula(&builder, node->left, &made->left, err)) != SH_OK) return status;
-    if ((status = build_formula(&builder, node->right, &made->right, err)) != SH_OK) return status;
+    status =
+        node->right != NULL ? build_formula(&builder, node->right, &made->right, err) : build_list(&builder, node, err);
+    if (status != SH_OK) return status;
     for (uint32_t i = 0; i < made->leaf_count; i++)
         made->leaves[i].as_day &= builder.has_date && builder.has_instant;
     *calculation = made;
@@ -139,6 +159,21 @@ static enum sh_status evaluate(const struct sh_formula *formula, const struct sh
     }
 }
 
+static bool is_listed(const struct sh_calculation *calculation, struct sh_rational value) {
+    uint32_t first = 0;
+    uint32_t end = calculation->list_count;
+    while (first < end) {
+        const uint32_t middle = first + (end - first) / 2;
+        const int order = sh_rational_compare(calculation->list[middle], value);
+        if (order == 0) return true;
+        if (order < 0)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return false;
+}
+
 enum sh_status sh_calculation_holds(const struct sh_calculation *calculation, const struct sh_rational *values,
                                     bool *holds, struct sh_error *err) {
     struct sh_rational left;
@@ -146,6 +181,12 @@ enum sh_status sh_calculation_holds(const struct sh_calculation *calculation, co
     enum sh_status status;
     *holds = false;
     if ((status = evaluate(calculation->left, values, &left, err)) != SH_OK) return status;
+    if (calculation->right == NULL) {
+        const bool is_missing = calculation->list_count == 0;
+        *holds = is_missing ? left.is_present == calculation->negated
+                            : left.is_present && is_listed(calculation, left) != calculation->negated;
+        return SH_OK;
+    }
     if ((status = evaluate(calculation->right, values, &right, err)) != SH_OK) return status;
     if (!left.is_present || !right.is_present) return SH_OK;
     const int order = sh_rational_compare(left, right);

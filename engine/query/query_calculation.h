@@ -32,7 +32,10 @@ struct sh_formula {
 
 struct sh_calculation {
     enum sh_compare compare;
-    const struct sh_formula *left, *right;
+    const struct sh_formula *left, *right; /* right is NULL: is left one of list, or missing if there is no list? */
+    const struct sh_rational *list;        /* ascending */
+    uint32_t list_count;
+    bool negated;
     const struct sh_zone *zone;
     uint32_t leaf_count;
     bool has_attributes;

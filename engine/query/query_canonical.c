@@ -30,7 +30,7 @@ static int compare_literals(const void *a, const void *b) {
 }
 
 static void sort_literals(struct sh_node *node) {
-    if (node->kind != SH_NODE_IN && node->kind != SH_NODE_HAS) return;
+    if (node->kind != SH_NODE_IN && node->kind != SH_NODE_HAS && node->kind != SH_NODE_RELATION) return;
     qsort(node->literals, node->literal_count, sizeof *node->literals, compare_literals);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < node->literal_count; i++)
@@ -175,7 +175,8 @@ static enum sh_status make_plain(struct canonicalizer *work, struct sh_node *nod
     const bool number_is_left = node->left->kind == SH_TERM_NUMBER;
     const struct sh_term *number = number_is_left ? node->left : node->right;
     const struct sh_term *operand = number_is_left ? node->right : node->left;
-    if (number->kind != SH_TERM_NUMBER || operand->kind != SH_TERM_OPERAND) return SH_OK;
+    if (number->kind != SH_TERM_NUMBER || number->unit != SH_UNIT_NONE || operand->kind != SH_TERM_OPERAND)
+        return SH_OK;
     node->kind = SH_NODE_COMPARE;
     node->operand = operand->operand;
     if (number_is_left) node->compare = turned[node->compare];
@@ -184,9 +185,21 @@ static enum sh_status make_plain(struct canonicalizer *work, struct sh_node *nod
     return sh_node_add_literal(work->arena, node, number->number) ? SH_OK : fail_memory(work);
 }
 
+/* (points) in (1, 2): an operand alone is asked as one. */
+static void make_plain_question(struct sh_node *node) {
+    if (node->left->kind != SH_TERM_OPERAND) return;
+    node->kind = node->literal_count > 0 ? SH_NODE_IN : SH_NODE_MISSING;
+    node->operand = node->left->operand;
+    node->left = NULL;
+}
+
 static enum sh_status canonicalize_relation(struct canonicalizer *work, struct sh_node *node, uint32_t *depth) {
     enum sh_status status;
     if ((status = canonicalize_term(work, node->left, depth)) != SH_OK) return status;
+    if (node->right == NULL) {
+        make_plain_question(node);
+        return SH_OK;
+    }
     if ((status = canonicalize_term(work, node->right, depth)) != SH_OK) return status;
     if ((status = make_plain(work, node)) != SH_OK || node->kind != SH_NODE_RELATION) return status;
     bool turns = node->compare == SH_COMPARE_GT || node->compare == SH_COMPARE_GE;

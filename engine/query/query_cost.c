@@ -127,7 +127,7 @@ static struct sh_plan_cost sequence_cost(const struct sh_plan *plan, const struc
 
 /* Users are taken one by one at the end: those with events, or all where attributes take part. */
 static struct sh_plan_cost calculation_cost(const struct sh_plan *plan, const struct sh_calculation *calculation) {
-    struct sh_plan_cost cost = {.share = calculation->compare == SH_COMPARE_EQ ? 0.05 : 0.4};
+    struct sh_plan_cost cost = {.share = calculation->compare == SH_COMPARE_EQ && !calculation->negated ? 0.05 : 0.4};
     double looked_at = calculation->has_attributes ? 1 : 0;
     for (uint32_t i = 0; i < calculation->leaf_count; i++) {
         struct sh_plan_cost leaf = {.row_ns = row_column_ns};

@@ -22,9 +22,10 @@
  *                          [, reach N] [, window])                                -- the rule: query_sequence.h
  *               | sample(10%, 'seed') | in_segment('name') | true | false
  *               | calculation compare calculation | calculation [not] between calculation and calculation
- *   calculation = number | operand | ( calculation ) | - calculation | calculation + | - | * | / calculation
- *   operand     = name | item.name | item                                            -- item: only inside where
- *               | count|days|days_since|gap_min|gap_avg|gap_max|first|last ( event [where expression] [, window] )
+ *               | calculation [not] in ( number, ... ) | calculation is [not] missing
+ *   calculation = number | number minutes|hours|days|weeks | operand | ( calculation ) | - calculation | calculation +
+ * | - | * | / calculation operand     = name | item.name | item                                            -- item:
+ * only inside where | count|days|days_since|gap_min|gap_avg|gap_max|first|last ( event [where expression] [, window] )
  *               | sum|min|max|avg|first|last ( event.property [where expression] [, window] )
  *               | count ( distinct event.property [where expression] [, window] )        -- property: also item
  *               | nth ( n, event[.property] [where expression] [, window] )
@@ -47,7 +48,9 @@
  *   ["missing" | "not_missing", operand]               ["starts_with" | "not_starts_with", operand, text]
  *   ["contains" | "not_contains", operand, text]       ["has_any" | "has_all" | "has_none", operand, [text, ...]]
  *   ["in_window", operand, window]                     ["in_next_days", operand, days]
- *   ["compare", compare, term, term]                   term: a number, operand, or ["+" | "-" | "*" | "/", term, term]
+ *   ["compare", compare, term, term]                   term: a number, ["span", number, "days"], operand, or
+ *   ["in" | "not_in", calculated, [number, ...]]              calculated: ["+" | "-" | "*" | "/", term, term]
+ *   ["missing" | "not_missing", calculated]
  *   ["did", {"event": name, "where": e, "window": window}]     "where" and "window" may be absent, here and below
  *   ["sequence", {"steps": [name | {"event": name, "where": e}, ...], "within": [3, "days"], "strict": bool,
  *                 "reach": step, "window": window}]    all but "steps" may be absent

@@ -339,7 +339,7 @@ static enum sh_status parse_condition(struct sh_parser *parser, struct sh_node *
         if ((status = sh_parse_value(parser, "", &literal)) != SH_OK) return status;
         if (token.kind == SH_TOKEN_NUMBER && sh_parser_at(parser, SH_TOKEN_COMPARE))
             return sh_parse_number_compared(parser, literal, node);
-        if (token.kind == SH_TOKEN_NUMBER && sh_parser_at_calculation(parser)) {
+        if (token.kind == SH_TOKEN_NUMBER && (sh_parser_at_calculation(parser) || sh_parser_at_span_unit(parser))) {
             parser->lexer = begin;
             return sh_parse_calculated(parser, begin, NULL, node);
         }

@@ -50,6 +50,26 @@ static enum sh_status parse_between(struct sh_parser *parser, struct sh_lexer be
     return make_relation(parser, again, compare, high, &(*child)->next);
 }
 
+/* `in` is the current token. */
+static enum sh_status parse_in(struct sh_parser *parser, struct sh_term *value, bool negated, struct sh_node **node) {
+    enum sh_status status = make_relation(parser, value, SH_COMPARE_EQ, NULL, node);
+    if (status != SH_OK || (status = sh_parser_next(parser)) != SH_OK) return status;
+    (*node)->negated = negated;
+    return sh_parse_values(parser, "after `in`", *node);
+}
+
+/* `is` is the current token. */
+static enum sh_status parse_is(struct sh_parser *parser, struct sh_term *value, struct sh_node **node) {
+    enum sh_status status = make_relation(parser, value, SH_COMPARE_EQ, NULL, node);
+    if (status != SH_OK || (status = sh_parser_next(parser)) != SH_OK) return status;
+    if (sh_parser_at_word(parser, "not")) {
+        (*node)->negated = true;
+        if ((status = sh_parser_next(parser)) != SH_OK) return status;
+    }
+    return sh_parser_pass_word(parser, "missing",
+                               (*node)->negated ? "`missing` after `is not`" : "`missing` or `not missing` after `is`");
+}
+
 enum sh_status sh_parse_calculated(struct sh_parser *parser, struct sh_lexer begin, struct sh_term *first,
                                    struct sh_node **node) {
     struct sh_term *left;
@@ -69,8 +89,10 @@ enum sh_status sh_parse_calculated(struct sh_parser *parser, struct sh_lexer beg
         if ((status = sh_parser_next(parser)) != SH_OK) return status;
     }
     if (sh_parser_at_word(parser, "between")) return parse_between(parser, begin, left, negated, node);
-    return sh_parser_expected(parser, negated ? "`between` after `not`"
-                                              : "a comparison (= != < <= > >=) or `between` after a calculation");
+    if (sh_parser_at_word(parser, "in")) return parse_in(parser, left, negated, node);
+    if (!negated && sh_parser_at_word(parser, "is")) return parse_is(parser, left, node);
+    return sh_parser_expected(parser, negated ? "`in` or `between` after `not`"
+                                              : "a comparison (= != < <= > >= in, between, is) after a calculation");
 }
 
 /* May a calculation begin here that is no text or bool? */
@@ -98,7 +120,8 @@ enum sh_status sh_parse_compared(struct sh_parser *parser, const struct sh_opera
     if ((status = sh_parser_term(parser, SH_TERM_OPERAND, operand->position, &left)) != SH_OK) return status;
     left->operand = *operand;
     if ((status = sh_parse_term(parser, NULL, &right)) != SH_OK) return status;
-    if (right->kind == SH_TERM_NUMBER) return make_compare(parser, operand, compare, right->number, node);
+    if (right->kind == SH_TERM_NUMBER && right->unit == SH_UNIT_NONE)
+        return make_compare(parser, operand, compare, right->number, node);
     return make_relation(parser, left, compare, right, node);
 }
 
@@ -114,7 +137,7 @@ enum sh_status sh_parse_number_compared(struct sh_parser *parser, struct sh_lite
     if (!at_term(parser)) return sh_parser_expected(parser, "a name: two values cannot be compared");
     const struct sh_token token = *sh_parser_token(parser);
     if ((status = sh_parse_term(parser, NULL, &right)) != SH_OK) return status;
-    if (right->kind == SH_TERM_NUMBER) {
+    if (right->kind == SH_TERM_NUMBER && right->unit == SH_UNIT_NONE) {
         char words[SH_TOKEN_WORDS_BYTES];
         return sh_fail(parser->err, SH_ERR_SYNTAX, token.position,
                        "expected a name: two values cannot be compared, found %s", sh_token_describe(&token, words));

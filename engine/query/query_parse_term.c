@@ -42,7 +42,7 @@ bool sh_parser_opens_value(const struct sh_parser *parser) {
     } while (open_count > 0);
     if (sh_parser_at(&ahead, SH_TOKEN_COMPARE) || sh_parser_at_calculation(&ahead)) return true;
     if (sh_parser_at_word(&ahead, "not") && sh_parser_next(&ahead) != SH_OK) return false;
-    return sh_parser_at_word(&ahead, "between");
+    return sh_parser_at_word(&ahead, "between") || sh_parser_at_word(&ahead, "in") || sh_parser_at_word(&ahead, "is");
 }
 
 static enum sh_status join(struct sh_parser *parser, enum sh_term_kind kind, struct sh_term *left,
@@ -54,9 +54,17 @@ static enum sh_status join(struct sh_parser *parser, enum sh_term_kind kind, str
     return SH_OK;
 }
 
+bool sh_parser_at_span_unit(const struct sh_parser *parser) {
+    return sh_parser_at(parser, SH_TOKEN_WORD) && sh_unit_slides(sh_unit_of(sh_parser_token(parser)->text));
+}
+
+/* A number, or a span: 30 days. */
 static enum sh_status parse_number(struct sh_parser *parser, struct sh_term **term) {
-    const enum sh_status status = sh_parser_term(parser, SH_TERM_NUMBER, sh_parser_token(parser)->position, term);
-    return status != SH_OK ? status : sh_parse_value(parser, "", &(*term)->number);
+    enum sh_status status = sh_parser_term(parser, SH_TERM_NUMBER, sh_parser_token(parser)->position, term);
+    if (status != SH_OK || (status = sh_parse_value(parser, "", &(*term)->number)) != SH_OK) return status;
+    if (!sh_parser_at_span_unit(parser)) return SH_OK;
+    (*term)->unit = sh_unit_of(sh_parser_token(parser)->text);
+    return sh_parser_next(parser);
 }
 
 static enum sh_status parse_primary(struct sh_parser *parser, struct sh_term **term);

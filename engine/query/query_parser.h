@@ -82,6 +82,8 @@ SH_MUST_CHECK enum sh_status sh_parser_term(struct sh_parser *parser, enum sh_te
                                             struct sh_term **term);
 /* Does the current token go on with a calculation? */
 bool sh_parser_at_calculation(const struct sh_parser *parser);
+/* days, behind the number of a span. */
+bool sh_parser_at_span_unit(const struct sh_parser *parser);
 /* The current token is "(": is what it holds a value, and not a condition? */
 bool sh_parser_opens_value(const struct sh_parser *parser);
 /* query_parse_sequence.c: "(" behind `sequence` is the current token. */

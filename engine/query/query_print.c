@@ -165,6 +165,9 @@ static void print_part(struct sh_buffer *buffer, const struct sh_term *part, boo
 void sh_query_print_term(const struct sh_term *term, struct sh_buffer *buffer) {
     if (term->kind == SH_TERM_NUMBER) {
         print_literal(buffer, &term->number);
+        if (term->unit == SH_UNIT_NONE) return;
+        const bool is_one = sh_text_equal(term->number.text, SH_TEXT_LITERAL("1"));
+        sh_buffer_print(buffer, " %s%s", sh_unit_words[term->unit], is_one ? "" : "s");
     } else if (term->kind == SH_TERM_OPERAND) {
         print_operand(buffer, &term->operand);
     } else {
@@ -252,6 +255,20 @@ static void print_asked(struct sh_buffer *buffer, const struct sh_node *node) {
     }
 }
 
+static void print_relation(struct sh_buffer *buffer, const struct sh_node *node) {
+    const char *no = node->negated ? "not " : "";
+    sh_query_print_term(node->left, buffer);
+    if (node->right != NULL) {
+        sh_buffer_print(buffer, " %s ", sh_compare_words[node->compare]);
+        sh_query_print_term(node->right, buffer);
+    } else if (node->literal_count > 0) {
+        sh_buffer_print(buffer, " %sin ", no);
+        print_list(buffer, node);
+    } else {
+        sh_buffer_print(buffer, " is %smissing", no);
+    }
+}
+
 void sh_query_print(const struct sh_node *tree, struct sh_buffer *buffer) {
     switch (tree->kind) {
     case SH_NODE_TRUE:
@@ -273,9 +290,7 @@ void sh_query_print(const struct sh_node *tree, struct sh_buffer *buffer) {
         print_events(buffer, &tree->operand);
         break;
     case SH_NODE_RELATION:
-        sh_query_print_term(tree->left, buffer);
-        sh_buffer_print(buffer, " %s ", sh_compare_words[tree->compare]);
-        sh_query_print_term(tree->right, buffer);
+        print_relation(buffer, tree);
         break;
     case SH_NODE_SEQUENCE:
         print_sequence(buffer, tree);

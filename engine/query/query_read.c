@@ -553,10 +553,40 @@ static enum sh_status read_segment(struct reader *reader, struct sh_node *node) 
     return sh_node_add_literal(reader->arena, node, name) ? SH_OK : fail_memory(reader);
 }
 
+static enum sh_status read_term(struct reader *reader, uint32_t *term_count, struct sh_term **term);
+
+static bool is_calculation(struct sh_text word) {
+    for (enum sh_term_kind kind = SH_TERM_ADD; kind <= SH_TERM_DIVIDE; kind++)
+        if (sh_text_equal(word, sh_text_of(sh_term_words[kind]))) return true;
+    return false;
+}
+
+/* An operand; of `in` and `missing` also a calculation, which makes the node a RELATION. */
+static enum sh_status read_subject(struct reader *reader, struct sh_node *node) {
+    const struct sh_cursor begin = *reader->cursor;
+    enum sh_value_kind kind;
+    struct sh_value array;
+    struct sh_text word;
+    enum sh_status status = sh_cursor_peek(reader->cursor, &kind, reader->err);
+    if (status != SH_OK) return status;
+    if (kind != SH_VALUE_ARRAY || (node->kind != SH_NODE_IN && node->kind != SH_NODE_MISSING))
+        return read_operand(reader, &node->operand);
+    if ((status = take_head(reader, "a name, a function or a calculation", &array, &word)) != SH_OK) return status;
+    *reader->cursor = begin;
+    if (!is_calculation(word)) return read_operand(reader, &node->operand);
+    uint32_t term_count = 1; /* as if something stood on the other side */
+    return read_term(reader, &term_count, &node->left);
+}
+
 /* What stands behind the operand. */
 static enum sh_status read_asked(struct reader *reader, struct sh_node *node) {
-    enum sh_status status = read_operand(reader, &node->operand);
+    enum sh_status status = read_subject(reader, node);
     if (status != SH_OK) return status;
+    if (node->left != NULL) {
+        const bool is_list = node->kind == SH_NODE_IN;
+        node->kind = SH_NODE_RELATION;
+        return is_list ? add_values(reader, node) : SH_OK;
+    }
     switch (node->kind) {
     case SH_NODE_MISSING:
         return SH_OK;
@@ -577,8 +607,6 @@ static enum sh_status read_asked(struct reader *reader, struct sh_node *node) {
 
 /* ---- Comparisons of calculations ---- */
 
-static enum sh_status read_term(struct reader *reader, uint32_t *term_count, struct sh_term **term);
-
 /* An array: a calculation, a number, or an operand. */
 static enum sh_status read_term_array(struct reader *reader, uint32_t *term_count, struct sh_term *term) {
     const struct sh_cursor begin = *reader->cursor;
@@ -593,10 +621,16 @@ static enum sh_status read_term_array(struct reader *reader, uint32_t *term_coun
         if ((status = read_term(reader, term_count, &term->left)) != SH_OK) return status;
         return read_term(reader, term_count, &term->right);
     }
-    *reader->cursor = begin;
-    if (!sh_text_equal(word, SH_TEXT_LITERAL("number"))) return read_operand(reader, &term->operand);
+    const bool is_span = sh_text_equal(word, SH_TEXT_LITERAL("span"));
+    if (!is_span) *reader->cursor = begin;
+    if (!is_span && !sh_text_equal(word, SH_TEXT_LITERAL("number"))) return read_operand(reader, &term->operand);
     term->kind = SH_TERM_NUMBER;
-    return read_value(reader, &term->number);
+    if (!is_span) return read_value(reader, &term->number);
+    if ((status = check_element_count(reader, &array, word, 3)) != SH_OK) return status;
+    if ((status = read_value(reader, &term->number)) != SH_OK) return status;
+    if (term->number.kind != SH_LITERAL_NUMBER)
+        return sh_fail(reader->err, SH_ERR_SYNTAX, array.offset, "a span is so many days: [\"span\", 30, \"days\"]");
+    return read_unit(reader, sh_unit_slides, &term->unit);
 }
 
 static enum sh_status read_term(struct reader *reader, uint32_t *term_count, struct sh_term **term) {
@@ -628,7 +662,7 @@ static enum sh_status read_relation(struct reader *reader, struct sh_node *node)
         node->compare = (enum sh_compare)i;
         if ((status = read_term(reader, &term_count, &node->left)) != SH_OK) return status;
         if ((status = read_term(reader, &term_count, &node->right)) != SH_OK) return status;
-        if (node->left->kind != SH_TERM_NUMBER || node->right->kind != SH_TERM_NUMBER) return SH_OK;
+        if (node->left->kind != SH_TERM_NUMBER || node->right->kind != SH_TERM_NUMBER) return SH_OK; /* nor spans */
         return sh_fail(reader->err, SH_ERR_SYNTAX, word.offset, "two numbers cannot be compared");
     }
     return sh_fail(reader->err, SH_ERR_SYNTAX, word.offset, "expected = != < <= > or >=, found \"%.*s\"",

@@ -32,7 +32,7 @@ bool sh_query_is_timeless(const struct sh_node *tree) {
     case SH_NODE_CONTAINS:
         return is_timeless_operand(&tree->operand);
     case SH_NODE_RELATION:
-        return is_timeless_term(tree->left) && is_timeless_term(tree->right);
+        return is_timeless_term(tree->left) && (tree->right == NULL || is_timeless_term(tree->right));
     default:
         return false;
     }

@@ -50,7 +50,8 @@ enum sh_node_kind {
     SH_NODE_NEXT,     /* operand "in next N days": time: within (now, now + N days]; date: its yearly day is today or
                          one of the next N - 1 days in the zone; 29 February counts on 28 February in other years */
     SH_NODE_HAS,      /* tag set, has, literals */
-    SH_NODE_RELATION, /* left compare right: two values, calculated or as they are; < and <= only, = and != */
+    SH_NODE_RELATION, /* left compare right: two values, calculated or as they are; < and <= only, = and !=. Without
+                         right: left [not] in literals, or where there are none, left is [not] missing */
     SH_NODE_DID,      /* aggregate with function COUNT: at least one */
     SH_NODE_SEQUENCE, /* children: the steps in their order, each a DID without a window; window, sequence */
     SH_NODE_SAMPLE,   /* parts, seed */
@@ -175,8 +176,14 @@ enum {
  *   sum(purchase.amount) + sum(cancel.amount) > 100          count(cancel) / count(purchase) > 0.2
  *
  * Numbers are exact fractions of 128 bits over 128 bits; what does not fit is SH_ERR_OVERFLOW, never rounded. What is
- * calculated with a missing value is missing, and so is what is divided by zero; a comparison with it is false. Times
- * are compared with times, as they are; a date with an instant by the instant's local day. */
+ * calculated with a missing value is missing, and so is what is divided by zero; a comparison with it is false, and so
+ * is [not] in.
+ *
+ *   last(purchase) - first(purchase) > 30 days                   registered_at + 2 weeks < first(purchase)
+ *
+ * A time less a time is a span; a time and a span, added or subtracted, are a time; spans are added, multiplied and
+ * divided by numbers, and a span over a span is a number. Times are compared with times and spans with spans, to the
+ * millisecond; a day has 24 hours. Where dates and instants meet in one comparison, instants are their local day. */
 enum sh_term_kind {
     SH_TERM_NUMBER,
     SH_TERM_OPERAND, /* a number or a time: an attribute, an aggregate; inside where, what the event or its item has */
@@ -189,6 +196,7 @@ struct sh_term {
     enum sh_term_kind kind;
     uint32_t position;
     struct sh_literal number;
+    enum sh_unit unit; /* NUMBER: a span of so many minutes, hours, days or weeks; NONE: a number */
     struct sh_operand operand;
     struct sh_term *left, *right; /* ADD to DIVIDE */
 };

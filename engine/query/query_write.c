@@ -187,7 +187,11 @@ static void write_operand(const struct sh_operand *operand, msgpack_packer *pack
 }
 
 static void write_term(const struct sh_term *term, msgpack_packer *packer) {
-    if (term->kind == SH_TERM_NUMBER) {
+    if (term->kind == SH_TERM_NUMBER && term->unit != SH_UNIT_NONE) {
+        write_head(packer, 3, "span");
+        write_literal(&term->number, packer);
+        write_unit(term->unit, true, packer);
+    } else if (term->kind == SH_TERM_NUMBER) {
         write_literal(&term->number, packer);
     } else if (term->kind == SH_TERM_OPERAND) {
         write_operand(&term->operand, packer);
@@ -195,6 +199,22 @@ static void write_term(const struct sh_term *term, msgpack_packer *packer) {
         write_head(packer, 3, sh_term_words[term->kind]);
         write_term(term->left, packer);
         write_term(term->right, packer);
+    }
+}
+
+static void write_relation(const struct sh_node *node, msgpack_packer *packer) {
+    if (node->right != NULL) {
+        write_head(packer, 4, "compare");
+        sh_pack_literal(packer, sh_compare_words[node->compare]);
+        write_term(node->left, packer);
+        write_term(node->right, packer);
+    } else if (node->literal_count > 0) {
+        write_head(packer, 3, node->negated ? "not_in" : "in");
+        write_term(node->left, packer);
+        write_list(node, packer);
+    } else {
+        write_head(packer, 2, node->negated ? "not_missing" : "missing");
+        write_term(node->left, packer);
     }
 }
 
@@ -277,10 +297,7 @@ void sh_query_write(const struct sh_node *tree, msgpack_packer *packer) {
         write_events("did", &tree->operand, packer);
         break;
     case SH_NODE_RELATION:
-        write_head(packer, 4, "compare");
-        sh_pack_literal(packer, sh_compare_words[tree->compare]);
-        write_term(tree->left, packer);
-        write_term(tree->right, packer);
+        write_relation(tree, packer);
         break;
     case SH_NODE_SEQUENCE:
         write_sequence(tree, packer);

@@ -273,7 +273,22 @@ class Events:
         (a, rows_a), (b, rows_b) = self.part(random), self.part(random)
         compare = random.choice(["=", "!=", "<", "<=", ">", ">="])
         n = random.randint(0, 5)
-        form = random.randint(0, 3)
+        form = random.randint(0, 6)
+        if form == 4:
+            days = random.randint(0, 100)
+            return (f"last({a.format('')}) - first({b.format('')}) {compare} {days} days",
+                    f"((SELECT max(e.time) {rows_a}) - (SELECT min(e.time) {rows_b}) {compare} {days * DAY}) IS TRUE")
+        if form == 5:
+            return (f"first({a.format('')}) + {n} weeks {compare} last({b.format('')}) - 12 hours",
+                    f"((SELECT min(e.time) {rows_a}) + {n * 7 * DAY} {compare} (SELECT max(e.time) {rows_b}) - {DAY // 2}) IS TRUE")
+        if form == 6:
+            if n < 3:
+                no = random.choice(["", "not "])
+                return (f"count({a.format('')}) / count({b.format('')}) is {no}missing",
+                        f"{no.upper()}((SELECT count(*) {rows_b}) = 0)")
+            no = random.choice(["", "not "])
+            return (f"count({a.format('')}) + count({b.format('')}) * 2 {no}in (1, {n}, {n + 3}, 2.5)",
+                    f"((SELECT count(*) {rows_a}) + (SELECT count(*) {rows_b}) * 2) {no.upper()}IN (1, {n}, {n + 3})")
         if form == 0:
             return (f"sum({a.format('.amount')}) {compare} sum({b.format('.amount')})",
                     f"(SELECT coalesce(sum(e.amount), 0) {rows_a}) {compare} (SELECT coalesce(sum(e.amount), 0) {rows_b})")

@@ -228,6 +228,55 @@ Test(query_behaviour, two_windows_are_compared) {
     ANSWERS("not count(purchase, this month) = count(purchase, previous month)", "a-2 ");
 }
 
+Test(query_behaviour, times_and_spans_are_exact_to_the_millisecond) {
+    bought("a-1", "2026-02-01 12:00", 100);
+    bought("a-1", "2026-03-03 12:00", 100); /* 30 days later */
+    bought("a-2", "2026-02-01 12:00", 100);
+    bought("a-2", "2026-03-03 12:00:00.001", 100);
+    set("a-3", "joined", instant("2026-03-01"));
+    ANSWERS("last(purchase) - first(purchase) = 30 days", "a-1 ");
+    ANSWERS("last(purchase) - first(purchase) > 30 days", "a-2 ");
+    ANSWERS("30 days < last(purchase) - first(purchase)", "a-2 ");
+    ANSWERS("last(purchase) - first(purchase) between 4 weeks and 720 hours", "a-1 ");
+    ANSWERS("first(purchase) + 30 days >= last(purchase)", "a-1 ");
+    ANSWERS("last(purchase) - 4 weeks - 2880 minutes = first(purchase)", "a-1 ");
+    ANSWERS("(last(purchase) - first(purchase)) * 2 > 1440 hours", "a-2 ");
+    ANSWERS("(last(purchase) - first(purchase)) / 1 day = 30", "a-1 ");
+    ANSWERS("(last(purchase) - first(purchase)) / count(purchase) <= 15 days", "a-1 ");
+    ANSWERS("first(purchase) - last(purchase) = -30 days", "a-1 ");
+    ANSWERS("last(purchase) - joined is missing", "a-1 a-2 a-3 ");
+    ANSWERS("last(purchase) - first(purchase) < 0.5 days", "");
+}
+
+Test(query_behaviour, where_dates_and_instants_meet_instants_are_their_day) {
+    set_date("a-1", "birthday", 2026, 3, 1);
+    set("a-1", "joined", instant("2026-03-03 23:59"));
+    set_date("a-2", "birthday", 2026, 3, 1);
+    set("a-2", "joined", instant("2026-03-04 00:00"));
+    ANSWERS("joined - birthday = 2 days", "a-1 ");
+    ANSWERS("birthday + 3 days = joined", "a-2 ");
+    ANSWERS("joined > birthday + 2 days", "a-2 ");
+}
+
+Test(query_behaviour, calculations_are_listed_or_missing) {
+    set("a-1", "points", 10);
+    set("a-2", "points", 11);
+    set("a-2", "balance", 150);
+    ANSWERS("points * 2 in (20, 21)", "a-1 ");
+    ANSWERS("points * 2 not in (20, 21)", "a-2 ");
+    ANSWERS("not points * 2 in (20, 21)", "a-2 a-3 ");
+    ANSWERS("points / 4 in (2.5, 2.75)", "a-1 a-2 ");
+    ANSWERS("(points) in (10)", "a-1 ");
+    ANSWERS("points + balance is missing", "a-1 a-3 ");
+    ANSWERS("points + balance is not missing", "a-2 ");
+    ANSWERS("count(purchase) / count(view) is missing", "a-1 a-2 a-3 ");
+    viewed("a-2", "2026-03-01");
+    ANSWERS("count(purchase) / count(view) is not missing", "a-2 ");
+    ANSWERS("count(purchase) + count(view) in (0, 3)", "a-1 a-3 ");
+    ANSWERS("did(view where hour + weekday in (7, 8))", "a-2 ");
+    ANSWERS("did(view where seconds * 2 is missing)", "a-2 ");
+}
+
 Test(query_behaviour, products_go_before_sums_from_left_to_right) {
     set("a-1", "points", 10);
     ANSWERS("2 + points * 3 = 32", "a-1 ");

@@ -176,10 +176,43 @@ Test(query_error, windows_after_and_before_an_event) {
          "such as sequence(view -> purchase, within 3 days, last 30 days)"});
 }
 
+Test(query_error, spans_and_lists_of_calculations) {
+    EXPECT_WRONG(
+        {"last(view) - first(view) > 30", SH_ERR_TYPE, 0,
+         "a span of time is compared with a span of time, not with a number",
+         "a span has a unit: 30 days; days_since and the gaps are numbers of days"},
+        {"gap_avg(view) > 30 days", SH_ERR_TYPE, 16,
+         "a span of time is compared with a span of time, not with a number",
+         "a span has a unit: 30 days; days_since and the gaps are numbers of days"},
+        {"joined > 30 days", SH_ERR_TYPE, 9, "a span of time is compared with a span of time, not with a time",
+         "the time between two times is one: last(...) - first(...) > 30 days"},
+        {"joined + 30 > birthday", SH_ERR_TYPE, 0, "a time + a number has no meaning",
+         "a span has a unit: 30 days, 2 hours"},
+        {"joined + birthday > last(view)", SH_ERR_TYPE, 0, "a time + a time has no meaning",
+         "the span between them is last(...) - first(...)"},
+        {"joined * 2 > last(view)", SH_ERR_TYPE, 0, "a time * a number has no meaning",
+         "a span has a unit: 30 days, 2 hours"},
+        {"points / 3 days > 2", SH_ERR_TYPE, 0, "a number / a span of time has no meaning",
+         "a span has a unit: 30 days, 2 hours"},
+        {"joined + 3 months > last(view)", SH_ERR_SYNTAX, 11,
+         "expected a comparison (= != < <= > >= in, between, is) after a calculation, found the word `months`", ""},
+        {"last(view) - joined in (3, 4)", SH_ERR_TYPE, 24, "a span of time cannot be one of these values",
+         "compare it with <, > or between"},
+        {"points + 1 in ('3')", SH_ERR_TYPE, 15, "a number cannot be one of these values",
+         "write numbers, without quotes"},
+        {"points + 1 in 3", SH_ERR_SYNTAX, 14, "expected a list in parentheses after `in`, found the number 3",
+         "write (3)"},
+        {"points + 1 not missing", SH_ERR_SYNTAX, 15,
+         "expected `in` or `between` after `not`, found the word `missing`", ""},
+        {"points + 1 is null", SH_ERR_SYNTAX, 14,
+         "expected `missing` or `not missing` after `is`, found the word `null`", ""},
+        {"(1 + 2) in (3)", SH_ERR_TYPE, 1, "nothing is asked here: a comparison needs a name or a function", ""});
+}
+
 Test(query_error, calculations) {
     EXPECT_WRONG(
         {"points + 1", SH_ERR_SYNTAX, 10,
-         "expected a comparison (= != < <= > >=) or `between` after a calculation, found the end of the expression",
+         "expected a comparison (= != < <= > >= in, between, is) after a calculation, found the end of the expression",
          ""},
         {"points + > 5", SH_ERR_SYNTAX, 9, "expected a number, a name or a function, found `>`", ""},
         {"(points + 1 > 5", SH_ERR_SYNTAX, 15, "expected `and`, `or` or `)`, found the end of the expression",

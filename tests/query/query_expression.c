@@ -517,14 +517,72 @@ static void put_time(struct world *world, struct sh_buffer *text) {
     }
 }
 
+static void put_length(struct world *world, struct sh_buffer *text) {
+    static const char *const units[] = {"minutes", "hours", "days", "weeks"};
+    sh_buffer_print(text, "%s%u%s %s", split_one_in(&world->random, 5) ? "-" : "", below(world, 60),
+                    split_one_in(&world->random, 4) ? ".5" : "", units[below(world, 4)]);
+}
+
+/* What lies between two times, or a time moved by a span. */
+static void span_clause(struct world *world, const char *compare, struct sh_buffer *text) {
+    const uint32_t kind = below(world, 5);
+    if (kind == 4) {
+        put(text, "(");
+        put_time(world, text);
+        put(text, " - ");
+        put_time(world, text);
+        sh_buffer_print(text, ") / 1 day%s%u", compare, below(world, 40));
+        return;
+    }
+    put_time(world, text);
+    if (kind < 2) {
+        put(text, " - ");
+        put_time(world, text);
+        if (kind == 1 && split_one_in(&world->random, 2)) {
+            put(text, split_one_in(&world->random, 2) ? " is missing" : " is not missing");
+            return;
+        }
+        put(text, compare);
+        put_length(world, text);
+        return;
+    }
+    put(text, kind == 2 ? " + " : " - ");
+    put_length(world, text);
+    put(text, compare);
+    put_time(world, text);
+}
+
+static void put_question_of_term(struct world *world, struct sh_buffer *text) {
+    if (split_one_in(&world->random, 2)) {
+        put(text, split_one_in(&world->random, 2) ? " is missing" : " is not missing");
+        return;
+    }
+    const uint32_t count = 1 + below(world, 12);
+    put(text, split_one_in(&world->random, 3) ? " not in (" : " in (");
+    for (uint32_t i = 0; i < count; i++)
+        sh_buffer_print(text, "%s%u%s", i == 0 ? "" : ", ", below(world, 30),
+                        split_one_in(&world->random, 3) ? ".5" : "");
+    put(text, ")");
+}
+
 /* event_type: inside where of this type, else UINT32_MAX. */
 static void calculation_clause(struct world *world, uint32_t event_type, bool about_items, struct sh_buffer *text) {
     static const char *const words[] = {" = ", " != ", " < ", " <= ", " > ", " >= "};
     const char *word = words[below(world, 6)];
     if (event_type == UINT32_MAX && !about_items && split_one_in(&world->random, 6)) {
+        if (split_one_in(&world->random, 2)) {
+            span_clause(world, word, text);
+            return;
+        }
         put_time(world, text);
         put(text, word);
         put_time(world, text);
+        return;
+    }
+    if (split_one_in(&world->random, 4)) {
+        put(text, event_type != UINT32_MAX ? "hour + " : about_items ? "price * " : "age - ");
+        put_value(world, event_type, about_items, text);
+        put_question_of_term(world, text);
         return;
     }
     put(text, event_type != UINT32_MAX ? "amount + " : about_items ? "price - " : "age * ");

@@ -192,6 +192,7 @@ static struct sh_term *random_term(uint64_t depth, uint64_t term_depth) {
     } else if (below(3) == 0) {
         term->kind = SH_TERM_NUMBER;
         term->number = (struct sh_literal){SH_LITERAL_NUMBER, random_number(), 0};
+        if (below(3) == 0) term->unit = (enum sh_unit)(SH_UNIT_MINUTE + below(4));
     } else {
         term->kind = SH_TERM_OPERAND;
         random_operand(&term->operand, depth);
@@ -200,8 +201,13 @@ static struct sh_term *random_term(uint64_t depth, uint64_t term_depth) {
 }
 
 static void random_relation(struct sh_node *node, uint64_t depth) {
-    node->compare = (enum sh_compare)below(6);
     node->left = random_term(depth, below(4));
+    if (node->left->kind >= SH_TERM_ADD && below(3) == 0) { /* a list, or missing */
+        node->negated = below(2) == 0;
+        add_literals(node, below(5));
+        return;
+    }
+    node->compare = (enum sh_compare)below(6);
     do
         node->right = random_term(depth, below(4));
     while (node->left->kind == SH_TERM_NUMBER && node->right->kind == SH_TERM_NUMBER);
@@ -283,7 +289,7 @@ static struct sh_node *shuffled(const struct sh_node *node);
 static void shuffle_literals(struct sh_node *copy, const struct sh_node *node) {
     copy->literals = NULL;
     copy->literal_count = 0;
-    const bool list = node->kind == SH_NODE_IN || node->kind == SH_NODE_HAS;
+    const bool list = node->kind == SH_NODE_IN || node->kind == SH_NODE_HAS || node->kind == SH_NODE_RELATION;
     const uint64_t start = list ? below(node->literal_count) : 0;
     const uint64_t extra = list ? below(3) : 0;
     for (uint64_t i = 0; i < node->literal_count + extra; i++)
@@ -348,6 +354,10 @@ static struct sh_term *shuffled_term(const struct sh_term *term) {
 static void shuffle_relation(struct sh_node *copy, const struct sh_node *node) {
     static const enum sh_compare turned[] = {SH_COMPARE_EQ, SH_COMPARE_NE, SH_COMPARE_GT,
                                              SH_COMPARE_GE, SH_COMPARE_LT, SH_COMPARE_LE};
+    if (node->right == NULL) {
+        copy->left = shuffled_term(node->left);
+        return;
+    }
     const bool swaps = below(2) == 0;
     copy->left = shuffled_term(swaps ? node->right : node->left);
     copy->right = shuffled_term(swaps ? node->left : node->right);

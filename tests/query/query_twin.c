@@ -11,6 +11,7 @@ struct context {
     const struct twin_table *table;
     uint32_t slot;
     const struct twin_event *event; /* inside where */
+    bool as_day;                    /* in a comparison with dates and instants, instants are their day */
 };
 
 /* A value of an operand, in a form that compares with any literal of its type. */
@@ -583,8 +584,6 @@ static bool sample_holds(const struct context *context, const struct sh_node *tr
 
 struct fraction {
     bool is_present;
-    bool is_time;
-    bool is_date;
     __int128 number;
     __int128 divisor; /* above 0 */
 };
@@ -622,17 +621,34 @@ static struct fraction number_value(struct sh_text text) {
     return value;
 }
 
-static struct fraction term_value(const struct context *context, const struct sh_term *term) {
-    if (term->kind == SH_TERM_NUMBER) return number_value(term->number.text);
+/* Does a date, does an instant take part? */
+static void find_times(const struct context *context, const struct sh_term *term, bool *has_date, bool *has_instant) {
+    if (term == NULL || term->kind == SH_TERM_NUMBER) return;
     if (term->kind == SH_TERM_OPERAND) {
         const struct value value = operand_value(context, &term->operand);
-        return reduced(
-            (struct fraction){.is_present = value.is_present,
-                              .is_time = value.type == SH_TYPE_TIME,
-                              .is_date = value.is_date,
-                              .number = value.number,
-                              .divisor = power_of_ten(value.scale) * (value.is_present ? value.divisor : 1)});
+        *has_date |= value.type == SH_TYPE_TIME && value.is_date;
+        *has_instant |= value.type == SH_TYPE_TIME && !value.is_date;
     }
+    find_times(context, term->left, has_date, has_instant);
+    find_times(context, term->right, has_date, has_instant);
+}
+
+static struct fraction operand_fraction(const struct context *context, const struct sh_operand *operand) {
+    struct value value = operand_value(context, operand);
+    if (value.is_present && value.type == SH_TYPE_TIME && !value.is_date && context->as_day)
+        value.number = (__int128)sh_zone_day(context->twin->zone, (int64_t)value.number) * SH_DAY_MS;
+    return reduced((struct fraction){.is_present = value.is_present,
+                                     .number = value.number,
+                                     .divisor = power_of_ten(value.scale) * (value.is_present ? value.divisor : 1)});
+}
+
+static struct fraction term_value(const struct context *context, const struct sh_term *term) {
+    if (term->kind == SH_TERM_NUMBER) {
+        struct fraction value = number_value(term->number.text);
+        if (term->unit != SH_UNIT_NONE) value.number = times(value.number, unit_ms[term->unit]);
+        return reduced(value);
+    }
+    if (term->kind == SH_TERM_OPERAND) return operand_fraction(context, &term->operand);
     const struct fraction a = term_value(context, term->left);
     const struct fraction b = term_value(context, term->right);
     struct fraction result = {.is_present = a.is_present && b.is_present, .divisor = 1};
@@ -652,14 +668,25 @@ static struct fraction term_value(const struct context *context, const struct sh
     return reduced(result);
 }
 
-static bool relation_holds(const struct context *context, const struct sh_node *tree) {
-    struct fraction left = term_value(context, tree->left);
-    struct fraction right = term_value(context, tree->right);
-    if (!left.is_present || !right.is_present) return false;
-    if (left.is_time && left.is_date != right.is_date) { /* by day */
-        struct fraction *instant = left.is_date ? &right : &left;
-        instant->number = (__int128)sh_zone_day(context->twin->zone, (int64_t)instant->number) * SH_DAY_MS;
+static bool relation_holds(const struct context *outside, const struct sh_node *tree) {
+    struct context context = *outside;
+    bool has_date = false;
+    bool has_instant = false;
+    find_times(outside, tree->left, &has_date, &has_instant);
+    find_times(outside, tree->right, &has_date, &has_instant);
+    context.as_day = has_date && has_instant;
+    const struct fraction left = term_value(&context, tree->left);
+    if (tree->right == NULL && tree->literal_count == 0) return left.is_present == tree->negated;
+    if (!left.is_present) return false;
+    if (tree->right == NULL) {
+        for (uint32_t i = 0; i < tree->literal_count; i++) {
+            const struct fraction value = number_value(tree->literals[i].text);
+            if (times(left.number, value.divisor) == times(value.number, left.divisor)) return !tree->negated;
+        }
+        return tree->negated;
     }
+    const struct fraction right = term_value(&context, tree->right);
+    if (!right.is_present) return false;
     const __int128 a = times(left.number, right.divisor);
     const __int128 b = times(right.number, left.divisor);
     return compare_holds(tree->compare, (a > b) - (a < b));
