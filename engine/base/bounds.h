@@ -28,7 +28,9 @@ enum {
     SH_TTL_DAYS_MAX = 36500,    /* of a tag: a hundred years are as good as for ever */
     SH_ALIAS_COUNT_MAX = 65536, /* ids of one user: merging walks over them */
     SH_HELD_COUNT_MAX = 256,    /* users of a shard that are being merged at a moment */
-    SH_NOTE_BYTES_MAX = 1024,   /* what a segment is for, in the words of who made it */
+    /* Rules that tag users by their events, in a workspace: each one of an event's type costs some tens of ns. */
+    SH_RULE_COUNT_MAX = 256,
+    SH_NOTE_BYTES_MAX = 1024, /* what a segment is for, in the words of who made it */
 
     /* Requests. 8 MiB carries 100,000 compact rows; a loader gains nothing above 1 MiB. */
     SH_FRAME_BYTES_MAX = 8 << 20,

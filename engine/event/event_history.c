@@ -61,6 +61,7 @@ static void remove_row(struct sh_event_store *store, struct sh_event_cell *cell,
     totals_subtract(&day_of_number(type, cell->day)->totals, has_amount, amount);
     totals_subtract(&type->totals, has_amount, amount);
     store->event_count--;
+    store->appended = LINK_NONE;
 
     const uint32_t last = cell->row_count - 1;
     if (row != last) {

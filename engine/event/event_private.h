@@ -32,6 +32,7 @@ struct sh_event_store {
     uint32_t head_block_count;
     uint32_t head_block_capacity;
     uint64_t event_count;
+    uint64_t appended; /* link of the event stored last, or LINK_NONE */
     uint64_t schema_version;
     uint64_t text_version;
 };

@@ -197,11 +197,19 @@ enum sh_status sh_event_append(struct sh_event_store *store, const struct sh_eve
     totals_add(&day->totals, event);
     totals_add(&type->public.totals, event);
     store->event_count++;
+    store->appended = link;
     return SH_OK;
 
 no_memory:
     return status == SH_ERR_MEMORY ? sh_fail(err, status, -1, "there is no memory for another event")
                                    : sh_fail(err, status, -1, "there is no room for another event of this day");
+}
+
+void sh_event_appended(const struct sh_event_store *store, struct sh_event_ref *ref) {
+    *ref = (struct sh_event_ref){0};
+    if (store->appended == LINK_NONE) return;
+    ref->cell = link_cell(store, store->appended);
+    ref->row = link_row(store->appended);
 }
 
 void sh_event_prefetch(const struct sh_event_store *store, uint32_t slot) {

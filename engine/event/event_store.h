@@ -182,6 +182,9 @@ struct sh_event {
  * SH_ERR_LIMIT: see SH_EVENT_WALK_MAX. SH_ERR_MEMORY. */
 SH_MUST_CHECK enum sh_status sh_event_append(struct sh_event_store *store, const struct sh_event *event,
                                              bool *duplicate, struct sh_error *err);
+/* The event stored last, while nothing was stored, forgotten or dropped since; cell is NULL if there is none. */
+struct sh_event_ref;
+void sh_event_appended(const struct sh_event_store *store, struct sh_event_ref *ref);
 /* For batches: ask for the memory that appending (or reading the history of) this slot will touch. A hint. */
 void sh_event_prefetch(const struct sh_event_store *store, uint32_t slot);
 

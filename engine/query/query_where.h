@@ -56,6 +56,13 @@ struct sh_where {
 SH_MUST_CHECK enum sh_status sh_where_build(const struct sh_node *tree, const struct sh_query_scope *scope,
                                             uint32_t type, struct sh_arena *arena, struct sh_where **where,
                                             struct sh_error *err);
+/* The same for sh_where_test alone: items are asked when an event names them, not all of them ahead. It stays good
+ * while schema and texts of events and items are the same, if sh_query_where_is_timeless. */
+SH_MUST_CHECK enum sh_status sh_where_build_for_tests(const struct sh_node *tree, const struct sh_query_scope *scope,
+                                                      uint32_t type, struct sh_arena *arena, struct sh_where **where,
+                                                      struct sh_error *err);
+/* Does it matter when a bound condition on events is asked? False when in doubt. */
+bool sh_query_where_is_timeless(const struct sh_node *tree);
 /* Rows first .. first + count - 1 of a cell, count at most SH_WHERE_ROWS, into ceil(count / 64) words. */
 SH_MUST_CHECK enum sh_status sh_where_rows(const struct sh_where *where, const struct sh_event_cell *cell,
                                            uint32_t first, uint32_t count, uint64_t *words, struct sh_error *err);

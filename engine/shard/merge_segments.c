@@ -76,9 +76,10 @@ static void pack_entry(const struct same *same, msgpack_packer *packer, struct s
     sh_buffer_append(merged, problem->begin, (size_t)(problem->end - problem->begin));
 }
 
-static void begin_lists(const struct sh_answer_map *maps, uint32_t count, struct sh_answer_list *lists) {
+static void begin_lists(const struct sh_answer_map *maps, uint32_t count, const char *name,
+                        struct sh_answer_list *lists) {
     for (uint32_t i = 0; i < count; i++)
-        sh_answer_list_begin(&lists[i], sh_answer_map_find(&maps[i], "segments"));
+        sh_answer_list_begin(&lists[i], sh_answer_map_find(&maps[i], name));
 }
 
 /* The first shard's next entry that all shards have. */
@@ -96,17 +97,47 @@ static bool next_entry(struct sh_answer_list *lists, uint32_t count, struct same
     return false;
 }
 
-void sh_merge_segments(const struct sh_answer_map *maps, uint32_t count, struct sh_buffer *merged) {
+static void merge_entries(const struct sh_answer_map *maps, uint32_t count, const char *name,
+                          void (*pack)(const struct same *same, msgpack_packer *packer, struct sh_buffer *merged),
+                          struct sh_buffer *merged) {
     struct sh_answer_list lists[SH_SHARD_COUNT_MAX];
     struct same same;
     uint32_t entry_count = 0;
     msgpack_packer packer;
     sh_buffer_packer(merged, &packer);
-    begin_lists(maps, count, lists);
+    begin_lists(maps, count, name, lists);
     while (next_entry(lists, count, &same))
         entry_count++;
     (void)msgpack_pack_array(&packer, entry_count);
-    begin_lists(maps, count, lists);
+    begin_lists(maps, count, name, lists);
     while (next_entry(lists, count, &same))
-        pack_entry(&same, &packer, merged);
+        pack(&same, &packer, merged);
+}
+
+void sh_merge_segments(const struct sh_answer_map *maps, uint32_t count, struct sh_buffer *merged) {
+    merge_entries(maps, count, "segments", pack_entry, merged);
+}
+
+static void pack_rule(const struct same *same, msgpack_packer *packer, struct sh_buffer *merged) {
+    static const char *const kept[] = {"name", "on", "tag_set", "tag", "ttl_days", "note", "changed_at"};
+    const struct sh_answer_map *first = &same->maps[0];
+    uint32_t pair_count = 1;
+    for (uint32_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        pair_count += sh_answer_map_find(first, kept[i]) != NULL;
+    (void)msgpack_pack_map(packer, pair_count);
+    for (uint32_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        const struct sh_answer_pair *pair = sh_answer_map_find(first, kept[i]);
+        if (pair == NULL) continue;
+        sh_pack_literal(packer, kept[i]);
+        sh_buffer_append(merged, pair->begin, (size_t)(pair->end - pair->begin));
+    }
+    uint64_t given = 0;
+    for (uint32_t i = 0; i < same->count; i++)
+        given += sh_answer_map_uint(&same->maps[i], "given");
+    sh_pack_literal(packer, "given");
+    (void)msgpack_pack_uint64(packer, given);
+}
+
+void sh_merge_rules(const struct sh_answer_map *maps, uint32_t count, struct sh_buffer *merged) {
+    merge_entries(maps, count, "rules", pack_rule, merged);
 }

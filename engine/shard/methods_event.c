@@ -14,6 +14,8 @@ struct append {
     struct sh_refusals refusals;
     struct sh_effects *effects;
     struct sh_event_preview *previews;
+    struct sh_event_ref *ruled; /* events stored whose type has rules, in order; NULL: no rule is there */
+    uint32_t ruled_count;
     uint32_t accepted;
     uint32_t duplicates;
 };
@@ -101,7 +103,19 @@ static enum sh_status append_row(struct append *append, const struct sh_event_pr
     }
     append->accepted++;
     (void)learn(append, new_item);
+    if (append->ruled != NULL && sh_rules_are_on(&append->call->workspace->rules, append->reader.event.type))
+        sh_event_appended(append->call->workspace->events, &append->ruled[append->ruled_count++]);
     return SH_OK;
+}
+
+/* Once all are stored: what rules are bound to grows with the texts and items of a batch. */
+static void apply_rules(struct append *append) {
+    struct sh_workspace *workspace = append->call->workspace;
+    struct sh_query_scope scope;
+    if (append->ruled_count == 0) return;
+    sh_workspace_scope(workspace, false, append->call->request->now_ms, &scope);
+    const struct sh_rules_target target = {&scope, workspace->users, append->call->arena};
+    sh_rules_apply(&workspace->rules, &target, append->ruled, append->ruled_count);
 }
 
 static enum sh_status append_rows(struct append *append, struct sh_error *err) {
@@ -112,6 +126,7 @@ static enum sh_status append_rows(struct append *append, struct sh_error *err) {
         if (append_row(append, preview, &fault) == SH_OK) continue;
         if (!sh_refusals_add(&append->refusals, preview->row, &fault)) return sh_fail_memory(err);
     }
+    apply_rules(append);
     msgpack_packer packer;
     sh_answer_begin(append->call, &packer, 3);
     sh_pack_literal(&packer, "accepted");
@@ -128,6 +143,10 @@ enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err
     enum sh_status status = sh_batch_read(call, "event", "events", &append.batch, err);
     if (status != SH_OK) return status;
     sh_refusals_init(&append.refusals);
+    if (call->workspace->rules.count > 0) {
+        append.ruled = sh_arena_alloc(call->arena, ((size_t)append.batch.row_count + 1) * sizeof *append.ruled);
+        if (append.ruled == NULL) return sh_fail_memory(err);
+    }
     status = sh_event_reader_init(&append.reader, call->workspace, &append.batch, call->arena, err);
     if (status == SH_OK) status = order_rows(&append, err);
     if (status == SH_OK) status = append_rows(&append, err);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "audience_retention.h"
+#include "event_clause.h"
 #include "memory.h"
 #include "part_answer.h"
 
@@ -29,30 +30,13 @@ struct state {
 
 /* ---- The question ---- */
 
-/* "purchase where amount > 50": what stands in did( ), without a window. */
 static enum sh_status read_events(struct sh_job *job, const struct sh_param *param, const char *name,
                                   struct sh_retention_events *events, struct sh_error *err) {
-    enum { DID_BYTES = 4 };
     struct sh_text written = {0};
     struct sh_node *tree;
     enum sh_status status = sh_param_text(param, name, &written, err);
+    if (status == SH_OK) status = sh_event_clause_read(written, name, &job->scope, &job->arena, &tree, err);
     if (status != SH_OK) return status;
-    if (written.count > SH_EXPRESSION_BYTES_MAX)
-        return sh_fail(err, SH_ERR_LIMIT, -1, "`%s` has at most %d bytes", name, SH_EXPRESSION_BYTES_MAX);
-    char *text = sh_arena_alloc(&job->arena, (size_t)written.count + DID_BYTES + 2);
-    if (text == NULL) return sh_fail_memory(err);
-    memcpy(text, "did(", DID_BYTES);
-    memcpy(text + DID_BYTES, written.bytes, written.count);
-    text[DID_BYTES + written.count] = ')';
-    status = sh_query_parse((struct sh_text){text, written.count + DID_BYTES + 1}, &job->arena, &tree, err);
-    if (status == SH_OK) status = sh_query_check(&tree, &job->scope, &job->arena, err);
-    if (status != SH_OK) {
-        if (err != NULL && err->position >= DID_BYTES) err->position -= DID_BYTES;
-        return status;
-    }
-    if (tree->kind != SH_NODE_DID || tree->operand.window.kind != SH_WINDOW_EVER)
-        return sh_fail(err, SH_ERR_ARGUMENT, -1,
-                       "`%s` is an event type, perhaps with where ..., and no window: the periods say when", name);
     events->event_type = tree->operand.event_type;
     if (tree->operand.where == NULL) return SH_OK;
     return sh_where_build(tree->operand.where, &job->scope, events->event_type, &job->arena, &events->where, err);

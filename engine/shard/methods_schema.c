@@ -130,14 +130,14 @@ static enum sh_status put_feed(struct put *put, struct sh_error *err) {
 }
 
 /* What is saved must mean something under the new schema too. */
-static enum sh_status rehearse_segments(struct sh_call *call, const struct sh_schema_target *copy,
-                                        struct sh_error *err) {
+static enum sh_status rehearse_saved(struct sh_call *call, const struct sh_schema_target *copy, struct sh_error *err) {
     struct sh_query_scope scope;
     sh_workspace_scope(call->workspace, false, call->request->now_ms, &scope);
     scope.table = copy->users;
     scope.items = copy->items;
     scope.events = copy->events;
-    return sh_catalogue_fit(&call->workspace->segments, &scope, call->arena, err);
+    const enum sh_status status = sh_catalogue_fit(&call->workspace->segments, &scope, call->arena, err);
+    return status == SH_OK ? sh_rules_fit(&call->workspace->rules, &scope, call->arena, err) : status;
 }
 
 /* Everything that can be refused is refused here. */
@@ -154,7 +154,7 @@ static enum sh_status rehearse(struct put *put, struct sh_error *err) {
     if (status == SH_OK)
         status =
             sh_schema_check_eligible(&put->schema.feed, &copy, call->request->now_ms, call->arena, &put->eligible, err);
-    if (status == SH_OK) status = rehearse_segments(call, &copy, err);
+    if (status == SH_OK) status = rehearse_saved(call, &copy, err);
     sh_schema_target_deinit(&copy);
     return status;
 }

@@ -344,6 +344,14 @@ static enum sh_status merge_segments(struct merging *merging) {
     return SH_OK;
 }
 
+static enum sh_status merge_rules(struct merging *merging) {
+    const size_t at = begin_map(merging);
+    sh_pack_literal(&merging->packer, "rules");
+    sh_merge_rules(merging->maps, merging->part_count, merging->merged);
+    end_map(merging, at, 2);
+    return SH_OK;
+}
+
 /* ---- Stats ---- */
 
 /* Users, events and memory add up; items are the same in every shard. */
@@ -420,6 +428,8 @@ static enum sh_status merge(struct merging *merging, struct sh_error *err) {
         return merge_close(merging);
     case SH_METHOD_SEGMENT_LIST:
         return merge_segments(merging);
+    case SH_METHOD_RULE_LIST:
+        return merge_rules(merging);
     case SH_METHOD_STATS:
         return merge_stats(merging, err);
     default:

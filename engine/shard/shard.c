@@ -34,6 +34,10 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_AUDIENCE_OVERLAP] = sh_handle_audience_overlap,
     [SH_METHOD_AUDIENCE_EXPLAIN] = sh_handle_audience_explain,
     [SH_METHOD_USER_MERGE] = sh_handle_user_merge,
+    [SH_METHOD_RULE_PUT] = sh_handle_rule_put,
+    [SH_METHOD_RULE_GET] = sh_handle_rule_get,
+    [SH_METHOD_RULE_LIST] = sh_handle_rule_list,
+    [SH_METHOD_RULE_REMOVE] = sh_handle_rule_remove,
     [SH_METHOD_SEGMENT_PUT] = sh_handle_segment_put,
     [SH_METHOD_SEGMENT_GET] = sh_handle_segment_get,
     [SH_METHOD_SEGMENT_LIST] = sh_handle_segment_list,
@@ -171,6 +175,7 @@ static bool check_workspace(const struct sh_workspace *workspace, const char **r
     if (!sh_rfm_check(workspace->rfm, reason)) return false;
     if (!sh_bitmap_check(&workspace->listed, reason)) return false;
     if (!sh_catalogue_check(&workspace->segments, reason)) return false;
+    if (!sh_rules_check(&workspace->rules, reason)) return false;
     if (!sh_aliases_check(&workspace->aliases, reason)) return false;
     *reason = "a listed item is not live";
     return sh_bitmap_is_subset(&workspace->listed, sh_table_live(workspace->items));

@@ -21,6 +21,7 @@
 #include "request_params.h"
 #include "rfm.h"
 #include "row_fields.h"
+#include "rules.h"
 #include "shard.h"
 
 /* Ascending by (length, name): see method_table.c. */
@@ -33,13 +34,17 @@ enum {
     SH_METHOD_FEED_GET,
     SH_METHOD_ITEM_GET,
     SH_METHOD_ITEM_PUT,
+    SH_METHOD_RULE_GET,
+    SH_METHOD_RULE_PUT,
     SH_METHOD_USER_GET,
     SH_METHOD_USER_PUT,
+    SH_METHOD_RULE_LIST,
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
     SH_METHOD_USER_MERGE,
     SH_METHOD_ITEM_REMOVE,
     SH_METHOD_RFM_REFRESH,
+    SH_METHOD_RULE_REMOVE,
     SH_METHOD_SEGMENT_GET,
     SH_METHOD_SEGMENT_PUT,
     SH_METHOD_SHARD_LEARN,
@@ -86,6 +91,7 @@ struct sh_workspace {
     char *eligible; /* the feed's expression over items, canonical; NULL: every listed item */
     uint32_t eligible_count;
     struct sh_catalogue segments;
+    struct sh_rules rules;
     struct sh_aliases aliases; /* other names of users, of all shards */
     struct sh_held_id *held;   /* users of this shard that are being merged */
     uint32_t held_count;
@@ -176,6 +182,10 @@ enum sh_status sh_handle_segment_get(struct sh_call *call, struct sh_error *err)
 enum sh_status sh_handle_segment_list(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_remove(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_of_user(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_rule_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_rule_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_rule_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_rule_remove(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err);
 
 /* The map's head of an answer with pair_count pairs, and one more for took_us. */

@@ -20,6 +20,7 @@ static void destroy(struct sh_workspace *workspace) {
     sh_bitmap_deinit(&workspace->listed);
     sh_zone_close(workspace->zone);
     sh_catalogue_deinit(&workspace->segments);
+    sh_rules_deinit(&workspace->rules);
     sh_aliases_deinit(&workspace->aliases);
     sh_free(workspace->held);
     sh_free(workspace->eligible);
@@ -29,6 +30,7 @@ static void destroy(struct sh_workspace *workspace) {
 static bool fill(struct sh_workspace *workspace) {
     sh_bitmap_init(&workspace->listed, SH_ARRAY_COUNT_FAST);
     sh_catalogue_init(&workspace->segments);
+    sh_rules_init(&workspace->rules);
     workspace->users = sh_table_create();
     workspace->items = sh_table_create();
     workspace->events = sh_event_store_create(workspace->zone);

@@ -212,6 +212,26 @@ static void change_segment(void) {
     expect_begin(removes ? "segment.remove" : "segment.put");
 }
 
+/* And that all shards together say the same of what rules did; what tags came of it, every question asks. */
+static void change_rule(void) {
+    bool removes;
+    world_rule(&world, &params, &expected, &removes);
+    expect_begin(removes ? "rule.remove" : "rule.put");
+    text_clear(&params);
+    text_add(&params, "{}");
+    const char *answer = ask_all("rule.list", false);
+    for (uint32_t i = 0; i < WORLD_RULES; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "{name: 'r%u', ", i);
+        const char *rule = strstr(answer, name);
+        const struct world_rule *known = &world.rules[i];
+        if ((rule != NULL) != known->is_there) fail("rule.list", 0, answer, name);
+        if (rule == NULL) continue;
+        const char *given = strstr(rule, ", given: ");
+        if (given == NULL || strtoul(given + 9, NULL, 10) != known->given) fail("rule.list, given", 0, answer, name);
+    }
+}
+
 /* What segments hold: by the list's counts, and one user's by name. */
 static void look_at_segments(void) {
     const uint32_t user = (uint32_t)split_below(&world.rng, WORLD_USERS);
@@ -237,7 +257,7 @@ static void step(void) {
     world.now_ms += (int64_t)split_below(&world.rng, 6) * 3600000;
     world.asked_ms = world.now_ms;
     struct world_expression *expression = NULL;
-    switch (split_below(&world.rng, 13)) {
+    switch (split_below(&world.rng, 14)) {
     case 0:
     case 1:
         world_put(&world, &params, &expected);
@@ -264,6 +284,9 @@ static void step(void) {
     case 12:
         world_merge(&world, &params, &expected);
         expect_begin("user.merge");
+        break;
+    case 13:
+        change_rule();
         break;
     case 10:
         change_segment();

@@ -271,6 +271,56 @@ void world_merge(struct world *world, struct world_text *params, struct world_te
     text_add(expected, "{merged: %s, events: %u, duplicates: %u}", from != into ? "true" : "false", moved, duplicates);
 }
 
+/* ---- Rules ---- */
+
+static void ask_rule(struct world *world, struct world_rule *rule, const struct world_event *event) {
+    struct world_user *user = &world->users[event->user];
+    if (!rule->is_there || rule->type != event->type) return;
+    if (rule->amount_min >= -2000 && (!event->has_amount || event->amount < rule->amount_min)) return;
+    const int64_t end_ms = rule->ttl_days == 0 ? INT64_MAX : event->time_ms + rule->ttl_days * DAY_MS;
+    if (end_ms <= world->now_ms) return;
+    rule->given++;
+    if (world_has_tag(world, user, rule->tag) && user->tag_end_ms[rule->tag] >= end_ms) return;
+    user->tag[rule->tag] = true;
+    user->tag_end_ms[rule->tag] = end_ms;
+}
+
+static void print_rule(const struct world_rule *rule, uint32_t number, struct world_text *text) {
+    text_add(text, "{name: 'r%u', on: 'e%u", number, rule->type);
+    if (rule->amount_min >= -2000) {
+        text_add(text, " where amount >= ");
+        print_money(text, rule->amount_min);
+    }
+    text_add(text, "', tag_set: 'tags', tag: 't%u'", rule->tag);
+    if (rule->ttl_days > 0) text_add(text, ", ttl_days: %d", (int)rule->ttl_days);
+}
+
+void world_rule(struct world *world, struct world_text *params, struct world_text *expected, bool *removes) {
+    const uint32_t number = (uint32_t)below(world, WORLD_RULES);
+    struct world_rule *rule = &world->rules[number];
+    text_clear(params);
+    text_clear(expected);
+    *removes = split_one_in(&world->rng, 3);
+    if (*removes) {
+        text_add(params, "{name: 'r%u'}", number);
+        text_add(expected, "{removed: %s}", rule->is_there ? "true" : "false");
+        rule->is_there = false;
+        return;
+    }
+    struct world_rule made = {.is_there = true, .type = (uint32_t)below(world, WORLD_TYPES)};
+    made.amount_min = split_one_in(&world->rng, 4) ? -2001 : below(world, 100) * 100 - 1000;
+    made.tag = (uint32_t)below(world, WORLD_TAGS);
+    made.ttl_days = split_one_in(&world->rng, 4) ? 0 : 1 + below(world, 20);
+    const bool asks_past = split_one_in(&world->rng, 2);
+    *rule = made;
+    print_rule(rule, number, params);
+    text_add(params, asks_past ? ", note: '%llx', past: true}" : ", note: '%llx'}",
+             (unsigned long long)split_next(&world->rng));
+    for (uint32_t i = 0; asks_past && i < world->event_count; i++)
+        ask_rule(world, rule, &world->events[i]);
+    text_add(expected, "{changed: true}");
+}
+
 void world_append(struct world *world, struct world_text *params, struct world_text *expected) {
     uint32_t accepted = 0;
     uint32_t duplicates = 0;
@@ -305,6 +355,8 @@ void world_append(struct world *world, struct world_text *params, struct world_t
         accepted++;
         world->users[event.user].live = true;
         world->events[world->event_count++] = event;
+        for (uint32_t i = 0; i < WORLD_RULES; i++)
+            ask_rule(world, &world->rules[i], &event);
     }
     text_add(params, "]}");
     text_clear(expected);

@@ -19,6 +19,7 @@ enum {
     WORLD_TAGS = 10,
     WORLD_TYPES = 2,
     WORLD_SEGMENTS = 5,
+    WORLD_RULES = 4,
     WORLD_EVENTS = 4000,
     WORLD_TEXT = 1 << 16,
 };
@@ -42,6 +43,16 @@ struct world_event {
     bool has_amount;
     int64_t amount; /* hundredths */
     int32_t id;     /* -1: none */
+};
+
+/* An event of the type with at least that amount gives the tag. */
+struct world_rule {
+    bool is_there;
+    uint32_t type;
+    int64_t amount_min; /* hundredths; below -2000: any event, without an amount too */
+    uint32_t tag;
+    int64_t ttl_days; /* 0: it lasts */
+    uint32_t given;   /* how often */
 };
 
 enum world_clause {
@@ -76,6 +87,7 @@ struct world {
     struct world_user users[WORLD_USERS];
     struct world_event events[WORLD_EVENTS];
     uint32_t event_count;
+    struct world_rule rules[WORLD_RULES];
     struct world_expression *segments[WORLD_SEGMENTS]; /* NULL: none; one uses only those before it */
 };
 
@@ -93,6 +105,8 @@ void world_schema(const struct world *world, struct world_text *params);
 void world_put(struct world *world, struct world_text *params, struct world_text *expected);
 void world_forget(struct world *world, struct world_text *params, struct world_text *expected);
 void world_append(struct world *world, struct world_text *params, struct world_text *expected);
+/* A rule is put, changed or removed. */
+void world_rule(struct world *world, struct world_text *params, struct world_text *expected, bool *removes);
 /* Two users become one, or are one already. */
 void world_merge(struct world *world, struct world_text *params, struct world_text *expected);
 /* The user has the tag, by the later of now and the moment asked about. */

@@ -75,6 +75,9 @@ const struct command commands[] = {
     {"segment", "put|get|list|remove|of",
      "saved expressions: put NAME EXPRESSION [--note TEXT], get NAME, list, remove NAME, of USER", " note now ", 1, 3,
      false, run_segment},
+    {"rule", "put|list|remove",
+     "tags that events give: put NAME EVENT TAG_SET TAG [--ttl DAYS] [--note TEXT] [--past], list, remove NAME",
+     " ttl note past ", 1, 5, false, run_rule},
     {"schema", "[guess FILE]", "what the workspace holds; guess proposes a mapping for a file", "", 0, 2, false,
      run_schema},
     {"load", "", "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]",
@@ -137,6 +140,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"among", &options->among, NULL},
         {"days", &options->days, NULL},
         {"scores", &options->scores, NULL},
+        {"ttl", &options->ttl, NULL},
         {"period", &options->period, NULL},
         {"periods", &options->periods, NULL},
         {"desc", NULL, &options->desc},
@@ -148,6 +152,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"combinations", NULL, &options->combinations},
         {"per-day", NULL, &options->per_day},
         {"plain", NULL, &options->plain},
+        {"past", NULL, &options->past},
     };
     char *value = strchr(word, '=');
     const size_t length = value == NULL ? strlen(word + 2) : (size_t)(value - word) - 2;

@@ -20,8 +20,8 @@ struct session {
 struct command_options {
     const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
-    const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores;
-    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain;
+    const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl;
+    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past;
 };
 
 struct command {
@@ -56,6 +56,9 @@ int shell_run(struct session *session);
 /* A writer that is there, or the program ends. */
 struct shoal_client_writer *new_params(uint32_t pair_count);
 void write_key_text(struct shoal_client_writer *params, const char *key, const char *text);
+/* A map of texts, those that are NULL left out, and the call. */
+bool call_with_texts(struct session *session, const char *method, const char *const keys[], char *const texts[],
+                     uint32_t count, const char *expression, struct shoal_client_answer *answer);
 /* A number typed on the command line; false (and words) when it is none. */
 bool write_key_number(struct shoal_client_writer *params, const char *key, const char *text);
 /* "a,b,c" as an array; empty names are passed over. */
@@ -85,6 +88,7 @@ int run_feed(struct session *session, const struct command_options *options, cha
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_rfm(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_segment(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_rule(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

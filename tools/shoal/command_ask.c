@@ -43,6 +43,19 @@ void write_key_text(struct shoal_client_writer *params, const char *key, const c
     shoal_client_write_literal(params, text);
 }
 
+bool call_with_texts(struct session *session, const char *method, const char *const keys[], char *const texts[],
+                     uint32_t count, const char *expression, struct shoal_client_answer *answer) {
+    uint32_t pair_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        pair_count += texts[i] != NULL;
+    struct shoal_client_writer *params = new_params(pair_count);
+    for (uint32_t i = 0; i < count; i++)
+        if (texts[i] != NULL) write_key_text(params, keys[i], texts[i]);
+    const bool done = session_call(session, method, params, expression, answer);
+    shoal_client_writer_destroy(params);
+    return done;
+}
+
 bool write_key_number(struct shoal_client_writer *params, const char *key, const char *text) {
     char *end = NULL;
     errno = 0;

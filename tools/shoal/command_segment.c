@@ -5,20 +5,6 @@
 
 #include "command.h"
 
-/* A map of texts, those that are NULL left out, and the call. */
-static bool call_with(struct session *session, const char *method, const char *const keys[], char *const texts[],
-                      uint32_t count, const char *expression, struct shoal_client_answer *answer) {
-    uint32_t pair_count = 0;
-    for (uint32_t i = 0; i < count; i++)
-        pair_count += texts[i] != NULL;
-    struct shoal_client_writer *params = new_params(pair_count);
-    for (uint32_t i = 0; i < count; i++)
-        if (texts[i] != NULL) write_key_text(params, keys[i], texts[i]);
-    const bool done = session_call(session, method, params, expression, answer);
-    shoal_client_writer_destroy(params);
-    return done;
-}
-
 static int64_t integer_of(struct shoal_client_value map, const char *key) {
     return shoal_client_integer(shoal_client_get(map, key), 0);
 }
@@ -27,7 +13,7 @@ static int put(struct session *session, const struct command_options *options, c
     static const char *const keys[] = {"name", "where", "note"};
     char *const texts[] = {words[0], words[1], (char *)(uintptr_t)options->note};
     struct shoal_client_answer answer;
-    if (!call_with(session, "segment.put", keys, texts, 3, words[1], &answer)) return 1;
+    if (!call_with_texts(session, "segment.put", keys, texts, 3, words[1], &answer)) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     const bool changed = shoal_client_boolean(shoal_client_get(answer.result, "changed"), false);
     (void)printf("%s: version %" PRId64 "%s\n", words[0], integer_of(answer.result, "version"),
@@ -38,7 +24,7 @@ static int put(struct session *session, const struct command_options *options, c
 static int get(struct session *session, char **words) {
     static const char *const keys[] = {"name"};
     struct shoal_client_answer answer;
-    if (!call_with(session, "segment.get", keys, words, 1, NULL, &answer)) return 1;
+    if (!call_with_texts(session, "segment.get", keys, words, 1, NULL, &answer)) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     struct output_table *table = output_table_create(session->format, stdout);
     output_column(table, "version", true);
@@ -70,7 +56,7 @@ static int list(struct session *session, const struct command_options *options) 
     static const char *const keys[] = {"now"};
     char *const texts[] = {(char *)(uintptr_t)options->now};
     struct shoal_client_answer answer;
-    if (!call_with(session, "segment.list", keys, texts, 1, NULL, &answer)) return 1;
+    if (!call_with_texts(session, "segment.list", keys, texts, 1, NULL, &answer)) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     const bool is_table = session->format == OUTPUT_TABLE;
     const int64_t total = integer_of(answer.result, "total");
@@ -107,7 +93,7 @@ static int list(struct session *session, const struct command_options *options) 
 static int remove_one(struct session *session, char **words) {
     static const char *const keys[] = {"name"};
     struct shoal_client_answer answer;
-    if (!call_with(session, "segment.remove", keys, words, 1, NULL, &answer)) return 1;
+    if (!call_with_texts(session, "segment.remove", keys, words, 1, NULL, &answer)) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     if (shoal_client_boolean(shoal_client_get(answer.result, "removed"), false)) {
         (void)printf("%s: removed\n", words[0]);
@@ -121,7 +107,7 @@ static int of_user(struct session *session, const struct command_options *option
     static const char *const keys[] = {"user", "now"};
     char *const texts[] = {words[0], (char *)(uintptr_t)options->now};
     struct shoal_client_answer answer;
-    if (!call_with(session, "segment.of_user", keys, texts, 2, NULL, &answer)) return 1;
+    if (!call_with_texts(session, "segment.of_user", keys, texts, 2, NULL, &answer)) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, "segments"));
     struct shoal_client_value name;

@@ -1,0 +1,73 @@
+"""What a shop's structure adds to audiences, through the real server with one and with two shards: tags made by rules.
+
+A twin in Python says who should have what.
+"""
+import csv
+import io
+import random
+import unittest
+
+from rpc import Server, shoal
+
+DAY = 86_400_000
+
+
+class Rules(unittest.TestCase):
+    SCHEMA = {"users": {"tag_sets": [{"name": "interests"}]},
+              "items": {"attributes": [{"name": "category", "type": "string"}]},
+              "events": [{"name": "purchase", "properties": [{"name": "store", "type": "string"}]}, {"name": "view"}]}
+
+    def play(self, shards):
+        rng = random.Random(5)
+        with Server(shards) as server:
+            client = server.client()
+            now = client.call("hello", version=1, workspace="rules")["now"]
+            client.call("schema.put", **self.SCHEMA)
+            categories = ["tea", "cup", "cake"]
+            client.call("item.put", items=[{"id": f"i{n}", "category": categories[n % 3]} for n in range(30)])
+            client.call("rule.put", name="tea", on="purchase where item.category = 'tea' and amount >= 20",
+                        tag_set="interests", tag="茶", ttl_days=30)
+            client.call("rule.put", name="north", on="purchase where store in ('n1', 'n2')", tag_set="interests",
+                        tag="north")
+            ends = {}
+            for _ in range(5):
+                events = []
+                for _ in range(400):
+                    item, user = rng.randrange(30), f"u{rng.randrange(300)}"
+                    amount, store = rng.randrange(60), rng.choice(["n1", "n2", "s1"])
+                    kind, days = rng.choice(["purchase", "view"]), rng.randrange(60)
+                    time = now - days * DAY - 1000
+                    event = {"type": kind, "user": user, "time": time, "item": f"i{item}"}
+                    if kind == "purchase":
+                        event |= {"amount": amount, "store": store}
+                        if item % 3 == 0 and amount >= 20:
+                            ends[user, "茶"] = max(ends.get((user, "茶"), 0), time + 30 * DAY)
+                        if store != "s1":
+                            ends[user, "north"] = 1 << 62
+                    events.append(event)
+                client.call("event.append", events=events)
+            for days in [0, 1, 10, 29, 31]:
+                at = now + 3_600_000 + days * DAY
+                for tag in ["茶", "north"]:
+                    wanted = sorted(user for (user, had), end in ends.items() if had == tag and end > at)
+                    found = client.call("audience.list", where=f"interests has '{tag}'", limit=1000, order="id", now=at)
+                    self.assertEqual(found["ids"], wanted, (shards, days, tag))
+            table = list(csv.DictReader(io.StringIO(
+                shoal("--workspace", "rules", "--format", "csv", "rule", "list", address=server.address))))
+            self.assertEqual([(row["name"], row["tag"], row["ttl_days"]) for row in table],
+                             [("north", "north", ""), ("tea", "茶", "30")])
+            self.assertEqual(shoal("--workspace", "rules", "rule", "remove", "tea", address=server.address), "tea: removed\n")
+            put = shoal("--workspace", "rules", "rule", "put", "seen", "view", "interests", "seen", "--past",
+                        address=server.address)
+            self.assertEqual(put, "seen: in force\n")
+            self.assertEqual(client.call("audience.count", where="interests has 'seen'")["count"],
+                             client.call("audience.count", where="did(view)")["count"])
+            client.close()
+
+    def test_rules(self):
+        for shards in (1, 2):
+            self.play(shards)
+
+
+if __name__ == "__main__":
+    unittest.main()
