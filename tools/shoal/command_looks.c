@@ -69,11 +69,15 @@ static uint32_t write_dimensions(struct shoal_client_writer *params, const struc
 /* ---- Tables ---- */
 
 static void add_number(const struct session *session, struct output_table *table, struct shoal_client_value value) {
-    char room[32];
-    if (session->format == OUTPUT_TABLE && shoal_client_value_kind(value) == SHOAL_CLIENT_INTEGER)
+    char room[40];
+    if (session->format == OUTPUT_TABLE && shoal_client_value_kind(value) == SHOAL_CLIENT_INTEGER) {
         output_add(table, print_grouped(shoal_client_integer(value, 0), room));
-    else
+    } else if (session->format == OUTPUT_TABLE && shoal_client_value_kind(value) == SHOAL_CLIENT_REAL) {
+        (void)snprintf(room, sizeof room, "%.2f", shoal_client_real(value, 0));
+        output_add(table, room);
+    } else {
         output_add_value(table, value);
+    }
 }
 
 static void add_share(const struct session *session, struct output_table *table, struct shoal_client_value value) {
