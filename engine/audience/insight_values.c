@@ -1,6 +1,7 @@
 /* insight_values.c -- what the table says of a crowd: its tags, values and numbers. */
 #include "insight_private.h"
 #include "memory.h"
+#include "prefetch.h"
 
 enum {
     LIST_BATCH = 256,
@@ -100,7 +101,8 @@ static void count_lists(struct sh_insight *insight, const struct sh_look *look, 
 
 /* The blocks of all tags lie anywhere: ask for the head of a tag to come, and for what the head of a nearer one says.
  */
-static void prefetch_tag(const struct sh_table *table, const struct sh_look *look, uint32_t block, uint32_t tag) {
+SH_PREFETCHER void prefetch_tag(const struct sh_table *table, const struct sh_look *look, uint32_t block,
+                                uint32_t tag) {
     const uint32_t far = tag + PREFETCH_CELLS;
     const uint32_t near = tag + PREFETCH_LISTS;
     if (far < look->code_count) {

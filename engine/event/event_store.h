@@ -47,6 +47,7 @@
 #include "bounds.h"
 #include "calendar.h"
 #include "dictionary.h"
+#include "prefetch.h"
 #include "strip.h"
 #include "table.h"
 
@@ -249,7 +250,7 @@ static inline void sh_event_cells_begin(struct sh_event_cells *cells, const stru
     cells->day_index = sh_event_day_lower(type, from_ms);
 }
 /* Cells lie anywhere in memory: ask for the columns of the next one and for the struct of the one after it. */
-static inline void sh_event_cells_prefetch(struct sh_event_day *const *days, uint32_t block) {
+SH_PREFETCHER void sh_event_cells_prefetch(struct sh_event_day *const *days, uint32_t block) {
     const struct sh_event_cell *next = sh_event_day_cell(days[0], block);
     const struct sh_event_cell *after = sh_event_day_cell(days[1], block);
     if (after != NULL) {

@@ -1,6 +1,7 @@
 /* query_cross.c -- bitmaps with bitmaps, as they lie in the table. */
 #include <string.h>
 
+#include "prefetch.h"
 #include "query_run.h"
 
 /* ---- Two views ---- */
@@ -58,7 +59,7 @@ struct sh_block_view sh_cross_views(struct sh_plan *plan, struct sh_block_view a
 
 /* Ask for the beginning of what the next block will want, while this one is worked on. The head beside the one that was
  * just read says where it is. */
-static void prefetch_next(const struct sh_crossing *crossing, uint32_t block) {
+SH_PREFETCHER void prefetch_next(const struct sh_crossing *crossing, uint32_t block) {
     enum { LINES_OF_BITS = 8, LINES_OF_LIST = 3 };
     const struct sh_bitmap *bitmap = crossing->bitmap;
     if (bitmap == NULL || block + 1 >= bitmap->block_count) return;
