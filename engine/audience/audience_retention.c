@@ -7,25 +7,26 @@
 enum {
     NO_COHORT = UINT16_MAX,
     NOT_SEEN = UINT16_MAX,
-    BLOCKS_OF_WORK = 8, /* a block takes about as long as so many of a plain audience: the server counts in those */
+    BLOCKS_OF_WORK = 2, /* a block takes about as long as so many of a plain audience: the server counts in those */
 };
 #define NEVER INT64_MAX
 
-/* One user of the block at hand. */
+/* A user of the block at hand who did anything in the periods. */
 struct person {
-    int64_t first_ms;       /* NEVER: no first event yet */
-    int64_t again_ms;       /* the earliest return; NEVER */
-    uint16_t cohort;        /* NO_COHORT: before the periods, or nobody of the audience */
+    int64_t first_ms; /* NEVER: no first event yet; SH_INSTANT_MIN: before the periods */
+    int64_t again_ms; /* the earliest return; NEVER */
+    uint16_t slot_low;
+    uint16_t cohort;        /* NO_COHORT: before the periods */
     uint16_t returned;      /* the period of the latest return that was counted */
     uint16_t active_period; /* of the latest return event that was counted as activity */
     uint16_t active_day;    /* the same, by the day's place in the walk */
 };
-_Static_assert(sizeof(struct person) == 24, "65,536 of them are 1.5 MiB");
 
 struct sh_retention {
     struct sh_retention_spec spec;
     const struct sh_event_store *events;
-    uint32_t block; /* the next one */
+    bool same_events; /* first and again are one question: their cells are walked once */
+    uint32_t block;   /* the next one */
     uint32_t block_count;
     uint64_t among;
     int64_t until_ms;
@@ -41,6 +42,10 @@ struct sh_retention {
     uint64_t more[SH_WHERE_WORDS];
     uint16_t rows[SH_WHERE_ROWS];
     uint8_t known[SH_BLOCK_SLOTS]; /* 1: had a first event before the periods */
+    /* Slot s is in people if and only if person_of[s] < person_count and people[person_of[s]].slot_low == s; so nothing
+     * is cleared between blocks, and a block costs the people who did something, not its 65,536 slots. */
+    uint32_t person_count;
+    uint16_t person_of[SH_BLOCK_SLOTS];
     struct person people[SH_BLOCK_SLOTS];
 };
 
@@ -80,6 +85,7 @@ enum sh_status sh_retention_create(const struct sh_retention_spec *spec, struct 
     retention->spec = *spec;
     retention->events = spec->among->scope.events;
     retention->block_count = sh_plan_block_count(spec->among);
+    retention->same_events = spec->first.event_type == spec->again.event_type && spec->first.where == spec->again.where;
     bool ok = allocate(retention);
     if (ok) {
         find_periods(retention);
@@ -152,26 +158,55 @@ struct place {
 typedef void (*row_step)(struct sh_retention *retention, const struct sh_event_cell *cell, uint32_t first,
                          uint32_t row_count, bool all, struct place place);
 
+static enum sh_status walk_cell(struct sh_retention *retention, const struct sh_event_cells *cells,
+                                const struct sh_where *where, row_step step, struct place place, struct sh_error *err) {
+    const struct sh_event_cell *cell = cells->cell;
+    for (uint32_t first = 0; first < cell->row_count; first += SH_WHERE_ROWS) {
+        const uint32_t left = cell->row_count - first;
+        uint32_t row_count;
+        bool all;
+        const enum sh_status status = list_rows(retention, cells, where, first,
+                                                left < SH_WHERE_ROWS ? left : SH_WHERE_ROWS, &row_count, &all, err);
+        if (status != SH_OK) return status;
+        step(retention, cell, first, row_count, all, place);
+    }
+    return SH_OK;
+}
+
+/* Each cell of the window, by step and then, if there is one, by `then`. */
 static enum sh_status walk(struct sh_retention *retention, const struct sh_retention_events *asked, int64_t from_ms,
-                           int64_t until_ms, row_step step, struct sh_error *err) {
+                           int64_t until_ms, row_step step, row_step then, struct sh_error *err) {
     struct sh_event_cells cells;
     struct place place = {.period = NO_COHORT, .day = 0};
     sh_event_cells_begin(&cells, sh_event_type(retention->events, asked->event_type), retention->block, from_ms,
                          until_ms);
     while (sh_event_cells_next(&cells)) {
         place.period = period_of(retention, cells.cell->day_start_ms, place.period);
-        for (uint32_t first = 0; first < cells.cell->row_count; first += SH_WHERE_ROWS) {
-            const uint32_t left = cells.cell->row_count - first;
-            uint32_t row_count;
-            bool all;
-            const enum sh_status status = list_rows(retention, &cells, asked->where, first,
-                                                    left < SH_WHERE_ROWS ? left : SH_WHERE_ROWS, &row_count, &all, err);
-            if (status != SH_OK) return status;
-            step(retention, cells.cell, first, row_count, all, place);
-        }
+        enum sh_status status = walk_cell(retention, &cells, asked->where, step, place, err);
+        if (status == SH_OK && then != NULL) status = walk_cell(retention, &cells, asked->where, then, place, err);
+        if (status != SH_OK) return status;
         place.day++;
     }
     return SH_OK;
+}
+
+static bool is_candidate(const struct sh_retention *retention, uint32_t slot) {
+    return retention->candidates[slot / 64] >> (slot % 64) & 1;
+}
+
+static struct person *find_or_make_person(struct sh_retention *retention, uint16_t slot) {
+    const uint32_t place = retention->person_of[slot];
+    if (place < retention->person_count && retention->people[place].slot_low == slot) return &retention->people[place];
+    struct person *person = &retention->people[retention->person_count];
+    *person = (struct person){.first_ms = retention->known[slot] ? SH_INSTANT_MIN : NEVER,
+                              .again_ms = NEVER,
+                              .slot_low = slot,
+                              .cohort = NO_COHORT,
+                              .returned = NOT_SEEN,
+                              .active_period = NOT_SEEN,
+                              .active_day = NOT_SEEN};
+    retention->person_of[slot] = (uint16_t)retention->person_count++;
+    return person;
 }
 
 /* ---- First events ---- */
@@ -189,7 +224,9 @@ static void take_firsts(struct sh_retention *retention, const struct sh_event_ce
                         uint32_t row_count, bool all, struct place place) {
     for (uint32_t i = 0; i < row_count; i++) {
         const uint32_t row = first + (all ? i : retention->rows[i]);
-        struct person *person = &retention->people[cell->slot_low[row]];
+        const uint16_t slot = cell->slot_low[row];
+        if (retention->known[slot] || !is_candidate(retention, slot)) continue;
+        struct person *person = find_or_make_person(retention, slot);
         const int64_t time_ms = cell->day_start_ms + (int64_t)cell->ms[row];
         if (time_ms >= person->first_ms) continue; /* days ascend, rows of a day do not */
         person->first_ms = time_ms;
@@ -211,9 +248,9 @@ static void take_returns(struct sh_retention *retention, const struct sh_event_c
                          uint32_t row_count, bool all, struct place place) {
     for (uint32_t i = 0; i < row_count; i++) {
         const uint32_t row = first + (all ? i : retention->rows[i]);
-        const uint32_t slot = cell->slot_low[row];
-        struct person *person = &retention->people[slot];
-        if (!(retention->candidates[slot / 64] >> (slot % 64) & 1)) continue;
+        const uint16_t slot = cell->slot_low[row];
+        if (!is_candidate(retention, slot)) continue;
+        struct person *person = find_or_make_person(retention, slot);
         count_return(retention, person, cell->day_start_ms + (int64_t)cell->ms[row], place.period);
         if (person->active_day == place.day) continue;
         person->active_day = place.day;
@@ -226,22 +263,12 @@ static void take_returns(struct sh_retention *retention, const struct sh_event_c
 
 /* ---- A block ---- */
 
-static void begin_people(struct sh_retention *retention) {
-    static const struct person nobody = {NEVER, NEVER, NO_COHORT, NOT_SEEN, NOT_SEEN, NOT_SEEN};
-    for (uint32_t slot = 0; slot < SH_BLOCK_SLOTS; slot++) {
-        retention->people[slot] = nobody;
-        if (retention->known[slot]) retention->people[slot].first_ms = SH_INSTANT_MIN; /* no event is earlier */
-    }
-}
-
 static void count_people(struct sh_retention *retention) {
-    for (uint32_t w = 0; w < SH_BLOCK_WORDS; w++) {
-        for (uint64_t rest = retention->candidates[w]; rest != 0; rest &= rest - 1) {
-            const struct person *person = &retention->people[w * 64 + (uint32_t)__builtin_ctzll(rest)];
-            if (person->cohort == NO_COHORT) continue;
-            retention->cohorts[person->cohort]++;
-            if (person->again_ms != NEVER) retention->again[(person->again_ms - person->first_ms) / SH_DAY_MS]++;
-        }
+    for (uint32_t i = 0; i < retention->person_count; i++) {
+        const struct person *person = &retention->people[i];
+        if (person->cohort == NO_COHORT) continue;
+        retention->cohorts[person->cohort]++;
+        if (person->again_ms != NEVER) retention->again[(person->again_ms - person->first_ms) / SH_DAY_MS]++;
     }
 }
 
@@ -254,11 +281,14 @@ static enum sh_status run_block(struct sh_retention *retention, struct sh_error 
     memcpy(retention->candidates, words, SH_BLOCK_BYTES);
     const struct sh_retention_events *first = &retention->spec.first;
     const int64_t start_ms = retention->starts[0];
+    const int64_t until_ms = retention->until_ms;
     memset(retention->known, 0, sizeof retention->known);
-    if ((status = walk(retention, first, SH_INSTANT_MIN, start_ms, take_known, err)) != SH_OK) return status;
-    begin_people(retention);
-    if ((status = walk(retention, first, start_ms, retention->until_ms, take_firsts, err)) != SH_OK) return status;
-    status = walk(retention, &retention->spec.again, start_ms, retention->until_ms, take_returns, err);
+    retention->person_count = 0;
+    if ((status = walk(retention, first, SH_INSTANT_MIN, start_ms, take_known, NULL, err)) != SH_OK) return status;
+    /* All first events of a day before its first return: a day's rows are in any order, days are not. */
+    status = walk(retention, first, start_ms, until_ms, take_firsts, retention->same_events ? take_returns : NULL, err);
+    if (status == SH_OK && !retention->same_events)
+        status = walk(retention, &retention->spec.again, start_ms, until_ms, take_returns, NULL, err);
     if (status == SH_OK) count_people(retention);
     return status;
 }

@@ -17,8 +17,8 @@
  *            stickiness is the average of active users a day over the active users of the period.
  *
  * Per block of 65,536 users: a pass over the cells of the first event before the periods says who is known already, for
- * 2 bytes an event; then one over those of the first event and one over those of the return event in the periods. A
- * user's state is 24 bytes, so a block's lies in the L2 cache.
+ * 2 bytes an event; then one over those of the first event and one over those of the return event in the periods, or
+ * one over both if they are the same event. Who did something there has 32 bytes of state; who did not costs nothing.
  */
 #ifndef SH_AUDIENCE_RETENTION_H
 #define SH_AUDIENCE_RETENTION_H
