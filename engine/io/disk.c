@@ -137,6 +137,21 @@ enum sh_status sh_disk_remove_directory(struct sh_disk *disk, const char *path, 
     return run(disk, path, &request, err);
 }
 
+enum sh_status sh_disk_ensure_directory(struct sh_disk *disk, const char *path, struct sh_error *err) {
+    enum sh_status status = sh_disk_make_directory(disk, path, err);
+    if (status != SH_OK && status != SH_ERR_CONFLICT) return status;
+    /* Also if it was there: who made it may not have come to syncing its name. */
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) return sh_disk_sync_directory(disk, ".", err);
+    if (slash == path) return sh_disk_sync_directory(disk, "/", err);
+    char parent[4096];
+    if ((size_t)(slash - path) >= sizeof parent)
+        return sh_fail(err, SH_ERR_TOO_LARGE, -1, "a path is too long: %.64s...", path);
+    memcpy(parent, path, (size_t)(slash - path));
+    parent[slash - path] = '\0';
+    return sh_disk_sync_directory(disk, parent, err);
+}
+
 enum sh_status sh_disk_sync_directory(struct sh_disk *disk, const char *path, struct sh_error *err) {
     int handle;
     enum sh_status status = sh_disk_open(disk, path, SH_IO_OPEN_DIRECTORY, &handle, err);

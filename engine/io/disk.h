@@ -29,7 +29,9 @@ enum sh_status sh_file_fail(const struct sh_io_file_request *request, const char
  * open flag that the file system does not know), SH_ERR_LIMIT (no space), SH_ERR_IO. */
 SH_MUST_CHECK enum sh_status sh_disk_open(struct sh_disk *disk, const char *path, unsigned open_flags, int *handle,
                                           struct sh_error *err);
-SH_MUST_CHECK enum sh_status sh_disk_close(struct sh_disk *disk, const char *path, int handle, struct sh_error *err);
+/* These two may be called without looking at the outcome: what was synced is safe, what is left over does no harm. */
+enum sh_status sh_disk_close(struct sh_disk *disk, const char *path, int handle, struct sh_error *err);
+enum sh_status sh_disk_unlink(struct sh_disk *disk, const char *path, struct sh_error *err);
 /* *count is less than wanted only at the end of the file. */
 SH_MUST_CHECK enum sh_status sh_disk_read(struct sh_disk *disk, const char *path, int handle, void *bytes,
                                           size_t wanted, uint64_t offset, size_t *count, struct sh_error *err);
@@ -42,9 +44,10 @@ SH_MUST_CHECK enum sh_status sh_disk_size(struct sh_disk *disk, const char *path
 SH_MUST_CHECK enum sh_status sh_disk_lock(struct sh_disk *disk, const char *path, int handle, struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_disk_rename(struct sh_disk *disk, const char *path, const char *path_target,
                                             struct sh_error *err);
-SH_MUST_CHECK enum sh_status sh_disk_unlink(struct sh_disk *disk, const char *path, struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_disk_make_directory(struct sh_disk *disk, const char *path, struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_disk_remove_directory(struct sh_disk *disk, const char *path, struct sh_error *err);
+/* There is such a directory afterwards, also after a power cut; its parent must be there. */
+SH_MUST_CHECK enum sh_status sh_disk_ensure_directory(struct sh_disk *disk, const char *path, struct sh_error *err);
 /* Open the directory, sync it, close it: its names are durable then. */
 SH_MUST_CHECK enum sh_status sh_disk_sync_directory(struct sh_disk *disk, const char *path, struct sh_error *err);
 

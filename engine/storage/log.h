@@ -134,9 +134,10 @@ SH_MUST_CHECK enum sh_status sh_log_replay(struct sh_log *log, uint64_t after,
  * is lost. NULL is fine. */
 void sh_log_close(struct sh_log *log);
 
-/* Take a record into the group being filled; memory only. *position is its number. Nothing is taken on failure:
- * SH_ERR_TOO_LARGE (it fits no file), SH_ERR_BUSY (the group is full: commits have to catch up), SH_ERR_LIMIT (the disk
- * is full), SH_ERR_MEMORY, SH_ERR_IO (the log has failed). */
+/* Take a record into the group being filled; memory only. *position is its number. A record of no bytes is left out
+ * when replayed: a repair writes it in the place of one that was lost. Nothing is taken on failure: SH_ERR_TOO_LARGE
+ * (it fits no file), SH_ERR_BUSY (the group is full: commits have to catch up), SH_ERR_LIMIT (the disk is full),
+ * SH_ERR_MEMORY, SH_ERR_IO (the log has failed). */
 SH_MUST_CHECK enum sh_status sh_log_append(struct sh_log *log, const struct sh_log_piece *pieces, uint32_t piece_count,
                                            enum sh_log_urgency urgency, uint64_t *position, struct sh_error *err);
 /* At the end of each turn of the loop: write what was appended, if nothing is being written. Cheap if there is nothing
