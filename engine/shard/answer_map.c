@@ -78,6 +78,11 @@ double sh_answer_map_real(const struct sh_answer_map *map, const char *name) {
     return value.real;
 }
 
+struct sh_value sh_answer_map_value(const struct sh_answer_map *map, const char *name) {
+    const struct sh_answer_pair *pair = sh_answer_map_find(map, name);
+    return pair == NULL ? (struct sh_value){.kind = SH_VALUE_NIL} : read_value(pair->begin, pair->end);
+}
+
 void sh_answer_list_begin(struct sh_answer_list *list, const struct sh_answer_pair *pair) {
     *list = (struct sh_answer_list){0};
     if (pair == NULL) return;
@@ -97,4 +102,9 @@ bool sh_answer_list_next(struct sh_answer_list *list) {
 
 struct sh_value sh_answer_list_value(const struct sh_answer_list *list) {
     return read_value(list->begin, list->end);
+}
+
+void sh_answer_list_map(const struct sh_answer_list *list, struct sh_answer_map *map) {
+    const struct sh_answer_pair pair = {.begin = list->begin, .end = list->end};
+    sh_answer_map_read(map, &pair);
 }

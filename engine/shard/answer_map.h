@@ -30,6 +30,9 @@ struct sh_text sh_answer_map_text(const struct sh_answer_map *map, const char *n
 double sh_answer_map_real(const struct sh_answer_map *map, const char *name);
 bool sh_answer_map_bool(const struct sh_answer_map *map, const char *name);
 
+/* Nil if there is none. */
+struct sh_value sh_answer_map_value(const struct sh_answer_map *map, const char *name);
+
 /* An array, element by element. */
 struct sh_answer_list {
     struct sh_cursor cursor;
@@ -41,7 +44,8 @@ struct sh_answer_list {
 void sh_answer_list_begin(struct sh_answer_list *list, const struct sh_answer_pair *pair);
 /* False at the end. */
 bool sh_answer_list_next(struct sh_answer_list *list);
-/* The element at hand. */
+/* The element at hand: a map, any value. */
+void sh_answer_list_map(const struct sh_answer_list *list, struct sh_answer_map *map);
 struct sh_value sh_answer_list_value(const struct sh_answer_list *list);
 
 #endif

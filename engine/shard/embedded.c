@@ -3,25 +3,15 @@
  * Every call packs the params of a method, goes through the shard's door, and reads the answer: the engine has one way
  * in, whoever calls.
  */
-#include <shoal/shoal.h>
+#include "embedded_private.h"
+
 #include <time.h>
 
-#include "answer_map.h"
 #include "memory.h"
-#include "shard.h"
 
 enum { PAGE_ROWS = 65536 }; /* ids asked for at a time by shoal_list */
 
 static const char workspace_name[] = "default";
-
-struct shoal {
-    struct sh_shard *shard;
-    int64_t now_ms;
-    uint64_t next_id;
-    struct sh_buffer params;
-    struct sh_buffer body;
-    struct sh_buffer text; /* of shoal_explain, ended by a zero byte */
-};
 
 struct shoal_row {
     struct sh_buffer pairs; /* name, value, name, value ... */
@@ -41,7 +31,7 @@ static int give_error(struct shoal_error *error, const struct sh_error *err) {
     return error->code;
 }
 
-static int give_fault(struct shoal_error *error, enum sh_status status, const char *words) {
+int sh_embedded_fault(struct shoal_error *error, enum sh_status status, const char *words) {
     struct sh_error err;
     (void)sh_fail(&err, status, -1, "%s", words);
     return give_error(error, &err);
@@ -70,7 +60,7 @@ static int ask(struct shoal *engine, const char *method, const void *params, siz
     struct sh_error err = {.status = SH_OK};
     const struct sh_method *found = sh_method_find(sh_text_of(method), &err);
     if (found == NULL) return give_error(error, &err);
-    if (found->internal) return give_fault(error, SH_ERR_NAME, "this method is for shards of a server only");
+    if (found->internal) return sh_embedded_fault(error, SH_ERR_NAME, "this method is for shards of a server only");
     const struct sh_request request = {
         .method = found,
         .workspace = sh_text_of(workspace_name),
@@ -96,33 +86,32 @@ static int ask(struct shoal *engine, const char *method, const void *params, siz
 
 int shoal_call(struct shoal *engine, const char *method, const void *params, size_t params_count, const void **answer,
                size_t *answer_count, struct shoal_error *error) {
-    if (params_count > SH_FRAME_BYTES_MAX) return give_fault(error, SH_ERR_TOO_LARGE, "the params are too large");
+    if (params_count > SH_FRAME_BYTES_MAX)
+        return sh_embedded_fault(error, SH_ERR_TOO_LARGE, "the params are too large");
     const int code = ask(engine, method, params, params_count, error);
     if (answer != NULL) *answer = code == SHOAL_OK ? engine->body.bytes : NULL;
     if (answer_count != NULL) *answer_count = code == SHOAL_OK ? engine->body.count : 0;
     return code;
 }
 
-/* Params of pair_count pairs, to be packed next. */
-static void begin_params(struct shoal *engine, msgpack_packer *packer, uint32_t pair_count) {
+void sh_embedded_begin(struct shoal *engine, msgpack_packer *packer, uint32_t pair_count) {
     sh_buffer_clear(&engine->params);
     sh_buffer_packer(&engine->params, packer);
     (void)msgpack_pack_map(packer, pair_count);
 }
 
-static void pack_pair(msgpack_packer *packer, const char *name, const char *text) {
+void sh_embedded_pack(msgpack_packer *packer, const char *name, const char *text) {
     sh_pack_literal(packer, name);
     sh_pack_literal(packer, text == NULL ? "" : text); /* the shard has the words for an empty one */
 }
 
-static int ask_packed(struct shoal *engine, const char *method, struct shoal_error *error) {
+int sh_embedded_ask(struct shoal *engine, const char *method, struct shoal_error *error) {
     struct sh_error err;
     if (sh_buffer_status(&engine->params, &err) != SH_OK) return give_error(error, &err);
     return ask(engine, method, engine->params.bytes, engine->params.count, error);
 }
 
-/* The answer as a map; it is complete, so its head is true. */
-static void read_answer(const struct shoal *engine, struct sh_answer_map *map) {
+void sh_embedded_read(const struct shoal *engine, struct sh_answer_map *map) {
     const struct sh_answer_pair all = {.begin = engine->body.bytes, .end = engine->body.bytes + engine->body.count};
     sh_answer_map_read(map, &all);
 }
@@ -134,7 +123,7 @@ int shoal_open(const struct shoal_options *options, struct shoal **opened, struc
     struct sh_error err;
     *opened = NULL;
     struct shoal *engine = sh_alloc_zero(sizeof *engine);
-    if (engine == NULL) return give_fault(error, SH_ERR_MEMORY, "out of memory");
+    if (engine == NULL) return sh_embedded_fault(error, SH_ERR_MEMORY, "out of memory");
     engine->now_ms = SHOAL_NOW_SYSTEM;
     engine->next_id = 1;
     sh_buffer_init(&engine->params, SH_FRAME_BYTES_MAX);
@@ -145,9 +134,9 @@ int shoal_open(const struct shoal_options *options, struct shoal **opened, struc
         return give_error(error, &err);
     }
     msgpack_packer packer;
-    begin_params(engine, &packer, 1);
-    pack_pair(&packer, "zone", options != NULL && options->zone != NULL ? options->zone : "UTC");
-    const int code = ask_packed(engine, "schema.put", error);
+    sh_embedded_begin(engine, &packer, 1);
+    sh_embedded_pack(&packer, "zone", options != NULL && options->zone != NULL ? options->zone : "UTC");
+    const int code = sh_embedded_ask(engine, "schema.put", error);
     if (code != SHOAL_OK) {
         shoal_close(engine);
         return code;
@@ -184,8 +173,8 @@ static void pack_attribute(msgpack_packer *packer, const struct shoal_attribute 
     const bool has_scale = attribute->type == SHOAL_DECIMAL && attribute->scale != 0;
     const bool has_labels = attribute->type == SHOAL_ENUM;
     (void)msgpack_pack_map(packer, 2u + has_scale + has_labels);
-    pack_pair(packer, "name", attribute->name == NULL ? "" : attribute->name);
-    pack_pair(packer, "type", is_known ? names[attribute->type] : "unknown");
+    sh_embedded_pack(packer, "name", attribute->name == NULL ? "" : attribute->name);
+    sh_embedded_pack(packer, "type", is_known ? names[attribute->type] : "unknown");
     if (has_scale) pack_scale(packer, "scale", attribute->scale);
     if (!has_labels) return;
     sh_pack_literal(packer, "labels");
@@ -201,41 +190,41 @@ static const char *table_key(enum shoal_table table) {
 int shoal_define(struct shoal *engine, enum shoal_table table, const struct shoal_attribute *attribute,
                  struct shoal_error *error) {
     msgpack_packer packer;
-    begin_params(engine, &packer, 1);
+    sh_embedded_begin(engine, &packer, 1);
     sh_pack_literal(&packer, table_key(table));
     (void)msgpack_pack_map(&packer, 1);
     sh_pack_literal(&packer, "attributes");
     (void)msgpack_pack_array(&packer, 1);
     pack_attribute(&packer, attribute);
-    return ask_packed(engine, "schema.put", error);
+    return sh_embedded_ask(engine, "schema.put", error);
 }
 
 int shoal_define_tags(struct shoal *engine, enum shoal_table table, const char *tag_set, struct shoal_error *error) {
     msgpack_packer packer;
-    begin_params(engine, &packer, 1);
+    sh_embedded_begin(engine, &packer, 1);
     sh_pack_literal(&packer, table_key(table));
     (void)msgpack_pack_map(&packer, 1);
     sh_pack_literal(&packer, "tag_sets");
     (void)msgpack_pack_array(&packer, 1);
     (void)msgpack_pack_map(&packer, 1);
-    pack_pair(&packer, "name", tag_set);
-    return ask_packed(engine, "schema.put", error);
+    sh_embedded_pack(&packer, "name", tag_set);
+    return sh_embedded_ask(engine, "schema.put", error);
 }
 
 int shoal_define_event(struct shoal *engine, const char *name, int amount_scale,
                        const struct shoal_attribute *properties, size_t property_count, struct shoal_error *error) {
     msgpack_packer packer;
-    begin_params(engine, &packer, 1);
+    sh_embedded_begin(engine, &packer, 1);
     sh_pack_literal(&packer, "events");
     (void)msgpack_pack_array(&packer, 1);
     (void)msgpack_pack_map(&packer, 2u + (amount_scale != 0));
-    pack_pair(&packer, "name", name);
+    sh_embedded_pack(&packer, "name", name);
     pack_scale(&packer, "amount_scale", amount_scale);
     sh_pack_literal(&packer, "properties");
     (void)msgpack_pack_array(&packer, property_count);
     for (size_t i = 0; i < property_count; i++)
         pack_attribute(&packer, &properties[i]);
-    return ask_packed(engine, "schema.put", error);
+    return sh_embedded_ask(engine, "schema.put", error);
 }
 
 /* ---- Rows ---- */
@@ -323,7 +312,7 @@ static int read_refusal(const struct shoal *engine, struct shoal_error *error) {
     struct sh_answer_map answer;
     struct sh_answer_map refused;
     struct sh_answer_list list;
-    read_answer(engine, &answer);
+    sh_embedded_read(engine, &answer);
     sh_answer_list_begin(&list, sh_answer_map_find(&answer, "refused"));
     if (!sh_answer_list_next(&list)) return SHOAL_OK;
     const struct sh_answer_pair pair = {.begin = list.begin, .end = list.end};
@@ -340,12 +329,12 @@ static int read_refusal(const struct shoal *engine, struct shoal_error *error) {
 int shoal_put(struct shoal *engine, enum shoal_table table, const char *id, const struct shoal_row *row,
               struct shoal_error *error) {
     msgpack_packer packer;
-    begin_params(engine, &packer, 1);
+    sh_embedded_begin(engine, &packer, 1);
     sh_pack_literal(&packer, table == SHOAL_ITEMS ? "item" : "user");
     (void)msgpack_pack_map(&packer, 1u + (row == NULL ? 0 : row->count));
-    pack_pair(&packer, "id", id);
+    sh_embedded_pack(&packer, "id", id);
     pack_row(engine, row);
-    const int code = ask_packed(engine, table == SHOAL_ITEMS ? "item.put" : "user.put", error);
+    const int code = sh_embedded_ask(engine, table == SHOAL_ITEMS ? "item.put" : "user.put", error);
     return code == SHOAL_OK ? read_refusal(engine, error) : code;
 }
 
@@ -353,13 +342,13 @@ static int ask_for_id(struct shoal *engine, const char *method, const char *id, 
     msgpack_packer packer;
     struct sh_answer_map answer;
     struct sh_answer_list unknown;
-    begin_params(engine, &packer, 1);
-    pack_pair(&packer, "id", id);
-    const int code = ask_packed(engine, method, error);
+    sh_embedded_begin(engine, &packer, 1);
+    sh_embedded_pack(&packer, "id", id);
+    const int code = sh_embedded_ask(engine, method, error);
     if (code != SHOAL_OK) return code;
-    read_answer(engine, &answer);
+    sh_embedded_read(engine, &answer);
     sh_answer_list_begin(&unknown, sh_answer_map_find(&answer, "unknown"));
-    return unknown.left == 0 ? SHOAL_OK : give_fault(error, SH_ERR_NOT_FOUND, "nobody and nothing has that id");
+    return unknown.left == 0 ? SHOAL_OK : sh_embedded_fault(error, SH_ERR_NOT_FOUND, "nobody and nothing has that id");
 }
 
 int shoal_forget(struct shoal *engine, const char *user, struct shoal_error *error) {
@@ -368,10 +357,10 @@ int shoal_forget(struct shoal *engine, const char *user, struct shoal_error *err
 
 int shoal_merge(struct shoal *engine, const char *from, const char *into, struct shoal_error *error) {
     msgpack_packer packer;
-    begin_params(engine, &packer, 2);
-    pack_pair(&packer, "from", from);
-    pack_pair(&packer, "into", into);
-    return ask_packed(engine, "user.merge", error);
+    sh_embedded_begin(engine, &packer, 2);
+    sh_embedded_pack(&packer, "from", from);
+    sh_embedded_pack(&packer, "into", into);
+    return sh_embedded_ask(engine, "user.merge", error);
 }
 
 int shoal_unlist(struct shoal *engine, const char *item, struct shoal_error *error) {
@@ -382,21 +371,21 @@ int shoal_append(struct shoal *engine, const struct shoal_event *event, const st
                  bool *duplicate, struct shoal_error *error) {
     msgpack_packer packer;
     struct sh_answer_map answer;
-    begin_params(engine, &packer, 1);
+    sh_embedded_begin(engine, &packer, 1);
     sh_pack_literal(&packer, "event");
     (void)msgpack_pack_map(&packer, 3u + (event->item != NULL) + (event->amount != NULL) + (event->id != NULL) +
                                         (properties == NULL ? 0 : properties->count));
-    pack_pair(&packer, "type", event->type);
-    pack_pair(&packer, "user", event->user);
+    sh_embedded_pack(&packer, "type", event->type);
+    sh_embedded_pack(&packer, "user", event->user);
     sh_pack_literal(&packer, "time");
     (void)msgpack_pack_int64(&packer, event->time_ms);
-    if (event->item != NULL) pack_pair(&packer, "item", event->item);
-    if (event->amount != NULL) pack_pair(&packer, "amount", event->amount);
-    if (event->id != NULL) pack_pair(&packer, "id", event->id);
+    if (event->item != NULL) sh_embedded_pack(&packer, "item", event->item);
+    if (event->amount != NULL) sh_embedded_pack(&packer, "amount", event->amount);
+    if (event->id != NULL) sh_embedded_pack(&packer, "id", event->id);
     pack_row(engine, properties);
-    const int code = ask_packed(engine, "event.append", error);
+    const int code = sh_embedded_ask(engine, "event.append", error);
     if (code != SHOAL_OK) return code;
-    read_answer(engine, &answer);
+    sh_embedded_read(engine, &answer);
     if (duplicate != NULL) *duplicate = sh_answer_map_uint(&answer, "duplicates") > 0;
     return read_refusal(engine, error);
 }
@@ -406,19 +395,18 @@ int shoal_append(struct shoal *engine, const struct shoal_event *event, const st
 int shoal_count(struct shoal *engine, const char *where, uint64_t *count, struct shoal_error *error) {
     msgpack_packer packer;
     struct sh_answer_map answer;
-    begin_params(engine, &packer, 1);
-    pack_pair(&packer, "where", where);
-    const int code = ask_packed(engine, "audience.count", error);
+    sh_embedded_begin(engine, &packer, 1);
+    sh_embedded_pack(&packer, "where", where);
+    const int code = sh_embedded_ask(engine, "audience.count", error);
     if (code != SHOAL_OK) return code;
-    read_answer(engine, &answer);
+    sh_embedded_read(engine, &answer);
     *count = sh_answer_map_uint(&answer, "count");
     return SHOAL_OK;
 }
 
-/* False if each said that it is enough. */
-static bool give_ids(const struct sh_answer_map *answer, shoal_each_id *each, void *context) {
+bool sh_embedded_give_ids(const struct sh_answer_map *answer, const char *key, shoal_each_id *each, void *context) {
     struct sh_answer_list list;
-    sh_answer_list_begin(&list, sh_answer_map_find(answer, "ids"));
+    sh_answer_list_begin(&list, sh_answer_map_find(answer, key));
     while (sh_answer_list_next(&list)) {
         const struct sh_text id = sh_answer_list_value(&list).text;
         if (!each(context, id.bytes, id.count)) return false;
@@ -432,22 +420,22 @@ static int list_on(struct shoal *engine, uint64_t left, shoal_each_id *each, voi
     bool goes_on = true;
     for (;;) {
         msgpack_packer packer;
-        read_answer(engine, &answer);
+        sh_embedded_read(engine, &answer);
         const struct sh_text cursor = sh_answer_map_text(&answer, "cursor");
         if (cursor.count == 0) return SHOAL_OK;
         goes_on = goes_on && left > 0;
-        begin_params(engine, &packer, goes_on ? 2 : 1);
+        sh_embedded_begin(engine, &packer, goes_on ? 2 : 1);
         sh_pack_literal(&packer, "cursor");
         sh_pack_text(&packer, cursor);
-        if (!goes_on) return ask_packed(engine, "audience.close", error);
+        if (!goes_on) return sh_embedded_ask(engine, "audience.close", error);
         const uint64_t size = left < PAGE_ROWS ? left : PAGE_ROWS;
         sh_pack_literal(&packer, "limit");
         (void)msgpack_pack_uint64(&packer, size);
-        const int code = ask_packed(engine, "audience.list", error);
+        const int code = sh_embedded_ask(engine, "audience.list", error);
         if (code != SHOAL_OK) return code;
         left -= size;
-        read_answer(engine, &answer);
-        goes_on = give_ids(&answer, each, context);
+        sh_embedded_read(engine, &answer);
+        goes_on = sh_embedded_give_ids(&answer, "ids", each, context);
     }
 }
 
@@ -459,22 +447,22 @@ int shoal_list(struct shoal *engine, const char *where, const struct shoal_list_
     const uint64_t size = limit < PAGE_ROWS ? limit : PAGE_ROWS;
     msgpack_packer packer;
     struct sh_answer_map answer;
-    begin_params(engine, &packer, wanted->order == NULL ? 3 : 5);
-    pack_pair(&packer, "where", where);
+    sh_embedded_begin(engine, &packer, wanted->order == NULL ? 3 : 5);
+    sh_embedded_pack(&packer, "where", where);
     sh_pack_literal(&packer, "limit");
     (void)msgpack_pack_uint64(&packer, size);
     sh_pack_literal(&packer, "keep");
     (void)(limit > size ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer));
     if (wanted->order != NULL) {
-        pack_pair(&packer, "order", wanted->order);
+        sh_embedded_pack(&packer, "order", wanted->order);
         sh_pack_literal(&packer, "desc");
         (void)(wanted->descending ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer));
     }
-    const int code = ask_packed(engine, "audience.list", error);
+    const int code = sh_embedded_ask(engine, "audience.list", error);
     if (code != SHOAL_OK) return code;
-    read_answer(engine, &answer);
+    sh_embedded_read(engine, &answer);
     if (count != NULL) *count = sh_answer_map_uint(&answer, "count");
-    const bool goes_on = give_ids(&answer, each, context);
+    const bool goes_on = sh_embedded_give_ids(&answer, "ids", each, context);
     return list_on(engine, goes_on ? limit - size : 0, each, context, error);
 }
 
@@ -483,15 +471,15 @@ int shoal_sample(struct shoal *engine, const char *where, uint64_t size, const c
     const bool has_seed = seed != NULL && seed[0] != '\0';
     msgpack_packer packer;
     struct sh_answer_map answer;
-    begin_params(engine, &packer, 2u + has_seed);
-    pack_pair(&packer, "where", where);
+    sh_embedded_begin(engine, &packer, 2u + has_seed);
+    sh_embedded_pack(&packer, "where", where);
     sh_pack_literal(&packer, "count");
     (void)msgpack_pack_uint64(&packer, size);
-    if (has_seed) pack_pair(&packer, "seed", seed);
-    const int code = ask_packed(engine, "audience.sample", error);
+    if (has_seed) sh_embedded_pack(&packer, "seed", seed);
+    const int code = sh_embedded_ask(engine, "audience.sample", error);
     if (code != SHOAL_OK) return code;
-    read_answer(engine, &answer);
-    (void)give_ids(&answer, each, context);
+    sh_embedded_read(engine, &answer);
+    (void)sh_embedded_give_ids(&answer, "ids", each, context);
     return SHOAL_OK;
 }
 
@@ -499,17 +487,17 @@ int shoal_explain(struct shoal *engine, const char *where, bool measured, const 
                   struct shoal_error *error) {
     msgpack_packer packer;
     struct sh_answer_map answer;
-    begin_params(engine, &packer, 2);
-    pack_pair(&packer, "where", where);
+    sh_embedded_begin(engine, &packer, 2);
+    sh_embedded_pack(&packer, "where", where);
     sh_pack_literal(&packer, "analyze");
     (void)(measured ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer));
-    const int code = ask_packed(engine, "audience.explain", error);
+    const int code = sh_embedded_ask(engine, "audience.explain", error);
     if (code != SHOAL_OK) return code;
-    read_answer(engine, &answer);
+    sh_embedded_read(engine, &answer);
     sh_buffer_clear(&engine->text);
     sh_buffer_append_text(&engine->text, sh_answer_map_text(&answer, "text"));
     sh_buffer_append(&engine->text, "", 1);
-    if (engine->text.failed) return give_fault(error, SH_ERR_MEMORY, "out of memory");
+    if (engine->text.failed) return sh_embedded_fault(error, SH_ERR_MEMORY, "out of memory");
     *text = (const char *)engine->text.bytes;
     return SHOAL_OK;
 }
@@ -543,14 +531,14 @@ int shoal_feed(struct shoal *engine, const char *user, uint32_t count, const cha
     msgpack_packer packer;
     struct sh_answer_map answer;
     struct sh_answer_list list;
-    begin_params(engine, &packer, filter == NULL ? 2 : 3);
-    pack_pair(&packer, "user", user);
+    sh_embedded_begin(engine, &packer, filter == NULL ? 2 : 3);
+    sh_embedded_pack(&packer, "user", user);
     sh_pack_literal(&packer, "count");
     (void)msgpack_pack_uint32(&packer, count);
-    if (filter != NULL) pack_pair(&packer, "filter", filter);
-    const int code = ask_packed(engine, "feed.get", error);
+    if (filter != NULL) sh_embedded_pack(&packer, "filter", filter);
+    const int code = sh_embedded_ask(engine, "feed.get", error);
     if (code != SHOAL_OK) return code;
-    read_answer(engine, &answer);
+    sh_embedded_read(engine, &answer);
     sh_answer_list_begin(&list, sh_answer_map_find(&answer, "items"));
     while (sh_answer_list_next(&list)) {
         struct shoal_feed_item item;

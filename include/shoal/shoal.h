@@ -174,6 +174,139 @@ int shoal_sample(struct shoal *engine, const char *where, uint64_t size, const c
 /* The program that answers it, with its costs, as a table for people; measured, it is run once. */
 int shoal_explain(struct shoal *engine, const char *where, bool measured, const char **text, struct shoal_error *error);
 
+/* ---- saved segments: in_segment('name') in any expression ---- */
+
+/* A new text is a new version; *version may be NULL. Refused if it would use itself. */
+int shoal_segment_put(struct shoal *engine, const char *name, const char *where, uint64_t *version,
+                      struct shoal_error *error);
+/* SHOAL_ERR_CONFLICT while other segments use it. */
+int shoal_segment_remove(struct shoal *engine, const char *name, struct shoal_error *error);
+/* The names of those that this user is in. */
+int shoal_segments_of(struct shoal *engine, const char *user, shoal_each_id *each, void *context,
+                      struct shoal_error *error);
+
+/* ---- what people do, and what they are like ----
+ *
+ *   static bool show(void *context, const struct shoal_step *step) {
+ *       printf("%.*s: %llu\n", (int)step->step.count, step->step.bytes, (unsigned long long)step->users);
+ *       return true;
+ *   }
+ *   shoal_funnel(engine, "sequence(view -> cart -> purchase, within 3 days, last 30 days)", NULL, show, NULL, &error);
+ *
+ * Each call hands out row by row, in the order of the protocol's answer, until the function returns false; it must not
+ * call the engine. What a method can do besides (breakdowns, numbers, crossed dimensions) is shoal_call()'s. */
+
+struct shoal_text {
+    const char *bytes; /* UTF-8, not ended by a zero byte */
+    size_t count;
+};
+
+/* One step of a funnel. */
+struct shoal_step {
+    struct shoal_text step;    /* as it stands in the sequence */
+    uint64_t users;            /* who came here */
+    int64_t from_first_s;      /* median seconds from the first step; -1 in the first one and where nobody came */
+    int64_t from_previous_s;   /* and from the step before */
+    struct shoal_text reached; /* an expression for who came here */
+    struct shoal_text dropped; /* and for who came here and no further; empty in the last step */
+};
+typedef bool shoal_each_step(void *context, const struct shoal_step *step);
+/* How many of an audience (among; NULL: everybody) come how far along one sequence(...). */
+int shoal_funnel(struct shoal *engine, const char *sequence, const char *among, shoal_each_step *each, void *context,
+                 struct shoal_error *error);
+
+/* NULL or a zero field means its default. */
+struct shoal_retention_options {
+    const char *again;     /* what counts as coming back; the first event's own description */
+    const char *period;    /* "day", "week" (the default), "month": local calendar ones */
+    uint32_t period_count; /* 12; the last one holds now */
+    const char *among;     /* everybody */
+};
+/* Those whose first event lies in one period. */
+struct shoal_cohort {
+    struct shoal_text start; /* the period's first day, "2026-03-01" */
+    uint64_t users;
+    const uint64_t *returned; /* [k]: how many of them came back k periods later */
+    uint32_t returned_count;
+};
+typedef bool shoal_each_cohort(void *context, const struct shoal_cohort *cohort);
+/* first: an event type, with its where if it has one: "purchase where amount > 50". */
+int shoal_retention(struct shoal *engine, const char *first, const struct shoal_retention_options *options,
+                    shoal_each_cohort *each, void *context, struct shoal_error *error);
+
+/* One value of an attribute or one tag, in an audience and in what it is compared with. */
+struct shoal_look {
+    struct shoal_text value; /* "true" or "false" of a bool */
+    uint64_t users;          /* of the audience */
+    uint64_t base;           /* of the base */
+    double share;            /* users / audience */
+    double index;            /* 100 * share / share in the base (TGI); -1 where nobody of the base has it */
+};
+typedef bool shoal_each_look(void *context, const struct shoal_look *look);
+/* What an audience is like: the `top` values (0: 20) with most users of a bool, enum or string attribute or a tag set.
+ * base NULL: compared with everybody. */
+int shoal_insight(struct shoal *engine, const char *where, const char *of, const char *base, uint32_t top,
+                  shoal_each_look *each, void *context, struct shoal_error *error);
+
+/* How many are in both of each two sets: matrix[i * set_count + j], and how many in set i: matrix[i * set_count + i].
+ * At most 64 sets. */
+int shoal_overlap(struct shoal *engine, const char *const *sets, size_t set_count, uint64_t *matrix,
+                  struct shoal_error *error);
+
+/* One clause of an expression, in the order written. */
+struct shoal_clause {
+    struct shoal_text clause;
+    uint64_t alone;   /* who matches it by itself */
+    uint64_t after;   /* who is left (of `or`: found) after it */
+    uint64_t changed; /* how many it took away (of `or`: added) */
+    uint64_t only;    /* who is kept out (of `or`: in) by this clause alone */
+};
+typedef bool shoal_each_clause(void *context, const struct shoal_clause *clause);
+int shoal_waterfall(struct shoal *engine, const char *where, shoal_each_clause *each, void *context,
+                    struct shoal_error *error);
+
+/* One line of why a user is in or out. */
+struct shoal_reason {
+    uint32_t depth; /* 0: the whole expression */
+    bool holds;
+    struct shoal_text kind; /* "clause", or "and", "or", "not" of the deeper lines below it */
+    struct shoal_text clause;
+    struct shoal_text found; /* the user's value, as text; empty if there is none */
+};
+typedef bool shoal_each_reason(void *context, const struct shoal_reason *reason);
+/* *matches (may be NULL) is whether the user is in. SHOAL_ERR_NOT_FOUND if nobody has that id. */
+int shoal_why(struct shoal *engine, const char *user, const char *where, bool *matches, shoal_each_reason *each,
+              void *context, struct shoal_error *error);
+
+/* Exactly `count` users (or all, if there are fewer) most like those of `seeds`, most alike first; seeds are left out,
+ * and so are those of `exclude` (NULL: nobody). */
+int shoal_lookalike(struct shoal *engine, const char *seeds, uint64_t count, const char *exclude, shoal_each_id *each,
+                    void *context, struct shoal_error *error);
+
+/* Recency, frequency, money: after a plan and a refresh users have rfm.r, rfm.segment, lifecycle, value.amount ... in
+ * expressions. Zero in a field means its default. */
+struct shoal_rfm_plan {
+    const char *event; /* by which users are scored */
+    int days;          /* the horizon: 365, or SHOAL_RFM_ALL_TIME */
+    uint32_t scores;   /* 3 to 5; 5 */
+    bool per_day;      /* a day with an event counts once */
+};
+#define SHOAL_RFM_ALL_TIME (-1)
+int shoal_rfm_put(struct shoal *engine, const struct shoal_rfm_plan *plan, struct shoal_error *error);
+/* Cut points are made anew of everybody, and the horizon ends now. */
+int shoal_rfm_refresh(struct shoal *engine, struct shoal_error *error);
+
+enum shoal_rfm_list { SHOAL_RFM_SEGMENTS, SHOAL_RFM_NAMES, SHOAL_RFM_LIFECYCLE };
+struct shoal_group {
+    struct shoal_text name;
+    uint64_t users;
+    struct shoal_text amount; /* "12.50" */
+};
+typedef bool shoal_each_group(void *context, const struct shoal_group *group);
+/* How an audience (NULL: everybody) is spread over the eight cells, the eleven names or the stages of life. */
+int shoal_rfm(struct shoal *engine, const char *where, enum shoal_rfm_list list, shoal_each_group *each, void *context,
+              struct shoal_error *error);
+
 /* ---- feeds ---- */
 
 struct shoal_feed_item {
