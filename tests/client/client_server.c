@@ -39,6 +39,17 @@ static enum next_step handle_frame(struct client_server *server, uint32_t connec
     return server->handle(server, connection, (*request)++, frame, output);
 }
 
+/* Whatever the test wants to say to this frame, sent. CLOSE_NOW when nobody listens any more. */
+static enum next_step serve_frame(struct client_server *server, int handle, uint32_t connection, uint32_t *request,
+                                  const struct sh_frame *frame, struct sh_buffer *output) {
+    enum next_step step = handle_frame(server, connection, request, frame, output);
+    while (step == SEND_AND_COME_BACK) {
+        if (!send_all(handle, output)) return CLOSE_NOW;
+        step = server->handle(server, connection, *request - 1, frame, output);
+    }
+    return step == CLOSE_NOW || send_all(handle, output) ? step : CLOSE_NOW;
+}
+
 static void serve_connection(struct client_server *server, int handle, uint32_t connection) {
     struct sh_buffer input;
     struct sh_buffer output;
@@ -60,9 +71,7 @@ static void serve_connection(struct client_server *server, int handle, uint32_t 
             if (frame_bytes == 0) break;
             if (sh_frame_read(input.bytes + at, frame_bytes, &frame, NULL) != SH_OK) abort();
             at += frame_bytes;
-            const enum next_step step = handle_frame(server, connection, &request, &frame, &output);
-            if (step != CLOSE_NOW && !send_all(handle, &output)) go_on = false;
-            if (step != GO_ON) go_on = false;
+            if (serve_frame(server, handle, connection, &request, &frame, &output) != GO_ON) go_on = false;
         }
         memmove(input.bytes, input.bytes + at, input.count - at);
         input.count -= at;

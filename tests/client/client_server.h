@@ -13,8 +13,9 @@
 
 enum next_step {
     GO_ON,
-    SEND_AND_CLOSE, /* send the output, then close the connection */
-    CLOSE_NOW       /* close without sending */
+    SEND_AND_COME_BACK, /* send the output, then handle the same request once more */
+    SEND_AND_CLOSE,     /* send the output, then close the connection */
+    CLOSE_NOW           /* close without sending */
 };
 
 struct client_server {

@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bounds.h"
@@ -202,26 +203,50 @@ static enum next_step answer_twice(struct client_server *server, uint32_t connec
     return GO_ON;
 }
 
-/* Notices, and the answers of calls that nobody made. */
+/* Notices, and the answers of calls that nobody made, piece after piece and faster than anybody reads them. The true
+ * answer comes last, much too late: a client that waits for as long as something comes would get it. */
+struct talk {
+    struct sh_buffer piece;
+    uint64_t end_ms;
+};
+
+static uint64_t clock_ms(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static enum next_step talk_without_end(struct client_server *server, uint32_t connection, uint32_t request,
                                        const struct sh_frame *frame, struct sh_buffer *output) {
-    (void)server, (void)connection, (void)request;
+    (void)connection, (void)request;
     const uint8_t nothing = 0x80;
-    struct sh_frame other = *frame;
-    for (uint32_t i = 0; i < 400000; i++) {
-        sh_frame_write_notice(output, SH_TEXT_LITERAL("news"), &nothing, 1);
-        other.msgid = frame->msgid + 1 + i;
-        client_server_answer(output, &other, 7);
+    struct talk *talk = server->context;
+    if (talk->piece.count == 0) {
+        struct sh_frame other = *frame;
+        talk->end_ms = clock_ms() + 1500;
+        while (talk->piece.count < 1 << 18) {
+            sh_frame_write_notice(&talk->piece, SH_TEXT_LITERAL("news"), &nothing, 1);
+            other.msgid++;
+            client_server_answer(&talk->piece, &other, 7);
+        }
     }
-    return GO_ON;
+    if (clock_ms() >= talk->end_ms) {
+        client_server_answer(output, frame, 7);
+        return GO_ON;
+    }
+    sh_buffer_append(output, talk->piece.bytes, talk->piece.count);
+    return SEND_AND_COME_BACK;
 }
 
 Test(client, a_server_that_talks_without_end_does_not_outlast_the_timeout) {
-    struct client_server server = {.handle = talk_without_end};
-    open_hurried(&server, 30);
+    struct talk talk = {0};
+    struct client_server server = {.handle = talk_without_end, .context = &talk};
+    sh_buffer_init(&talk.piece, 1 << 20);
+    open_hurried(&server, 100);
     const int code = shoal_client_call(client, "x", NULL, 0, &answer, &error);
     cr_assert_eq(code, SHOAL_CLIENT_ERR_DEADLINE, "%d %s", code, error.message);
     finish(&server);
+    sh_buffer_deinit(&talk.piece);
 }
 
 Test(client, an_answer_given_twice_is_taken_once) {
