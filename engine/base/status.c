@@ -86,6 +86,8 @@ const char *sh_status_name(enum sh_status status) {
         return "deadline";
     case SH_ERR_LIMIT:
         return "limit";
+    case SH_ERR_READ_ONLY:
+        return "read_only";
     case SH_ERR_CLOSED:
         return "closed";
     case SH_ERR_MEMORY:

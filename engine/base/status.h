@@ -31,6 +31,7 @@ enum sh_status {
     SH_ERR_DEADLINE = 401,    /* the request's time was over before it ran */
     SH_ERR_LIMIT = 402,       /* the engine's own limit (rows, memory, open cursors) is reached */
     SH_ERR_CLOSED = 403,      /* the connection or the server is closing */
+    SH_ERR_READ_ONLY = 404,   /* the disk is full: nothing is written until there is room */
     SH_ERR_MEMORY = 500,      /* an allocation failed; nothing was changed */
     SH_ERR_IO = 501,          /* the kernel refused a read, write or socket call */
     SH_ERR_CORRUPT = 502,     /* stored bytes are not what was written */

@@ -4,7 +4,7 @@
  * for ones about events. */
 enum { STEP_BLOCK_COUNT = 4 };
 
-static void queue_push(struct sh_errand_queue *queue, struct sh_errand *errand) {
+void sh_errand_push(struct sh_errand_queue *queue, struct sh_errand *errand) {
     errand->next = NULL;
     if (queue->last == NULL)
         queue->first = errand;
@@ -14,7 +14,7 @@ static void queue_push(struct sh_errand_queue *queue, struct sh_errand *errand) 
     queue->count++;
 }
 
-static struct sh_errand *queue_pop(struct sh_errand_queue *queue) {
+struct sh_errand *sh_errand_pop(struct sh_errand_queue *queue) {
     struct sh_errand *errand = queue->first;
     if (errand == NULL) return NULL;
     queue->first = errand->next;
@@ -35,6 +35,12 @@ void sh_errand_init(struct sh_errand *errand, const struct sh_request *request, 
     errand->request = *request;
     errand->job = NULL;
     errand->status = SH_OK;
+    errand->part_kind = SH_PART_OWN;
+    errand->source = 0;
+    errand->number = 0;
+    errand->position = 0;
+    errand->is_behind = false;
+    errand->is_urgent = false;
     errand->part_of = NULL;
     errand->gathered_by = NULL;
     errand->task = NULL;
@@ -58,7 +64,7 @@ static void start(struct sh_loop *loop, struct sh_errand *errand) {
     if (errand->job == NULL)
         sh_errand_done(loop, errand);
     else
-        queue_push(&loop->jobs, errand);
+        sh_errand_push(&loop->jobs, errand);
 }
 
 static bool may_begin(const struct sh_loop *loop) {
@@ -75,24 +81,31 @@ static void done_cancelled(struct sh_loop *loop, struct sh_errand *errand) {
 }
 
 void sh_errand_run(struct sh_loop *loop, struct sh_errand *errand) {
+    if (sh_journal_takes(loop, errand))
+        sh_journal_take(loop, errand);
+    else
+        sh_errand_begin(loop, errand);
+}
+
+void sh_errand_begin(struct sh_loop *loop, struct sh_errand *errand) {
     /* Only questions to all shards can become jobs with large answers. Many of them come in one turn, from one client's
      * pipeline or another loop's mail: what a slice does not hold waits, and everybody else is looked after between. */
     const bool is_question = errand->request.method->spread == SH_SPREAD_ALL;
     const bool is_spent = loop->begun_ns >= SH_SLICE_US_MAX * UINT64_C(1000);
     if (is_question && (loop->waiting.first != NULL || is_spent || !may_begin(loop)))
-        queue_push(&loop->waiting, errand);
+        sh_errand_push(&loop->waiting, errand);
     else
         start(loop, errand);
 }
 
 static void begin_next(struct sh_loop *loop) {
     while (loop->waiting.first != NULL && is_cancelled(loop->waiting.first))
-        done_cancelled(loop, queue_pop(&loop->waiting));
-    if (loop->waiting.first != NULL && may_begin(loop)) start(loop, queue_pop(&loop->waiting));
+        done_cancelled(loop, sh_errand_pop(&loop->waiting));
+    if (loop->waiting.first != NULL && may_begin(loop)) start(loop, sh_errand_pop(&loop->waiting));
 }
 
 static void step_first(struct sh_loop *loop) {
-    struct sh_errand *errand = queue_pop(&loop->jobs);
+    struct sh_errand *errand = sh_errand_pop(&loop->jobs);
     if (is_cancelled(errand)) {
         sh_job_cancel(errand->job);
         errand->job = NULL;
@@ -102,7 +115,7 @@ static void step_first(struct sh_loop *loop) {
     bool done = false;
     errand->status = sh_job_step(errand->job, STEP_BLOCK_COUNT, &done, &errand->err);
     if (!done) {
-        queue_push(&loop->jobs, errand);
+        sh_errand_push(&loop->jobs, errand);
         return;
     }
     errand->job = NULL;

@@ -43,12 +43,19 @@ static enum sh_status make_parts(struct sh_loop *loop, struct sh_gather *gather,
     gather->errands = errands_make(count);
     if (gather->errands == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a request to %u shards", count);
     gather->errand_count = count;
+    /* Loop 0 alone gathers these, and sends them out in the order of their numbers. */
+    const bool is_numbered = gather->split.kind == SH_PART_EVERY || gather->split.kind == SH_PART_END;
+    const uint64_t number = is_numbered ? ++loop->server->every_number : 0;
     for (uint32_t i = 0; i < count; i++) {
         struct sh_request part = *request;
         part.params = gather->split.parts[i].params.bytes;
         part.params_count = gather->split.parts[i].params.count;
         sh_errand_init(&gather->errands[i], &part, loop->index);
         gather->errands[i].part_of = gather;
+        gather->errands[i].part_kind = gather->split.kind;
+        gather->errands[i].number = number;
+        gather->errands[i].is_behind = gather->asked->is_behind;
+        gather->errands[i].is_urgent = gather->asked->is_urgent;
     }
     return SH_OK;
 }
@@ -109,6 +116,8 @@ static bool teach(struct sh_loop *loop, struct sh_gather *gather) {
         if (teacher->effects.count == 0) continue;
         struct sh_request request = gather->asked->request;
         request.method = learn_method();
+        request.client = (struct sh_text){0};
+        request.seq = 0;
         request.params = teacher->effects.bytes;
         request.params_count = teacher->effects.count;
         for (uint32_t shard = 0; shard < shard_count; shard++) {
@@ -116,6 +125,9 @@ static bool teach(struct sh_loop *loop, struct sh_gather *gather) {
             struct sh_errand *errand = &gather->lessons[lesson++];
             sh_errand_init(errand, &request, loop->index);
             errand->part_of = gather;
+            errand->part_kind = SH_PART_LESSON;
+            errand->source = gather->split.parts[i].shard;
+            errand->is_urgent = gather->asked->is_urgent;
             send_out(loop, errand, shard);
         }
     }

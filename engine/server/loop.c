@@ -1,6 +1,7 @@
 #include "loop.h"
 
 #include "memory.h"
+#include "recovery.h"
 #include "server_log.h"
 
 enum {
@@ -100,7 +101,7 @@ static void settle_all(struct sh_loop *loop) {
 }
 
 static bool has_work(struct sh_loop *loop) {
-    return loop->dirty != NULL || sh_errand_has_work(loop) ||
+    return loop->dirty != NULL || sh_errand_has_work(loop) || sh_journal_has_work(loop) ||
            (loop->is_stopping && loop->stop_turns <= STOP_READ_TURNS);
 }
 
@@ -118,9 +119,11 @@ static enum sh_status turn(struct sh_loop *loop) {
     if (status != SH_OK) return status;
     mail_read(loop);
     settle_all(loop);
-    if (sh_errand_has_work(loop)) {
+    sh_journal_commit(loop);
+    if (sh_journal_has_work(loop) || sh_errand_has_work(loop)) {
         sh_io_flush(loop->io);
-        sh_errand_slice(loop);
+        sh_journal_begin_durable(loop);
+        if (sh_errand_has_work(loop)) sh_errand_slice(loop);
         settle_all(loop);
     }
     mail_flush(loop);
@@ -170,6 +173,7 @@ static enum sh_status loop_make(struct sh_loop *loop) {
     if ((status = sh_shard_create(&options, &loop->shard, &loop->err)) != SH_OK) return status;
     /* Ids go on from one start of the server to the next: 2^15 a millisecond is more than a loop can serve. */
     loop->next_request = (uint64_t)sh_io_now_ms(loop->io) << 15;
+    if (server->data != NULL && (status = sh_recover(loop, &loop->err)) != SH_OK) return status;
     loop->tick.fire = on_tick;
     const uint64_t tick_ns = sh_io_monotonic_ns(loop->io) + TICK_MS * UINT64_C(1000000);
     if ((status = sh_io_timer_start(loop->io, &loop->tick, tick_ns)) != SH_OK)
@@ -177,6 +181,21 @@ static enum sh_status loop_make(struct sh_loop *loop) {
     for (uint32_t i = 0; i < server->address_count && status == SH_OK; i++)
         status = sh_io_accept(loop->io, &server->listeners[loop->index * server->address_count + i], &loop->err);
     return status;
+}
+
+/* The end of the journal: all that was taken is on the disk, and said to be. */
+static void journal_end(struct sh_loop *loop) {
+    struct sh_log *log = loop->journal.log;
+    if (log == NULL) return;
+    if (loop->status == SH_OK && !loop->journal.has_failed) sh_log_seal(log);
+    while (loop->status == SH_OK && !sh_log_is_idle(log) && !loop->journal.has_failed) {
+        sh_log_commit(log);
+        if (sh_log_is_idle(log)) break;
+        loop->status = sh_io_turn(loop->io, TICK_MS * UINT64_C(1000000), &loop->err);
+    }
+    if (loop->status != SH_OK || loop->journal.has_failed) return; /* its io must go first */
+    sh_log_close(log);
+    loop->journal.log = NULL;
 }
 
 /* Tell the starter how it went, and wait for its word. */
@@ -205,6 +224,7 @@ void *sh_loop_main(void *argument) {
             break;
         }
     }
+    journal_end(loop);
     sh_shard_destroy(loop->shard);
     sh_task_free_spares(loop);
     atomic_fetch_add(&loop->server->ended_count, 1);

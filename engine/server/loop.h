@@ -11,7 +11,9 @@
 #include <pthread.h>
 
 #include "counters.h"
+#include "data_directory.h"
 #include "io.h"
+#include "journal.h"
 #include "mailbox.h"
 #include "server.h"
 #include "session.h"
@@ -37,7 +39,9 @@ struct sh_loop {
     uint32_t task_count;
     struct sh_errand_queue jobs;    /* the first gets its slice and goes to the end */
     struct sh_errand_queue waiting; /* questions that are not begun, in order */
-    size_t partial_bytes;           /* sums over the sessions */
+    struct sh_journal journal;
+    _Atomic(uint32_t) write_count; /* tasks that write, of this loop's clients; see snapshot.h */
+    size_t partial_bytes;          /* sums over the sessions */
     size_t unsent_bytes;
 
     uint32_t stop_turns; /* since the stop was seen */
@@ -66,6 +70,12 @@ struct sh_server {
     uint32_t address_count;
     const struct sh_counters **counters;
     uint64_t start_ns;
+    struct sh_data *data;          /* NULL: all is in memory only */
+    uint64_t every_number;         /* loop 0's: of the latest write that went to every shard */
+    struct sh_recovery *recovery;  /* until it serves */
+    _Atomic(bool) holds_writes;    /* a snapshot waits for those under way */
+    _Atomic(uint64_t) full_logs;   /* a bit a shard: its log has no room on the disk */
+    _Atomic(uint64_t) failed_logs; /* a bit a shard: its log takes nothing until the next start */
     _Atomic(uint32_t) connection_count;
     _Atomic(uint32_t) stop; /* enum sh_stop */
     _Atomic(uint32_t) quiet_count;

@@ -4,6 +4,7 @@
 
 #include "loop.h"
 #include "memory.h"
+#include "recovery.h"
 #include "server_log.h"
 
 void sh_loop_wake_all(struct sh_server *server) {
@@ -12,13 +13,18 @@ void sh_loop_wake_all(struct sh_server *server) {
 }
 
 static void server_free(struct sh_server *server) {
-    for (uint32_t i = 0; server->loops != NULL && i < server->loop_count; i++)
+    for (uint32_t i = 0; server->loops != NULL && i < server->loop_count; i++) {
         sh_io_destroy(server->loops[i].io);
+        sh_log_close(server->loops[i].journal.log); /* one that has failed outlives its io */
+    }
     for (uint32_t i = 0; server->listeners != NULL && i < server->loop_count * server->address_count; i++)
         /* A Unix address is listened on once, and given to every loop. */
         if (i < server->address_count || !server->listeners[i].is_local) sh_io_listener_close(&server->listeners[i]);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->mutex);
+    sh_recovery_destroy(server->recovery);
+    if (server->data != NULL) sh_data_close(server->data);
+    sh_free(server->data);
     sh_free(server->loops);
     sh_free(server->mailboxes);
     sh_free(server->listeners);
@@ -86,11 +92,25 @@ static enum sh_status listen_everywhere(struct sh_server *server, const char *co
 
 static enum sh_status start_threads(struct sh_server *server, struct sh_error *err) {
     for (uint32_t i = 0; i < server->loop_count; i++) {
-        if (pthread_create(&server->loops[i].thread, NULL, sh_loop_main, &server->loops[i]) != 0)
+        if (pthread_create(&server->loops[i].thread, NULL, sh_loop_main, &server->loops[i]) != 0) {
+            if (server->recovery != NULL) sh_recovery_abort(server->recovery);
             return sh_fail(err, SH_ERR_LIMIT, -1, "the kernel gives no thread for loop %u", i);
+        }
         server->thread_count++;
     }
     return SH_OK;
+}
+
+/* The first loop's that has one; but that another could not recover is no news. */
+static enum sh_status first_fault(const struct sh_server *server, struct sh_error *err) {
+    const struct sh_loop *found = NULL;
+    for (uint32_t i = 0; i < server->thread_count; i++) {
+        const struct sh_loop *loop = &server->loops[i];
+        if (loop->status != SH_OK && (found == NULL || found->status == SH_ERR_CLOSED)) found = loop;
+    }
+    if (found == NULL) return SH_OK;
+    if (err != NULL) *err = found->err;
+    return found->status;
 }
 
 /* Wait until every loop is made or has failed; then let them serve, or end. */
@@ -98,15 +118,32 @@ static enum sh_status release_loops(struct sh_server *server, enum sh_status sta
     pthread_mutex_lock(&server->mutex);
     while (server->ready_count < server->thread_count)
         pthread_cond_wait(&server->changed, &server->mutex);
-    for (uint32_t i = 0; i < server->thread_count && status == SH_OK; i++) {
-        status = server->loops[i].status;
-        if (status != SH_OK && err != NULL) *err = server->loops[i].err;
-    }
+    if (status == SH_OK) status = first_fault(server, err);
     if (status != SH_OK) atomic_store(&server->stop, SH_STOP_NOW);
     server->may_serve = true;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->mutex);
     return status;
+}
+
+static enum sh_status open_data(struct sh_server *server, const struct sh_server_options *options,
+                                struct sh_error *err) {
+    struct sh_data *data = sh_alloc(sizeof *data);
+    if (data == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a data directory");
+    const enum sh_status status = sh_data_open(options->data, sh_disk_system(), server->loop_count, data, err);
+    if (status != SH_OK) {
+        sh_free(data);
+        return status;
+    }
+    server->data = data;
+    return sh_recovery_create(server, &server->recovery, err);
+}
+
+static void report_recovery(const struct sh_server *server) {
+    char line[256];
+    if (server->recovery == NULL) return;
+    sh_recovery_report(server->recovery, line, sizeof line);
+    sh_log(SH_LOG_INFO, "%s", line);
 }
 
 enum sh_status sh_server_start(const struct sh_server_options *options, struct sh_server **server,
@@ -116,11 +153,15 @@ enum sh_status sh_server_start(const struct sh_server_options *options, struct s
     enum sh_status status = server_make(options, &made, err);
     if (status != SH_OK) return status;
     status = listen_everywhere(made, options->addresses, err);
+    if (status == SH_OK && options->data != NULL) status = open_data(made, options, err);
     if (status == SH_OK) status = release_loops(made, start_threads(made, err), err);
     if (status != SH_OK) {
         (void)sh_server_join(made, NULL);
         return status;
     }
+    report_recovery(made);
+    sh_recovery_destroy(made->recovery);
+    made->recovery = NULL;
     *server = made;
     return SH_OK;
 }

@@ -15,6 +15,7 @@
 #define SH_SERVER_H
 
 #include "bounds.h"
+#include "data_directory.h"
 #include "io.h"
 
 struct sh_server;
@@ -24,6 +25,7 @@ struct sh_server_options {
     uint32_t address_count;       /* at least one */
     uint32_t shard_count;         /* 1 to SH_SHARD_COUNT_MAX */
     enum sh_io_body io;
+    const struct sh_data_options *data; /* NULL: all is in memory only, and gone with the server */
     /* Tests make these small; 0 is the bound of the same name in bounds.h. */
     uint32_t connection_count_max;
     uint32_t frame_stall_ms_max;

@@ -76,7 +76,8 @@ static void evict(struct sh_session *session, const char *why) {
 
 /* ---- bytes in ---- */
 
-static void run_frame(struct sh_session *session, const uint8_t *bytes, size_t byte_count) {
+/* False: not now. */
+static bool run_frame(struct sh_session *session, const uint8_t *bytes, size_t byte_count) {
     struct sh_frame frame;
     struct sh_error err;
     enum sh_status status = sh_frame_read(bytes, byte_count, &frame, &err);
@@ -85,13 +86,14 @@ static void run_frame(struct sh_session *session, const uint8_t *bytes, size_t b
         status = sh_fail(&err, SH_ERR_PROTOCOL, -1, "a client sends requests, not answers");
     }
     if (status == SH_OK) {
-        sh_task_run(session->loop, session, &frame);
+        return sh_task_run(session->loop, session, &frame);
     } else if (frame.has_msgid && frame.kind == SH_FRAME_REQUEST) {
         sh_frame_write_error(&session->output, frame.msgid, &err);
     } else {
         sh_count(&session->loop->counters.faulty_count, 1);
         say_farewell(session, &err);
     }
+    return true;
 }
 
 /* Run the whole messages of these bytes while there is room. Returns how many bytes were used. */
@@ -112,8 +114,11 @@ static size_t consume(struct sh_session *session, const uint8_t *bytes, size_t b
             break;
         }
         if (frame_bytes == 0) break;
-        run_frame(session, bytes + used, frame_bytes);
         sh_frame_scan_init(&session->scan, SH_FRAME_BYTES_MAX);
+        if (!run_frame(session, bytes + used, frame_bytes)) {
+            session->is_blocked = true;
+            break;
+        }
         used += frame_bytes;
         session->partial_since_ns = 0;
     }

@@ -9,6 +9,10 @@
  * the connection, and the kernel stops the peer. So a client that never reads costs its unsent bytes and one receive,
  * one that writes faster than a shard can follow costs the params of its tasks, and nothing is ever dropped in silence.
  *
+ * With a journal, what a session asks behind its own writes sees them. A question waits at its place among them, in
+ * each shard; behind a write that goes to every shard by way of loop 0 (a schema, items, segments) the session is not
+ * read on until that is answered, but for more of the kind, which take the same way.
+ *
  * Its end: `is_ending` when no more bytes will be read (the peer has ended, the server stops, the stream is faulty).
  * What has come in whole is still answered, unless `is_faulty`. Then our side is ended and the peer has
  * SH_LINGER_MS_MAX to end its own, because closing with unread bytes would make the kernel take back answers that are
@@ -52,7 +56,9 @@ struct sh_session {
 
     struct sh_task *tasks;
     uint32_t task_count;
-    size_t task_bytes; /* of their params */
+    size_t task_bytes;    /* of their params */
+    uint32_t write_count; /* of them: that write */
+    uint32_t every_count; /* of them: that all shards must have before the session's next request */
     struct sh_task *held_first;
     struct sh_task *held_last;
     size_t held_bytes;

@@ -40,6 +40,11 @@ static void task_free(struct sh_task *task) {
     sh_free(task);
 }
 
+/* By way of loop 0, if there are several shards. */
+static bool goes_to_every_shard(const struct sh_method *method) {
+    return method->writes && (method->spread == SH_SPREAD_EVERY || method->spread == SH_SPREAD_ROUNDS);
+}
+
 static void task_leave_session(struct sh_task *task) {
     struct sh_session *session = task->session;
     if (session == NULL) return;
@@ -50,11 +55,14 @@ static void task_leave_session(struct sh_task *task) {
     if (task->after != NULL) task->after->before = task->before;
     session->task_count--;
     session->task_bytes -= task->own.count;
+    session->write_count -= task->errand.request.method->writes;
+    session->every_count -= goes_to_every_shard(task->errand.request.method);
     task->session = NULL;
 }
 
 static void task_end(struct sh_loop *loop, struct sh_task *task) {
     task_leave_session(task);
+    if (task->errand.request.method->writes) atomic_fetch_sub(&loop->write_count, 1);
     loop->task_count--;
     if (loop->spare_task_count >= SPARE_COUNT_MAX) {
         task_free(task);
@@ -82,6 +90,8 @@ static struct sh_task *task_begin(struct sh_session *session, const struct sh_fr
                                   const struct sh_request *request) {
     struct sh_task *task = task_make(session->loop);
     if (task == NULL) return NULL;
+    sh_errand_init(&task->errand, request, session->loop->index);
+    if (request->method->writes) atomic_fetch_add(&session->loop->write_count, 1);
     sh_buffer_append(&task->own, request->params, request->params_count);
     sh_buffer_append_text(&task->own, request->workspace);
     sh_buffer_append_text(&task->own, request->client);
@@ -92,6 +102,9 @@ static struct sh_task *task_begin(struct sh_session *session, const struct sh_fr
     session->tasks = task;
     session->task_count++;
     session->task_bytes += task->own.count;
+    task->errand.is_behind = session->write_count > 0;
+    session->write_count += request->method->writes;
+    session->every_count += goes_to_every_shard(request->method);
     if (task->own.failed) {
         task_end(session->loop, task);
         return NULL;
@@ -100,7 +113,6 @@ static struct sh_task *task_begin(struct sh_session *session, const struct sh_fr
     task->is_notice = frame->kind == SH_FRAME_NOTICE;
     task->is_held = false;
     task->begin_ns = session->loop->clock_ns;
-    sh_errand_init(&task->errand, request, session->loop->index);
     task->errand.task = task;
     task->errand.request.params = task->own.bytes;
     task->errand.request.workspace =
@@ -186,6 +198,11 @@ void sh_task_finish(struct sh_loop *loop, struct sh_task *task) {
 
 /* ---- requests ---- */
 
+/* May it use the room that the log keeps when the disk is full? */
+static bool is_urgent(const struct sh_method *method) {
+    return method->writes && strcmp(method->name, "user.forget") == 0;
+}
+
 /* A write in the only shard finishes at once: its params are read where they arrived, and its answer is written where
  * it is sent from. */
 static void run_in_place(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
@@ -229,6 +246,7 @@ static void run_task(struct sh_session *session, const struct sh_frame *frame, c
         return;
     }
     const enum sh_spread spread = request->method->spread;
+    task->errand.is_urgent = is_urgent(request->method);
     if (loop->server->loop_count == 1 || spread == SH_SPREAD_ANY) {
         sh_errand_run(loop, &task->errand);
     } else if ((spread == SH_SPREAD_EVERY || spread == SH_SPREAD_ROUNDS) && loop->index != 0) {
@@ -239,23 +257,38 @@ static void run_task(struct sh_session *session, const struct sh_frame *frame, c
     }
 }
 
+/* Is this the moment to begin such a request? Only with a journal it may not be. */
+static bool may_begin(const struct sh_session *session, const struct sh_method *method) {
+    const struct sh_server *server = session->loop->server;
+    if (server->data == NULL) return true;
+    if (session->every_count > 0 && server->loop_count > 1 && !goes_to_every_shard(method)) return false;
+    return !method->writes || !atomic_load(&server->holds_writes);
+}
+
+/* A writing request that the journal may not take is refused before anything is done. */
+static bool is_admitted(const struct sh_loop *loop, const struct sh_method *method, struct sh_error *err) {
+    if (loop->server->data == NULL || !method->writes) return true;
+    return sh_journal_admit(loop->server, is_urgent(method), err) == SH_OK;
+}
+
 static void run_request(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
     const struct sh_method *method = request->method;
     if (method->spread == SH_SPREAD_SESSION)
         run_hello(session, frame, request);
-    else if (method->writes && session->loop->server->loop_count == 1)
+    else if (method->writes && session->loop->journal.log == NULL && session->loop->server->loop_count == 1)
         run_in_place(session, frame, request);
     else
         run_task(session, frame, request);
 }
 
-void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame) {
+bool sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame) {
     struct sh_error err;
     const struct sh_method *method = sh_method_find(frame->method, &err);
     if (method != NULL && method->internal) {
         (void)sh_fail(&err, SH_ERR_NAME, -1, "`%s` is for shards only", method->name);
         method = NULL;
     }
+    if (method != NULL && !may_begin(session, method)) return false;
     if (method == NULL) {
         sh_count(&loop->counters.unknown_count, 1);
         answer_error(session, frame, &err);
@@ -269,10 +302,11 @@ void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct 
             .id = sh_loop_request_id(loop),
             .begin_ns = loop->clock_ns,
         };
-        if (sh_envelope_read(frame, &request, &err) == SH_OK)
+        if (sh_envelope_read(frame, &request, &err) == SH_OK && is_admitted(loop, method, &err))
             run_request(session, frame, &request);
         else
             answer_error(session, frame, &err);
     }
     check_output(session);
+    return true;
 }

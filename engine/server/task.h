@@ -22,6 +22,7 @@
 #include "shard.h"
 
 struct sh_loop;
+struct sh_server;
 struct sh_session;
 struct sh_task;
 struct sh_gather;
@@ -44,6 +45,13 @@ struct sh_errand {
     struct sh_job *job;
     enum sh_status status;
     struct sh_error err;
+    /* For the journal (journal.h), if there is one. */
+    enum sh_part_kind part_kind;
+    uint32_t source;               /* LESSON: the shard that taught it */
+    uint64_t number;               /* EVERY, END: among all such writes, from 1 */
+    uint64_t position;             /* in the shard's log; of a question behind writes: of the last of them */
+    bool is_behind;                /* a question of a session whose earlier writes are not done */
+    bool is_urgent;                /* to forget a person: goes on when the disk is full */
     struct sh_gather *part_of;     /* who waits for it at home: this gather, or if NULL its task */
     struct sh_gather *gathered_by; /* who works for it, if several shards do and this is its home */
     struct sh_task *task;
@@ -83,8 +91,8 @@ struct sh_gather {
 
 /* ---- task.c: from a frame to an answer ---- */
 
-/* Run one request or notice. The frame's bytes are the session's again on return. */
-void sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame);
+/* Run one request or notice. The frame's bytes are the session's again on return. False: not now; nothing was done. */
+bool sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame);
 /* The task's errand is done: answer, or hold the answer until there is room. */
 void sh_task_finish(struct sh_loop *loop, struct sh_task *task);
 /* Write the answer of a task that is done, and let the task go. */
@@ -98,8 +106,13 @@ void sh_task_free_spares(struct sh_loop *loop);
 void sh_errand_init(struct sh_errand *errand, const struct sh_request *request, uint32_t home);
 /* Free what it holds. */
 void sh_errand_deinit(struct sh_errand *errand);
-/* Run it here: at once, or as a job that gets its slices. */
+/* Run it here: at once, or as a job that gets its slices; a write, when it is durable. */
 void sh_errand_run(struct sh_loop *loop, struct sh_errand *errand);
+/* The same for one whose turn has come in the journal. */
+void sh_errand_begin(struct sh_loop *loop, struct sh_errand *errand);
+void sh_errand_push(struct sh_errand_queue *queue, struct sh_errand *errand);
+/* NULL when it is empty. */
+struct sh_errand *sh_errand_pop(struct sh_errand_queue *queue);
 /* It is done. At home whoever waits is told; elsewhere it is posted home. */
 void sh_errand_done(struct sh_loop *loop, struct sh_errand *errand);
 /* A letter has come. */

@@ -5,16 +5,18 @@
  * what was not answered, under the numbers of the first time:
  *
  *      client "till-7"      numbers   4096  4097  4098  4099 ... 5119          beyond: new, is done
- *                           answers   ok    ok    -     ok       ok            inside and done: answered as the first time
- *              <- older: refused          a gap is new, is done                another request under that number: refused
+ *                           answers   ok    ok    -     ok       ok            inside and done: answered as the first
+ * time
+ *              <- older: refused          a gap is new, is done                another request under that number:
+ * refused
  *
  * What is remembered is part of the shard's state: it is a function of the requests in their order, so a replay of the
  * log makes it again, and snapshots carry it. Each shard remembers its own parts of a request; a request that a crash
  * left done in one of two shards is done in the other when it comes again, and its answer is that of the first time.
  *
- * Only what succeeded is remembered: a request that was refused as a whole changed nothing, and may be tried again under
- * its number. An answer over SH_REPEAT_ANSWER_BYTES_MAX (many refused rows) is not kept; the repeated request is then
- * refused with SH_ERR_CONFLICT in words that say that it was done.
+ * Only what succeeded is remembered: a request that was refused as a whole changed nothing, and may be tried again
+ * under its number. An answer over SH_REPEAT_ANSWER_BYTES_MAX (many refused rows) is not kept; the repeated request is
+ * then refused with SH_ERR_CONFLICT in words that say that it was done.
  *
  * Bounds: SH_CLIENT_COUNT_MAX clients, the ones that wrote last; SH_CLIENT_SEQ_COUNT_MAX numbers of each, the highest.
  * Cost of a numbered write: a hash of its params and a binary search. One that is not numbered costs a compare.
@@ -51,9 +53,9 @@ struct sh_repeats {
 };
 
 void sh_repeats_deinit(struct sh_repeats *repeats);
-/* What a writing request with a number is: *is_repeated, and its answer of the first time is behind *body; or it is new,
- * and there is room to remember it. SH_ERR_CONFLICT: see the top. SH_ERR_MEMORY: nothing may be done, because it could
- * not be remembered. */
+/* What a writing request with a number is: *is_repeated, and its answer of the first time is behind *body; or it is
+ * new, and there is room to remember it. SH_ERR_CONFLICT: see the top. SH_ERR_MEMORY: nothing may be done, because it
+ * could not be remembered. */
 SH_MUST_CHECK enum sh_status sh_repeats_look(struct sh_repeats *repeats, const struct sh_request *request,
                                              struct sh_buffer *body, bool *is_repeated, struct sh_error *err);
 /* The request that was new is done: these bytes are its answer. Right after sh_repeats_look. */

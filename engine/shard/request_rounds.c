@@ -40,24 +40,29 @@ static void parts_free(struct sh_split *split) {
 }
 
 /* person may be empty: none. */
-static void add_part(struct sh_split *split, uint32_t shard, struct sh_text person) {
-    const struct sh_rounds *rounds = split->rounds;
-    struct sh_part *part = &split->parts[split->part_count++];
+static void pack_part(struct sh_text from, struct sh_text into, enum sh_merge_step step, struct sh_text person,
+                      struct sh_buffer *params) {
     msgpack_packer packer;
-    *part = (struct sh_part){.shard = shard};
-    sh_buffer_init(&part->params, SH_PART_BYTES_MAX);
-    sh_buffer_packer(&part->params, &packer);
+    sh_buffer_packer(params, &packer);
     (void)msgpack_pack_map(&packer, 3u + (person.count > 0));
     sh_pack_literal(&packer, "from");
-    sh_pack_text(&packer, from_of(rounds));
+    sh_pack_text(&packer, from);
     sh_pack_literal(&packer, "into");
-    sh_pack_text(&packer, into_of(rounds));
+    sh_pack_text(&packer, into);
     sh_pack_literal(&packer, "step");
-    (void)msgpack_pack_int(&packer, (int)rounds->step);
+    (void)msgpack_pack_int(&packer, (int)step);
     if (person.count == 0) return;
     sh_pack_literal(&packer, "person");
     (void)msgpack_pack_bin(&packer, person.count);
-    sh_buffer_append(&part->params, person.bytes, person.count);
+    sh_buffer_append(params, person.bytes, person.count);
+}
+
+static void add_part(struct sh_split *split, uint32_t shard, struct sh_text person) {
+    const struct sh_rounds *rounds = split->rounds;
+    struct sh_part *part = &split->parts[split->part_count++];
+    *part = (struct sh_part){.shard = shard};
+    sh_buffer_init(&part->params, SH_PART_BYTES_MAX);
+    pack_part(from_of(rounds), into_of(rounds), rounds->step, person, &part->params);
 }
 
 static const enum sh_part_kind part_kinds[] = {[SH_MERGE_HOLD] = SH_PART_HOLD,
@@ -119,6 +124,27 @@ enum sh_status sh_rounds_begin(const struct sh_request *request, const struct sh
      * now: so the names are those of the request. */
     if ((status = read_id(&params[0], "from", NULL, rounds->from, &rounds->from_count, err)) != SH_OK) return status;
     return begin_round(split, SH_MERGE_END, (struct sh_text){0}, err);
+}
+
+/* ---- A round that was lost ---- */
+
+enum sh_status sh_merge_part(const struct sh_request *hold, enum sh_part_kind kind, struct sh_buffer *params,
+                             struct sh_error *err) {
+    static const char *const words[] = {"from", "into", "step"};
+    static const struct sh_param_names names = {words, 3, 0};
+    struct sh_param given[3];
+    char from[SH_ID_BYTES_MAX];
+    char into[SH_ID_BYTES_MAX];
+    uint32_t from_count;
+    uint32_t into_count;
+    sh_assert(kind == SH_PART_END || kind == SH_PART_LET_GO);
+    enum sh_status status = sh_params_read(hold->params, hold->params_count, &names, given, NULL, err);
+    if (status == SH_OK) status = read_id(&given[0], "from", NULL, from, &from_count, err);
+    if (status == SH_OK) status = read_id(&given[1], "into", NULL, into, &into_count, err);
+    if (status != SH_OK) return status;
+    pack_part((struct sh_text){from, from_count}, (struct sh_text){into, into_count},
+              kind == SH_PART_END ? SH_MERGE_END : SH_MERGE_LET_GO, (struct sh_text){0}, params);
+    return params->failed ? sh_fail_memory(err) : SH_OK;
 }
 
 /* ---- From round to round ---- */

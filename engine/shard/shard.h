@@ -158,6 +158,10 @@ struct sh_part_result {
 SH_MUST_CHECK enum sh_status sh_request_next(const struct sh_request *request, struct sh_split *split,
                                              const struct sh_part_result *results, bool *more, struct sh_error *err);
 void sh_split_free(struct sh_split *split);
+/* The params of a merge's part of kind END or LET_GO, from those of its part of kind HOLD: for recovery, when the round
+ * that was to come is lost. */
+SH_MUST_CHECK enum sh_status sh_merge_part(const struct sh_request *hold, enum sh_part_kind kind,
+                                           struct sh_buffer *params, struct sh_error *err);
 /* Merge the parts' answers (bodies in the order of split->parts) into one answer body, took_us still to be appended. */
 SH_MUST_CHECK enum sh_status sh_request_merge(const struct sh_request *request, const struct sh_split *split,
                                               const struct sh_buffer *bodies, struct sh_buffer *merged,

@@ -53,6 +53,7 @@ enum shoal_client_status {
     SHOAL_CLIENT_ERR_DEADLINE = 401, /* also: no answer within the client's timeout */
     SHOAL_CLIENT_ERR_LIMIT = 402,
     SHOAL_CLIENT_ERR_CLOSED = 403, /* also: the connection was lost */
+    SHOAL_CLIENT_ERR_READ_ONLY = 404,
     SHOAL_CLIENT_ERR_MEMORY = 500,
     SHOAL_CLIENT_ERR_IO = 501, /* also: could not connect */
     SHOAL_CLIENT_ERR_CORRUPT = 502

@@ -62,11 +62,11 @@ Test(log_record, what_is_written_is_read) {
 /* The bytes of version 1, which must be read for ever. */
 Test(log_record, version_1_is_these_bytes) {
     static const uint8_t golden[] = {
-        1,    2,    11,   7,    0,    3,    0, 0, 0x7B, 0xC0, 0x2C, 0xC8, 0x99, 0x01, 0, 0, /* 1760000000123 */
-        9,    0,    0,    0,    0,    0,    0, 0, 0,    0,    0,    0,    0,    0,    0, 0, /* id 9, no number */
-        0,    0,    0,    0,    0,    0,    0, 0, 1,    0,    0,    0,    0,    0,    0, 0, /* no seq, 1 byte of params */
-        's',  'h',  'a',  'r',  'd',  '.',  'l', 'e', 'a', 'r', 'n', 'd', 'e',  'f',  'a', 'u',
-        'l',  't',  0x80,
+        1,   2,   11,  7,   0,   3,   0,   0,   0x7B, 0xC0, 0x2C, 0xC8, 0x99, 0x01, 0,   0, /* 1760000000123 */
+        9,   0,   0,   0,   0,   0,   0,   0,   0,    0,    0,    0,    0,    0,    0,   0, /* id 9, no number */
+        0,   0,   0,   0,   0,   0,   0,   0,   1,    0,    0,    0,    0,    0,    0,   0, /* no seq, 1 byte of params
+                                                                                             */
+        's', 'h', 'a', 'r', 'd', '.', 'l', 'e', 'a',  'r',  'n',  'd',  'e',  'f',  'a', 'u', 'l', 't', 0x80,
     };
     struct sh_log_record record;
     struct sh_error err;

@@ -65,8 +65,9 @@ static const char *ask(const char *client, uint64_t seq, const char *method, con
 }
 
 static void make_schema(void) {
-    cr_assert_str_eq(ask("", 0, "schema.put", "{events: [{name: 'visit'}], users: {attributes: [{name: 'n', type: 'int'}]}}"),
-                     "{changed: true}");
+    cr_assert_str_eq(
+        ask("", 0, "schema.put", "{events: [{name: 'visit'}], users: {attributes: [{name: 'n', type: 'int'}]}}"),
+        "{changed: true}");
 }
 
 static const char visit[] = "{event: {type: 'visit', user: 'a', time: 1759000000000}}";
@@ -127,7 +128,8 @@ Test(repeats, gaps_are_new_and_the_long_gone_is_refused) {
 
 Test(repeats, an_answer_too_long_to_keep_is_not_a_reason_to_do_it_again) {
     make_schema();
-    const char *batch = "{users: [{id: 'a', q: 1}, {id: 'b', q: 1}, {id: 'c', q: 1}, {id: 'd', q: 1}, {id: 'e', n: 1}]}";
+    const char *batch =
+        "{users: [{id: 'a', q: 1}, {id: 'b', q: 1}, {id: 'c', q: 1}, {id: 'd', q: 1}, {id: 'e', n: 1}]}";
     cr_assert_not_null(strstr(ask("till", 1, "user.put", batch), "accepted: 1, created: 1"));
     cr_assert_str_eq(ask("till", 1, "user.put", batch),
                      "conflict: the client's write 1 was done, and is not done again");

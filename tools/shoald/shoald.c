@@ -15,31 +15,47 @@
 
 enum {
     EXIT_USAGE = 64,  /* sysexits.h: the command line */
+    EXIT_DAMAGE = 65, /* sysexits.h: what is kept is damaged, or of a later version */
     EXIT_SYSTEM = 71, /* sysexits.h: the system refuses (an address, a thread, memory) */
+    EXIT_DISK = 74,   /* sysexits.h: the disk refuses, or is full */
+    EXIT_HELD = 75,   /* sysexits.h: another server has the data directory */
     ADDRESS_COUNT_MAX = 8,
+    SEGMENT_MIB_MAX = 4096,
     LOOK_MS = 200, /* between two looks at whether the loops have ended by themselves */
 };
 
 static const char default_address[] = "127.0.0.1:7717";
 
 static const char usage[] =
-    "Usage: shoald [--listen ADDRESS]... [--shards N] [--io uring|epoll] [--log-level LEVEL]\n"
+    "Usage: shoald [--listen ADDRESS]... [--data DIR [--durability MODE]] [--shards N] [--io uring|epoll]\n"
+    "              [--log-level LEVEL]\n"
     "\n"
     "Keeps users, items and events in memory and answers questions about them.\n"
     "\n"
     "  --listen ADDRESS   HOST:PORT, [IPV6]:PORT or unix:/path; up to 8 times (default 127.0.0.1:7717)\n"
-    "  --shards N         loops, each with a part of the users (default: one a processor)\n"
+    "  --data DIR         keep what is written in DIR, and begin with what is there (default: all is in memory\n"
+    "                     only, and gone with the server)\n"
+    "  --durability MODE  sync: a write is answered when it survives a power cut (default);\n"
+    "                     interval: when it survives the end of the server, and a power cut 0.1 s later;\n"
+    "                     none: when it survives the end of the server\n"
+    "  --segment SIZE     of one file of the log, in MiB (default 64)\n"
+    "  --shards N         loops, each with a part of the users (default: as in DIR, or one a processor)\n"
     "  --io BODY          uring or epoll (default: uring where the kernel has it; also SHOAL_IO)\n"
     "  --log-level LEVEL  error, warn, info or debug (default info)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
-    "SIGTERM or SIGINT: answer what has come in, then stop. A second one: stop at once.\n";
+    "SIGTERM or SIGINT: answer what has come in, then stop. A second one: stop at once.\n"
+    "Exit status: 0 stopped, 64 wrong flags, 65 DIR is damaged, 71 the system refuses, 74 the disk refuses or is "
+    "full,\n"
+    "75 another server has DIR.\n";
 
 struct settings {
     const char *addresses[ADDRESS_COUNT_MAX];
     uint32_t address_count;
-    uint32_t shard_count;
+    uint32_t shard_count;        /* 0: not given */
+    struct sh_data_options data; /* path NULL: none */
+    bool has_durability;
     const char *io;
     enum sh_log_level log_level;
 };
@@ -63,9 +79,27 @@ static uint32_t parse_shards(const char *text) {
     return (uint32_t)count;
 }
 
+static enum sh_log_durability parse_durability(const char *text) {
+    static const char *const words[] = {[SH_LOG_SYNC] = "sync", [SH_LOG_INTERVAL] = "interval", [SH_LOG_NONE] = "none"};
+    for (uint32_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(text, words[i]) == 0) return (enum sh_log_durability)i;
+    refuse("--durability is sync, interval or none");
+}
+
+static uint64_t parse_segment(const char *text) {
+    char *end;
+    const unsigned long count = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || count < 1 || count > SEGMENT_MIB_MAX)
+        refuse("--segment needs a number of MiB from 1 to 4096");
+    return (uint64_t)count << 20;
+}
+
 static struct settings read_settings(int argument_count, char **arguments) {
     static const struct option known[] = {
         {"listen", required_argument, NULL, 'l'},
+        {"data", required_argument, NULL, 'd'},
+        {"durability", required_argument, NULL, 'u'},
+        {"segment", required_argument, NULL, 'g'},
         {"shards", required_argument, NULL, 's'},
         {"io", required_argument, NULL, 'i'},
         {"log-level", required_argument, NULL, 'v'},
@@ -73,7 +107,7 @@ static struct settings read_settings(int argument_count, char **arguments) {
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    struct settings settings = {.shard_count = processor_count(), .log_level = SH_LOG_INFO};
+    struct settings settings = {.log_level = SH_LOG_INFO};
     struct sh_error err;
     for (int option; (option = getopt_long(argument_count, arguments, "", known, NULL)) != -1;) {
         switch (option) {
@@ -83,6 +117,16 @@ static struct settings read_settings(int argument_count, char **arguments) {
             break;
         case 's':
             settings.shard_count = parse_shards(optarg);
+            break;
+        case 'd':
+            settings.data.path = optarg;
+            break;
+        case 'u':
+            settings.data.durability = parse_durability(optarg);
+            settings.has_durability = true;
+            break;
+        case 'g':
+            settings.data.segment_bytes = parse_segment(optarg);
             break;
         case 'i':
             settings.io = optarg;
@@ -102,6 +146,8 @@ static struct settings read_settings(int argument_count, char **arguments) {
         }
     }
     if (optind < argument_count) refuse("it takes flags only");
+    if (settings.data.path == NULL && (settings.has_durability || settings.data.segment_bytes != 0))
+        refuse("--durability and --segment go with --data");
     if (settings.address_count == 0) settings.addresses[settings.address_count++] = default_address;
     return settings;
 }
@@ -144,8 +190,41 @@ static void serve(struct sh_server *server, const sigset_t *signals) {
     }
 }
 
+static int exit_status(enum sh_status status) {
+    switch (status) {
+    case SH_ERR_ARGUMENT:
+        return EXIT_USAGE;
+    case SH_ERR_CORRUPT:
+    case SH_ERR_UNSUPPORTED:
+        return EXIT_DAMAGE;
+    case SH_ERR_BUSY:
+        return EXIT_HELD;
+    case SH_ERR_IO:
+    case SH_ERR_LIMIT:
+        return EXIT_DISK;
+    default:
+        return EXIT_SYSTEM;
+    }
+}
+
+static int fail(const struct sh_error *err, int status) {
+    (void)fprintf(stderr, "shoald: %s\n", err->message);
+    if (err->hint[0] != '\0') (void)fprintf(stderr, "        %s\n", err->hint);
+    return status;
+}
+
+/* As many shards as asked for; else as the data directory has; else one a processor. */
+static enum sh_status choose_shards(struct settings *settings, struct sh_error *err) {
+    enum sh_status status = SH_OK;
+    if (settings->shard_count > 0) return SH_OK;
+    if (settings->data.path != NULL)
+        status = sh_data_peek(sh_disk_system(), settings->data.path, &settings->shard_count, err);
+    if (settings->shard_count == 0) settings->shard_count = processor_count();
+    return status;
+}
+
 int main(int argument_count, char **arguments) {
-    const struct settings settings = read_settings(argument_count, arguments);
+    struct settings settings = read_settings(argument_count, arguments);
     sh_log_set_level(settings.log_level);
     /* Blocked in all threads, so that only serve() takes them. */
     sigset_t signals;
@@ -164,18 +243,18 @@ int main(int argument_count, char **arguments) {
         if (!sh_io_address_is_local(settings.addresses[i]))
             sh_log(SH_LOG_WARN, "%s can be reached from other machines, and everybody there may read and write",
                    settings.addresses[i]);
+    if (settings.data.path == NULL)
+        sh_log(SH_LOG_WARN, "without --data all is in memory only, and gone when the server ends");
+    if (choose_shards(&settings, &err) != SH_OK) return fail(&err, exit_status(err.status));
     const struct sh_server_options options = {.addresses = settings.addresses,
                                               .address_count = settings.address_count,
                                               .shard_count = settings.shard_count,
-                                              .io = io};
+                                              .io = io,
+                                              .data = settings.data.path == NULL ? NULL : &settings.data};
     struct sh_server *server;
-    if (sh_server_start(&options, &server, &err) != SH_OK) {
-        (void)fprintf(stderr, "shoald: %s\n", err.message);
-        return err.status == SH_ERR_ARGUMENT ? EXIT_USAGE : EXIT_SYSTEM;
-    }
+    if (sh_server_start(&options, &server, &err) != SH_OK) return fail(&err, exit_status(err.status));
     print_ready(server, &settings, io);
     serve(server, &signals);
     if (sh_server_join(server, &err) == SH_OK) return 0;
-    (void)fprintf(stderr, "shoald: %s\n", err.message);
-    return EXIT_SYSTEM;
+    return fail(&err, exit_status(err.status));
 }
