@@ -34,6 +34,7 @@
 #ifndef SH_BITMAP_H
 #define SH_BITMAP_H
 
+#include "archive.h"
 #include "bitmap_block.h"
 #include "buffer.h"
 #include "status.h"
@@ -202,6 +203,11 @@ SH_MUST_CHECK enum sh_status sh_bitmap_optimize(struct sh_bitmap *bitmap);
 size_t sh_bitmap_memory_bytes(const struct sh_bitmap *bitmap);
 /* Do all rules above hold? If not, *reason (may be NULL) says which one is broken. Reads everything. */
 bool sh_bitmap_check(const struct sh_bitmap *bitmap, const char **reason);
+/* Into the open section, and back from it: the same set, every block in the form it has; spare room is not kept. The
+ * bitmap that is loaded into was initialised and is empty, and stays so on a failure, which the reader keeps. All rules
+ * above are checked: SH_ERR_CORRUPT if one does not hold. Memory speed. */
+void sh_bitmap_save(const struct sh_bitmap *bitmap, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status sh_bitmap_load(struct sh_bitmap *bitmap, struct sh_archive_reader *reader);
 /* For people: one line for the set and one for each block that is not empty, with its first slots. */
 void sh_bitmap_print(const struct sh_bitmap *bitmap, struct sh_buffer *buffer);
 

@@ -52,6 +52,9 @@ enum sh_status sh_head_remove(struct sh_block_head *head, uint32_t place, uint32
  * for the list, so this cannot fail. */
 void sh_head_settle(struct sh_block_head *head, uint32_t list_count_max);
 
+/* What is wrong with one block, or NULL. Needs no other part of the bitmap to be right. */
+const char *sh_head_fault(const struct sh_block_head *head, uint32_t array_count_max);
+
 /* Heads 0 .. block_count - 1 exist afterwards (EMPTY if new). */
 enum sh_status sh_bitmap_reserve_blocks(struct sh_bitmap *bitmap, uint32_t block_count);
 

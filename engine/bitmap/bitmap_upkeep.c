@@ -92,7 +92,7 @@ static const char *runs_fault(const struct sh_block_head *head) {
     return count == head->count ? NULL : "the count of a block of runs is wrong";
 }
 
-static const char *head_fault(const struct sh_block_head *head, uint32_t array_count_max) {
+const char *sh_head_fault(const struct sh_block_head *head, uint32_t array_count_max) {
     if (head->form > SH_BLOCK_BITS) return "a block has no known form";
     const bool owns = head->form != SH_BLOCK_EMPTY && head->form != SH_BLOCK_FULL;
     if (owns != (head->memory != NULL)) return "a block owns memory that its form has not, or has none";
@@ -125,7 +125,7 @@ bool sh_bitmap_check(const struct sh_bitmap *bitmap, const char **reason) {
     else if (bitmap->block_count > bitmap->block_capacity || bitmap->block_count > SH_BLOCK_COUNT_MAX)
         fault = "the directory is longer than its memory or than all slots";
     for (uint32_t i = 0; i < bitmap->block_count && fault == NULL; i++) {
-        fault = head_fault(&bitmap->blocks[i], bitmap->array_count_max);
+        fault = sh_head_fault(&bitmap->blocks[i], bitmap->array_count_max);
         count += bitmap->blocks[i].count;
     }
     if (fault == NULL && count != bitmap->count) fault = "the bitmap's count is not the sum of its blocks";

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_rig.h"
 #include "bitmap_twin.h"
 #include "roaring_format.h"
 
@@ -354,6 +355,40 @@ static void ask_bytes(uint32_t s) {
     sh_buffer_deinit(&buffer);
 }
 
+static void save_bitmap(const void *bitmap, struct sh_archive_writer *writer) {
+    sh_bitmap_save(bitmap, writer);
+}
+static enum sh_status load_bitmap(void *bitmap, struct sh_archive_reader *reader) {
+    sh_bitmap_init(bitmap, SH_ARRAY_COUNT_FAST);
+    return sh_bitmap_load(bitmap, reader);
+}
+static bool check_bitmap(const void *bitmap, const char **reason) {
+    return sh_bitmap_check(bitmap, reason);
+}
+static void deinit_bitmap(void *bitmap) {
+    sh_bitmap_deinit(bitmap);
+}
+
+/* Saved and loaded it is the same to the forms of its blocks; the changes go on with the one that was loaded. */
+static void ask_archive(uint32_t s) {
+    struct sh_bitmap back;
+    struct sh_buffer first, second;
+    const struct archive_rig rig = {save_bitmap, load_bitmap, check_bitmap, deinit_bitmap, &back};
+    sh_buffer_init(&first, SIZE_MAX);
+    sh_buffer_init(&second, SIZE_MAX);
+    const char *fault = rig_round_trip(&rig, &bitmaps[s], &first, &second);
+    must(fault == NULL, fault);
+    must(back.block_count == bitmaps[s].block_count && back.array_count_max == bitmaps[s].array_count_max, "its shape");
+    for (uint32_t i = 0; i < back.block_count; i++)
+        must(back.blocks[i].form == bitmaps[s].blocks[i].form, "a block has the form it had");
+    sh_bitmap_swap(&bitmaps[s], &back);
+    sh_bitmap_deinit(&back);
+    sh_buffer_deinit(&first);
+    sh_buffer_deinit(&second);
+    const char *difference = twin_difference(&twins[s], &bitmaps[s]);
+    must(difference == NULL, difference);
+}
+
 int main(int argument_count, char **arguments) {
     seed = argument_count > 1 ? strtoull(arguments[1], NULL, 10) : 1;
     step_count = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : 1000;
@@ -376,6 +411,7 @@ int main(int argument_count, char **arguments) {
         ask_pages(s);
         if (step % 8 == 0) ask_iterator(s);
         if (step % 8 == 1) ask_bytes(s);
+        if (step % 8 == 2) ask_archive(s);
         for (uint32_t i = 0; i < bitmaps[s].block_count; i++)
             forms[bitmaps[s].blocks[i].form]++;
     }
