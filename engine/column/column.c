@@ -266,6 +266,53 @@ enum sh_status sh_column_clear(struct sh_column *column, uint32_t slot) {
     return status;
 }
 
+/* ---- In an archive: u32 unit, u32 block count, and for each block u8 whether there is a strip, and the strip ---- */
+
+void sh_column_save(const struct sh_column *column, struct sh_archive_writer *writer) {
+    sh_archive_put_u32(writer, column->unit);
+    sh_archive_put_u32(writer, column->block_count);
+    for (uint32_t i = 0; i < column->block_count; i++) {
+        sh_archive_put_u8(writer, column->blocks[i] != NULL);
+        if (column->blocks[i] != NULL) sh_strip_save(&column->blocks[i]->strip, writer);
+    }
+}
+
+static enum sh_status load_blocks(struct sh_column *column, uint32_t block_count, struct sh_archive_reader *reader) {
+    if (block_count == 0) return SH_OK;
+    column->blocks = (struct sh_column_block **)sh_alloc_zero(block_count * sizeof(struct sh_column_block *));
+    if (column->blocks == NULL) return sh_archive_refuse_memory(reader);
+    column->block_count = column->block_capacity = block_count;
+    enum sh_status status = SH_OK;
+    for (uint32_t i = 0; i < block_count && status == SH_OK; i++) {
+        if (!sh_archive_get_bool(reader)) {
+            status = sh_archive_status(reader, NULL);
+            continue;
+        }
+        if (ensure_block(column, i) != SH_OK) return sh_archive_refuse_memory(reader);
+        struct sh_strip *strip = &column->blocks[i]->strip;
+        status = sh_strip_load(strip, SH_BLOCK_SLOTS, reader);
+        column->present_count += strip->count - strip->missing_count;
+    }
+    return status;
+}
+
+enum sh_status sh_column_load(struct sh_column *column, uint32_t block_count_max, struct sh_archive_reader *reader) {
+    sh_assert(column->block_count == 0);
+    struct sh_column loaded = {.slice_bytes_max = column->slice_bytes_max};
+    loaded.unit = sh_archive_get_u32(reader);
+    const uint32_t block_count = sh_archive_get_count(reader, block_count_max, sizeof(uint8_t), "blocks of a column");
+    if (loaded.unit == 0) (void)sh_archive_refuse(reader, "a column with unit 0");
+    enum sh_status status = sh_archive_status(reader, NULL);
+    if (status == SH_OK) status = load_blocks(&loaded, block_count, reader);
+    if (status == SH_OK) {
+        sh_column_deinit(column);
+        *column = loaded;
+    } else {
+        sh_column_deinit(&loaded);
+    }
+    return status;
+}
+
 /* ---- Upkeep ---- */
 
 size_t sh_column_memory_bytes(const struct sh_column *column) {

@@ -65,6 +65,13 @@ void sh_column_in_set(const struct sh_column *column, uint32_t block, const int6
                       uint64_t *words);
 void sh_column_present(const struct sh_column *column, uint32_t block, uint64_t *words);
 
+/* Into the open section, and back from it: strips as they are; slices are a cache and begin anew. The column that is
+ * loaded into was initialised and is empty, and stays so on a failure, which the reader keeps: SH_ERR_CORRUPT if a rule
+ * above does not hold, or if there is a block at or above block_count_max. */
+void sh_column_save(const struct sh_column *column, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status sh_column_load(struct sh_column *column, uint32_t block_count_max,
+                                            struct sh_archive_reader *reader);
+
 /* Free the slices (under memory pressure). */
 void sh_column_drop_slices(const struct sh_column *column);
 /* Everything the column owns, slices included. */

@@ -13,6 +13,8 @@ enum {
     CHUNK_BYTES_MAX = 64 << 10,
     LENGTH_BYTES = 2,
     LINK_BYTES = sizeof(uint8_t *),
+    LOAD_STEP = 16, /* texts read before the first of them is looked up: their lines are on the way by then */
+    LENGTH_ERASED = UINT16_MAX,
 };
 _Static_assert(SH_STRING_BYTES_MAX <= UINT16_MAX, "a text's length is two bytes");
 
@@ -191,6 +193,77 @@ void sh_dictionary_erase(struct sh_dictionary *dictionary, uint32_t code) {
 bool sh_dictionary_is_erased(const struct sh_dictionary *dictionary, uint32_t code) {
     sh_assert(code < dictionary->count);
     return *code_place(dictionary, code) == NULL;
+}
+
+/* ---- In an archive: u32 count, and for each code u16 length and the text, or 0xFFFF alone if it is erased ---- */
+
+void sh_dictionary_save(const struct sh_dictionary *dictionary, struct sh_archive_writer *writer) {
+    sh_archive_put_u32(writer, dictionary->count);
+    for (uint32_t code = 0; code < dictionary->count; code++) {
+        const uint8_t *text = *code_place(dictionary, code);
+        if (text == NULL)
+            sh_archive_put_u16(writer, LENGTH_ERASED);
+        else
+            sh_archive_put(writer, text, LENGTH_BYTES + text_bytes(text));
+    }
+}
+
+/* The next code's text gets its place and its bytes, but is not in the index yet. */
+static enum sh_status load_text(struct sh_dictionary *dictionary, struct sh_archive_reader *reader) {
+    const uint16_t length = sh_archive_get_u16(reader);
+    if (length > SH_STRING_BYTES_MAX && length != LENGTH_ERASED)
+        return sh_archive_refuse(reader, "a text of %u bytes; the most is %d", length, SH_STRING_BYTES_MAX);
+    if (sh_archive_failed(reader)) return sh_archive_status(reader, NULL);
+    if (reserve_code(dictionary) != SH_OK) return sh_archive_refuse_memory(reader);
+    uint8_t *cells = NULL;
+    if (length != LENGTH_ERASED) {
+        if ((cells = take_cells(dictionary, length)) == NULL) return sh_archive_refuse_memory(reader);
+        memcpy(cells, &length, LENGTH_BYTES);
+    }
+    *code_place(dictionary, dictionary->count++) = cells; /* from here on it is freed with the rest */
+    if (cells == NULL) return SH_OK;
+    if (!sh_archive_get(reader, cells + LENGTH_BYTES, length)) return sh_archive_status(reader, NULL);
+    const struct sh_text text = {.bytes = (const char *)cells + LENGTH_BYTES, .count = length};
+    return sh_text_is_utf8(text) ? SH_OK : sh_archive_refuse(reader, "a text that is not UTF-8");
+}
+
+static enum sh_status index_texts(struct sh_dictionary *dictionary, uint32_t first, const uint64_t *hashes,
+                                  struct sh_archive_reader *reader) {
+    for (uint32_t code = first; code < dictionary->count; code++) {
+        if (*code_place(dictionary, code) == NULL) continue;
+        if (find_hashed(dictionary, sh_dictionary_text(dictionary, code), hashes[code - first]) != SH_CODE_NONE)
+            return sh_archive_refuse(reader, "a text has two codes");
+        const enum sh_status status = sh_hash_index_insert(&dictionary->index, hashes[code - first], code);
+        if (status == SH_ERR_MEMORY) return sh_archive_refuse_memory(reader);
+        if (status != SH_OK) return sh_archive_refuse(reader, "texts that only hash alike on purpose");
+    }
+    return SH_OK;
+}
+
+static enum sh_status load_texts(struct sh_dictionary *dictionary, uint32_t count, struct sh_archive_reader *reader) {
+    while (dictionary->count < count) {
+        uint64_t hashes[LOAD_STEP];
+        const uint32_t first = dictionary->count;
+        const uint32_t end = count - first < LOAD_STEP ? count : first + LOAD_STEP;
+        for (uint32_t code = first; code < end; code++) {
+            const enum sh_status status = load_text(dictionary, reader);
+            if (status != SH_OK) return status;
+            hashes[code - first] = sh_hash_text(sh_dictionary_text(dictionary, code));
+            sh_hash_index_prefetch(&dictionary->index, hashes[code - first]);
+        }
+        const enum sh_status status = index_texts(dictionary, first, hashes, reader);
+        if (status != SH_OK) return status;
+    }
+    return SH_OK;
+}
+
+enum sh_status sh_dictionary_load(struct sh_dictionary *dictionary, struct sh_archive_reader *reader) {
+    sh_assert(dictionary->count == 0);
+    const uint32_t count = sh_archive_get_count(reader, dictionary->count_max, LENGTH_BYTES, "texts");
+    enum sh_status status = sh_archive_status(reader, NULL);
+    if (status == SH_OK) status = load_texts(dictionary, count, reader);
+    if (status != SH_OK) sh_dictionary_deinit(dictionary);
+    return status;
 }
 
 /* ---- Upkeep ---- */

@@ -13,6 +13,7 @@
 #ifndef SH_DICTIONARY_H
 #define SH_DICTIONARY_H
 
+#include "archive.h"
 #include "buffer.h"
 #include "hash_index.h"
 #include "text.h"
@@ -57,6 +58,12 @@ static inline uint32_t sh_dictionary_count(const struct sh_dictionary *dictionar
 /* Nothing in the store has this code any more. Cannot fail; erasing an erased text does nothing. */
 void sh_dictionary_erase(struct sh_dictionary *dictionary, uint32_t code);
 bool sh_dictionary_is_erased(const struct sh_dictionary *dictionary, uint32_t code);
+/* Into the open section, and back from it: the same texts under the same codes, erased ones too. What is loaded into
+ * was initialised with the right count_max and is empty, and stays so on a failure, which the reader keeps:
+ * SH_ERR_CORRUPT if a rule above does not hold. Loading costs what interning in order costs, without the cache misses.
+ */
+void sh_dictionary_save(const struct sh_dictionary *dictionary, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status sh_dictionary_load(struct sh_dictionary *dictionary, struct sh_archive_reader *reader);
 size_t sh_dictionary_memory_bytes(const struct sh_dictionary *dictionary);
 bool sh_dictionary_check(const struct sh_dictionary *dictionary, const char **reason);
 /* For people: the count and the first texts. */

@@ -66,6 +66,10 @@ static struct shape shape_of(const struct sh_strip *strip) {
     return (struct shape){.base = strip->base, .unit = strip->unit, .width = strip->width};
 }
 
+bool sh_strip_holds(const struct sh_strip *strip, int64_t value) {
+    return shape_holds(shape_of(strip), value);
+}
+
 /* Where growth is expected: a strip that is rewritten because a value lay above gets most of the spare distances
  * above. The other side keeps a quarter, so that values that swing do not have it rewritten each time: every rewrite
  * that keeps the width takes at least a quarter off the spare distances, so there are a few dozen at most. */

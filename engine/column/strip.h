@@ -32,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "archive.h"
 #include "buffer.h"
 #include "status.h"
 
@@ -102,6 +103,13 @@ void sh_strip_in_set(const struct sh_strip *strip, uint32_t first, uint32_t coun
                      uint32_t value_count, uint64_t *words);
 void sh_strip_present(const struct sh_strip *strip, uint32_t first, uint32_t count, uint64_t *words);
 
+/* Into the open section, and back from it: the same shape, bounds and values, without spare room. What stands at
+ * missing entries is written as 0: nothing that was cleared leaves the memory. The strip that is loaded into was
+ * initialised and is empty, and stays so on a failure, which the reader keeps: SH_ERR_CORRUPT if one of the rules above
+ * does not hold, or if there are more than count_max entries. Memory speed. */
+void sh_strip_save(const struct sh_strip *strip, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status sh_strip_load(struct sh_strip *strip, uint32_t count_max,
+                                           struct sh_archive_reader *reader);
 /* Bytes that the strip owns, the struct itself not counted. */
 size_t sh_strip_memory_bytes(const struct sh_strip *strip);
 /* Do the rules hold? If not, *reason says which does not. Reads everything. */

@@ -28,6 +28,8 @@ static inline bool strip_entry_is_present(const struct sh_strip *strip, uint32_t
     return strip->missing_count == 0;
 }
 
+/* Can the strip keep this value in the shape it has? */
+bool sh_strip_holds(const struct sh_strip *strip, int64_t value);
 /* A range of values as the distances to look for. NONE: no present value can lie in it; ALL: every present value does;
  * SOME: *low_distance <= d <= *low_distance + *span modulo 2^(8 * width). */
 enum sh_verdict sh_strip_range_distances(const struct sh_strip *strip, int64_t low, int64_t high,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_rig.h"
 #include "column.h"
 #include "column_kernels.h"
 #include "memory.h"
@@ -166,6 +167,37 @@ static void ask(void) {
     }
 }
 
+static void save_column(const void *thing, struct sh_archive_writer *writer) {
+    sh_column_save(thing, writer);
+}
+static enum sh_status load_column(void *thing, struct sh_archive_reader *reader) {
+    sh_column_init(thing);
+    return sh_column_load(thing, BLOCKS, reader);
+}
+static bool check_column(const void *thing, const char **reason) {
+    return sh_column_check(thing, reason);
+}
+static void deinit_column(void *thing) {
+    sh_column_deinit(thing);
+}
+
+/* The changes go on with the column that was loaded. */
+static void save_and_load(void) {
+    struct sh_column back;
+    struct sh_buffer first, second;
+    const struct archive_rig rig = {save_column, load_column, check_column, deinit_column, &back};
+    sh_buffer_init(&first, SIZE_MAX);
+    sh_buffer_init(&second, SIZE_MAX);
+    const char *fault = rig_round_trip(&rig, &column, &first, &second);
+    must(fault == NULL, fault);
+    must(back.present_count == column.present_count && back.unit == column.unit && back.slice_bytes == 0,
+         "a loaded column is another");
+    sh_column_deinit(&column);
+    column = back;
+    sh_buffer_deinit(&first);
+    sh_buffer_deinit(&second);
+}
+
 int main(int argc, char **argv) {
     seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     step_count = argc > 2 ? strtoull(argv[2], NULL, 10) : 600;
@@ -180,6 +212,10 @@ int main(int argc, char **argv) {
             value_scale = INT64_C(1) << (4 + split_below(&rng, 44));
         }
         change();
+        if (split_one_in(&rng, 16)) {
+            doing = "save and load";
+            save_and_load();
+        }
         ask();
     }
     sh_column_deinit(&column);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_rig.h"
 #include "dictionary.h"
 #include "memory.h"
 #include "split_random.h"
@@ -108,6 +109,36 @@ static uint32_t random_text(char *bytes) {
     return count;
 }
 
+static void save_dictionary(const void *thing, struct sh_archive_writer *writer) {
+    sh_dictionary_save(thing, writer);
+}
+static enum sh_status load_dictionary(void *thing, struct sh_archive_reader *reader) {
+    sh_dictionary_init(thing, 1 << 20);
+    return sh_dictionary_load(thing, reader);
+}
+static bool check_dictionary(const void *thing, const char **reason) {
+    return sh_dictionary_check(thing, reason);
+}
+static void deinit_dictionary(void *thing) {
+    sh_dictionary_deinit(thing);
+}
+
+/* The changes go on with the dictionary that was loaded. */
+static void save_and_load(struct sh_dictionary *dictionary) {
+    struct sh_dictionary back;
+    struct sh_buffer first, second;
+    const struct archive_rig rig = {save_dictionary, load_dictionary, check_dictionary, deinit_dictionary, &back};
+    sh_buffer_init(&first, SIZE_MAX);
+    sh_buffer_init(&second, SIZE_MAX);
+    const char *fault = rig_round_trip(&rig, dictionary, &first, &second);
+    must(fault == NULL, fault);
+    must(back.count == dictionary->count, "a loaded dictionary has other codes");
+    sh_dictionary_deinit(dictionary);
+    *dictionary = back;
+    sh_buffer_deinit(&first);
+    sh_buffer_deinit(&second);
+}
+
 static void test_dictionary(void) {
     struct sh_dictionary dictionary;
     sh_dictionary_init(&dictionary, 1 << 20);
@@ -137,6 +168,7 @@ static void test_dictionary(void) {
             texts[text_count++] = (struct sh_text){.bytes = copy, .count = text.count};
         }
         must(sh_text_equal(sh_dictionary_text(&dictionary, code), text), "a code has another text");
+        if (split_one_in(&rng, 1000)) save_and_load(&dictionary);
         if (!split_one_in(&rng, 4)) continue;
         const uint32_t gone = (uint32_t)split_below(&rng, text_count);
         sh_dictionary_erase(&dictionary, gone);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_rig.h"
 #include "column_kernels.h"
 #include "memory.h"
 #include "split_random.h"
@@ -294,8 +295,40 @@ static void build_again(void) {
     must_ok(sh_strip_build(&strip, values, is_full && split_one_in(&rng, 2) ? NULL : bits, count));
 }
 
+static void save_strip(const void *thing, struct sh_archive_writer *writer) {
+    sh_strip_save(thing, writer);
+}
+static enum sh_status load_strip(void *thing, struct sh_archive_reader *reader) {
+    sh_strip_init(thing);
+    return sh_strip_load(thing, ENTRIES_MAX, reader);
+}
+static bool check_strip(const void *thing, const char **reason) {
+    return sh_strip_check(thing, reason);
+}
+static void deinit_strip(void *thing) {
+    sh_strip_deinit(thing);
+}
+
+/* The changes go on with the strip that was loaded. */
+static void save_and_load(void) {
+    struct sh_strip back;
+    struct sh_buffer first, second;
+    const struct archive_rig rig = {save_strip, load_strip, check_strip, deinit_strip, &back};
+    sh_buffer_init(&first, SIZE_MAX);
+    sh_buffer_init(&second, SIZE_MAX);
+    const char *fault = rig_round_trip(&rig, &strip, &first, &second);
+    must(fault == NULL, fault);
+    must(back.width == strip.width && back.base == strip.base && back.unit == strip.unit && back.min == strip.min &&
+             back.max == strip.max && (back.present == NULL) == (strip.present == NULL),
+         "a loaded strip has another shape");
+    sh_strip_deinit(&strip);
+    strip = back;
+    sh_buffer_deinit(&first);
+    sh_buffer_deinit(&second);
+}
+
 static void change(void) {
-    switch (split_below(&rng, 9)) {
+    switch (split_below(&rng, 10)) {
     case 0:
     case 1:
     case 2:
@@ -327,6 +360,10 @@ static void change(void) {
     case 7:
         doing = "build";
         build_again();
+        break;
+    case 8:
+        doing = "save and load";
+        save_and_load();
         break;
     default:
         doing = "set a prepared range";
