@@ -37,8 +37,8 @@ static enum sh_status bind_rule(struct sh_rules *rules, struct sh_rule *rule, co
     const struct sh_node *condition = rule->tree->operand.where;
     if (*where != NULL || condition == NULL) return SH_OK;
     const bool keeps = sh_query_where_is_timeless(condition);
-    status = sh_where_build_for_tests(condition, target->scope, rule->event_type,
-                                      keeps ? &rules->cache : target->arena, where, err);
+    status = sh_where_build_for_tests(condition, target->scope, rule->event_type, keeps ? &rules->cache : target->arena,
+                                      where, err);
     if (status == SH_OK && keeps) rule->where = *where;
     return status;
 }
@@ -64,8 +64,7 @@ static enum sh_status give(struct giving *giving, uint32_t slot, int64_t time_ms
     enum sh_status status = SH_OK;
     if (until_ms <= giving->clock_ms) return SH_OK;
     rule->given++;
-    if (giving->tag == SH_CODE_NONE)
-        status = sh_table_tag_code(users, rule->tag_set, rule->tag, &giving->tag, NULL);
+    if (giving->tag == SH_CODE_NONE) status = sh_table_tag_code(users, rule->tag_set, rule->tag, &giving->tag, NULL);
     if (status != SH_OK) return status;
     if (sh_table_has_tag(users, slot, rule->tag_set, giving->tag) &&
         sh_table_tag_until(users, slot, rule->tag_set, giving->tag) >= until_ms)
@@ -95,7 +94,8 @@ void sh_rules_apply(struct sh_rules *rules, const struct sh_rules_target *target
     refresh_cache(rules, target->scope);
     for (uint32_t i = 0; i < rules->count; i++) {
         struct giving giving;
-        if (!begin(&giving, rules, rules->list[i], target, NULL)) continue; /* memory is out: it fitted when it was put */
+        if (!begin(&giving, rules, rules->list[i], target, NULL))
+            continue; /* memory is out: it fitted when it was put */
         for (uint32_t at = 0; at < count; at++)
             if (sh_event_ref_type(events[at]) == giving.rule->event_type) ask(&giving, events[at]);
     }

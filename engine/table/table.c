@@ -7,7 +7,6 @@
 #include "memory.h"
 
 enum {
-    SLOT_COUNT_MAX = 1u << 31,      /* far over what one shard's memory holds; keeps 2 * slot in 32 bits */
     PREFETCH_COLUMN_COUNT_MAX = 16, /* more lines than this in flight are dropped by the core anyway */
     SLICE_BYTES_MAX_FIRST = 64 << 20,
 };
@@ -74,7 +73,7 @@ enum sh_status sh_table_intern(struct sh_table *table, struct sh_text id, uint64
     enum sh_status status = sh_id_check(id, err);
     if (status != SH_OK) return status;
     const bool is_reused = table->free_count > 0;
-    if (!is_reused && table->slot_end == SLOT_COUNT_MAX)
+    if (!is_reused && table->slot_end == TABLE_SLOT_COUNT_MAX)
         return sh_fail(err, SH_ERR_LIMIT, -1, "there are already %u rows", table->slot_end);
     const uint32_t chosen = is_reused ? table->free_slots[table->free_count - 1] : table->slot_end;
     status = row_ids_add(&table->ids, chosen, id, hash);

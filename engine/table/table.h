@@ -31,6 +31,7 @@
 #ifndef SH_TABLE_H
 #define SH_TABLE_H
 
+#include "archive.h"
 #include "bitmap.h"
 #include "bounds.h"
 #include "column.h"
@@ -226,6 +227,17 @@ uint32_t sh_table_ended_slots(const struct sh_table *table, uint32_t tag_set, ui
 bool sh_table_tag_has_ended(const struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag);
 void sh_table_tags(const struct sh_table *table, uint32_t slot, uint32_t tag_set, struct sh_tag_list *list);
 bool sh_table_has_tag(const struct sh_table *table, uint32_t slot, uint32_t tag_set, uint32_t tag);
+
+/* ---- In an archive ---- */
+
+/* The whole table as a section "table" in the open section, and back from it: the same rows in the same slots, codes,
+ * bitmaps in the same forms, slots given out again in the same order. Caches begin anew, and so do indexes of hashes,
+ * which are built again. Saving takes no memory and changes nothing. *table is NULL on a failure, which the reader
+ * keeps: SH_ERR_CORRUPT if a rule above that can be checked in one pass does not hold. Not checked is that every single
+ * slot of a value's or a tag's bitmap is in the right row (their numbers are): nothing is unsafe by that, and
+ * sh_table_check does it. 10 M rows take a few seconds. */
+void sh_table_save(const struct sh_table *table, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status sh_table_load(struct sh_table **table, struct sh_archive_reader *reader);
 
 /* ---- Upkeep ---- */
 

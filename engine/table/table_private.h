@@ -48,8 +48,18 @@ struct sh_table {
     uint64_t text_version;
 };
 
-enum { NAME_IS_TAG_SET = 1u << 31 };
+enum {
+    NAME_IS_TAG_SET = 1u << 31,
+    TABLE_SLOT_COUNT_MAX = 1u << 31, /* far over what one shard's memory holds; keeps 2 * slot in 32 bits */
+};
 
+/* What has this name: an index, perhaps with NAME_IS_TAG_SET; or SH_HASH_INDEX_NONE. */
+uint32_t table_find_name(const struct sh_table *table, struct sh_text name);
+SH_MUST_CHECK enum sh_status table_check_name(struct sh_text name, struct sh_error *err);
+/* Take an index for the name in the array; the caller then fills array[count++]. flag: 0 or NAME_IS_TAG_SET. */
+SH_MUST_CHECK enum sh_status table_reserve_index(struct sh_table *table, void **array, uint32_t *capacity,
+                                                 uint32_t count, size_t element_bytes, struct sh_text name,
+                                                 uint32_t flag);
 struct sh_attribute *table_attribute(struct sh_table *table, uint32_t index);
 struct tag_set *table_tag_set(const struct sh_table *table, uint32_t index);
 void attribute_deinit(struct sh_attribute *attribute);

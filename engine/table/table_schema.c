@@ -34,8 +34,7 @@ struct tag_set *table_tag_set(const struct sh_table *table, uint32_t index) {
     return &table->tag_sets[index];
 }
 
-/* What has this name: an index, perhaps with NAME_IS_TAG_SET; or SH_HASH_INDEX_NONE. */
-static uint32_t find_name(const struct sh_table *table, struct sh_text name) {
+uint32_t table_find_name(const struct sh_table *table, struct sh_text name) {
     struct sh_hash_probe probe;
     for (uint32_t found = sh_hash_index_first(&table->names, sh_hash_text(name), &probe); found != SH_HASH_INDEX_NONE;
          found = sh_hash_index_next(&probe)) {
@@ -47,12 +46,12 @@ static uint32_t find_name(const struct sh_table *table, struct sh_text name) {
 }
 
 int32_t sh_table_find_attribute(const struct sh_table *table, struct sh_text name) {
-    const uint32_t found = find_name(table, name);
+    const uint32_t found = table_find_name(table, name);
     return (found & NAME_IS_TAG_SET) == 0 ? (int32_t)found : -1; /* NONE has that bit too */
 }
 
 int32_t sh_table_find_tag_set(const struct sh_table *table, struct sh_text name) {
-    const uint32_t found = find_name(table, name);
+    const uint32_t found = table_find_name(table, name);
     return found != SH_HASH_INDEX_NONE && (found & NAME_IS_TAG_SET) != 0 ? (int32_t)(found & ~NAME_IS_TAG_SET) : -1;
 }
 
@@ -66,7 +65,7 @@ uint64_t sh_table_text_version(const struct sh_table *table) {
 
 /* ---- Names ---- */
 
-static enum sh_status check_name(struct sh_text name, struct sh_error *err) {
+enum sh_status table_check_name(struct sh_text name, struct sh_error *err) {
     if (name.count == 0) return sh_fail(err, SH_ERR_ARGUMENT, -1, "a name must not be empty");
     if (name.count > SH_NAME_BYTES_MAX)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a name of %u bytes is over the limit of %d", name.count,
@@ -202,7 +201,7 @@ void attribute_deinit(struct sh_attribute *attribute) {
 }
 
 static enum sh_status check_spec(const struct sh_attribute_spec *spec, struct sh_error *err) {
-    const enum sh_status status = check_name(spec->name, err);
+    const enum sh_status status = table_check_name(spec->name, err);
     if (status != SH_OK) return status;
     if (spec->scale > (spec->type == SH_TYPE_DECIMAL ? SH_DECIMAL_SCALE_MAX : 0))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "the %s \"%.*s\" cannot have %u digits after the point",
@@ -233,9 +232,8 @@ static enum sh_status add_again(struct sh_table *table, uint32_t found, const st
     return known->type == SH_TYPE_ENUM ? extend_enum(table, known, spec, err) : SH_OK;
 }
 
-/* Take an index for the name in the array; the caller then fills array[count++]. */
-static enum sh_status reserve_index(struct sh_table *table, void **array, uint32_t *capacity, uint32_t count,
-                                    size_t element_bytes, struct sh_text name, uint32_t flag) {
+enum sh_status table_reserve_index(struct sh_table *table, void **array, uint32_t *capacity, uint32_t count,
+                                   size_t element_bytes, struct sh_text name, uint32_t flag) {
     const enum sh_status status = sh_grow(array, capacity, (uint64_t)count + 1, element_bytes);
     if (status != SH_OK) return status;
     return sh_hash_index_insert(&table->names, sh_hash_text(name), count | flag);
@@ -271,7 +269,7 @@ enum sh_status sh_table_add_attribute(struct sh_table *table, const struct sh_at
                                       struct sh_error *err) {
     enum sh_status status = check_spec(spec, err);
     if (status != SH_OK) return status;
-    const uint32_t found = find_name(table, spec->name);
+    const uint32_t found = table_find_name(table, spec->name);
     if (found != SH_HASH_INDEX_NONE) {
         if (index != NULL) *index = found;
         return add_again(table, found, spec, err);
@@ -282,8 +280,8 @@ enum sh_status sh_table_add_attribute(struct sh_table *table, const struct sh_at
     status = attribute_init(&attribute, spec, err);
     if (status == SH_OK) {
         void *attributes = table->attributes;
-        status = reserve_index(table, &attributes, &table->attribute_capacity, table->attribute_count, sizeof attribute,
-                               spec->name, 0);
+        status = table_reserve_index(table, &attributes, &table->attribute_capacity, table->attribute_count,
+                                     sizeof attribute, spec->name, 0);
         table->attributes = attributes;
         if (status != SH_OK) (void)sh_fail(err, status, -1, "no room for an attribute");
     }
@@ -311,9 +309,9 @@ void tag_set_deinit(struct tag_set *set) {
 
 enum sh_status sh_table_add_tag_set(struct sh_table *table, struct sh_text name, uint32_t *index,
                                     struct sh_error *err) {
-    enum sh_status status = check_name(name, err);
+    enum sh_status status = table_check_name(name, err);
     if (status != SH_OK) return status;
-    const uint32_t found = find_name(table, name);
+    const uint32_t found = table_find_name(table, name);
     if (found != SH_HASH_INDEX_NONE) {
         if ((found & NAME_IS_TAG_SET) == 0)
             return sh_fail(err, SH_ERR_CONFLICT, -1, "\"%.*s\" is an attribute of type %s", SH_TEXT_ARGS(name),
@@ -329,8 +327,8 @@ enum sh_status sh_table_add_tag_set(struct sh_table *table, struct sh_text name,
     status = copy_name(name, &set.name);
     if (status == SH_OK) {
         void *tag_sets = table->tag_sets;
-        status = reserve_index(table, &tag_sets, &table->tag_set_capacity, table->tag_set_count, sizeof set, name,
-                               NAME_IS_TAG_SET);
+        status = table_reserve_index(table, &tag_sets, &table->tag_set_capacity, table->tag_set_count, sizeof set, name,
+                                     NAME_IS_TAG_SET);
         table->tag_sets = tag_sets;
     }
     if (status != SH_OK) {

@@ -212,6 +212,109 @@ void tag_lists_prefetch_list(const struct tag_lists *lists, uint32_t slot) {
     if ((cell & IN_POOL) != 0) __builtin_prefetch(cell_array(lists, cell));
 }
 
+/* ---- In an archive ----
+ *
+ * u32 page count, and for each page u8 whether it is there, and if so its cells up to slot_end, in which IN_POOL is
+ * followed by how many codes; then the codes of these, one list after another. */
+
+static uint32_t cells_in_page(uint32_t slot_end, uint32_t page) {
+    const uint32_t left = slot_end - page * PAGE_CELLS;
+    return left < PAGE_CELLS ? left : PAGE_CELLS;
+}
+
+void tag_lists_save(const struct tag_lists *lists, uint32_t slot_end, struct sh_archive_writer *writer) {
+    sh_archive_put_u32(writer, lists->page_count);
+    for (uint32_t page = 0; page < lists->page_count; page++) {
+        const uint32_t *cells = lists->pages[page];
+        sh_archive_put_u8(writer, cells != NULL);
+        if (cells == NULL) continue;
+        uint32_t saved[PAGE_CELLS];
+        const uint32_t cell_count = cells_in_page(slot_end, page);
+        for (uint32_t i = 0; i < cell_count; i++)
+            saved[i] = (cells[i] & IN_POOL) != 0 ? IN_POOL | cell_array(lists, cells[i])[0] : cells[i];
+        sh_archive_put(writer, saved, cell_count * sizeof *saved);
+        for (uint32_t i = 0; i < cell_count; i++)
+            if ((cells[i] & IN_POOL) != 0)
+                sh_archive_put(writer, cell_array(lists, cells[i]) + 1, (saved[i] & ~IN_POOL) * sizeof(uint16_t));
+    }
+}
+
+static bool fits_cell(const uint16_t *codes, uint32_t count) {
+    return count <= 1 || (count == 2 && codes[1] + 1 <= SECOND_MAX);
+}
+
+/* The list of a cell that says how many codes it has, into the pool; the cell is 0 until it has them. */
+static enum sh_status load_list(struct tag_lists *lists, uint32_t *cell, uint32_t tag_count,
+                                struct sh_archive_reader *reader) {
+    const uint32_t count = *cell & ~IN_POOL;
+    *cell = 0;
+    if (count < 2 || count > SH_TAGS_PER_ROW_MAX) return sh_archive_refuse(reader, "a row with %u tags", count);
+    const uint32_t class = class_for(count);
+    if (reserve_array(lists, class) != SH_OK) return sh_archive_refuse_memory(reader);
+    const uint32_t number = take_array(lists, class);
+    uint16_t *array = array_at(lists, class, number);
+    if (!sh_archive_get(reader, array + 1, count * sizeof *array)) return sh_archive_status(reader, NULL);
+    array[0] = (uint16_t)count;
+    bool ascends = true;
+    for (uint32_t i = 2; i <= count; i++)
+        ascends &= array[i - 1] < array[i];
+    if (!ascends || array[count] >= tag_count || fits_cell(array + 1, count))
+        return sh_archive_refuse(reader, "the tags of a row are not in order, or none");
+    *cell = IN_POOL | class << CLASS_SHIFT | number;
+    return SH_OK;
+}
+
+static bool cell_is_good(uint32_t cell, uint32_t tag_count) {
+    const uint32_t first = cell & 0xFFFF; /* each is a code + 1, or 0 for none */
+    const uint32_t second = cell >> 16;
+    return first <= tag_count && second <= tag_count && second <= SECOND_MAX &&
+           (second == 0 || (first != 0 && first < second));
+}
+
+static enum sh_status load_page(struct tag_lists *lists, uint32_t page, uint32_t cell_count, uint32_t tag_count,
+                                uint64_t *code_count, struct sh_archive_reader *reader) {
+    uint32_t cells[PAGE_CELLS];
+    if (!sh_archive_get(reader, cells, cell_count * sizeof *cells)) return sh_archive_status(reader, NULL);
+    if (ensure_page(lists, page) != SH_OK) return sh_archive_refuse_memory(reader);
+    for (uint32_t i = 0; i < cell_count; i++) {
+        const uint32_t cell = cells[i];
+        if ((cell & IN_POOL) != 0) {
+            const enum sh_status status = load_list(lists, &cells[i], tag_count, reader);
+            if (status != SH_OK) return status;
+            *code_count += cell & ~IN_POOL;
+        } else {
+            if (!cell_is_good(cell, tag_count)) return sh_archive_refuse(reader, "the tags of a row are none");
+            *code_count += (cell != 0) + (uint64_t)(cell >> 16 != 0);
+        }
+    }
+    memcpy(lists->pages[page], cells, cell_count * sizeof *cells);
+    return SH_OK;
+}
+
+enum sh_status tag_lists_load(struct tag_lists *lists, uint32_t slot_end, uint32_t tag_count, uint64_t *code_count,
+                              struct sh_archive_reader *reader) {
+    sh_assert(lists->page_count == 0);
+    *code_count = 0;
+    const uint32_t page_count_max = (uint32_t)(((uint64_t)slot_end + PAGE_CELLS - 1) / PAGE_CELLS);
+    const uint32_t page_count = sh_archive_get_count(reader, page_count_max, sizeof(uint8_t), "pages of tags");
+    if (page_count == 0) return sh_archive_status(reader, NULL);
+    void *pages = NULL;
+    if (sh_grow(&pages, &lists->page_capacity, page_count, sizeof(uint32_t *)) != SH_OK)
+        return sh_archive_refuse_memory(reader);
+    lists->pages = pages;
+    lists->bytes += lists->page_capacity * sizeof(uint32_t *);
+    while (lists->page_count < page_count)
+        lists->pages[lists->page_count++] = NULL;
+    for (uint32_t page = 0; page < page_count; page++) {
+        enum sh_status status = SH_OK;
+        if (sh_archive_get_bool(reader))
+            status = load_page(lists, page, cells_in_page(slot_end, page), tag_count, code_count, reader);
+        if (status == SH_OK) status = sh_archive_status(reader, NULL);
+        if (status != SH_OK) return status;
+    }
+    return SH_OK;
+}
+
 /* ---- Checking ---- */
 
 static bool refuse(const char **reason, const char *words) {

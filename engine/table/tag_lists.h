@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "archive.h"
 #include "status.h"
 
 enum { TAG_CLASS_COUNT = 13, TAG_LIST_COUNT_MAX = (4 << (TAG_CLASS_COUNT - 1)) - 1 };
@@ -53,6 +54,12 @@ void tag_lists_block(const struct tag_lists *lists, uint32_t block, uint64_t *wo
 void tag_lists_prefetch(const struct tag_lists *lists, uint32_t slot);
 /* Where the cell says that the list is, if it is not in the cell. Reads the cell. */
 void tag_lists_prefetch_list(const struct tag_lists *lists, uint32_t slot);
+/* The lists of all slots, and back, into lists that are empty: the same lists, packed anew. slot_end is behind all
+ * slots that may have one, every code must be below tag_count; *code_count is how many codes there are. On a failure,
+ * which the reader keeps, the lists are for tag_lists_deinit. */
+void tag_lists_save(const struct tag_lists *lists, uint32_t slot_end, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status tag_lists_load(struct tag_lists *lists, uint32_t slot_end, uint32_t tag_count,
+                                            uint64_t *code_count, struct sh_archive_reader *reader);
 /* Every array is in exactly one list or free? *reason as usual. slot_end: all slots that may have lists. */
 bool tag_lists_check(const struct tag_lists *lists, uint32_t slot_end, const char **reason);
 

@@ -132,6 +132,54 @@ uint32_t tag_timers_ended(const struct tag_timers *timers, uint32_t set, uint32_
     return found;
 }
 
+/* ---- In an archive: u32 count, and in the order of the heap i64 until, u32 slot, u16 set, u16 tag ---- */
+
+enum { SAVED_BYTES = 16 };
+
+void tag_timers_save(const struct tag_timers *timers, struct sh_archive_writer *writer) {
+    sh_archive_put_u32(writer, timers->count);
+    for (uint32_t place = 0; place < timers->count; place++) {
+        const struct tag_timer *timer = &timers->timers[timers->heap[place]];
+        sh_archive_put_i64(writer, timer->until_ms);
+        sh_archive_put_u32(writer, timer->slot);
+        sh_archive_put_u16(writer, timer->set);
+        sh_archive_put_u16(writer, timer->tag);
+    }
+}
+
+/* The next timer of the heap, under the number of its place. */
+static enum sh_status load_timer(struct tag_timers *timers, struct sh_archive_reader *reader) {
+    const uint32_t place = timers->count;
+    struct tag_timer *timer = &timers->timers[place];
+    *timer = (struct tag_timer){.until_ms = sh_archive_get_i64(reader), .place = place};
+    timer->slot = sh_archive_get_u32(reader);
+    timer->set = sh_archive_get_u16(reader);
+    timer->tag = sh_archive_get_u16(reader);
+    if (sh_archive_failed(reader)) return sh_archive_status(reader, NULL);
+    if (place > 0 && end_at(timers, (place - 1) / 2) > timer->until_ms)
+        return sh_archive_refuse(reader, "a tag ends before its parent in the heap");
+    if (find(timers, timer->slot, timer->set, timer->tag) != NONE)
+        return sh_archive_refuse(reader, "a tag of a row ends twice");
+    if (sh_hash_index_insert(&timers->index, hash_of(timer->slot, timer->set, timer->tag), place) != SH_OK)
+        return sh_archive_refuse_memory(reader);
+    timers->heap[place] = place;
+    timers->timer_end = ++timers->count;
+    return SH_OK;
+}
+
+enum sh_status tag_timers_load(struct tag_timers *timers, struct sh_archive_reader *reader) {
+    sh_assert(timers->timer_end == 0);
+    const uint32_t count = sh_archive_get_count(reader, NONE - 1, SAVED_BYTES, "tags that end");
+    if (count == 0) return sh_archive_status(reader, NULL);
+    if (sh_grow((void **)&timers->timers, &timers->timer_capacity, count, sizeof *timers->timers) != SH_OK ||
+        sh_grow((void **)&timers->heap, &timers->heap_capacity, count, sizeof *timers->heap) != SH_OK)
+        return sh_archive_refuse_memory(reader);
+    enum sh_status status = SH_OK;
+    while (timers->count < count && status == SH_OK)
+        status = load_timer(timers, reader);
+    return status;
+}
+
 size_t tag_timers_memory_bytes(const struct tag_timers *timers) {
     return timers->timer_capacity * sizeof *timers->timers + timers->heap_capacity * sizeof *timers->heap +
            sh_hash_index_memory_bytes(&timers->index);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "archive.h"
 #include "hash_index.h"
 #include "status.h"
 
@@ -52,6 +53,10 @@ const struct tag_timer *tag_timers_first(const struct tag_timers *timers);
 /* Slots whose tag has ended by then, in no order; up to capacity of them are written, all of them are counted. */
 uint32_t tag_timers_ended(const struct tag_timers *timers, uint32_t set, uint32_t tag, int64_t now_ms, uint32_t *slots,
                           uint32_t capacity);
+/* The heap as it stands, so that ends at one instant come in the same order, and back, into timers that are empty. On a
+ * failure, which the reader keeps, they are for tag_timers_deinit. Slots, sets and tags are for the caller to check. */
+void tag_timers_save(const struct tag_timers *timers, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status tag_timers_load(struct tag_timers *timers, struct sh_archive_reader *reader);
 size_t tag_timers_memory_bytes(const struct tag_timers *timers);
 bool tag_timers_check(const struct tag_timers *timers, const char **reason); /* reason may be NULL */
 

@@ -63,6 +63,29 @@ uint32_t text_uses_erase(struct sh_text_uses *uses, struct sh_dictionary *texts)
     return erased;
 }
 
+/* In an archive: u32 how many, and the codes on the list in their order. */
+void text_uses_save(const struct sh_text_uses *uses, struct sh_archive_writer *writer) {
+    sh_archive_put_u32(writer, uses->idle_count);
+    sh_archive_put(writer, uses->idle, uses->idle_count * sizeof *uses->idle);
+}
+
+enum sh_status text_uses_load(struct sh_text_uses *uses, const struct sh_dictionary *texts,
+                              struct sh_archive_reader *reader) {
+    sh_assert(uses->idle_count == 0 && uses->idle_capacity >= texts->count);
+    const uint32_t idle_count = sh_archive_get_count(reader, texts->count, sizeof(uint32_t), "idle texts");
+    for (uint32_t i = 0; i < idle_count; i++) {
+        const uint32_t code = sh_archive_get_u32(reader);
+        if (sh_archive_failed(reader)) break;
+        if (code >= texts->count || (uses->counts[code] & is_listed) != 0)
+            return sh_archive_refuse(reader, "text %u is idle twice, or is none", code);
+        put_on_list(uses, code);
+    }
+    const char *reason = NULL;
+    if (!sh_archive_failed(reader) && !text_uses_check(uses, texts, &reason))
+        return sh_archive_refuse(reader, "%s", reason);
+    return sh_archive_status(reader, NULL);
+}
+
 size_t text_uses_memory_bytes(const struct sh_text_uses *uses) {
     if (uses == NULL) return 0;
     return sizeof *uses + ((size_t)uses->counts_capacity + uses->idle_capacity) * sizeof(uint32_t);

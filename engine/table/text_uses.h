@@ -27,6 +27,11 @@ void text_uses_lose(struct sh_text_uses *uses, uint32_t code);
 uint32_t text_uses_count(const struct sh_text_uses *uses, uint32_t code);
 /* Erase all texts on the list that still have no row; how many. */
 uint32_t text_uses_erase(struct sh_text_uses *uses, struct sh_dictionary *texts);
+/* The list of idle codes, and back; the counts are for the caller to count again before the list is loaded. Into uses
+ * with room for all texts and nothing on the list. SH_ERR_CORRUPT if text_uses_check would then find something. */
+void text_uses_save(const struct sh_text_uses *uses, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status text_uses_load(struct sh_text_uses *uses, const struct sh_dictionary *texts,
+                                            struct sh_archive_reader *reader);
 size_t text_uses_memory_bytes(const struct sh_text_uses *uses);
 /* Each code without rows is on the list or erased; a code with rows is not erased. */
 bool text_uses_check(const struct sh_text_uses *uses, const struct sh_dictionary *texts, const char **reason);

@@ -23,8 +23,7 @@ static void set_now(struct trio *trio, int64_t now_ms) {
         trio->rigs[i].now_ms = now_ms;
 }
 
-#define TEA_RULE                                                                                                       \
-    "{name: 'tea', on: \"purchase where item.category='tea'\", tag_set: 'likes', tag: 'tea', ttl_days: 30}"
+#define TEA_RULE "{name: 'tea', on: \"purchase where item.category='tea'\", tag_set: 'likes', tag: 'tea', ttl_days: 30}"
 
 Test(rule, an_event_that_matches_tags_its_user_until_its_own_time_and_the_ttl) {
     struct trio trio;
@@ -41,7 +40,8 @@ Test(rule, an_event_that_matches_tags_its_user_until_its_own_time_and_the_ttl) {
     SAY("audience.list", "{where: \"likes has 'tea'\", now: 1762591999999}", "{count: 1, ids: ['a']}");
     SAY("audience.list", "{where: \"likes has 'tea'\", now: 1762592000000}", "{count: 0, ids: []}");
     SAY("rule.list", "{}",
-        "{rules: [{name: 'tea', on: 'purchase where item.category = \\'tea\\'', tag_set: 'likes', tag: 'tea', ttl_days: "
+        "{rules: [{name: 'tea', on: 'purchase where item.category = \\'tea\\'', tag_set: 'likes', tag: 'tea', "
+        "ttl_days: "
         "30,"
         " changed_at: 1760000000000, given: 1}]}");
     SAY("rule.get", "{name: 'tea'}",
@@ -89,7 +89,8 @@ Test(rule, late_events_end_by_their_own_time_and_a_rule_only_lengthens) {
     set_now(&trio, NOW + 100 * DAY);
     SAY("audience.list", "{where: \"likes has 'tea'\", order: 'id'}", "{count: 1, ids: ['d']}");
     SAY("rule.list", "{}",
-        "{rules: [{name: 'tea', on: 'purchase where item.category = \\'tea\\'', tag_set: 'likes', tag: 'tea', ttl_days: "
+        "{rules: [{name: 'tea', on: 'purchase where item.category = \\'tea\\'', tag_set: 'likes', tag: 'tea', "
+        "ttl_days: "
         "30,"
         " changed_at: 1760000000000, given: 4}]}");
     trio_deinit(&trio);
@@ -177,7 +178,8 @@ Test(rule, what_is_wrong_is_said) {
     SAY("rule.put", "{name: 'x', on: 'purchase', tag_set: 'likes', tag: ''}",
         "300 argument: a tag is 1 to 4096 bytes of UTF-8");
     SAY_BEGIN("rule.put", "{name: 'x', on: 'purchase', tag_set: 'likes', tag: 't', ttl_days: 0}", "300 argument");
-    SAY_BEGIN("rule.put", "{name: 'x', on: 'purchase', tag_set: 'likes', tag: 't', days: 3}", "300 argument: unknown key");
+    SAY_BEGIN("rule.put", "{name: 'x', on: 'purchase', tag_set: 'likes', tag: 't', days: 3}",
+              "300 argument: unknown key");
     SAY("rule.get", "{name: 'x'}", "304 not_found: there is no rule 'x'");
     SAY("rule.list", "{}", "{rules: []}");
     trio_deinit(&trio);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_rig.h"
 #include "memory.h"
 #include "split_random.h"
 #include "table.h"
@@ -417,8 +418,36 @@ static void compare_ranks(void) {
     }
 }
 
+static void save_table(const void *thing, struct sh_archive_writer *writer) {
+    sh_table_save(*(struct sh_table *const *)thing, writer);
+}
+static enum sh_status load_table(void *thing, struct sh_archive_reader *reader) {
+    return sh_table_load(thing, reader);
+}
+static bool check_table(const void *thing, const char **reason) {
+    return sh_table_check(*(struct sh_table *const *)thing, reason);
+}
+static void destroy_table(void *thing) {
+    sh_table_destroy(*(struct sh_table **)thing);
+}
+
+/* The changes go on with the table that was loaded. */
+static void save_and_load(void) {
+    struct sh_table *back;
+    struct sh_buffer first, second;
+    const struct archive_rig rig = {save_table, load_table, check_table, destroy_table, &back};
+    sh_buffer_init(&first, SIZE_MAX);
+    sh_buffer_init(&second, SIZE_MAX);
+    const char *fault = rig_round_trip(&rig, &table, &first, &second);
+    must(fault == NULL, fault);
+    sh_table_destroy(table);
+    table = back;
+    sh_buffer_deinit(&first);
+    sh_buffer_deinit(&second);
+}
+
 static void change(void) {
-    switch (split_below(&rng, 10)) {
+    switch (split_below(&rng, 11)) {
     case 0:
         doing = "add an attribute";
         add_attribute();
@@ -449,6 +478,10 @@ static void change(void) {
     case 7:
         doing = "change tags";
         change_tags();
+        break;
+    case 8:
+        doing = "save and load";
+        save_and_load();
         break;
     default:
         doing = "change values";
