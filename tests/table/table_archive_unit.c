@@ -52,7 +52,7 @@ Test(table_archive, every_cut_and_every_turned_bit_of_a_small_table) {
     struct sh_table *table = sample_create();
     struct split_random rng = {7};
     begin();
-    sample_change(table, &rng, 12, 120, 0);
+    sample_change(table, &rng, 6, 50, 0);
     const char *fault = rig_round_trip(&rig, &table, &first, &second);
     cr_assert_null(fault, "%s", fault);
     destroy(&back);
