@@ -40,6 +40,7 @@
 
 #include <stddef.h>
 
+#include "archive.h"
 #include "disk.h"
 #include "status.h"
 
@@ -80,6 +81,8 @@ SH_MUST_CHECK enum sh_status sh_snapshot_file(struct sh_snapshot_writer *writer,
                                               struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_snapshot_write(struct sh_snapshot_writer *writer, const void *bytes, size_t count,
                                                struct sh_error *err);
+/* The open file as where an archive's bytes go; for as long as the writer is. */
+struct sh_archive_sink sh_snapshot_sink(struct sh_snapshot_writer *writer);
 /* Sync, write the manifest, read all of it back, rename, sync the directory; then remove all but the newest
  * SH_SNAPSHOT_KEEP_COUNT. On SH_OK the snapshot is there for good. The writer is gone in any case; on failure the set
  * is as it was. Only the removal of old ones may fail without failing it: the next start does it again. */
@@ -123,6 +126,8 @@ SH_MUST_CHECK enum sh_status sh_snapshot_open(struct sh_disk *disk, const char *
  * SH_ERR_CORRUPT nothing that was read may be trusted. */
 SH_MUST_CHECK enum sh_status sh_snapshot_read(struct sh_snapshot_reader *reader, void *bytes, size_t wanted,
                                               size_t *count, struct sh_error *err);
+/* The file as where an archive's bytes come from; for as long as the reader is. */
+struct sh_archive_source sh_snapshot_source(struct sh_snapshot_reader *reader);
 void sh_snapshot_close(struct sh_snapshot_reader *reader); /* NULL is fine */
 
 /* ---- for tools and tests: the bytes of a manifest ---- */
