@@ -396,3 +396,21 @@ int shoal_client_call(struct shoal_client *client, const char *method, const str
     if (error != NULL) *error = answer->error;
     return (int)status;
 }
+
+int shoal_client_ask(struct shoal_client *client, const char *method, const char *const *params,
+                     struct shoal_client_answer *answer, struct shoal_client_error *error) {
+    struct shoal_client_writer writer;
+    uint32_t pair_count = 0;
+    sh_buffer_init(&writer.buffer, SH_FRAME_BYTES_MAX);
+    const size_t map = shoal_client_begin_map(&writer);
+    for (const char *const *pair = params; pair != NULL && pair[0] != NULL; pair += 2) {
+        if (pair[1] == NULL) continue;
+        shoal_client_write_literal(&writer, pair[0]);
+        shoal_client_write_literal(&writer, pair[1]);
+        pair_count++;
+    }
+    shoal_client_end(&writer, map, pair_count);
+    const int code = shoal_client_call(client, method, &writer, SHOAL_CLIENT_IDEMPOTENT, answer, error);
+    sh_buffer_deinit(&writer.buffer);
+    return code;
+}

@@ -190,6 +190,29 @@ struct shoal_client_answer {
  * flight, and their answers are kept for shoal_client_next. */
 int shoal_client_call(struct shoal_client *client, const char *method, const struct shoal_client_writer *params,
                       unsigned flags, struct shoal_client_answer *answer, struct shoal_client_error *error);
+/* A question whose params are texts: names and values in turn, ended by NULL; a NULL value leaves its name out. Numbers
+ * and lists need a writer. It may run twice (SHOAL_CLIENT_IDEMPOTENT), as questions may. What to ask, and where the
+ * answer has it (the protocol says the rest):
+ *
+ *   how far people come      "audience.funnel"     sequence, among, by    steps: [{step, users, from_first_s, dropped}]
+ *   who comes back           "audience.retention"  first, return, period  cohorts: [{start, users, returned: [n]}]
+ *   how groups cross         "audience.overlap"    (a list: sets)         matrix: [[n]]
+ *   what they are like       "audience.insight"    (a list: dimensions)   dimensions: [{values: [{value, count,
+ * index}]}] who is lost where        "audience.waterfall"  where                  steps: [{clause, alone, after,
+ * removed}] why somebody is in       "audience.why"        user, where            matches, lines: [{depth, holds,
+ * clause}] who else is like them    "audience.lookalike"  seeds, exclude, count  ids (count is a number) R, F, M
+ * "audience.rfm"        where                  cells, names, lifecycle: [{..., users, amount}] segments "segment.put"
+ * name, where            version "segment.of_user"     user                   segments
+ *
+ *   const char *const params[] = {"sequence", "sequence(view -> cart -> purchase, within 3 days)", "by", "city", NULL};
+ *   if (shoal_client_ask(client, "audience.funnel", params, &answer, &error) == SHOAL_CLIENT_OK) {
+ *       struct shoal_client_walk steps = shoal_client_walk_begin(shoal_client_get(answer.result, "steps"));
+ *       while (shoal_client_walk_next(&steps, NULL, &step))
+ *           printf("%lld\n", (long long)shoal_client_integer(shoal_client_get(step, "users"), 0));
+ *   }
+ */
+int shoal_client_ask(struct shoal_client *client, const char *method, const char *const *params,
+                     struct shoal_client_answer *answer, struct shoal_client_error *error);
 /* Put a call in flight. It is sent when enough have gathered, or by flush, or by next. params is copied.
  * SHOAL_CLIENT_ERR_BUSY when the bounds of the options are reached: take answers first. */
 int shoal_client_submit(struct shoal_client *client, const char *method, const struct shoal_client_writer *params,
