@@ -437,6 +437,23 @@ void sh_rfm_line(const struct sh_rfm *rfm, uint32_t slot, int64_t now_ms, struct
                                  .amount_ever = user->amount_ever};
 }
 
+void sh_rfm_recount(struct sh_rfm *rfm, uint32_t slot) {
+    struct sh_rfm_block *block;
+    struct sh_rfm_line line;
+    uint32_t place;
+    if (!rfm->is_on || !find_place(rfm, slot, &block, &place)) return;
+    walk(rfm, slot, INT64_MAX, &line);
+    struct sh_rfm_user *user = &block->users[place];
+    user->first_ms = line.first_ms;
+    user->previous_ms = line.previous_ms;
+    user->count = line.count;
+    user->count_ever = line.count_ever;
+    user->amount = line.amount;
+    user->amount_ever = line.amount_ever;
+    block->last_ms[place] = line.last_ms;
+    block->scores[place] = rfm_scores_of(rfm, user->count, user->amount);
+}
+
 static bool check_user(const struct sh_rfm *rfm, uint32_t slot) {
     struct sh_rfm_line kept;
     struct sh_rfm_line walked;

@@ -57,6 +57,9 @@
  * Now before the latest event of a user (a question about the past): the user's history is walked instead, so the
  * answer is as exact, and slower. Cut points and `from` are today's, as attributes are.
  *
+ * Events that are kept for some days only (keep_days) count while they are there, for "ever" and "all time" too: who
+ * wants lifetime value keeps the events it is made of.
+ *
  * Several shards. Each counts its own users' values (rfm_spread.h), the counts of all are added up, and every shard
  * makes the same cut points of the sum.
  *
@@ -132,6 +135,8 @@ SH_MUST_CHECK enum sh_status sh_rfm_add(struct sh_rfm *rfm, const struct sh_even
 void sh_rfm_prefetch(const struct sh_rfm *rfm, uint32_t slot);
 /* All events of the slot are gone. */
 void sh_rfm_forget(struct sh_rfm *rfm, uint32_t slot);
+/* Some events of the slot were swept: its line is made anew of those that are left. */
+void sh_rfm_recount(struct sh_rfm *rfm, uint32_t slot);
 
 /* ---- Refresh ---- */
 

@@ -26,6 +26,7 @@ enum {
      * for the requests after it, and readers look past them until then. */
     SH_EXPIRE_COUNT_MAX = 4096,
     SH_TTL_DAYS_MAX = 36500,    /* of a tag: a hundred years are as good as for ever */
+    SH_KEEP_DAYS_MAX = 36500,   /* of events of a type, likewise */
     SH_ALIAS_COUNT_MAX = 65536, /* ids of one user: merging walks over them */
     SH_HELD_COUNT_MAX = 256,    /* users of a shard that are being merged at a moment */
     /* Rules that tag users by their events, in a workspace: each one of an event's type costs some tens of ns. */

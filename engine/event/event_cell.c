@@ -129,23 +129,29 @@ enum sh_status cell_find_or_make(struct sh_event_store *store, struct event_type
     }
     enum sh_status status;
     if ((status = day_reserve_block(day, block)) != SH_OK) return status;
-    const uint64_t needed = (uint64_t)store->cell_count + 1;
+    const bool is_again = store->free_cell != 0; /* the number of one that was swept */
+    const uint64_t needed = (uint64_t)store->cell_count + !is_again;
     status = sh_grow((void **)&store->cells, &store->cell_capacity, needed, sizeof *store->cells);
     if (status != SH_OK) return status;
     status = sh_grow((void **)&store->cell_days, &store->cell_day_capacity, needed, sizeof *store->cell_days);
     if (status != SH_OK) return status;
     struct sh_event_cell *cell = sh_alloc_zero(sizeof *cell);
     if (cell == NULL) return SH_ERR_MEMORY;
-    cell->number = store->cell_count;
+    cell->number = is_again ? store->free_cell : store->cell_count;
     cell->type = (uint8_t)type->public.number;
     cell->day = day->day;
     cell->day_start_ms = day->start_ms;
     cell->block = block;
     sh_strip_init(&cell->item);
     sh_strip_init(&cell->amount);
+    if (is_again) {
+        store->free_cell = (uint32_t)store->cell_days[cell->number];
+        store->free_cell_count--;
+    } else {
+        store->cell_count++;
+    }
     store->cells[cell->number] = cell;
     store->cell_days[cell->number] = day->day;
-    store->cell_count++;
     day->cells[block] = cell;
     trim_older_cell(type, day, block);
     *found = cell;

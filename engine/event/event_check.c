@@ -103,7 +103,8 @@ static bool check_history(const struct sh_event_store *store, uint32_t slot, uin
     struct sh_event_ref ref;
     int64_t newer_ms = INT64_MAX;
     for (bool more = sh_event_history_first(store, slot, &ref); more; more = sh_event_history_next(store, &ref)) {
-        if (ref.row >= ref.cell->row_count) return broken(reason, "a link names a row that is not there");
+        if (ref.cell == NULL || ref.row >= ref.cell->row_count)
+            return broken(reason, "a link names a row that is not there");
         uint64_t *word = &seen[ref.cell->number][ref.row / 64];
         const uint64_t bit = UINT64_C(1) << (ref.row % 64);
         if (*word & bit) return broken(reason, "two links name the same row");
@@ -123,7 +124,8 @@ static bool check_histories(const struct sh_event_store *store, const char **rea
     uint64_t **seen = sh_alloc_zero(store->cell_count * sizeof *seen);
     if (seen == NULL) return broken(reason, "out of memory");
     for (uint32_t i = 1; ok && i < store->cell_count; i++) {
-        seen[i] = sh_alloc_zero((store->cells[i]->row_count / 64 + 1) * sizeof **seen);
+        const uint32_t row_count = store->cells[i] == NULL ? 0 : store->cells[i]->row_count;
+        seen[i] = sh_alloc_zero((row_count / 64 + 1) * sizeof **seen);
         if (seen[i] == NULL) ok = broken(reason, "out of memory");
     }
     for (uint32_t block = 0; ok && block < store->head_block_count; block++)
@@ -136,6 +138,15 @@ static bool check_histories(const struct sh_event_store *store, const char **rea
     return ok;
 }
 
+static bool check_free_cells(const struct sh_event_store *store, const char **reason) {
+    uint32_t count = 0;
+    for (uint32_t number = store->free_cell; number != 0; number = (uint32_t)store->cell_days[number]) {
+        if (number >= store->cell_count || store->cells[number] != NULL || ++count > store->free_cell_count)
+            return broken(reason, "a number that is to be given out again is in use");
+    }
+    return count == store->free_cell_count || broken(reason, "a number that is in no use will not be given out");
+}
+
 bool sh_event_store_check(const struct sh_event_store *store, const char **reason) {
     uint64_t count = 0;
     uint32_t cell_count = 1;
@@ -145,7 +156,8 @@ bool sh_event_store_check(const struct sh_event_store *store, const char **reaso
         if (!check_type(store, type, &cell_count, reason)) return false;
         count += type->totals.count;
     }
-    if (cell_count != store->cell_count) return broken(reason, "a cell is in no day");
+    if (cell_count + store->free_cell_count != store->cell_count) return broken(reason, "a cell is in no day");
+    if (!check_free_cells(store, reason)) return false;
     if (count != store->event_count) return broken(reason, "the store's count is not that of its types");
     return check_histories(store, reason);
 }

@@ -23,7 +23,7 @@ struct sh_event_store {
     struct event_type **types;
     uint32_t type_count;
     uint32_t type_capacity;
-    struct sh_event_cell **cells; /* by number; [0] is not used, so that link 0 can mean "none" */
+    struct sh_event_cell **cells; /* by number, NULL: swept; [0] is not used, so that link 0 can mean "none" */
     int32_t *cell_days;  /* by number: the day alone, dense, for the usual question whether an event is newer */
     uint32_t cell_count; /* numbers given out, 0 included */
     uint32_t cell_capacity;
@@ -31,6 +31,12 @@ struct sh_event_store {
     struct head_block *heads;
     uint32_t head_block_count;
     uint32_t head_block_capacity;
+    /* Numbers of cells that were swept: the latest of them, and in cell_days the one before it; 0: no more. */
+    uint32_t free_cell;
+    uint32_t free_cell_count;
+    int32_t swept_day; /* the latest day that a sweep was told of; INT32_MIN: none */
+    bool is_sweep_due; /* a type is kept for another time since the latest sweep */
+    int64_t next_sweep_ms;
     uint64_t event_count;
     uint64_t appended; /* link of the event stored last, or LINK_NONE */
     uint64_t schema_version;

@@ -12,13 +12,15 @@ struct sh_event_store *sh_event_store_create(const struct sh_zone *zone) {
     if (store == NULL) return NULL;
     store->zone = zone;
     store->cell_count = 1; /* number 0 is no cell */
+    store->swept_day = INT32_MIN;
+    store->next_sweep_ms = INT64_MIN;
     return store;
 }
 
 void sh_event_store_destroy(struct sh_event_store *store) {
     if (store == NULL) return;
     for (uint32_t i = 1; i < store->cell_count; i++) {
-        cell_release(store->cells[i]);
+        if (store->cells[i] != NULL) cell_release(store->cells[i]);
         sh_free(store->cells[i]);
     }
     for (uint32_t i = 0; i < store->type_count; i++)
@@ -41,7 +43,7 @@ uint64_t sh_event_count(const struct sh_event_store *store) {
 }
 
 uint32_t sh_event_cell_count(const struct sh_event_store *store) {
-    return store->cell_count - 1;
+    return store->cell_count - 1 - store->free_cell_count;
 }
 
 uint32_t sh_event_block_end(const struct sh_event_store *store) {
@@ -223,7 +225,7 @@ void sh_event_prefetch(const struct sh_event_store *store, uint32_t slot) {
 
 void sh_event_trim(struct sh_event_store *store) {
     for (uint32_t i = 1; i < store->cell_count; i++)
-        cell_trim(store->cells[i]);
+        if (store->cells[i] != NULL) cell_trim(store->cells[i]);
 }
 
 static uint64_t cell_window_count(const struct sh_event_cell *cell, int64_t from_ms, int64_t until_ms) {
@@ -263,7 +265,7 @@ uint64_t sh_event_window_count(const struct sh_event_store *store, uint32_t type
 size_t sh_event_memory_bytes(const struct sh_event_store *store) {
     size_t bytes = sizeof *store;
     for (uint32_t i = 1; i < store->cell_count; i++)
-        bytes += cell_memory_bytes(store->cells[i]);
+        if (store->cells[i] != NULL) bytes += cell_memory_bytes(store->cells[i]);
     bytes += store->cell_capacity * sizeof *store->cells + store->cell_day_capacity * sizeof *store->cell_days;
     bytes += store->head_block_capacity * sizeof *store->heads;
     for (uint32_t i = 0; i < store->head_block_count; i++)

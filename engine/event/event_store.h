@@ -25,6 +25,7 @@
  * Cost. Appending in order is O(1): the head, the end of a cell, now and then a growth by half. An event later than n
  * events of the same user costs a walk over those n. So apply a batch in time order; a whole history loaded backwards
  * for one user is quadratic in that user's events, SH_EVENT_WALK_MAX being the most that one append may walk.
+ * Days that are kept no longer are swept, cells and all (sh_event_sweep).
  * Memory: 14 bytes an event, 8 more with ids, plus the strips, plus 0 to 50 % room to grow, which cells of past days
  * give back; 8 bytes a user slot for the heads.
  *
@@ -116,6 +117,7 @@ struct sh_event_type {
     struct sh_text name;
     uint32_t number;
     uint8_t amount_scale; /* digits after the point of amount */
+    uint32_t keep_days;   /* events are kept for so many whole days before today; 0: for ever */
     uint32_t property_count;
     struct sh_event_property **properties;
     uint32_t day_count;
@@ -193,6 +195,31 @@ void sh_event_prefetch(const struct sh_event_store *store, uint32_t slot);
  * and stay). *forgotten (may be NULL) is how many they were. Cannot fail. Each event costs O(1) plus a walk over the
  * newer events of the user whose row is moved into its place. */
 void sh_event_forget(struct sh_event_store *store, uint32_t slot, uint64_t *forgotten);
+
+/* ---- Sweeping: days that are kept no longer ----
+ *
+ * An event of a type with keep_days is kept for today, as the latest sweep knew it, and the keep_days local days
+ * before. Nothing goes by itself: a sweep is a write, told what day it is, and between two sweeps what is there is
+ * there. */
+
+/* keep_days of a type from the next sweep on. */
+void sh_event_type_keep(struct sh_event_store *store, uint32_t type, uint32_t days);
+/* Has a day begun since the latest sweep, or keep_days changed, and is any type not kept for ever? O(types). */
+bool sh_event_sweep_is_due(const struct sh_event_store *store, int64_t now_ms);
+struct sh_event_sweep_hearing {
+    void (*user)(void *context, uint32_t slot); /* lost some of its events: the history is what is left; NULL: nobody */
+    void *context;
+};
+/* Let go of whole days that are kept no longer at now_ms, or at the latest now of all sweeps if that is later; how many
+ * events they were. Pointers to their cells are no good any more, and their memory is free. Costs a walk over the
+ * history of each user who loses an event. Cannot fail. */
+uint64_t sh_event_sweep(struct sh_event_store *store, int64_t now_ms, const struct sh_event_sweep_hearing *hearing);
+int32_t sh_event_swept_day(const struct sh_event_store *store); /* local day of the latest sweep; INT32_MIN: none */
+/* The first local day of the type's that is kept; INT32_MIN: all are. */
+int32_t sh_event_kept_from(const struct sh_event_store *store, const struct sh_event_type *type);
+/* Would an event of that time stay? Those of days that were swept are for the caller to refuse: sh_event_append takes
+ * them, and the next sweep lets them go. */
+bool sh_event_is_kept(const struct sh_event_store *store, uint32_t type, int64_t time_ms);
 
 /* Give back room to grow and tighten the strips of all cells: after a bulk load. Cells of past days are trimmed one by
  * one as new days come, so this is never needed for long. Keeps what it cannot do for want of memory. */
@@ -322,7 +349,7 @@ static inline uint64_t sh_event_ref_id_hash(struct sh_event_ref ref) {
 /* ---- Upkeep ---- */
 
 uint64_t sh_event_count(const struct sh_event_store *store);      /* all types */
-uint32_t sh_event_cell_count(const struct sh_event_store *store); /* cells ever made */
+uint32_t sh_event_cell_count(const struct sh_event_store *store); /* cells that are there */
 /* Bytes asked of the allocator. O(cells). */
 size_t sh_event_memory_bytes(const struct sh_event_store *store);
 /* Do the rules hold? If not, *reason says which does not. Reads everything, and allocates for it: false with "out of

@@ -4,6 +4,7 @@
  * mean nothing in another shard, so an item goes by its id:
  *
  *   {items: [[id, period, amount], ...  [id], ...]}     [id] alone: became known, and that is all
+ *   {swept: now}                                        a day has begun: what is kept no longer goes
  *   {forgotten: [user, ...]}                            what user.forget tells: these users' other names are free again
  *
  * rfm.refresh teaches something else (methods_rfm.c):
@@ -21,6 +22,8 @@ struct sh_effects {
     uint32_t capacity;
     uint32_t *table; /* open addressing: place in sums + 1, or 0; twice the capacity of sums, at least */
     uint32_t table_mask;
+    bool has_swept;
+    int64_t swept_ms;
 };
 
 /* The period that says that there is no effect: no time a server accepts comes near it. */
@@ -52,18 +55,29 @@ static enum sh_status grow(struct sh_effects *effects, struct sh_error *err) {
     return SH_OK;
 }
 
+static enum sh_status make(struct sh_effects **made, struct sh_arena *arena, struct sh_error *err) {
+    if (*made != NULL) return SH_OK;
+    *made = sh_arena_alloc_zero(arena, sizeof **made);
+    if (*made == NULL) return sh_fail_memory(err);
+    (*made)->arena = arena;
+    return SH_OK;
+}
+
+enum sh_status sh_effects_add_sweep(struct sh_effects **effects, struct sh_arena *arena, int64_t now_ms,
+                                    struct sh_error *err) {
+    const enum sh_status status = make(effects, arena, err);
+    if (status != SH_OK) return status;
+    (*effects)->has_swept = true;
+    (*effects)->swept_ms = now_ms;
+    return SH_OK;
+}
+
 enum sh_status sh_effects_add(struct sh_effects **made, struct sh_arena *arena, const struct sh_feed_effect *effect,
                               struct sh_error *err) {
-    if (*made == NULL) {
-        *made = sh_arena_alloc_zero(arena, sizeof **made);
-        if (*made == NULL) return sh_fail_memory(err);
-        (*made)->arena = arena;
-    }
+    enum sh_status status = make(made, arena, err);
+    if (status != SH_OK) return status;
     struct sh_effects *effects = *made;
-    if (effects->count == effects->capacity) {
-        const enum sh_status status = grow(effects, err);
-        if (status != SH_OK) return status;
-    }
+    if (effects->count == effects->capacity && (status = grow(effects, err)) != SH_OK) return status;
     const uint32_t at = place_of(effects, effect->item, effect->period);
     if (effects->table[at] != 0) {
         effects->sums[effects->table[at] - 1].amount += effect->amount;
@@ -81,10 +95,14 @@ enum sh_status sh_effects_add_item(struct sh_effects **effects, struct sh_arena 
 }
 
 void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace *workspace, struct sh_buffer *buffer) {
-    if (effects == NULL || effects->count == 0) return;
+    if (effects == NULL || (effects->count == 0 && !effects->has_swept)) return;
     msgpack_packer packer;
     sh_buffer_packer(buffer, &packer);
-    (void)msgpack_pack_map(&packer, 1);
+    (void)msgpack_pack_map(&packer, 1u + effects->has_swept);
+    if (effects->has_swept) {
+        sh_pack_literal(&packer, "swept");
+        (void)msgpack_pack_int64(&packer, effects->swept_ms);
+    }
     sh_pack_literal(&packer, "items");
     (void)msgpack_pack_array(&packer, effects->count);
     for (uint32_t i = 0; i < effects->count; i++) {
@@ -135,9 +153,9 @@ static enum sh_status learn_forgotten(struct sh_call *call, const struct sh_para
 }
 
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"items", "forgotten", "rfm"};
-    static const struct sh_param_names names = {words, 3, 0};
-    struct sh_param params[3];
+    static const char *const words[] = {"items", "forgotten", "rfm", "swept"};
+    static const struct sh_param_names names = {words, 4, 0};
+    struct sh_param params[4];
     struct sh_cursor cursor;
     uint32_t count;
     const struct sh_request *request = call->request;
@@ -150,6 +168,12 @@ enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err)
     }
     if ((status = learn_forgotten(call, &params[1], err)) != SH_OK) return status;
     if (sh_param_given(&params[2]) && (status = sh_rfm_learn_part(call, &params[2], err)) != SH_OK) return status;
+    if (sh_param_given(&params[3])) {
+        int64_t now_ms;
+        status = sh_param_integer(&params[3], "swept", SH_INSTANT_MIN, SH_INSTANT_MAX, &now_ms, err);
+        if (status != SH_OK) return status;
+        (void)sh_workspace_sweep(call->workspace, now_ms);
+    }
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 0);
     return SH_OK;

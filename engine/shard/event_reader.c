@@ -249,6 +249,12 @@ static enum sh_status read_property(struct sh_event_reader *reader, const struct
     return SH_OK;
 }
 
+static enum sh_status fail_too_old(const struct sh_event_reader *reader, struct sh_error *err) {
+    const struct sh_event_type *type = sh_event_type(reader->workspace->events, reader->event.type);
+    return sh_fail(err, SH_ERR_LIMIT, -1, "events of type `%.*s` are kept for %u days, and this one is older",
+                   SH_TEXT_ARGS(type->name), type->keep_days);
+}
+
 static enum sh_status understand(struct sh_event_reader *reader, struct sh_error *err) {
     struct sh_event *event = &reader->event;
     const struct sh_value *cells = reader->cells;
@@ -260,6 +266,7 @@ static enum sh_status understand(struct sh_event_reader *reader, struct sh_error
     if ((status = read_type(reader, err)) != SH_OK) return status;
     if ((status = sh_id_read_value(&reader->user, &cells[SH_EVENT_USER], "`user`", err)) != SH_OK) return status;
     if ((status = read_time(reader, &cells[SH_EVENT_TIME], &event->time_ms, err)) != SH_OK) return status;
+    if (!sh_event_is_kept(reader->workspace->events, event->type, event->time_ms)) return fail_too_old(reader, err);
     if ((status = read_event_id(reader, err)) != SH_OK) return status;
     reader->has_item = cells[SH_EVENT_ITEM].kind != SH_VALUE_NIL;
     if (reader->has_item && (status = sh_id_read_value(&reader->item, &cells[SH_EVENT_ITEM], "`item`", err)) != SH_OK)

@@ -19,6 +19,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_SCHEMA_GET] = {"schema.get", SH_SPREAD_ANY, false, false, SH_METHOD_SCHEMA_GET},
     [SH_METHOD_SCHEMA_PUT] = {"schema.put", SH_SPREAD_EVERY, true, false, SH_METHOD_SCHEMA_PUT},
     [SH_METHOD_USER_MERGE] = {"user.merge", SH_SPREAD_ROUNDS, true, false, SH_METHOD_USER_MERGE},
+    [SH_METHOD_EVENT_SWEEP] = {"event.sweep", SH_SPREAD_EVERY, true, false, SH_METHOD_EVENT_SWEEP},
     [SH_METHOD_ITEM_REMOVE] = {"item.remove", SH_SPREAD_EVERY, true, false, SH_METHOD_ITEM_REMOVE},
     [SH_METHOD_RFM_REFRESH] = {"rfm.refresh", SH_SPREAD_EVERY, true, false, SH_METHOD_RFM_REFRESH},
     [SH_METHOD_RULE_REMOVE] = {"rule.remove", SH_SPREAD_EVERY, true, false, SH_METHOD_RULE_REMOVE},

@@ -1,4 +1,4 @@
-/* methods_event.c -- event.append. */
+/* methods_event.c -- event.append and event.sweep. */
 #include <stdlib.h>
 
 #include "event_reader.h"
@@ -138,6 +138,13 @@ static enum sh_status append_rows(struct append *append, struct sh_error *err) {
     return sh_refusals_pack(&append->refusals, append->call->answer->body, err);
 }
 
+/* Before the rows: what they find is what is kept on their day, in all shards. */
+static enum sh_status sweep(struct append *append, struct sh_error *err) {
+    struct sh_call *call = append->call;
+    if (!sh_workspace_sweep(call->workspace, call->request->now_ms) || !sh_answer_is_part(call->shard)) return SH_OK;
+    return sh_effects_add_sweep(&append->effects, call->arena, call->request->now_ms, err);
+}
+
 enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err) {
     struct append append = {.call = call};
     enum sh_status status = sh_batch_read(call, "event", "events", &append.batch, err);
@@ -149,8 +156,34 @@ enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err
     }
     status = sh_event_reader_init(&append.reader, call->workspace, &append.batch, call->arena, err);
     if (status == SH_OK) status = order_rows(&append, err);
+    if (status == SH_OK) status = sweep(&append, err);
     if (status == SH_OK) status = append_rows(&append, err);
     sh_free(append.previews);
     sh_refusals_deinit(&append.refusals);
     return status;
+}
+
+enum sh_status sh_handle_event_sweep(struct sh_call *call, struct sh_error *err) {
+    static const struct sh_param_names names = {.count = 0};
+    struct sh_workspace *workspace = call->workspace;
+    const struct sh_request *request = call->request;
+    struct sh_param none[1];
+    msgpack_packer packer;
+    const enum sh_status status = sh_params_read(request->params, request->params_count, &names, none, NULL, err);
+    if (status != SH_OK) return status;
+    (void)sh_workspace_sweep(workspace, request->now_ms);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sh_event_type_count(workspace->events); i++)
+        count += sh_event_kept_from(workspace->events, sh_event_type(workspace->events, i)) != INT32_MIN;
+    sh_answer_begin(call, &packer, 1);
+    sh_pack_literal(&packer, "kept_from");
+    (void)msgpack_pack_map(&packer, count);
+    for (uint32_t i = 0; i < sh_event_type_count(workspace->events); i++) {
+        const struct sh_event_type *type = sh_event_type(workspace->events, i);
+        const int32_t day = sh_event_kept_from(workspace->events, type);
+        if (day == INT32_MIN) continue;
+        sh_pack_text(&packer, type->name);
+        sh_value_pack(SH_TYPE_TIME, 0, true, (int64_t)day * SH_DAY_MS, (struct sh_text){0}, &packer);
+    }
+    return SH_OK;
 }

@@ -178,6 +178,7 @@ static enum sh_status put_schema(struct put *put, struct sh_error *err) {
     const struct sh_schema_target target = target_of(workspace);
     if ((status = sh_schema_apply(&put->schema, &target, err)) != SH_OK) return status;
     put->changed = put->changed || versions(workspace) != before;
+    (void)sh_workspace_sweep(workspace, put->call->request->now_ms);
     return put->schema.feed.is_given ? put_feed(put, err) : SH_OK;
 }
 
@@ -257,11 +258,15 @@ static void pack_events(const struct sh_event_store *events, msgpack_packer *pac
     (void)msgpack_pack_array(packer, sh_event_type_count(events));
     for (uint32_t i = 0; i < sh_event_type_count(events); i++) {
         const struct sh_event_type *type = sh_event_type(events, i);
-        (void)msgpack_pack_map(packer, 3);
+        (void)msgpack_pack_map(packer, 3u + (type->keep_days > 0));
         sh_pack_literal(packer, "name");
         sh_pack_text(packer, type->name);
         sh_pack_literal(packer, "amount_scale");
         (void)msgpack_pack_uint32(packer, type->amount_scale);
+        if (type->keep_days > 0) {
+            sh_pack_literal(packer, "keep_days");
+            (void)msgpack_pack_uint32(packer, type->keep_days);
+        }
         sh_pack_literal(packer, "properties");
         (void)msgpack_pack_array(packer, type->property_count);
         for (uint32_t p = 0; p < type->property_count; p++) {

@@ -229,6 +229,8 @@ static enum sh_status add_event(struct adding *adding) {
     event.id_hash = next(&adding->cursor).big;
     event.has_id = event.id_hash != 0;
     if ((status = read_properties(adding, &event, values)) != SH_OK) return status;
+    /* Another shard may have heard a moment later what day it is. */
+    if (!sh_event_is_kept(workspace->events, event.type, event.time_ms)) return SH_OK;
     if (item.kind == SH_VALUE_STR) {
         status = sh_table_intern(workspace->items, item.text, sh_id_hash(item.text), &event.item, NULL, adding->err);
         if (status != SH_OK) return status;

@@ -18,6 +18,8 @@ struct sh_table_schema {
 struct sh_event_schema {
     struct sh_text name;
     uint32_t amount_scale;
+    uint32_t keep_days;    /* 0: for ever */
+    bool has_keep_days;    /* else as it is */
     bool has_amount_scale; /* else 2 for a new type, and whatever it is for a known one */
     struct sh_attribute_spec *properties;
     uint32_t property_count;

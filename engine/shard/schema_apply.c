@@ -26,6 +26,7 @@ static enum sh_status apply_event(const struct sh_event_schema *event, struct sh
         status = sh_event_property_add(events, number, &event->properties[i], &index, err);
         if (status != SH_OK) return status;
     }
+    if (event->has_keep_days) sh_event_type_keep(events, number, event->keep_days);
     return SH_OK;
 }
 

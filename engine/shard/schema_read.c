@@ -155,19 +155,24 @@ static enum sh_status read_table(const struct sh_param *param, struct sh_arena *
 
 static enum sh_status read_event(struct sh_cursor *cursor, struct sh_arena *arena, struct sh_event_schema *event,
                                  struct sh_error *err) {
-    static const char *const words[] = {"name", "amount_scale", "properties"};
+    static const char *const words[] = {"name", "amount_scale", "properties", "keep_days"};
     static const char *const taken[] = {"type", "user", "time", "item", "amount", "id"};
-    struct sh_param params[3];
+    struct sh_param params[4];
     int64_t scale = SCALE_DEFAULT;
+    int64_t keep_days = 0;
     enum sh_status status;
     *event = (struct sh_event_schema){0};
-    if ((status = read_map(cursor, words, 3, params, err)) != SH_OK) return status;
+    if ((status = read_map(cursor, words, 4, params, err)) != SH_OK) return status;
     if ((status = sh_param_require(&params[0], "name", err)) != SH_OK) return status;
     if ((status = sh_param_text(&params[0], "name", &event->name, err)) != SH_OK) return status;
     status = sh_param_integer(&params[1], "amount_scale", 0, SH_DECIMAL_SCALE_MAX, &scale, err);
     if (status != SH_OK) return status;
     event->amount_scale = (uint32_t)scale;
     event->has_amount_scale = sh_param_given(&params[1]);
+    status = sh_param_integer(&params[3], "keep_days", 0, SH_KEEP_DAYS_MAX, &keep_days, err);
+    if (status != SH_OK) return status;
+    event->keep_days = (uint32_t)keep_days;
+    event->has_keep_days = sh_param_given(&params[3]);
     status = read_attributes(&params[2], "properties", SH_EVENT_PROPERTY_COUNT_MAX, arena, &event->properties,
                              &event->property_count, err);
     if (status != SH_OK) return status;

@@ -20,6 +20,7 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_USER_FORGET] = sh_handle_user_forget,
     [SH_METHOD_AUDIENCE_ASK] = sh_handle_audience_ask,
     [SH_METHOD_EVENT_APPEND] = sh_handle_event_append,
+    [SH_METHOD_EVENT_SWEEP] = sh_handle_event_sweep,
     [SH_METHOD_AUDIENCE_LIST] = sh_handle_audience_list,
     [SH_METHOD_FEED_TRENDING] = sh_handle_feed_trending,
     [SH_METHOD_AUDIENCE_CLOSE] = sh_handle_audience_close,

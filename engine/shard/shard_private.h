@@ -42,6 +42,7 @@ enum {
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
     SH_METHOD_USER_MERGE,
+    SH_METHOD_EVENT_SWEEP,
     SH_METHOD_ITEM_REMOVE,
     SH_METHOD_RFM_REFRESH,
     SH_METHOD_RULE_REMOVE,
@@ -157,6 +158,7 @@ enum sh_status sh_handle_item_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_item_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_item_remove(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_event_sweep(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *err);
@@ -216,6 +218,10 @@ SH_MUST_CHECK enum sh_status sh_workspace_forget(struct sh_shard *shard, struct 
 /* Take away what has ended by the clock. Which request does it changes no answer: what has ended and is still there is
  * looked past. */
 void sh_workspace_expire(struct sh_workspace *workspace, int64_t clock_ms);
+/* Let go of days of events that are kept no longer, if a day has begun since that was done last, or keep_days changed;
+ * did it? A part of writes that all shards hear of: one shard's event.append sweeps it, and by its effects the others,
+ * before it is answered. So questions find the same days in all shards. Unfinished jobs are finished first. */
+bool sh_workspace_sweep(struct sh_workspace *workspace, int64_t now_ms);
 /* The user that an id means, by its own name: *id and *hash become those of the user, if it was another name. Refused
  * with SH_ERR_BUSY while it is being merged. Before a write. */
 SH_MUST_CHECK enum sh_status sh_workspace_resolve(const struct sh_workspace *workspace, struct sh_text *id,
@@ -271,6 +277,9 @@ void sh_spare_jobs_deinit(struct sh_shard *shard);
 struct sh_effects; /* sums of one request, by item and period */
 SH_MUST_CHECK enum sh_status sh_effects_add(struct sh_effects **effects, struct sh_arena *arena,
                                             const struct sh_feed_effect *effect, struct sh_error *err);
+/* Days of events were swept at this now: the siblings are to do it too. */
+SH_MUST_CHECK enum sh_status sh_effects_add_sweep(struct sh_effects **effects, struct sh_arena *arena, int64_t now_ms,
+                                                  struct sh_error *err);
 /* An item that became known with no effect of its own. */
 SH_MUST_CHECK enum sh_status sh_effects_add_item(struct sh_effects **effects, struct sh_arena *arena, uint32_t item,
                                                  struct sh_error *err);

@@ -119,6 +119,18 @@ void sh_workspace_expire(struct sh_workspace *workspace, int64_t clock_ms) {
         workspace->write_version++;
 }
 
+static void recount(void *rfm, uint32_t slot) {
+    sh_rfm_recount(rfm, slot);
+}
+
+bool sh_workspace_sweep(struct sh_workspace *workspace, int64_t now_ms) {
+    if (!sh_event_sweep_is_due(workspace->events, now_ms)) return false;
+    const struct sh_event_sweep_hearing hearing = {recount, workspace->rfm};
+    sh_jobs_finish(workspace);
+    (void)sh_event_sweep(workspace->events, now_ms, &hearing);
+    return true;
+}
+
 /* ---- Who an id means ---- */
 
 static uint32_t held_place(const struct sh_workspace *workspace, struct sh_text id) {

@@ -1,8 +1,10 @@
-"""What a shop's structure adds to audiences, through the real server with one and with two shards: tags made by rules.
+"""What a shop's structure adds to audiences, through the real server with one and with two shards: tags made by rules,
+events that are kept for some days.
 
 A twin in Python says who should have what.
 """
 import csv
+import datetime
 import io
 import random
 import unittest
@@ -65,6 +67,54 @@ class Rules(unittest.TestCase):
             client.close()
 
     def test_rules(self):
+        for shards in (1, 2):
+            self.play(shards)
+
+
+class Keep(unittest.TestCase):
+    """Days that are kept no longer, by the server's own clock."""
+
+    def play(self, shards):
+        rng = random.Random(11)
+        with Server(shards) as server:
+            client = server.client()
+            now = client.call("hello", version=1, workspace="keep")["now"]
+            client.call("schema.put", events=[{"name": "view"}, {"name": "purchase"}])
+            client.call("rfm.put", event="purchase", days=0)
+            today = now // DAY
+            events = [{"type": rng.choice(["view", "purchase"]), "user": f"u{rng.randrange(200)}",
+                       "time": (today - rng.randrange(40)) * DAY + rng.randrange(DAY // 2) - DAY // 2,
+                       "amount": rng.randrange(100)} for _ in range(3000)]
+            client.call("event.append", events=events)
+            before = client.call("stats")["workspace"]["events"]
+            self.assertEqual(before, 3000)
+            words = ["--workspace", "keep", "--format", "csv"]
+            shoal(*words, "keep", "view", 10, address=server.address)
+            shoal(*words, "keep", "purchase", 20, address=server.address)
+            kept = dict(csv.reader(io.StringIO(shoal(*words, "keep", address=server.address))))
+            day_now = client.call("hello", version=1, workspace="keep")["now"] // DAY
+            self.assertEqual({kind: (datetime.date.fromisoformat(kept[kind]) - datetime.date(1970, 1, 1)).days
+                              for kind in ("view", "purchase")}, {"view": day_now - 10, "purchase": day_now - 20})
+            limit = {"view": day_now - 10, "purchase": day_now - 20}
+            left = [event for event in events if event["time"] // DAY >= limit[event["type"]]]
+            self.assertEqual(client.call("stats")["workspace"]["events"], len(left))
+            for kind in ("view", "purchase"):
+                who = sorted({event["user"] for event in left if event["type"] == kind})
+                found = client.call("audience.list", where=f"did({kind})", limit=1000, order="id")
+                self.assertEqual(found["ids"], who)
+            rows = client.call("audience.list", where="value.count >= 1", limit=1000, order="id",
+                               fields=["value.count", "value.amount"])["rows"]
+            wanted = {}
+            for event in left:
+                if event["type"] == "purchase":
+                    count, amount = wanted.get(event["user"], (0, 0))
+                    wanted[event["user"]] = (count + 1, amount + event["amount"])
+            self.assertEqual(rows, [[user, count, f"{amount}.00"] for user, (count, amount) in sorted(wanted.items())])
+            old = client.call("event.append", event={"type": "view", "user": "late", "time": (day_now - 12) * DAY})
+            self.assertEqual((old["accepted"], old["refused"][0]["status"]), (0, "limit"))
+            client.close()
+
+    def test_keep(self):
         for shards in (1, 2):
             self.play(shards)
 

@@ -26,6 +26,9 @@ struct run {
     int64_t base_ms;  /* around this instant everything happens */
     int64_t clock_ms; /* of events in order */
     uint32_t slots[12];
+    int32_t swept_day;
+    uint32_t heard; /* users, of the latest sweep */
+    bool heard_wrong;
     const char *reason;
 };
 
@@ -125,14 +128,6 @@ static bool step_forget(struct run *run) {
     return forgotten == twin_forget(&twin, slot);
 }
 
-static bool compare_somewhere(struct run *run) {
-    if (!twin_compare_history(&twin, run->store, run->slots[random_below(12)], &run->reason)) return false;
-    const int64_t from_ms = random_time(run);
-    const int64_t until_ms = from_ms + (int64_t)random_below(60) * SH_HOUR_MS * (random_below(2) ? 1 : 24);
-    return twin_compare_window(&twin, run->store, random_below(sh_event_type_count(run->store)), random_below(5),
-                               from_ms, until_ms, &run->reason);
-}
-
 static bool compare_all(struct run *run) {
     if (!sh_event_store_check(run->store, &run->reason)) return false;
     run->reason = "count";
@@ -146,6 +141,47 @@ static bool compare_all(struct run *run) {
     return true;
 }
 
+/* Who is heard of has lost something, and has the rest by then. */
+static void hear(void *context, uint32_t slot) {
+    struct run *run = context;
+    const char *reason;
+    run->heard++;
+    if (!twin_compare_history(&twin, run->store, slot, &reason)) run->heard_wrong = true;
+}
+
+static bool step_sweep(struct run *run) {
+    const struct sh_event_sweep_hearing hearing = {hear, run};
+    const struct sh_zone *zone = sh_event_store_zone(run->store);
+    if (random_below(2) == 0)
+        sh_event_type_keep(run->store, random_below(sh_event_type_count(run->store)),
+                           random_below(3) * random_below(200));
+    const int64_t now_ms = run->base_ms + ((int64_t)random_below(90) - 80) * SH_DAY_MS;
+    const int32_t today = sh_zone_day(zone, now_ms);
+    if (today > run->swept_day) run->swept_day = today;
+    uint64_t wanted = 0;
+    for (uint32_t i = 0; i < sh_event_type_count(run->store); i++) {
+        const uint32_t days = sh_event_type(run->store, i)->keep_days;
+        if (days == 0) continue;
+        wanted += twin_sweep(&twin, i, sh_zone_day_start_ms(zone, run->swept_day - (int32_t)days));
+    }
+    run->heard = 0;
+    if (random_below(2) == 0) sh_memory_fail_after(0); /* nor must sweeping */
+    const uint64_t swept = sh_event_sweep(run->store, now_ms, &hearing);
+    sh_memory_fail_after(UINT64_MAX);
+    run->reason = "sweep";
+    if (swept != wanted || (swept > 0) != (run->heard > 0) || run->heard_wrong) return false;
+    if (sh_event_swept_day(run->store) != run->swept_day || sh_event_sweep_is_due(run->store, now_ms)) return false;
+    return random_below(4) != 0 || compare_all(run);
+}
+
+static bool compare_somewhere(struct run *run) {
+    if (!twin_compare_history(&twin, run->store, run->slots[random_below(12)], &run->reason)) return false;
+    const int64_t from_ms = random_time(run);
+    const int64_t until_ms = from_ms + (int64_t)random_below(60) * SH_HOUR_MS * (random_below(2) ? 1 : 24);
+    return twin_compare_window(&twin, run->store, random_below(sh_event_type_count(run->store)), random_below(5),
+                               from_ms, until_ms, &run->reason);
+}
+
 static bool take_steps(struct run *run) {
     const uint32_t steps = 1 + random_below(STEPS_MAX);
     for (uint32_t step = 0; step < steps; step++) {
@@ -153,6 +189,7 @@ static bool take_steps(struct run *run) {
         const bool ok = kind < 80   ? step_append(run)
                         : kind < 84 ? step_property(run)
                         : kind < 86 ? step_forget(run)
+                        : kind < 88 ? step_sweep(run)
                         : kind < 99 ? compare_somewhere(run)
                                     : (sh_event_trim(run->store), compare_all(run));
         if (!ok) return false;
@@ -170,7 +207,7 @@ static bool one_run(const char **reason) {
     /* Noon of a day at which clocks change somewhere, or any day. */
     static const int32_t days[] = {20157 /* 2025-03-09 */, 20395 /* 2025-11-02 */, 17839 /* 2018-11-04 */,
                                    14920 /* 2010-11-07, back over midnight in St. John's */, 20000};
-    struct run run = {.store = sh_event_store_create(zone)};
+    struct run run = {.store = sh_event_store_create(zone), .swept_day = INT32_MIN};
     run.base_ms = (int64_t)days[random_below(5)] * SH_DAY_MS + SH_DAY_MS / 2;
     run.clock_ms = run.base_ms - SH_DAY_MS;
     for (uint32_t i = 0; i < 12; i++)

@@ -37,6 +37,15 @@ uint32_t twin_forget(struct twin *twin, uint32_t slot) {
     return forgotten;
 }
 
+uint32_t twin_sweep(struct twin *twin, uint32_t type, int64_t from_ms) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < twin->count; i++)
+        if (twin->events[i].type != type || twin->events[i].time_ms >= from_ms) twin->events[kept++] = twin->events[i];
+    const uint32_t swept = twin->count - kept;
+    twin->count = kept;
+    return swept;
+}
+
 static int newest_first(const void *left, const void *right) {
     const struct twin_event *a = *(const struct twin_event *const *)left;
     const struct twin_event *b = *(const struct twin_event *const *)right;

@@ -29,6 +29,8 @@ struct twin {
 /* True if it was stored, false for a duplicate. */
 bool twin_append(struct twin *twin, const struct sh_event *event);
 uint32_t twin_forget(struct twin *twin, uint32_t slot);
+/* Events of the type before that instant are gone; how many they were. */
+uint32_t twin_sweep(struct twin *twin, uint32_t type, int64_t from_ms);
 /* The user's events, newest first by (time, arrival); returns how many. history has room for all events. */
 uint32_t twin_history(const struct twin *twin, uint32_t slot, const struct twin_event **history);
 

@@ -558,3 +558,50 @@ Test(event, memory_stays_under_40_bytes_an_event) {
     cr_expect_lt(bytes, asked * 1.05, "counted %f, taken %f", bytes, asked);
     shop_close(&shop);
 }
+
+/* ---- Sweeping ---- */
+
+static const struct sh_event_sweep_hearing nobody;
+
+Test(event, a_type_is_kept_for_so_many_whole_days_before_today) {
+    struct shop shop = shop_open();
+    const int64_t now_ms = instant(&shop, "2026-03-10 15:00");
+    cr_assert(append(&shop, act(shop.view, 1, instant(&shop, "2026-03-06 23:59"))));
+    cr_assert(append(&shop, act(shop.view, 1, instant(&shop, "2026-03-07 00:00"))));
+    cr_assert(append(&shop, act(shop.purchase, 1, instant(&shop, "2026-01-01 12:00"))));
+    cr_expect_not(sh_event_sweep_is_due(shop.store, now_ms), "everything is kept for ever");
+    sh_event_type_keep(shop.store, shop.view, 3);
+    cr_expect(sh_event_is_kept(shop.store, shop.view, instant(&shop, "2026-03-06 23:59")), "nothing was swept yet");
+    cr_expect(sh_event_sweep_is_due(shop.store, now_ms));
+    cr_expect_eq(sh_event_sweep(shop.store, now_ms, &nobody), 1);
+    int64_t times[4];
+    cr_expect_eq(history_times(&shop, 1, times, 4), 2);
+    cr_expect_eq(times[0], instant(&shop, "2026-03-07 00:00"));
+    cr_expect_eq(times[1], instant(&shop, "2026-01-01 12:00"), "what is older and kept longer stays in its place");
+    cr_expect_not(sh_event_is_kept(shop.store, shop.view, instant(&shop, "2026-03-06 23:59")));
+    cr_expect(sh_event_is_kept(shop.store, shop.view, instant(&shop, "2026-03-07 00:00")));
+    cr_expect(sh_event_is_kept(shop.store, shop.purchase, 0));
+    cr_expect_not(sh_event_sweep_is_due(shop.store, instant(&shop, "2026-03-10 23:59")));
+    cr_expect(sh_event_sweep_is_due(shop.store, instant(&shop, "2026-03-11 00:00")));
+    cr_expect_eq(sh_event_sweep(shop.store, instant(&shop, "2026-03-01 00:00"), &nobody), 0, "a clock that goes back");
+    cr_expect_eq(sh_event_sweep(shop.store, instant(&shop, "2026-03-11 00:00"), &nobody), 1);
+    shop_close(&shop);
+}
+
+/* A year of days goes by; what is there is 30 days, and memory is what 30 days take. */
+Test(event, memory_of_swept_days_is_free_and_their_cells_numbers_come_again) {
+    struct shop shop = shop_open();
+    enum { USERS = 3000, DAYS = 365, KEEP = 30 };
+    sh_event_type_keep(shop.store, shop.view, KEEP);
+    size_t bytes_then = 0;
+    for (int64_t day = 0; day < DAYS; day++) {
+        (void)sh_event_sweep(shop.store, day * SH_DAY_MS, &nobody);
+        for (uint32_t i = 0; i < USERS; i++)
+            cr_assert(append(&shop, act(shop.view, i * 37 % USERS, day * SH_DAY_MS + i)));
+        if (day == KEEP) bytes_then = sh_event_memory_bytes(shop.store);
+    }
+    cr_expect_eq(sh_event_count(shop.store), (KEEP + 1) * USERS);
+    cr_expect_eq(sh_event_cell_count(shop.store), KEEP + 1);
+    cr_expect_leq(sh_event_memory_bytes(shop.store), bytes_then + bytes_then / 20);
+    shop_close(&shop);
+}

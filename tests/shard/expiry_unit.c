@@ -138,3 +138,68 @@ Test(expiry, ends_go_with_a_merge_and_the_later_one_wins) {
     SAY("user.get", "{id: 'a'}", "{user: {id: 'b', likes: ['y']}}");
     trio_deinit(&trio);
 }
+
+/* ---- Events that are kept for some days: 1760000000000 is 2025-10-09 08:53:20 in UTC ---- */
+
+#define KEEP_VIEWS "{events: [{name: 'view', keep_days: 2}]}"
+#define LOOKED                                                                                                         \
+    "{events: [{type: 'view', user: 'a', time: '2025-10-07 00:00'}, {type: 'view', user: 'b', time: '2025-10-09 "      \
+    "08:00'}, {type: 'purchase', user: 'a', time: '2020-01-01 00:00'}]}"
+
+Test(expiry, days_of_events_go_and_no_window_reaches_them) {
+    struct trio trio;
+    make_shop(&trio);
+    SAY("schema.put", KEEP_VIEWS, "{changed: true}");
+    SAY("schema.put", KEEP_VIEWS, "{changed: false}");
+    SAY_BEGIN("schema.get", "{}",
+              "{zone: 'UTC', users: {attributes: [{name: 'age', type: 'int'}], tag_sets: [{name: 'likes'}]},"
+              " items: {attributes: [], tag_sets: [{name: 'kinds'}]},"
+              " events: [{name: 'view', amount_scale: 2, keep_days: 2, properties: []}, {name: 'purchase', "
+              "amount_scale: 2, properties: []}]");
+    SAY("event.append", LOOKED, "{accepted: 3, duplicates: 0, refused: []}");
+    SAY("audience.list", "{where: 'did(view)', order: 'id'}", "{count: 2, ids: ['a', 'b']}");
+    /* Nothing goes by itself: the next event of a day, whoever's, or event.sweep. */
+    set_now(&trio, 1760000000000 + DAY);
+    SAY("audience.list", "{where: 'did(view)', order: 'id'}", "{count: 2, ids: ['a', 'b']}");
+    SAY("event.append", "{event: {type: 'purchase', user: 'c', time: '2025-10-10 00:00'}}",
+        "{accepted: 1, duplicates: 0, refused: []}");
+    SAY("audience.list", "{where: 'did(view)', order: 'id'}", "{count: 1, ids: ['b']}");
+    SAY("audience.list", "{where: 'did(view, last 30 days)', order: 'id'}", "{count: 1, ids: ['b']}");
+    SAY("audience.list", "{where: 'did(purchase)', order: 'id'}", "{count: 2, ids: ['a', 'c']}");
+    SAY("user.get", "{id: 'a', events: 5}", "{user: {id: 'a', events: [{type: 'purchase', time: 1577836800000}]}}");
+    /* What is gone does not come back, and does not make a user. */
+    SAY("event.append",
+        "{events: [{type: 'view', user: 'd', time: '2025-10-07 23:59'}, {type: 'view', user: 'e', time: "
+        "'2025-10-08 00:00'}]}",
+        "{accepted: 1, duplicates: 0, refused: [{row: 0, code: 402, status: 'limit', message: 'events of type `view` "
+        "are "
+        "kept for 2 days, and this one is older'}]}");
+    set_now(&trio, 1760000000000 + 4 * DAY);
+    SAY("event.sweep", "{}", "{kept_from: {view: '2025-10-11'}}");
+    SAY("audience.count", "{where: 'did(view)'}", "{count: 0, total: 4}");
+    /* Kept longer from now on: what is sent again is taken again. */
+    SAY("schema.put", "{events: [{name: 'view', keep_days: 30}]}", "{changed: true}");
+    SAY("event.append", LOOKED, "{accepted: 3, duplicates: 0, refused: []}");
+    SAY("schema.put", "{events: [{name: 'view', keep_days: 0}]}", "{changed: true}");
+    SAY("event.sweep", "{}", "{kept_from: {}}");
+    SAY("audience.count", "{where: 'did(view)'}", "{count: 2, total: 4}");
+    trio_deinit(&trio);
+}
+
+/* Lifetime value is that of the events that are there. */
+Test(expiry, rfm_is_of_the_events_that_are_kept) {
+    struct trio trio;
+    make_shop(&trio);
+    SAY("rfm.put", "{event: 'purchase', days: 0}", "{changed: true}");
+    SAY("event.append",
+        "{events: [{type: 'purchase', user: 'a', time: '2025-08-01 00:00', amount: 10}, {type: 'purchase', user: 'a', "
+        "time: "
+        "'2025-10-01 00:00', amount: 5}, {type: 'purchase', user: 'b', time: '2025-08-01 00:00', amount: 7}]}",
+        "{accepted: 3, duplicates: 0, refused: []}");
+    SAY("audience.list", "{where: 'true', fields: ['value.count', 'value.amount'], order: 'id'}",
+        "{count: 2, rows: [['a', 2, '15.00'], ['b', 1, '7.00']]}");
+    SAY("schema.put", "{events: [{name: 'purchase', keep_days: 30}]}", "{changed: true}");
+    SAY("audience.list", "{where: 'true', fields: ['value.count', 'value.amount'], order: 'id'}",
+        "{count: 2, rows: [['a', 1, '5.00'], ['b', nil, nil]]}");
+    trio_deinit(&trio);
+}

@@ -321,9 +321,55 @@ void world_rule(struct world *world, struct world_text *params, struct world_tex
     text_add(expected, "{changed: true}");
 }
 
+/* ---- Days that are kept no longer ---- */
+
+/* Berlin, as these worlds live it: summer time ends on 26 October 2025 at 01:00 UTC. */
+static int64_t local_day(int64_t time_ms) {
+    return (time_ms + (time_ms < INT64_C(1761440400000) ? 7200000 : 3600000)) / DAY_MS;
+}
+
+static bool is_kept(const struct world *world, const struct world_event *event) {
+    const int64_t days = world->keep_days[event->type];
+    return days == 0 || local_day(event->time_ms) >= local_day(world->now_ms) - days;
+}
+
+static void sweep(struct world *world) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < world->event_count; i++)
+        if (is_kept(world, &world->events[i])) world->events[kept++] = world->events[i];
+    world->event_count = kept;
+}
+
+void world_keep(struct world *world, struct world_text *params, struct world_text *expected) {
+    const uint32_t type = (uint32_t)below(world, WORLD_TYPES);
+    const int64_t days = split_one_in(&world->rng, 3) ? 0 : 1 + below(world, 45);
+    text_clear(params);
+    text_clear(expected);
+    text_add(params, "{events: [{name: 'e%u', keep_days: %d}]}", type, (int)days);
+    text_add(expected, "{changed: %s}", world->keep_days[type] != days ? "true" : "false");
+    world->keep_days[type] = days;
+    sweep(world);
+}
+
+void world_sweep(struct world *world, struct world_text *expected) {
+    const char *comma = "";
+    sweep(world);
+    text_clear(expected);
+    text_add(expected, "{kept_from: {");
+    for (uint32_t type = 0; type < WORLD_TYPES; type++) {
+        if (world->keep_days[type] == 0) continue;
+        text_add(expected, "%se%u: '", comma, type);
+        print_date(expected, local_day(world->now_ms) - world->keep_days[type]);
+        text_add(expected, "'");
+        comma = ", ";
+    }
+    text_add(expected, "}}");
+}
+
 void world_append(struct world *world, struct world_text *params, struct world_text *expected) {
     uint32_t accepted = 0;
     uint32_t duplicates = 0;
+    sweep(world);
     text_clear(params);
     text_add(params, "{events: [");
     for (int row = 0, rows = 1 + (int)below(world, 20); row < rows; row++) {
@@ -346,7 +392,7 @@ void world_append(struct world *world, struct world_text *params, struct world_t
         if (split_one_in(&world->rng, 2)) text_add(params, ", item: 'i%d'", (int)below(world, WORLD_ITEMS));
         const bool is_wrong = split_one_in(&world->rng, 12);
         text_add(params, is_wrong ? ", what: 1}" : "}");
-        if (is_wrong || world->event_count == WORLD_EVENTS) continue;
+        if (is_wrong || world->event_count == WORLD_EVENTS || !is_kept(world, &event)) continue;
         event.user = world_who(world, event.user);
         if (is_known_event(world, &event)) {
             duplicates++;

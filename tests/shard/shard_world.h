@@ -87,6 +87,7 @@ struct world {
     struct world_user users[WORLD_USERS];
     struct world_event events[WORLD_EVENTS];
     uint32_t event_count;
+    int64_t keep_days[WORLD_TYPES]; /* 0: for ever */
     struct world_rule rules[WORLD_RULES];
     struct world_expression *segments[WORLD_SEGMENTS]; /* NULL: none; one uses only those before it */
 };
@@ -105,6 +106,10 @@ void world_schema(const struct world *world, struct world_text *params);
 void world_put(struct world *world, struct world_text *params, struct world_text *expected);
 void world_forget(struct world *world, struct world_text *params, struct world_text *expected);
 void world_append(struct world *world, struct world_text *params, struct world_text *expected);
+/* Events of a type are kept for another time from now on: schema.put. */
+void world_keep(struct world *world, struct world_text *params, struct world_text *expected);
+/* event.sweep; every event.append does the same first. */
+void world_sweep(struct world *world, struct world_text *expected);
 /* A rule is put, changed or removed. */
 void world_rule(struct world *world, struct world_text *params, struct world_text *expected, bool *removes);
 /* Two users become one, or are one already. */

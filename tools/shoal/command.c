@@ -80,6 +80,8 @@ const struct command commands[] = {
      " ttl note past ", 1, 5, false, run_rule},
     {"schema", "[guess FILE]", "what the workspace holds; guess proposes a mapping for a file", "", 0, 2, false,
      run_schema},
+    {"keep", "[EVENT DAYS]", "for how many days events of a type are kept, 0 for ever; alone: let go of older ones now",
+     "", 0, 2, false, run_keep},
     {"load", "", "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]",
      " map dir rejects quiet only-schema ", 0, 0, false, run_load},
     {"stats", "", "counters and memory", "", 0, 0, false, run_stats},

@@ -214,7 +214,10 @@ static int show_schema(struct session *session) {
     while (shoal_client_walk_next(&walk, NULL, &type)) {
         output_add(table, "events");
         output_add_value(table, shoal_client_get(type, "name"));
-        output_add(table, "event");
+        const int64_t keep_days = shoal_client_integer(shoal_client_get(type, "keep_days"), 0);
+        char kept[64] = "event";
+        if (keep_days > 0) (void)snprintf(kept, sizeof kept, "event, kept for %lld days", (long long)keep_days);
+        output_add(table, kept);
         char *name = output_cell(shoal_client_get(type, "name"));
         char of[160];
         (void)snprintf(of, sizeof of, "  %.150s", name);
@@ -225,6 +228,48 @@ static int show_schema(struct session *session) {
     char *zone = output_cell(shoal_client_get(answer.result, "zone"));
     if (session->format == OUTPUT_TABLE) (void)printf("time zone: %s\n", zone[0] == '\0' ? "not set yet" : zone);
     free(zone);
+    return 0;
+}
+
+/* ---- keep ---- */
+
+static int put_keep(struct session *session, char **words) {
+    struct shoal_client_writer *params = new_params(1);
+    struct shoal_client_answer answer;
+    shoal_client_write_literal(params, "events");
+    shoal_client_write_array(params, 1);
+    shoal_client_write_map(params, 2);
+    write_key_text(params, "name", words[0]);
+    const bool done =
+        write_key_number(params, "keep_days", words[1]) && session_call(session, "schema.put", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!done) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    const bool changed = shoal_client_boolean(shoal_client_get(answer.result, "changed"), false);
+    (void)printf("%s: %s\n", words[0], changed ? "in force" : "as it was");
+    return 0;
+}
+
+int run_keep(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    struct shoal_client_answer answer;
+    (void)options;
+    if (word_count == 1) {
+        (void)fputs("shoal keep: EVENT DAYS, or nothing\n", stderr);
+        return 2;
+    }
+    if (word_count == 2) return put_keep(session, words);
+    if (!call_with_texts(session, "event.sweep", NULL, NULL, 0, NULL, &answer)) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "event", false);
+    output_column(table, "kept_from", false);
+    struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(answer.result, "kept_from"));
+    struct shoal_client_value type, day;
+    while (shoal_client_walk_next(&walk, &type, &day)) {
+        output_add_value(table, type);
+        output_add_value(table, day);
+    }
+    output_table_finish(table);
     return 0;
 }
 
