@@ -114,6 +114,8 @@ static uint8_t *take_from_chunk(struct sh_dictionary *dictionary, size_t byte_co
     if (dictionary->chunk == NULL || byte_count > dictionary->chunk_capacity - dictionary->chunk_used) {
         size_t capacity = dictionary->chunk == NULL ? CHUNK_BYTES_FIRST : dictionary->chunk_capacity * 2;
         if (capacity > CHUNK_BYTES_MAX) capacity = CHUNK_BYTES_MAX;
+        while (capacity < LINK_BYTES + byte_count) /* the first chunk is smaller than the longest text in cells */
+            capacity *= 2;
         uint8_t *chunk = sh_alloc(capacity);
         if (chunk == NULL) return NULL;
         memcpy(chunk, &dictionary->chunk, LINK_BYTES);

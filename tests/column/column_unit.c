@@ -278,3 +278,23 @@ Test(hash_index, tags_that_are_all_the_same_end_in_a_limit_not_in_a_huge_directo
     cr_assert(sh_hash_index_check(&index, NULL));
     sh_hash_index_deinit(&index);
 }
+
+/* The first chunk has 256 bytes and a link in front, and a text of 247 to 254 bytes takes 256: a dictionary whose first
+ * text was so long wrote 8 bytes past its chunk. Found by archive_fuzz. */
+Test(dictionary, regression_the_first_text_fills_more_than_the_first_chunk) {
+    char bytes[300];
+    memset(bytes, 'x', sizeof bytes);
+    for (uint32_t count = 230; count < 300; count++) {
+        struct sh_dictionary dictionary;
+        uint32_t code;
+        sh_dictionary_init(&dictionary, 100);
+        for (uint32_t i = 0; i < 3; i++) {
+            bytes[0] = (char)('a' + i);
+            cr_assert_eq(sh_dictionary_intern(&dictionary, (struct sh_text){bytes, count}, &code, NULL), SH_OK);
+            cr_assert_leq(dictionary.chunk_used, dictionary.chunk_capacity);
+        }
+        cr_assert(sh_dictionary_check(&dictionary, NULL));
+        sh_dictionary_deinit(&dictionary);
+    }
+    cr_assert(sh_memory_bytes() == 0, "memory is left");
+}
