@@ -132,6 +132,7 @@ void sh_archive_put_text(struct sh_archive_writer *writer, struct sh_text text);
 struct sh_archive_reader {
     struct sh_archive_source source;
     uint8_t *bytes;         /* read ahead: whole and begun frames */
+    size_t bytes_capacity;  /* four frames, or all of an archive that is shorter */
     size_t bytes_at;        /* the first byte behind the current frame */
     size_t bytes_end;       /* the first byte not read yet */
     const uint8_t *at;      /* the rest of the current frame's body */

@@ -85,21 +85,23 @@ uint64_t sh_archive_left(const struct sh_archive_reader *reader) {
 
 /* At least `needed` bytes stand at bytes_at. Reads on, but never behind byte_count. */
 static bool fill(struct sh_archive_reader *reader, size_t needed) {
-    if (reader->bytes_at + needed > READ_AHEAD_BYTES) {
+    if (needed > reader->byte_count - reader->offset) {
+        (void)sh_archive_refuse(reader, "the bytes end inside a frame");
+        return false;
+    }
+    if (reader->bytes_at + needed > reader->bytes_capacity) {
         memmove(reader->bytes, reader->bytes + reader->bytes_at, reader->bytes_end - reader->bytes_at);
         reader->bytes_end -= reader->bytes_at;
         reader->bytes_at = 0;
     }
     while (reader->bytes_end - reader->bytes_at < needed) {
         const uint64_t read_so_far = reader->offset + (reader->bytes_end - reader->bytes_at);
-        size_t wanted = READ_AHEAD_BYTES - reader->bytes_end;
+        size_t wanted = reader->bytes_capacity - reader->bytes_end;
         if (wanted > reader->byte_count - read_so_far) wanted = (size_t)(reader->byte_count - read_so_far);
         size_t got = 0;
         struct sh_error error = {.position = -1};
         const enum sh_status status =
-            wanted == 0
-                ? SH_OK
-                : reader->source.read(reader->source.context, reader->bytes + reader->bytes_end, wanted, &got, &error);
+            reader->source.read(reader->source.context, reader->bytes + reader->bytes_end, wanted, &got, &error);
         if (status != SH_OK) {
             reader->error = error;
             reader->error.status = status;
@@ -107,7 +109,8 @@ static bool fill(struct sh_archive_reader *reader, size_t needed) {
             return false;
         }
         if (got == 0) {
-            (void)sh_archive_refuse(reader, "the bytes end inside a frame");
+            (void)sh_archive_refuse(reader, "the bytes end before the %llu that there should be",
+                                    (unsigned long long)reader->byte_count);
             return false;
         }
         sh_assert(got <= wanted);
@@ -193,7 +196,8 @@ static void look(struct sh_archive_reader *reader) {
 
 void sh_archive_reader_init(struct sh_archive_reader *reader, struct sh_archive_source source, uint64_t byte_count) {
     *reader = (struct sh_archive_reader){.source = source, .byte_count = byte_count, .checksum = ARCHIVE_SEED};
-    reader->bytes = sh_alloc(READ_AHEAD_BYTES);
+    reader->bytes_capacity = byte_count < READ_AHEAD_BYTES ? (size_t)byte_count : READ_AHEAD_BYTES;
+    reader->bytes = sh_alloc(reader->bytes_capacity);
     if (reader->bytes == NULL) (void)sh_archive_refuse_memory(reader);
     (void)sh_archive_enter(reader, ARCHIVE_ROOT, SH_ARCHIVE_VERSION);
 }
