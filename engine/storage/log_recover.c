@@ -223,7 +223,7 @@ struct receiver {
 static enum sh_status walk_records(struct sh_log_walk *walk, uint64_t after, const struct receiver *receiver,
                                    struct sh_log_end *end, struct sh_error *err) {
     for (;;) {
-        struct sh_log_record record;
+        struct sh_log_entry record;
         bool at_end;
         enum sh_status status = sh_log_walk_next(walk, &record, &at_end, err);
         if (status != SH_OK || at_end) return status;

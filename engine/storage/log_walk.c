@@ -192,10 +192,10 @@ static enum sh_status check_record(const struct sh_log_walk *walk, const struct 
 }
 
 static enum sh_status give(struct sh_log_walk *walk, const struct sh_log_record_head *head, const uint8_t *bytes,
-                           struct sh_log_place place, struct sh_log_record *record, struct sh_error *err) {
+                           struct sh_log_place place, struct sh_log_entry *record, struct sh_error *err) {
     if (sh_log_record_checksum(head->position, bytes, head->count) != head->checksum)
         return contradiction(walk, walk->block - 1, "its blocks are whole, but its own checksum is wrong", err);
-    *record = (struct sh_log_record){.position = head->position, .bytes = bytes, .count = head->count, .place = place};
+    *record = (struct sh_log_entry){.position = head->position, .bytes = bytes, .count = head->count, .place = place};
     walk->next++;
     return SH_OK;
 }
@@ -226,7 +226,7 @@ static enum sh_status part_fill(struct sh_log_walk *walk, uint64_t whole, struct
 }
 
 /* Go on with a record that reaches over the end of a block. *whole: it is complete. */
-static enum sh_status part_continue(struct sh_log_walk *walk, struct sh_log_record *record, bool *whole,
+static enum sh_status part_continue(struct sh_log_walk *walk, struct sh_log_entry *record, bool *whole,
                                     struct sh_error *err) {
     struct sh_log_record_head head;
     *whole = false;
@@ -242,7 +242,7 @@ static enum sh_status part_continue(struct sh_log_walk *walk, struct sh_log_reco
 }
 
 /* A record that begins here. *whole: it also ends in this block, so it is given without a copy. */
-static enum sh_status part_begin(struct sh_log_walk *walk, struct sh_log_record *record, bool *whole,
+static enum sh_status part_begin(struct sh_log_walk *walk, struct sh_log_entry *record, bool *whole,
                                  struct sh_error *err) {
     struct sh_log_record_head head;
     const uint32_t left = walk->current->used - walk->at;
@@ -265,7 +265,7 @@ static enum sh_status part_begin(struct sh_log_walk *walk, struct sh_log_record 
     return SH_OK;
 }
 
-enum sh_status sh_log_walk_next(struct sh_log_walk *walk, struct sh_log_record *record, bool *at_end,
+enum sh_status sh_log_walk_next(struct sh_log_walk *walk, struct sh_log_entry *record, bool *at_end,
                                 struct sh_error *err) {
     *at_end = false;
     for (;;) {

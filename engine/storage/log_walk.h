@@ -19,7 +19,7 @@ struct sh_log_place {
     uint32_t offset; /* in the block */
 };
 
-struct sh_log_record {
+struct sh_log_entry {
     uint64_t position;
     const uint8_t *bytes; /* good until the next call */
     size_t count;         /* 0: a repair says that this record was lost */
@@ -71,7 +71,7 @@ SH_MUST_CHECK enum sh_status sh_log_walk_open(struct sh_log_walk *walk, struct s
 void sh_log_walk_close(struct sh_log_walk *walk);
 /* The next record, or *at_end. SH_ERR_CORRUPT: valid blocks that contradict each other, or a record whose own checksum
  * is wrong. */
-SH_MUST_CHECK enum sh_status sh_log_walk_next(struct sh_log_walk *walk, struct sh_log_record *record, bool *at_end,
+SH_MUST_CHECK enum sh_status sh_log_walk_next(struct sh_log_walk *walk, struct sh_log_entry *record, bool *at_end,
                                               struct sh_error *err);
 /* At the end: look at every block behind it, in all files. SH_ERR_CORRUPT if the end is damage: the words name file,
  * offset and record, and which block knows better. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log_walk.h"
 #include "memory.h"
 
 static uint8_t record_bytes[WORLD_RECORD_BYTES_MAX + 8];
@@ -159,10 +160,36 @@ static bool append_and_reopen(struct world *world, const struct sh_log_options *
     return right || wrong(world, "the second recovery differs", end.position, position);
 }
 
+/* The whole log, what is released and still there included, reads from end to end, as a tool would see it. */
+static bool walk_is_whole(struct world *world, struct disk_sim *sim) {
+    struct sh_error err = {0};
+    struct sh_log_files files;
+    struct sh_log_walk walk;
+    const uint64_t store = 0x5ea;
+    const uint32_t shard = 3;
+    struct sh_disk *disk = disk_sim_disk(sim);
+    enum sh_status status = sh_log_files_read(disk, "log", &store, &shard, &files, &err);
+    if (status != SH_OK) return status == SH_ERR_NOT_FOUND || wrong(world, "a tool cannot list the files", status, 0);
+    const uint64_t after = files.head_count == 0 ? 0 : files.files[0].first - 1;
+    status = sh_log_walk_open(&walk, disk, "log", &files, store, shard, after, &err);
+    for (bool at_end = false; status == SH_OK && !at_end;) {
+        struct sh_log_entry entry;
+        status = sh_log_walk_next(&walk, &entry, &at_end, &err);
+    }
+    struct sh_log_rest rest;
+    if (status == SH_OK) status = sh_log_walk_judge(&walk, &rest, &err);
+    sh_log_walk_close(&walk);
+    sh_log_files_deinit(&files);
+    if (status != SH_OK && world->fault[0] == '\0')
+        (void)snprintf(world->fault, sizeof world->fault, "a tool finds damage: %.200s", err.message);
+    return status == SH_OK;
+}
+
 bool world_try(struct world *world, struct disk_sim *sim, uint64_t promised, bool may_refuse, bool *refused) {
     struct sh_error err = {0};
     struct sh_log *log = NULL;
     struct sh_log_end end;
+    if (!may_refuse && !walk_is_whole(world, sim)) return false;
     const struct sh_log_options options = options_of(world, sim, false);
     const enum sh_status status = replay(world, &options, &log, &end, &err);
     if (refused != NULL) *refused = status != SH_OK;
