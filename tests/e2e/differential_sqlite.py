@@ -49,6 +49,7 @@ def set_clock(database, zone):
     def local(form):
         return lambda time: form(datetime.datetime.fromtimestamp(time / 1000, zone))
 
+    database.create_function("least", 2, lambda a, b: None if a is None else min(a, b))  # as in other dialects
     database.create_function("day_of", 1, local(lambda at: at.date().isoformat()))
     database.create_function("hour_of", 1, local(lambda at: at.hour))
     database.create_function("weekday_of", 1, local(lambda at: at.isoweekday()))

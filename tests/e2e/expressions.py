@@ -182,8 +182,8 @@ class Events:
         count = random.choice([1, 2, 7, 30, 100])
         shoal = f", within {count} {unit} {{}} {function}{kind}{where}{window})"
         if random.random() < 0.5:
-            return shoal.format("before"), f"({sql} - {count * size})", f"min({sql}, {self.calendar.now + 1})"
-        return shoal.format("after"), f"({sql} + 1)", f"min({sql} + {count * size} + 1, {self.calendar.now + 1})"
+            return shoal.format("before"), f"({sql} - {count * size})", f"least({sql}, {self.calendar.now + 1})"
+        return shoal.format("after"), f"({sql} + 1)", f"least({sql} + {count * size} + 1, {self.calendar.now + 1})"
 
     def where(self, random):
         if random.random() < 0.6:
