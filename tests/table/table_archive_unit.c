@@ -1,5 +1,6 @@
 /* table_archive_unit.c -- a table's bytes: every cut, every bit, every allocation, and what must not get into them. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #include "archive_rig.h"
 #include "table_sample.h"
@@ -95,6 +96,36 @@ Test(table_archive, a_forgotten_person_is_not_in_the_bytes) {
     cr_assert_eq(rig_save(&rig, &table, &first), SH_OK);
     cr_expect_null(memmem(first.bytes, first.count, id, strlen(id)));
     cr_expect_null(memmem(first.bytes, first.count, city, strlen(city)));
+    end(table);
+}
+
+/* Files of each version are kept and read for ever. SHOAL_RENEW_GOLDEN=1 writes the newest one: for a new version,
+ * under a new name. As long as the version is the same, so are the bytes. */
+Test(table_archive, the_table_of_version_1_is_read_and_written) {
+    static const char path[] = SHOAL_SOURCE_DIR "/tests/table/golden/table_1.archive";
+    struct sh_table *table = sample_create();
+    struct sh_error err = {.status = SH_OK};
+    struct split_random rng = {11};
+    begin();
+    sample_change(table, &rng, 60, 2000, 0);
+    cr_assert_eq(rig_save(&rig, &table, &first), SH_OK);
+    if (getenv("SHOAL_RENEW_GOLDEN") != NULL) {
+        FILE *renewed = fopen(path, "wb");
+        cr_assert_not_null(renewed);
+        cr_assert_eq(fwrite(first.bytes, 1, first.count, renewed), first.count);
+        cr_assert_eq(fclose(renewed), 0);
+    }
+    FILE *file = fopen(path, "rb");
+    cr_assert_not_null(file, "%s", path);
+    uint8_t *bytes = sh_buffer_reserve(&second, 1 << 20);
+    second.count = fread(bytes, 1, 1 << 20, file);
+    (void)fclose(file);
+    cr_assert_eq(rig_load(&rig, &back, second.bytes, second.count, false, &err), SH_OK, "%s", err.message);
+    cr_expect(sh_table_check(back, NULL));
+    cr_expect_eq(sh_bitmap_count(sh_table_live(back)), sh_bitmap_count(sh_table_live(table)));
+    cr_assert_eq(first.count, second.count);
+    cr_expect_eq(memcmp(first.bytes, second.bytes, first.count), 0);
+    destroy(&back);
     end(table);
 }
 
