@@ -243,6 +243,7 @@ static enum sh_status index_texts(struct sh_dictionary *dictionary, uint32_t fir
 }
 
 static enum sh_status load_texts(struct sh_dictionary *dictionary, uint32_t count, struct sh_archive_reader *reader) {
+    if (sh_hash_index_announce(&dictionary->index, count) != SH_OK) return sh_archive_refuse_memory(reader);
     while (dictionary->count < count) {
         uint64_t hashes[LOAD_STEP];
         const uint32_t first = dictionary->count;

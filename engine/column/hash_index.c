@@ -234,6 +234,33 @@ static enum sh_status split(struct sh_hash_index *index, uint32_t tag) {
     return SH_OK;
 }
 
+enum sh_status sh_hash_index_announce(struct sh_hash_index *index, uint64_t count) {
+    enum { SHARE_MAX = 600 }; /* of a segment: with what chance adds, four deviations, it fits without growing */
+    sh_assert(index->directory == NULL);
+    uint32_t depth = 0;
+    while (count >> depth > SHARE_MAX && depth < DEPTH_MAX)
+        depth++;
+    if (depth == 0) return SH_OK; /* growing as they come is as good */
+    const uint32_t share = (uint32_t)(count >> depth);
+    const uint32_t class = class_for(share + share / 8 + 24);
+    uint64_t *directory = sh_alloc(sizeof *directory << depth);
+    if (directory == NULL) return SH_ERR_MEMORY;
+    *index = (struct sh_hash_index){.directory = directory, .depth = depth};
+    for (uint32_t at = 0; at < 1u << depth; at++) {
+        uint64_t *segment = segment_create(class);
+        if (segment == NULL) {
+            while (at-- > 0)
+                sh_free(word_segment(directory[at]));
+            sh_free(directory);
+            sh_hash_index_init(index);
+            return SH_ERR_MEMORY;
+        }
+        directory[at] = word_of(segment, class, depth);
+        index->segment_bytes += class_bytes(class);
+    }
+    return SH_OK;
+}
+
 enum sh_status sh_hash_index_insert(struct sh_hash_index *index, uint64_t hash, uint32_t value) {
     sh_assert(value != SH_HASH_INDEX_NONE);
     const uint32_t tag = tag_of(hash);

@@ -16,8 +16,8 @@
  *   - a segment is at most 4/5 full, so every probe ends;
  *   - between an entry and the place its tag asks for, there is no free place;
  *   - all directory words of a segment are equal, and the first `depth` bits of its entries are those of its words;
- *   - the directory has at most a quarter as many words as there are entries: hostile tags make a segment longer (up to
- *     65,535 entries), never the directory huge.
+ *   - the directory has at most a quarter as many words as there are entries, or were announced: hostile tags make a
+ * segment longer (up to 65,535 entries), never the directory huge.
  */
 #ifndef SH_HASH_INDEX_H
 #define SH_HASH_INDEX_H
@@ -58,6 +58,9 @@ void sh_hash_index_prefetch(const struct sh_hash_index *index, uint64_t hash);
 /* Add a pair; the caller knows that its key is new. value is not SH_HASH_INDEX_NONE. On SH_ERR_MEMORY the index holds
  * what it held. SH_ERR_LIMIT: thousands of keys with one tag, which only happens on purpose. */
 SH_MUST_CHECK enum sh_status sh_hash_index_insert(struct sh_hash_index *index, uint64_t hash, uint32_t value);
+/* So many pairs will come, one after another: an empty index gets the segments that they will fill, and none of them
+ * has to grow on the way. On SH_ERR_MEMORY it is empty still. */
+SH_MUST_CHECK enum sh_status sh_hash_index_announce(struct sh_hash_index *index, uint64_t count);
 /* True if the pair was there. Frees nothing, so it cannot fail. */
 bool sh_hash_index_remove(struct sh_hash_index *index, uint64_t hash, uint32_t value);
 

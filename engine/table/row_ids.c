@@ -185,9 +185,12 @@ static enum sh_status load_page(struct row_ids *ids, uint32_t page, uint32_t cel
     return index_page(ids, page, hashes, cell_count, reader);
 }
 
-enum sh_status row_ids_load(struct row_ids *ids, uint32_t slot_end, struct sh_archive_reader *reader) {
+enum sh_status row_ids_load(struct row_ids *ids, uint32_t slot_end, uint64_t row_count,
+                            struct sh_archive_reader *reader) {
     sh_assert(ids->page_count == 0);
     enum sh_status status = sh_archive_status(reader, NULL);
+    if (status == SH_OK && sh_hash_index_announce(&ids->index, row_count) != SH_OK)
+        status = sh_archive_refuse_memory(reader);
     for (uint32_t page = 0; (uint64_t)page * PAGE_CELLS < slot_end && status == SH_OK; page++)
         status = load_page(ids, page, cells_in_page(slot_end, page), reader);
     return status;

@@ -50,10 +50,11 @@ void row_ids_prefetch_cell(const struct row_ids *ids, uint32_t slot);
 /* An unknown id for a slot without one. On a failure nothing changed. */
 SH_MUST_CHECK enum sh_status row_ids_add(struct row_ids *ids, uint32_t slot, struct sh_text id, uint64_t hash);
 void row_ids_remove(struct row_ids *ids, uint32_t slot);
-/* The ids of slots 0 .. slot_end - 1, and back; the index is built anew. Into ids that are empty; on a failure, which
- * the reader keeps, they are for row_ids_deinit. */
+/* The ids of slots 0 .. slot_end - 1, and back, where there should be row_count; the index is built anew. Into ids that
+ * are empty; on a failure, which the reader keeps, they are for row_ids_deinit. */
 void row_ids_save(const struct row_ids *ids, uint32_t slot_end, struct sh_archive_writer *writer);
-SH_MUST_CHECK enum sh_status row_ids_load(struct row_ids *ids, uint32_t slot_end, struct sh_archive_reader *reader);
+SH_MUST_CHECK enum sh_status row_ids_load(struct row_ids *ids, uint32_t slot_end, uint64_t row_count,
+                                          struct sh_archive_reader *reader);
 size_t row_ids_memory_bytes(const struct row_ids *ids);
 
 #endif

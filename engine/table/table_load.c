@@ -66,7 +66,7 @@ static enum sh_status check_slots(const struct sh_table *table, struct sh_archiv
 
 static enum sh_status load_ids(struct sh_table *table, struct sh_archive_reader *reader) {
     (void)sh_archive_enter(reader, TABLE_IDS, TABLE_IDS_VERSION);
-    enum sh_status status = row_ids_load(&table->ids, table->slot_end, reader);
+    enum sh_status status = row_ids_load(&table->ids, table->slot_end, sh_bitmap_count(&table->live), reader);
     if (status != SH_OK) return status;
     sh_archive_leave(reader);
     for (uint32_t slot = 0; slot < table->slot_end; slot++)

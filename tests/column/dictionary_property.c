@@ -58,9 +58,17 @@ static void check_index(const struct sh_hash_index *index, const struct pair *pa
         must(index_has(index, pairs[i]), "a pair is lost");
 }
 
-static void test_index(bool is_hostile) {
+static void test_index(bool is_hostile, bool is_announced) {
     struct sh_hash_index index;
     sh_hash_index_init(&index);
+    if (is_announced) {
+        const uint64_t announced = 1 + split_below(&rng, 2 * step_count);
+        sh_memory_fail_after(split_below(&rng, 10));
+        if (sh_hash_index_announce(&index, announced) != SH_OK) must(index.directory == NULL, "a failed announcement");
+        sh_memory_fail_after(UINT64_MAX);
+        if (index.directory == NULL) must(sh_hash_index_announce(&index, announced) == SH_OK, "announce");
+        check_index(&index, NULL, 0);
+    }
     struct pair *pairs = calloc(step_count, sizeof *pairs);
     must(pairs != NULL, "no memory");
     uint32_t pair_count = 0;
@@ -194,8 +202,8 @@ int main(int argc, char **argv) {
     seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     step_count = argc > 2 ? strtoull(argv[2], NULL, 10) : 40000;
     rng.state = seed;
-    test_index(false);
-    test_index(true);
+    for (uint32_t way = 0; way < 4; way++)
+        test_index(way % 2 == 1, way / 2 == 1);
     test_dictionary();
     must(sh_memory_bytes() == 0, "memory is left");
     printf("%llu changes agree\n", (unsigned long long)step_count);
