@@ -3,15 +3,17 @@
  *   sources             eligibility      features            score        re-rank             answer
  *   affinity  -.        one bitmap       affinity  a_t       fixed order  diversity window    items, score,
  *   declared  --+--> candidates --and--> popularity     -->  sum, best k  explored places --> sources, reasons,
- *   popular   --+       and not          recency             by a heap    relaxation          contributions
- *   new       -'        bought, seen
- *   (catalogue)         excluded
+ *   session   --+       and not          recency             by a heap    relaxation          contributions
+ *   popular   --+       bought, seen     session
+ *   new       -'        excluded
+ *   (catalogue)
  *
  * A feature tag of an item is each tag of its tag sets and the value of each of its string and enum attributes (brand,
  * category). The model knows, and learns from every event, at once:
  *
  *   user, feature tag -> affinity    two sums of weight * 2^-(age / half-life), one short-lived, one long-lived
  *   item -> popularity               the sum over all users of weight * 2^-(age / half-life), in integers
+ *   visits: who looked at what, one after the other (sessions.h), of events with a weight above 0
  *
  * Score. For user u and item i, with N listed items, n_t of them with tag t, and |i| feature tags on the item:
  *
@@ -20,8 +22,13 @@
  * 0 score  = sum over t of a_t / sqrt(|i|)                             contribution AFFINITY, one reason a tag
  *          + weight_popularity * sqrt(popularity_i / the highest one)  contribution POPULARITY
  *          + weight_recency * 2^-(age of i / half-life)                contribution RECENCY
+ *          + weight_session * (near + 3/4 next + 6 again)              contribution SESSION, reasons session and again
  *
- * Sums run in a fixed order (tags by a hash of their names, then popularity, then recency) over plain IEEE operations
+ * The last is of the visit that the user is in the middle of, or of the clicks that the request brings: what similar
+ * visits had, what came after the last click, and whether people go back so far. Its factors were chosen on a shop's
+ * sessions held back for that (shoal eval session).
+ *
+ * Sums run in a fixed order (tags by a hash of their names, then as listed) over plain IEEE operations
  * and the functions of feed_math.h, so a score is the same number on every machine and for any number of shards, and
  * the contributions that an item reports, added in their order, are exactly its score. Ties go by external id bytes.
  *
@@ -42,7 +49,7 @@
  * the others off. The affinities of a block of 65,536 items are added tag by tag along the tags' bitmaps into sums that
  * stay in L2, so the work is the users' tags times the items that have them, plus a few operations an eligible item:
  * about 0.35 ms for 100,000 items with 38 % eligible and a user with 72 tags (bench/micro/feed_bench). Sources that
- * propose a few hundred instead, and a second phase of scoring, fit between run_prepare() and rank_items(). Memory: 104
+ * propose a few hundred instead, and a second phase of scoring, fit between run_prepare() and rank_items(). Memory: 112
  * bytes an item that an event named or that was put (slots in use, with room to grow by half); 8 bytes a user slot, and
  * for a user who acted 16 and 12 for each of at most SH_FEED_AFFINITY_COUNT_MAX feature tags, in steps of four: 400 at
  * most (feed_pool.h: what a grown or forgotten list leaves waits for the next list of its size); 0.6 MiB of scratch
@@ -57,6 +64,7 @@
 #include "bounds.h"
 #include "buffer.h"
 #include "event_store.h"
+#include "sessions.h"
 #include "table.h"
 
 enum {
@@ -86,9 +94,10 @@ struct sh_feed_config {
     double half_life_recency_ms;
     double short_share;     /* 0..1: how much of an affinity is the short-lived one */
     double declared;        /* affinity of a tag that the user has, as if by so many fresh events of weight 1 */
-    double weight_affinity; /* of the three features, each >= 0 */
+    double weight_affinity; /* of the four features, each >= 0 */
     double weight_popularity;
     double weight_recency;
+    double weight_session;
     int32_t listed_attribute; /* item attribute of type time that says since when it is listed; -1: since it was put */
     uint32_t bought_days;     /* items bought within so many days are left out; 0: none are */
     uint32_t seen_days;       /* the same for seen */
@@ -99,8 +108,8 @@ struct sh_feed_config {
 };
 #define SH_FEED_HALF_LIFE_MIN_MS 60000.0
 
-/* Half-lives 1 d and 30 d, popularity 7 d, recency 30 d; shares and weights 0.5, 2, 1, 0.5, 0.25; bought 30 days, seen
- * none; no diversity, no exploration. */
+/* Half-lives 1 d and 30 d, popularity 7 d, recency 30 d; shares and weights 0.5, 2, 1, 0.5, 0.25, 1; bought 30 days,
+ * seen none; no diversity, no exploration. */
 struct sh_feed_config sh_feed_config_default(void);
 /* By the type's name: view 1 and click 1 (seen), favorite 2, cart 3, purchase 5 (bought), all others 1. */
 struct sh_feed_weight sh_feed_weight_default(struct sh_text type_name);
@@ -143,10 +152,15 @@ struct sh_feed_effect {
     int64_t amount; /* 2^-20 of a weight at the period's end of its half-lives; sums of them are effects too */
 };
 
-/* Both halves below for one event of a user of this shard. *effect (may be NULL) is for the sibling shards; its item is
- * SH_NO_ITEM if there is nothing to tell. A time after now counts as now. O(feature tags of the item). */
+/* What an event is for the sibling shards; each part has the item SH_NO_ITEM if there is nothing to tell. */
+struct sh_feed_lesson {
+    struct sh_feed_effect effect;
+    struct sh_session_click click;
+};
+/* Both halves below for one event of a user of this shard, and its place in the user's visit. *lesson may be NULL. A
+ * time after now counts as now; half an hour after it, it is no part of a visit. O(feature tags of the item). */
 SH_MUST_CHECK enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
-                                           struct sh_feed_effect *effect);
+                                           struct sh_feed_lesson *lesson);
 /* The user's half: affinity. */
 SH_MUST_CHECK enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event,
                                                 int64_t now_ms);
@@ -154,6 +168,8 @@ SH_MUST_CHECK enum sh_status sh_feed_learn_user(struct sh_feed_model *model, con
 struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const struct sh_event *event,
                                         int64_t now_ms);
 SH_MUST_CHECK enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh_feed_effect *effect);
+/* A click of another shard's user. Clicks commute (sessions.h). */
+SH_MUST_CHECK enum sh_status sh_feed_learn_click(struct sh_feed_model *model, const struct sh_session_click *click);
 /* For batches: ask for the memory that says where the user's affinities are, and some rows later for themselves. Hints.
  */
 void sh_feed_prefetch(const struct sh_feed_model *model, uint32_t user);
@@ -163,24 +179,29 @@ void sh_feed_prefetch_list(const struct sh_feed_model *model, uint32_t user);
 SH_MUST_CHECK enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int64_t now_ms);
 /* After an item was taken from the list: it is no candidate any more; its popularity stays for when it comes back. */
 void sh_feed_item_remove(struct sh_feed_model *model, uint32_t item);
-/* Forget a user: affinity goes. What is summed over all users names nobody and stays. */
-void sh_feed_forget(struct sh_feed_model *model, uint32_t user);
+/* Forget a user, whose events are still there: affinity goes, and the visits (user_hash: of the id, as sh_id_hash),
+ * whose keys are appended to `visits`, eight bytes each, for the sibling shards (NULL: nobody asks). What is summed
+ * over all users names nobody and stays. */
+void sh_feed_forget(struct sh_feed_model *model, uint32_t user, uint64_t user_hash, struct sh_buffer *visits);
+/* A visit of a user that another shard forgot. */
+void sh_feed_forget_visit(struct sh_feed_model *model, uint64_t key);
 
 /* ---- Asking ---- */
 
 enum sh_feed_source {
     SH_FEED_SOURCE_AFFINITY,  /* has a tag that the user's events are drawn to */
     SH_FEED_SOURCE_DECLARED,  /* has a tag that the user has */
+    SH_FEED_SOURCE_SESSION,   /* visits like this one lead to it */
     SH_FEED_SOURCE_POPULAR,   /* somebody did something with it lately */
     SH_FEED_SOURCE_NEW,       /* listed within two half-lives of recency */
     SH_FEED_SOURCE_EXPLORE,   /* drawn by the seed */
     SH_FEED_SOURCE_CATALOGUE, /* none of these: eligible, and there was room */
     SH_FEED_SOURCE_COUNT
 };
-enum sh_feed_feature { SH_FEED_AFFINITY, SH_FEED_POPULARITY, SH_FEED_RECENCY, SH_FEED_FEATURE_COUNT };
+enum sh_feed_feature { SH_FEED_AFFINITY, SH_FEED_POPULARITY, SH_FEED_RECENCY, SH_FEED_SESSION, SH_FEED_FEATURE_COUNT };
 enum sh_feed_relaxed { SH_FEED_RELAXED_NONE, SH_FEED_RELAXED_SEEN, SH_FEED_RELAXED_BOUGHT, SH_FEED_RELAXED_COUNT };
 
-/* "affinity", "declared", "popular", "new", "explore", "catalogue". */
+/* "affinity", "declared", "session", "popular", "new", "explore", "catalogue". */
 const char *sh_feed_source_name(enum sh_feed_source source);
 /* "", "seen", "bought". */
 const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed);
@@ -193,20 +214,23 @@ struct sh_feed_request {
     const struct sh_bitmap *eligible; /* items; NULL: all that are listed. Others never appear */
     const uint32_t *excluded;         /* item slots, any order, doubles are fine */
     uint32_t excluded_count;
+    const uint32_t *clicks; /* items of the visit, oldest first; NULL: of the user's own visit, if one goes on */
+    uint32_t click_count;
 };
 
 /* One thing that speaks for an item (or against it: value < 0). */
 struct sh_feed_reason {
-    const char *kind;     /* "affinity": by events; "declared": by the user's own tag; "popular"; "new" */
-    struct sh_text name;  /* of the tag or value; empty for popular and new */
-    struct sh_text group; /* the tag set or attribute it is of; empty for popular and new */
+    const char
+        *kind; /* "affinity": by events; "declared": by the user's own tag; "session"; "again"; "popular"; "new" */
+    struct sh_text name;  /* of the tag or value; empty for the last four */
+    struct sh_text group; /* the tag set or attribute it is of; empty for the last four */
     double value;         /* its part of the score */
 };
 
 struct sh_feed_item {
     uint32_t item;
     uint32_t sources; /* bit enum sh_feed_source */
-    double score;     /* contributions[0] + contributions[1] + contributions[2], in that order, exactly */
+    double score;     /* contributions[0] + [1] + [2] + [3], in that order, exactly */
     double contributions[SH_FEED_FEATURE_COUNT];
     enum sh_feed_relaxed relaxed; /* the rule that gave way for it */
     bool undiverse;               /* the diversity rule gave way for it */

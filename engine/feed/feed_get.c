@@ -21,7 +21,7 @@ static int by_strength(const void *left, const void *right) {
 
 static enum sh_status give_reasons(const struct feed_run *run, const struct scored *scored, struct sh_feed_item *item) {
     const struct sh_feed_model *model = run->model;
-    struct sh_feed_reason reasons[PROFILE_COUNT_MAX + 2];
+    struct sh_feed_reason reasons[PROFILE_COUNT_MAX + 4];
     uint32_t count = 0;
     for (uint32_t i = 0; i < scored->matched_count; i++) {
         const struct profile_tag *tag = &run->profile[scored->matched[i]];
@@ -34,6 +34,13 @@ static enum sh_status give_reasons(const struct feed_run *run, const struct scor
     for (uint32_t feature = SH_FEED_POPULARITY; feature <= SH_FEED_RECENCY; feature++)
         if (item->contributions[feature] > 0)
             reasons[count++] = (struct sh_feed_reason){.kind = kinds[feature], .value = item->contributions[feature]};
+    if (item->contributions[SH_FEED_SESSION] > 0) {
+        double session;
+        double again;
+        visit_parts(run, item->item, &session, &again);
+        if (session > 0) reasons[count++] = (struct sh_feed_reason){.kind = "session", .value = session};
+        if (again > 0) reasons[count++] = (struct sh_feed_reason){.kind = "again", .value = again};
+    }
     qsort(reasons, count, sizeof *reasons, by_strength);
     item->reason_count = count < SH_FEED_REASON_COUNT_MAX ? count : SH_FEED_REASON_COUNT_MAX;
     item->reasons = sh_arena_copy(run->arena, reasons, item->reason_count * sizeof *reasons);
@@ -72,6 +79,22 @@ static enum sh_status reserve_scratch(struct sh_feed_model *model) {
     return SH_OK;
 }
 
+static enum sh_status rank_and_fill(struct feed_run *run, struct sh_feed_answer *answer, struct sh_error *err) {
+    struct chosen *chosen;
+    uint32_t count;
+    if (run_prepare(run) != SH_OK || rank_items(run, &chosen, &count) != SH_OK) return arena_full(err);
+    answer->items = sh_arena_alloc(run->arena, (count + (size_t)1) * sizeof *answer->items);
+    if (answer->items == NULL) return arena_full(err);
+    for (uint32_t i = 0; i < count; i++) {
+        if (fill_item(run, &chosen[i], &answer->items[i]) != SH_OK) return arena_full(err);
+        if (chosen[i].relaxed != SH_FEED_RELAXED_NONE) answer->relaxed |= 1u << chosen[i].relaxed;
+        answer->undiverse_count += chosen[i].undiverse;
+    }
+    answer->count = count;
+    answer->eligible_count = run->eligible_count;
+    return SH_OK;
+}
+
 enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_request *request, struct sh_arena *arena,
                            struct sh_feed_answer *answer, struct sh_error *err) {
     *answer = (struct sh_feed_answer){.items = NULL};
@@ -84,20 +107,10 @@ enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_req
     run->model = model;
     run->request = request;
     run->arena = arena;
-
-    struct chosen *chosen;
-    uint32_t count;
-    if (run_prepare(run) != SH_OK || rank_items(run, &chosen, &count) != SH_OK) return arena_full(err);
-    answer->items = sh_arena_alloc(arena, (count + (size_t)1) * sizeof *answer->items);
-    if (answer->items == NULL) return arena_full(err);
-    for (uint32_t i = 0; i < count; i++) {
-        if (fill_item(run, &chosen[i], &answer->items[i]) != SH_OK) return arena_full(err);
-        if (chosen[i].relaxed != SH_FEED_RELAXED_NONE) answer->relaxed |= 1u << chosen[i].relaxed;
-        answer->undiverse_count += chosen[i].undiverse;
-    }
-    answer->count = count;
-    answer->eligible_count = run->eligible_count;
-    return SH_OK;
+    if (visit_begin(run) != SH_OK) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
+    const enum sh_status status = rank_and_fill(run, answer, err);
+    visit_end(run);
+    return status;
 }
 
 /* ---- Trends ---- */

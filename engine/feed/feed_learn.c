@@ -174,16 +174,26 @@ static void affinity_add(struct affinity *affinity, const uint32_t *tags, uint32
     }
 }
 
-static enum sh_status learn_user(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
-                                 double weight) {
-    if (event->item == SH_NO_ITEM || weight == 0) return SH_OK;
+/* What an event is for its user's affinity; there is room for it. */
+struct liking {
     uint32_t tags[ITEM_TAG_COUNT_MAX];
-    const uint32_t tag_count = item_tags(model->scope.items, event->item, tags, ITEM_TAG_COUNT_MAX, NULL);
-    if (tag_count == 0) return SH_OK;
+    uint32_t tag_count;
     struct affinity *affinity;
-    const enum sh_status status = affinity_reserve(model, event->slot, tag_count, &affinity);
-    if (status != SH_OK) return status;
+};
 
+static enum sh_status liking_prepare(struct sh_feed_model *model, const struct sh_event *event, double weight,
+                                     struct liking *liking) {
+    liking->tag_count = 0;
+    if (event->item == SH_NO_ITEM || weight == 0) return SH_OK;
+    liking->tag_count = item_tags(model->scope.items, event->item, liking->tags, ITEM_TAG_COUNT_MAX, NULL);
+    if (liking->tag_count == 0) return SH_OK;
+    return affinity_reserve(model, event->slot, liking->tag_count, &liking->affinity);
+}
+
+static void liking_add(const struct sh_feed_model *model, const struct liking *liking, const struct sh_event *event,
+                       int64_t now_ms, double weight) {
+    if (liking->tag_count == 0) return;
+    struct affinity *affinity = liking->affinity;
     const int64_t time_ms = learned_time(event, now_ms);
     if (affinity->count == 0) affinity->landmark_ms = time_ms;
     const struct sh_feed_config *config = &model->config;
@@ -193,12 +203,15 @@ static enum sh_status learn_user(struct sh_feed_model *model, const struct sh_ev
     const double lives[2] = {after_ms / config->half_life_short_ms, after_ms / config->half_life_long_ms};
     double grown[2];
     feed_math_exp2_two(lives, grown);
-    affinity_add(affinity, tags, tag_count, (float)(weight * grown[0]), (float)(weight * grown[1]));
-    return SH_OK;
+    affinity_add(affinity, liking->tags, liking->tag_count, (float)(weight * grown[0]), (float)(weight * grown[1]));
 }
 
 enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms) {
-    return learn_user(model, event, now_ms, weight_of(model, event->type));
+    const double weight = weight_of(model, event->type);
+    struct liking liking;
+    const enum sh_status status = liking_prepare(model, event, weight, &liking);
+    if (status == SH_OK) liking_add(model, &liking, event, now_ms, weight);
+    return status;
 }
 
 void sh_feed_prefetch(const struct sh_feed_model *model, uint32_t user) {
@@ -215,7 +228,24 @@ void sh_feed_prefetch_list(const struct sh_feed_model *model, uint32_t user) {
     __builtin_prefetch((const uint8_t *)affinity + 128, 1);
 }
 
-void sh_feed_forget(struct sh_feed_model *model, uint32_t user) {
+/* The user's events say when visits may have begun. */
+static void forget_visits(struct sh_feed_model *model, uint32_t user, uint64_t user_hash, struct sh_buffer *visits) {
+    struct sh_event_ref event;
+    sh_sessions_forget(model->sessions, user);
+    if (!sh_event_history_first(model->scope.events, user, &event)) return;
+    do {
+        const uint64_t key = sh_session_key(user_hash, sh_event_ref_time(event));
+        if (sh_event_ref_item(event) == SH_NO_ITEM || !sh_sessions_drop(model->sessions, key)) continue;
+        if (visits != NULL) sh_buffer_append(visits, &key, sizeof key);
+    } while (sh_event_history_next(model->scope.events, &event));
+}
+
+void sh_feed_forget_visit(struct sh_feed_model *model, uint64_t key) {
+    (void)sh_sessions_drop(model->sessions, key);
+}
+
+void sh_feed_forget(struct sh_feed_model *model, uint32_t user, uint64_t user_hash, struct sh_buffer *visits) {
+    forget_visits(model, user, user_hash, visits);
     if (user >= model->user_capacity || model->users[user] == NULL) return;
     affinity_give(model, model->users[user]);
     model->users[user] = NULL;
@@ -230,10 +260,13 @@ enum sh_status item_reserve(struct sh_feed_model *model, uint32_t item) {
     if (capacity > UINT32_MAX) return SH_ERR_LIMIT;
     const size_t old = model->item_capacity;
     /* Each array may be longer than item_capacity says; it counts when all of them are. */
-    void **const arrays[] = {(void **)&model->popularity,   (void **)&model->popularity_root, (void **)&model->recency,
-                             (void **)&model->inverse_norm, (void **)&model->listed_ms,       (void **)&model->id_hash};
-    static const size_t element_bytes[] = {sizeof(struct popularity), sizeof(double),  sizeof(double), sizeof(double),
-                                           sizeof(int64_t),           sizeof(uint64_t)};
+    void **const arrays[] = {(void **)&model->popularity, (void **)&model->popularity_root,
+                             (void **)&model->recency,    (void **)&model->inverse_norm,
+                             (void **)&model->session,    (void **)&model->listed_ms,
+                             (void **)&model->id_hash};
+    static const size_t element_bytes[] = {
+        sizeof(struct popularity), sizeof(double),  sizeof(double), sizeof(double), sizeof(double),
+        sizeof(int64_t),           sizeof(uint64_t)};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         uint8_t *grown = sh_realloc(*arrays[i], old * element_bytes[i], capacity * element_bytes[i]);
         if (grown == NULL) return SH_ERR_MEMORY;
@@ -403,16 +436,40 @@ enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh
     return SH_OK;
 }
 
+static uint64_t hash_of_user(const void *context, uint32_t user) {
+    const struct sh_feed_model *model = context;
+    return sh_id_hash(sh_table_id(model->scope.users, user));
+}
+
+/* What is liked is a step of the visit, at its own time: that is how a forgotten user's visits are found. From a clock
+ * that is far ahead nothing is learned. */
+static enum sh_status learn_visit(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
+                                  double weight, struct sh_session_click *click) {
+    *click = (struct sh_session_click){.item = SH_NO_ITEM};
+    if (event->item == SH_NO_ITEM || weight <= 0 || event->time_ms > now_ms + SH_SESSION_GAP_MS) return SH_OK;
+    return sh_sessions_add(model->sessions, event->slot, hash_of_user, model, event->item, event->time_ms, click);
+}
+
 enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
-                             struct sh_feed_effect *effect) {
+                             struct sh_feed_lesson *lesson) {
     const double weight = weight_of(model, event->type);
     const struct sh_feed_effect own = effect_of(model, event, now_ms, weight);
+    struct sh_session_click click;
+    struct liking liking;
     enum sh_status status;
-    /* Room first, so that both halves happen or none. */
+    /* Room first, so that all parts happen or none; the visit's is the last that can fail. */
     if (own.item != SH_NO_ITEM && (status = item_reserve(model, own.item)) != SH_OK) return status;
-    if ((status = learn_user(model, event, now_ms, weight)) != SH_OK) return status;
-    if (effect != NULL) *effect = own;
+    if ((status = liking_prepare(model, event, weight, &liking)) != SH_OK) return status;
+    if ((status = learn_visit(model, event, now_ms, weight, &click)) != SH_OK) return status;
+    liking_add(model, &liking, event, now_ms, weight);
+    if (lesson != NULL) *lesson = (struct sh_feed_lesson){.effect = own, .click = click};
     return sh_feed_learn_effect(model, &own);
+}
+
+enum sh_status sh_feed_learn_click(struct sh_feed_model *model, const struct sh_session_click *click) {
+    if (click->item == SH_NO_ITEM) return SH_OK;
+    const enum sh_status status = item_reserve(model, click->item);
+    return status != SH_OK ? status : sh_sessions_learn(model->sessions, click);
 }
 
 double popularity_now(const struct sh_feed_model *model, double root, int64_t now_ms) {

@@ -6,7 +6,7 @@
 #include "feed_private.h"
 #include "memory.h"
 
-static const char *const source_names[SH_FEED_SOURCE_COUNT] = {"affinity", "declared", "popular",
+static const char *const source_names[SH_FEED_SOURCE_COUNT] = {"affinity", "declared", "session",  "popular",
                                                                "new",      "explore",  "catalogue"};
 static const char *const relaxed_names[SH_FEED_RELAXED_COUNT] = {"", "seen", "bought"};
 
@@ -32,6 +32,7 @@ struct sh_feed_config sh_feed_config_default(void) {
                                    .weight_affinity = 1,
                                    .weight_popularity = 0.5,
                                    .weight_recency = 0.25,
+                                   .weight_session = 1,
                                    .listed_attribute = -1,
                                    .bought_days = 30,
                                    .seen_days = 0,
@@ -75,7 +76,7 @@ enum sh_status sh_feed_config_check(const struct sh_feed_config *config, const s
     if (!is_between(config->short_share, 0, 1))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "the share of the short half-life is 0 to 1");
     const double weights[] = {config->declared, config->weight_affinity, config->weight_popularity,
-                              config->weight_recency};
+                              config->weight_recency, config->weight_session};
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
         if (!is_between(weights[i], 0, SH_FEED_WEIGHT_MAX))
             return sh_fail(err, SH_ERR_ARGUMENT, -1, "a weight of the score is 0 to %g", SH_FEED_WEIGHT_MAX);
@@ -155,12 +156,17 @@ struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope) {
     if (model == NULL) return NULL;
     model->scope = *scope;
     model->config = sh_feed_config_default();
-    return model;
+    model->sessions = sh_sessions_create((struct sh_session_limits){0});
+    if (model->sessions != NULL) return model;
+    sh_free(model);
+    return NULL;
 }
 
 void sh_feed_model_destroy(struct sh_feed_model *model) {
     if (model == NULL) return;
     pool_deinit(&model->affinities);
+    sh_sessions_destroy(model->sessions);
+    sh_free(model->session);
     sh_free(model->users);
     sh_free(model->popularity);
     sh_free(model->popularity_root);
@@ -178,7 +184,8 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
 size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
     size_t bytes = sizeof *model + model->affinities.chunk_bytes + model->user_capacity * sizeof(struct affinity *);
     bytes +=
-        (size_t)model->item_capacity * (sizeof(struct popularity) + 5 * sizeof(uint64_t)) + model->item_capacity / 4;
+        (size_t)model->item_capacity * (sizeof(struct popularity) + 6 * sizeof(uint64_t)) + model->item_capacity / 4;
+    bytes += sh_sessions_memory_bytes(model->sessions);
     if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
     return bytes;
 }
@@ -210,6 +217,7 @@ static bool check_items(const struct sh_feed_model *model, const char **reason) 
         const double root = model->popularity_root[item];
         if (item_is_listed(model, item) != (model->listed_ms[item] != INT64_MIN))
             return broken(reason, "an item is listed without a time, or the other way round");
+        if (model->session[item] != 0) return broken(reason, "a visit's scores were left behind");
         listed_count += item_is_listed(model, item);
         if (!item_is_stale(model, item) && root != popularity_root_of(model, &model->popularity[item]))
             return broken(reason, "a root of popularity is not that of its sums");
@@ -229,7 +237,7 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
     }
     if (user_bytes != model->user_bytes || user_bytes > model->affinities.chunk_bytes)
         return broken(reason, "the bytes of affinities are counted wrong");
-    return check_items(model, reason);
+    return check_items(model, reason) && sh_sessions_check(model->sessions, reason);
 }
 
 void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) {
@@ -243,8 +251,10 @@ void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) 
                     config->half_life_short_ms / (double)SH_DAY_MS, config->half_life_long_ms / (double)SH_DAY_MS,
                     config->short_share, config->half_life_popularity_ms / (double)SH_DAY_MS,
                     config->half_life_recency_ms / (double)SH_DAY_MS);
-    sh_buffer_print(buffer, "  weights: affinity %g (declared %g), popularity %g, recency %g\n",
-                    config->weight_affinity, config->declared, config->weight_popularity, config->weight_recency);
+    sh_buffer_print(buffer, "  weights: affinity %g (declared %g), popularity %g, recency %g, session %g\n",
+                    config->weight_affinity, config->declared, config->weight_popularity, config->weight_recency,
+                    config->weight_session);
+    sh_buffer_print(buffer, "  %u visits known\n", sh_sessions_count(model->sessions));
     sh_buffer_print(buffer, "  bought left out for %u days, seen for %u; ", config->bought_days, config->seen_days);
     if (config->diversity_attribute >= 0)
         sh_buffer_print(buffer, "at most %u of %u neighbours alike; ", config->diversity_count,

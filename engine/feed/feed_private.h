@@ -4,6 +4,7 @@
 
 #include "feed.h"
 #include "feed_pool.h"
+#include "sessions.h"
 
 /* ---- Feature tags: feed_tags.c ----
  *
@@ -71,6 +72,7 @@ struct sh_feed_model {
     double *popularity_root; /* square root of the sum over periods of sum * 4^(period - base_period) */
     double *recency;         /* 2^((listed_ms - recency_landmark_ms) / H) */
     double *inverse_norm;    /* 1 / sqrt(feature tags); 0 without any */
+    double *session;         /* scratch: what the request's visit adds to the score; all 0 between requests */
     int64_t *listed_ms;      /* INT64_MIN: not listed */
     uint64_t *id_hash;
     uint64_t *listed;       /* a bit an item: words, so that taking one off cannot fail */
@@ -83,6 +85,8 @@ struct sh_feed_model {
     double top_root; /* the highest popularity_root */
     int64_t recency_landmark_ms;
     bool has_recency_landmark;
+
+    struct sh_sessions *sessions;
 
     double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
     uint16_t *block_slots; /* and as many slots */
@@ -130,9 +134,11 @@ struct feed_run {
     struct sh_arena *arena;
     struct profile_tag profile[PROFILE_COUNT_MAX];
     uint32_t profile_count;
-    uint32_t by_tag[PROFILE_COUNT_MAX]; /* indexes into profile, ascending by tag */
-    double popularity_scale;            /* contribution of a root */
-    double recency_scale;               /* decay of a recency to now */
+    uint32_t by_tag[PROFILE_COUNT_MAX];   /* indexes into profile, ascending by tag */
+    double popularity_scale;              /* contribution of a root */
+    double recency_scale;                 /* decay of a recency to now */
+    const struct sh_session_score *visit; /* what the visit leads to; those at items beyond item_capacity have no say */
+    uint32_t visit_count;
     /* Ascending, without doubles; bought has none of excluded, seen none of both. */
     uint32_t *excluded, *bought, *seen;
     uint32_t excluded_count, bought_count, seen_count;
@@ -156,6 +162,11 @@ struct ranked {
 /* feed_score.c */
 
 SH_MUST_CHECK enum sh_status run_prepare(struct feed_run *run);
+/* What the visit leads to, spread over model->session; visit_end makes that zero again, also after a failure. */
+SH_MUST_CHECK enum sh_status visit_begin(struct feed_run *run);
+void visit_end(struct feed_run *run);
+/* The item's two parts of contribution SESSION. */
+void visit_parts(const struct feed_run *run, uint32_t item, double *session, double *again);
 void score_item(const struct feed_run *run, uint32_t item, struct scored *scored);
 uint32_t item_sources(const struct feed_run *run, uint32_t item, const struct scored *scored);
 /* May the item be shown at all? (eligible and listed; what was seen, bought or excluded is not looked at) */

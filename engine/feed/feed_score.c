@@ -13,10 +13,60 @@
 #define POPULAR_ROOT_SHARE (1.0 / 32.0)
 /* "New" means at most two half-lives old. */
 #define NEW_RECENCY 0.25
+/* What came next and what people go back to, beside what similar visits had: feed.h. */
+#define NEXT_FACTOR  0.75
+#define AGAIN_FACTOR 6.0
 
 static double recency_now(const struct feed_run *run, uint32_t item) {
     const double recency = run->model->recency[item] * run->recency_scale;
     return recency < 1.0 ? recency : 1.0; /* what is listed from a time to come on is as new as can be */
+}
+
+/* ---- The visit ---- */
+
+static double part_session(const struct feed_run *run, const struct sh_session_score *score) {
+    return run->model->config.weight_session * (score->near + NEXT_FACTOR * score->next);
+}
+
+static double part_again(const struct feed_run *run, const struct sh_session_score *score) {
+    return run->model->config.weight_session * AGAIN_FACTOR * score->again;
+}
+
+enum sh_status visit_begin(struct feed_run *run) {
+    struct sh_feed_model *model = run->model;
+    const struct sh_feed_request *request = run->request;
+    uint32_t own[SH_SESSION_CLICK_COUNT_MAX];
+    const uint32_t *clicks = request->clicks;
+    uint32_t click_count = request->click_count;
+    if (model->config.weight_session == 0) return SH_OK;
+    if (clicks == NULL && request->user != SH_SLOT_NONE) {
+        click_count = sh_sessions_open(model->sessions, request->user, request->now_ms, own);
+        clicks = own;
+    }
+    const enum sh_status status =
+        sh_sessions_score(model->sessions, clicks, click_count, request->user, &run->visit, &run->visit_count);
+    if (status != SH_OK) return status;
+    for (uint32_t i = 0; i < run->visit_count; i++) {
+        const struct sh_session_score *score = &run->visit[i];
+        if (score->item < model->item_capacity)
+            model->session[score->item] = part_session(run, score) + part_again(run, score);
+    }
+    return SH_OK;
+}
+
+void visit_end(struct feed_run *run) {
+    for (uint32_t i = 0; i < run->visit_count; i++)
+        if (run->visit[i].item < run->model->item_capacity) run->model->session[run->visit[i].item] = 0;
+}
+
+void visit_parts(const struct feed_run *run, uint32_t item, double *session, double *again) {
+    *session = 0;
+    *again = 0;
+    for (uint32_t i = 0; i < run->visit_count; i++) {
+        if (run->visit[i].item != item) continue;
+        *session = part_session(run, &run->visit[i]);
+        *again = part_again(run, &run->visit[i]);
+    }
 }
 
 /* ---- One item ---- */
@@ -63,8 +113,9 @@ void score_item(const struct feed_run *run, uint32_t item, struct scored *scored
     scored->contributions[SH_FEED_AFFINITY] = affinity;
     scored->contributions[SH_FEED_POPULARITY] = run->popularity_scale * model->popularity_root[item];
     scored->contributions[SH_FEED_RECENCY] = model->config.weight_recency * recency_now(run, item);
+    scored->contributions[SH_FEED_SESSION] = model->session[item];
     scored->score = scored->contributions[SH_FEED_AFFINITY] + scored->contributions[SH_FEED_POPULARITY] +
-                    scored->contributions[SH_FEED_RECENCY];
+                    scored->contributions[SH_FEED_RECENCY] + scored->contributions[SH_FEED_SESSION];
 }
 
 uint32_t item_sources(const struct feed_run *run, uint32_t item, const struct scored *scored) {
@@ -76,6 +127,7 @@ uint32_t item_sources(const struct feed_run *run, uint32_t item, const struct sc
         if (tag->declared > 0) sources |= 1u << SH_FEED_SOURCE_DECLARED;
         if (tag->affinity > tag->declared) sources |= 1u << SH_FEED_SOURCE_AFFINITY;
     }
+    if (scored->contributions[SH_FEED_SESSION] > 0) sources |= 1u << SH_FEED_SOURCE_SESSION;
     const double root = model->popularity_root[item];
     if (root > 0 && root >= model->top_root * POPULAR_ROOT_SHARE) sources |= 1u << SH_FEED_SOURCE_POPULAR;
     if (recency_now(run, item) >= NEW_RECENCY) sources |= 1u << SH_FEED_SOURCE_NEW;
@@ -155,6 +207,7 @@ static void offer_block(struct feed_run *run, uint32_t block, const uint64_t *wo
     const double *affinity = run->profile_count > 0 ? model->block_sums : NULL;
     const double *root = model->popularity_root + first;
     const double *recency = model->recency + first;
+    const double *session = model->session + first;
     const double popularity_scale = run->popularity_scale;
     const double recency_scale = run->recency_scale;
     const double weight_recency = model->config.weight_recency;
@@ -164,7 +217,7 @@ static void offer_block(struct feed_run *run, uint32_t block, const uint64_t *wo
             const uint32_t place = w * 64 + (uint32_t)__builtin_ctzll(word);
             const double decayed = recency[place] * recency_scale;
             const double score = (affinity != NULL ? affinity[place] : 0.0) + popularity_scale * root[place] +
-                                 weight_recency * (decayed < 1.0 ? decayed : 1.0);
+                                 weight_recency * (decayed < 1.0 ? decayed : 1.0) + session[place];
             best_offer(best, (uint32_t)first + place, score);
         }
     }

@@ -206,8 +206,10 @@ static bool loop_report(struct sh_loop *loop) {
     pthread_cond_broadcast(&server->changed);
     while (!server->may_serve)
         pthread_cond_wait(&server->changed, &server->mutex);
+    /* Not whether it shall stop: that it learns in turn(), with the others, who wait for it to fall quiet. */
+    const bool has_failed = server->has_failed;
     pthread_mutex_unlock(&server->mutex);
-    return atomic_load(&server->stop) != SH_STOP_NOW;
+    return !has_failed;
 }
 
 void *sh_loop_main(void *argument) {

@@ -85,6 +85,7 @@ struct sh_server {
     pthread_cond_t changed;
     uint32_t ready_count; /* of loops that are made, or have failed to be */
     bool may_serve;
+    bool has_failed; /* to start: serve nobody */
 };
 
 /* A thread's function. */

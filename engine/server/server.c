@@ -119,7 +119,7 @@ static enum sh_status release_loops(struct sh_server *server, enum sh_status sta
     while (server->ready_count < server->thread_count)
         pthread_cond_wait(&server->changed, &server->mutex);
     if (status == SH_OK) status = first_fault(server, err);
-    if (status != SH_OK) atomic_store(&server->stop, SH_STOP_NOW);
+    server->has_failed = status != SH_OK;
     server->may_serve = true;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->mutex);

@@ -57,6 +57,7 @@ void sh_session_end(struct sh_session *session) {
 static void say_farewell(struct sh_session *session, const struct sh_error *err) {
     if (session->is_faulty || session->is_closed) return;
     session->is_faulty = true;
+    session->is_blocked = false; /* nothing of the input will run any more, so nothing waits for room */
     sh_buffer_deinit(&session->input);
     session->input_at = 0;
     uint8_t bytes[SH_ERROR_MESSAGE_BYTES_MAX + SH_ERROR_HINT_BYTES_MAX + 128];

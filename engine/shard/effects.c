@@ -4,8 +4,11 @@
  * mean nothing in another shard, so an item goes by its id:
  *
  *   {items: [[id, period, amount], ...  [id], ...]}     [id] alone: became known, and that is all
+ *   {items: ..., clicks: [[key, start, i, place, 16 behind_count + behind], ...]}
+ *                                                       steps of visits (sessions.h); i counts the items from 0
  *   {swept: now}                                        a day has begun: what is kept no longer goes
- *   {forgotten: [user, ...]}                            what user.forget tells: these users' other names are free again
+ *   {forgotten: [user, ...], visits: [key, ...]}        what user.forget tells: these users' other names are free
+ *                                                       again, these visits are gone
  *
  * rfm.refresh teaches something else (methods_rfm.c):
  *
@@ -20,6 +23,9 @@ struct sh_effects {
     struct sh_feed_effect *sums; /* in order of first sight */
     uint32_t count;
     uint32_t capacity;
+    struct sh_session_click *clicks; /* whose item is a place in sums */
+    uint32_t click_count;
+    uint32_t click_capacity;
     uint32_t *table; /* open addressing: place in sums + 1, or 0; twice the capacity of sums, at least */
     uint32_t table_mask;
     bool has_swept;
@@ -72,20 +78,56 @@ enum sh_status sh_effects_add_sweep(struct sh_effects **effects, struct sh_arena
     return SH_OK;
 }
 
-enum sh_status sh_effects_add(struct sh_effects **made, struct sh_arena *arena, const struct sh_feed_effect *effect,
-                              struct sh_error *err) {
-    enum sh_status status = make(made, arena, err);
-    if (status != SH_OK) return status;
-    struct sh_effects *effects = *made;
-    if (effects->count == effects->capacity && (status = grow(effects, err)) != SH_OK) return status;
+/* *place among the sums. */
+static enum sh_status add_effect(struct sh_effects *effects, const struct sh_feed_effect *effect, uint32_t *place,
+                                 struct sh_error *err) {
+    if (effects->count == effects->capacity) {
+        const enum sh_status status = grow(effects, err);
+        if (status != SH_OK) return status;
+    }
     const uint32_t at = place_of(effects, effect->item, effect->period);
     if (effects->table[at] != 0) {
-        effects->sums[effects->table[at] - 1].amount += effect->amount;
+        *place = effects->table[at] - 1;
+        effects->sums[*place].amount += effect->amount;
         return SH_OK;
     }
-    effects->sums[effects->count++] = *effect;
+    *place = effects->count++;
+    effects->sums[*place] = *effect;
     effects->table[at] = effects->count;
     return SH_OK;
+}
+
+static enum sh_status add_click(struct sh_effects *effects, const struct sh_session_click *click, uint32_t place,
+                                struct sh_error *err) {
+    if (effects->click_count == effects->click_capacity) {
+        const uint32_t capacity = effects->click_capacity == 0 ? SLOTS_MIN : effects->click_capacity * 2;
+        struct sh_session_click *clicks = sh_arena_alloc(effects->arena, capacity * sizeof *clicks);
+        if (clicks == NULL) return sh_fail_memory(err);
+        if (effects->click_count > 0) memcpy(clicks, effects->clicks, effects->click_count * sizeof *clicks);
+        effects->clicks = clicks;
+        effects->click_capacity = capacity;
+    }
+    effects->clicks[effects->click_count] = *click;
+    effects->clicks[effects->click_count++].item = place;
+    return SH_OK;
+}
+
+enum sh_status sh_effects_add(struct sh_effects **effects, struct sh_arena *arena, const struct sh_feed_effect *effect,
+                              struct sh_error *err) {
+    uint32_t place;
+    const enum sh_status status = make(effects, arena, err);
+    return status != SH_OK ? status : add_effect(*effects, effect, &place, err);
+}
+
+enum sh_status sh_effects_add_lesson(struct sh_effects **effects, struct sh_arena *arena,
+                                     const struct sh_feed_lesson *lesson, struct sh_error *err) {
+    uint32_t place;
+    if (lesson->effect.item == SH_NO_ITEM) return SH_OK; /* nor is there a click then */
+    enum sh_status status = make(effects, arena, err);
+    if (status == SH_OK) status = add_effect(*effects, &lesson->effect, &place, err);
+    if (status != SH_OK || lesson->click.item == SH_NO_ITEM) return status;
+    sh_assert(lesson->click.item == lesson->effect.item);
+    return add_click(*effects, &lesson->click, place, err);
 }
 
 enum sh_status sh_effects_add_item(struct sh_effects **effects, struct sh_arena *arena, uint32_t item,
@@ -94,11 +136,25 @@ enum sh_status sh_effects_add_item(struct sh_effects **effects, struct sh_arena 
     return sh_effects_add(effects, arena, &nothing, err);
 }
 
+static void pack_clicks(const struct sh_effects *effects, msgpack_packer *packer) {
+    sh_pack_literal(packer, "clicks");
+    (void)msgpack_pack_array(packer, effects->click_count);
+    for (uint32_t i = 0; i < effects->click_count; i++) {
+        const struct sh_session_click *click = &effects->clicks[i];
+        (void)msgpack_pack_array(packer, 5);
+        (void)msgpack_pack_int64(packer, (int64_t)click->key);
+        (void)msgpack_pack_int64(packer, click->start_ms);
+        (void)msgpack_pack_uint32(packer, click->item);
+        (void)msgpack_pack_uint32(packer, click->place);
+        (void)msgpack_pack_uint32(packer, click->behind_count * SH_SESSION_AGAIN_COUNT + click->behind);
+    }
+}
+
 void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace *workspace, struct sh_buffer *buffer) {
-    if (effects == NULL || (effects->count == 0 && !effects->has_swept)) return;
+    if (effects == NULL) return;
     msgpack_packer packer;
     sh_buffer_packer(buffer, &packer);
-    (void)msgpack_pack_map(&packer, 1u + effects->has_swept);
+    (void)msgpack_pack_map(&packer, 2u + effects->has_swept);
     if (effects->has_swept) {
         sh_pack_literal(&packer, "swept");
         (void)msgpack_pack_int64(&packer, effects->swept_ms);
@@ -114,9 +170,11 @@ void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace
         (void)msgpack_pack_int32(&packer, sum->period);
         (void)msgpack_pack_int64(&packer, sum->amount);
     }
+    pack_clicks(effects, &packer);
 }
 
-static enum sh_status learn_one(struct sh_call *call, struct sh_cursor *cursor, struct sh_error *err) {
+/* *item is the item that it is about. */
+static enum sh_status learn_one(struct sh_call *call, struct sh_cursor *cursor, uint32_t *item, struct sh_error *err) {
     struct sh_workspace *workspace = call->workspace;
     struct sh_id_reader id;
     uint32_t count;
@@ -134,8 +192,84 @@ static enum sh_status learn_one(struct sh_call *call, struct sh_cursor *cursor, 
         effect.period = (int32_t)period;
     }
     status = sh_table_intern(workspace->items, id.text, sh_id_hash(id.text), &effect.item, NULL, err);
+    *item = effect.item;
     if (status != SH_OK || count == 1) return status;
     return sh_feed_learn_effect(workspace->feed, &effect) == SH_OK ? SH_OK : sh_fail_memory(err);
+}
+
+/* Keys are 64 bits without a meaning: they travel as whole numbers with a sign. */
+static enum sh_status read_key(struct sh_cursor *cursor, uint64_t *key, struct sh_error *err) {
+    int64_t number = 0;
+    const enum sh_status status = sh_cursor_integer(cursor, INT64_MIN, INT64_MAX, &number, "the key of a visit", err);
+    *key = (uint64_t)number;
+    return status;
+}
+
+/* The items of a message, which its clicks count. */
+struct known_items {
+    uint32_t *items;
+    uint32_t count;
+};
+
+static enum sh_status learn_items(struct sh_call *call, const struct sh_param *param, struct known_items *known,
+                                  struct sh_error *err) {
+    struct sh_cursor cursor;
+    enum sh_status status = sh_param_array(param, "items", UINT32_MAX, &cursor, &known->count, err);
+    if (status != SH_OK) return status;
+    known->items = sh_arena_alloc(call->arena, ((size_t)known->count + 1) * sizeof *known->items);
+    if (known->items == NULL) return sh_fail_memory(err);
+    for (uint32_t i = 0; i < known->count && status == SH_OK; i++)
+        status = learn_one(call, &cursor, &known->items[i], err);
+    return status;
+}
+
+static enum sh_status learn_click(struct sh_call *call, const struct known_items *known, struct sh_cursor *cursor,
+                                  struct sh_error *err) {
+    struct sh_session_click click;
+    uint32_t count;
+    int64_t item;
+    int64_t place;
+    int64_t behind;
+    enum sh_status status;
+    if ((status = sh_cursor_array(cursor, &count, "a click", err)) != SH_OK) return status;
+    if (count != 5) return sh_fail(err, SH_ERR_ARGUMENT, -1, "a click is [key, start, item, place, behind]");
+    if ((status = read_key(cursor, &click.key, err)) != SH_OK) return status;
+    status = sh_cursor_integer(cursor, INT64_MIN, INT64_MAX, &click.start_ms, "the start of a visit", err);
+    if (status != SH_OK) return status;
+    status = sh_cursor_integer(cursor, 0, (int64_t)known->count - 1, &item, "a click's item", err);
+    if (status != SH_OK) return status;
+    status = sh_cursor_integer(cursor, 0, SH_SESSION_CLICK_COUNT_MAX, &place, "a place", err);
+    if (status != SH_OK) return status;
+    status = sh_cursor_integer(cursor, 0, SH_SESSION_AGAIN_COUNT * SH_SESSION_AGAIN_COUNT - 1, &behind,
+                               "what is behind", err);
+    if (status != SH_OK) return status;
+    click.place = (uint32_t)place;
+    click.behind_count = (uint32_t)behind / SH_SESSION_AGAIN_COUNT;
+    click.behind = (uint32_t)behind % SH_SESSION_AGAIN_COUNT;
+    if (click.behind > click.behind_count) return sh_fail(err, SH_ERR_ARGUMENT, -1, "a click returns to nothing");
+    click.item = known->items[item];
+    return sh_feed_learn_click(call->workspace->feed, &click) == SH_OK ? SH_OK : sh_fail_memory(err);
+}
+
+static enum sh_status learn_clicks(struct sh_call *call, const struct known_items *known, const struct sh_param *param,
+                                   struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t count;
+    enum sh_status status = sh_param_array(param, "clicks", UINT32_MAX, &cursor, &count, err);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++)
+        status = learn_click(call, known, &cursor, err);
+    return status;
+}
+
+static enum sh_status learn_visits_gone(struct sh_call *call, const struct sh_param *param, struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t count;
+    enum sh_status status = sh_param_array(param, "visits", UINT32_MAX, &cursor, &count, err);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++) {
+        uint64_t key;
+        if ((status = read_key(&cursor, &key, err)) == SH_OK) sh_feed_forget_visit(call->workspace->feed, key);
+    }
+    return status;
 }
 
 /* Users who were forgotten in another shard, and had other names. */
@@ -153,19 +287,15 @@ static enum sh_status learn_forgotten(struct sh_call *call, const struct sh_para
 }
 
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"items", "forgotten", "rfm", "swept"};
-    static const struct sh_param_names names = {words, 4, 0};
-    struct sh_param params[4];
-    struct sh_cursor cursor;
-    uint32_t count;
+    static const char *const words[] = {"items", "forgotten", "rfm", "swept", "clicks", "visits"};
+    static const struct sh_param_names names = {words, 6, 0};
+    struct sh_param params[6];
+    struct known_items known;
     const struct sh_request *request = call->request;
     enum sh_status status;
     if ((status = sh_params_read(request->params, request->params_count, &names, params, NULL, err)) != SH_OK)
         return status;
-    if ((status = sh_param_array(&params[0], "items", UINT32_MAX, &cursor, &count, err)) != SH_OK) return status;
-    for (uint32_t i = 0; i < count; i++) {
-        if ((status = learn_one(call, &cursor, err)) != SH_OK) return status;
-    }
+    if ((status = learn_items(call, &params[0], &known, err)) != SH_OK) return status;
     if ((status = learn_forgotten(call, &params[1], err)) != SH_OK) return status;
     if (sh_param_given(&params[2]) && (status = sh_rfm_learn_part(call, &params[2], err)) != SH_OK) return status;
     if (sh_param_given(&params[3])) {
@@ -174,6 +304,8 @@ enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err)
         if (status != SH_OK) return status;
         (void)sh_workspace_sweep(call->workspace, now_ms);
     }
+    if ((status = learn_clicks(call, &known, &params[4], err)) != SH_OK) return status;
+    if ((status = learn_visits_gone(call, &params[5], err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 0);
     return SH_OK;

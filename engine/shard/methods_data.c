@@ -296,6 +296,7 @@ struct each {
     struct sh_text *targets; /* whom each id means; copies */
     struct sh_buffer told;   /* users who had other names: for the sibling shards */
     uint32_t told_count;
+    struct sh_buffer visits; /* keys of the visits that went: likewise */
     uint32_t done_count;
     uint32_t *unknown_rows;
     uint32_t unknown_count;
@@ -326,7 +327,7 @@ static enum sh_status forget_one(struct each *each, struct sh_text user, bool *k
     const uint32_t slot = sh_table_find(workspace->users, user);
     enum sh_status status = SH_OK;
     bool had_names = false;
-    if (slot != SH_SLOT_NONE) status = sh_workspace_forget(each->call->shard, workspace, slot, err);
+    if (slot != SH_SLOT_NONE) status = sh_workspace_forget(each->call->shard, workspace, slot, &each->visits, err);
     if (status == SH_OK) status = sh_aliases_forget(&workspace->aliases, user, &had_names, err);
     *known = slot != SH_SLOT_NONE || had_names;
     if (!had_names) return status;
@@ -367,16 +368,24 @@ static enum sh_status do_each(struct each *each, struct sh_buffer *unknown, stru
     return sh_buffer_status(unknown, err);
 }
 
-/* Also after a failure: whose names are gone here must not have them elsewhere. */
-static void tell_names(const struct each *each) {
-    if (each->told_count == 0 || !sh_answer_is_part(each->call->shard)) return;
+/* Also after a failure: whose names and visits are gone here must not have them elsewhere. */
+static void tell_forgotten(const struct each *each) {
+    const size_t visit_count = each->visits.count / sizeof(uint64_t);
+    if (each->told_count + visit_count == 0 || !sh_answer_is_part(each->call->shard)) return;
     msgpack_packer packer;
     sh_buffer_packer(each->call->answer->effects, &packer);
-    (void)msgpack_pack_map(&packer, 1);
+    (void)msgpack_pack_map(&packer, 2);
     sh_pack_literal(&packer, "forgotten");
     (void)msgpack_pack_array(&packer, each->told_count);
     sh_buffer_append(each->call->answer->effects, each->told.bytes, each->told.count);
-    if (each->told.failed) each->call->answer->effects->failed = true;
+    sh_pack_literal(&packer, "visits");
+    (void)msgpack_pack_array(&packer, visit_count);
+    for (size_t i = 0; i < visit_count; i++) {
+        uint64_t key;
+        memcpy(&key, each->visits.bytes + i * sizeof key, sizeof key);
+        (void)msgpack_pack_int64(&packer, (int64_t)key);
+    }
+    if (each->told.failed || each->visits.failed) each->call->answer->effects->failed = true;
 }
 
 static void answer_each(const struct each *each, const struct sh_buffer *unknown) {
@@ -412,9 +421,11 @@ static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct 
     struct sh_buffer *unknown = &call->shard->scratch;
     sh_buffer_clear(unknown);
     sh_buffer_init(&each.told, SH_PART_BYTES_MAX);
+    sh_buffer_init(&each.visits, SH_PART_BYTES_MAX);
     status = do_each(&each, unknown, err);
-    tell_names(&each);
+    tell_forgotten(&each);
     sh_buffer_deinit(&each.told);
+    sh_buffer_deinit(&each.visits);
     if (status != SH_OK) return status;
     answer_each(&each, unknown);
     return SH_OK;

@@ -74,18 +74,22 @@ static enum hearing tell_item(struct append *append, uint32_t new_item) {
     return sh_effects_add_item(&append->effects, append->call->arena, new_item, NULL) == SH_OK ? TOLD : NOT_TOLD;
 }
 
+static enum hearing tell_lesson(struct append *append, const struct sh_feed_lesson *lesson) {
+    if (!sh_answer_is_part(append->call->shard)) return TOLD;
+    return sh_effects_add_lesson(&append->effects, append->call->arena, lesson, NULL) == SH_OK ? TOLD : NOT_TOLD;
+}
+
 /* What a stored event teaches: RFM columns, and the feed, here and in the sibling shards. */
 static enum hearing learn(struct append *append, uint32_t new_item) {
     struct sh_call *call = append->call;
-    struct sh_feed_effect effect;
+    struct sh_feed_lesson lesson;
     const enum sh_status counted = sh_rfm_add(call->workspace->rfm, &append->reader.event);
-    if (sh_feed_learn(call->workspace->feed, &append->reader.event, call->request->now_ms, &effect) != SH_OK) {
+    if (sh_feed_learn(call->workspace->feed, &append->reader.event, call->request->now_ms, &lesson) != SH_OK) {
         (void)tell_item(append, new_item);
         return NOT_TOLD;
     }
-    if (effect.item == SH_NO_ITEM) return tell_item(append, new_item);
-    if (sh_answer_is_part(call->shard) && sh_effects_add(&append->effects, call->arena, &effect, NULL) != SH_OK)
-        return NOT_TOLD;
+    if (tell_lesson(append, &lesson) == NOT_TOLD) return NOT_TOLD;
+    if (lesson.effect.item == SH_NO_ITEM && tell_item(append, new_item) == NOT_TOLD) return NOT_TOLD;
     return counted == SH_OK ? TOLD : NOT_TOLD;
 }
 

@@ -55,7 +55,7 @@ static enum sh_status find_allowed(struct sh_call *call, const struct sh_param *
 
 /* ---- feed.get ---- */
 
-enum { GET_USER, GET_COUNT, GET_FILTER, GET_EXCLUDE, GET_FIELDS, GET_SEED, GET_NOW, GET_PARAM_COUNT };
+enum { GET_USER, GET_COUNT, GET_FILTER, GET_EXCLUDE, GET_FIELDS, GET_SEED, GET_NOW, GET_SESSION, GET_PARAM_COUNT };
 
 struct feed {
     struct sh_call *call;
@@ -65,20 +65,43 @@ struct feed {
     struct sh_row_fields fields;
 };
 
-static enum sh_status read_excluded(struct feed *feed, const struct sh_param *param, struct sh_error *err) {
+/* The items of a list of ids, as far as they are known. */
+static enum sh_status read_items(struct feed *feed, const struct sh_param *param, const char *name, uint32_t max,
+                                 const uint32_t **items, uint32_t *item_count, struct sh_error *err) {
     struct sh_cursor cursor;
     uint32_t count;
-    enum sh_status status = sh_param_array(param, "exclude", SH_BATCH_ROW_COUNT_MAX, &cursor, &count, err);
+    char what[32];
+    enum sh_status status = sh_param_array(param, name, max, &cursor, &count, err);
     if (status != SH_OK) return status;
     uint32_t *slots = sh_arena_alloc(feed->call->arena, ((size_t)count + 1) * sizeof *slots);
     if (slots == NULL) return sh_fail_memory(err);
+    (void)snprintf(what, sizeof what, "each of `%s`", name);
     for (uint32_t i = 0; i < count; i++) {
         struct sh_id_reader id;
-        if ((status = sh_id_read(&id, &cursor, "each of `exclude`", err)) != SH_OK) return status;
+        if ((status = sh_id_read(&id, &cursor, what, err)) != SH_OK) return status;
         const uint32_t slot = sh_table_find(feed->call->workspace->items, id.text);
-        if (slot != SH_SLOT_NONE) slots[feed->request.excluded_count++] = slot;
+        if (slot != SH_SLOT_NONE) slots[(*item_count)++] = slot;
     }
-    feed->request.excluded = slots;
+    *items = slots;
+    return SH_OK;
+}
+
+/* Who asks: a user, or somebody of whom only the clicks of the visit are known, or both. */
+static enum sh_status read_visitor(struct feed *feed, const struct sh_param *params, struct sh_error *err) {
+    struct sh_id_reader user;
+    struct sh_cursor cursor;
+    enum sh_status status = SH_OK;
+    feed->request.user = SH_SLOT_NONE;
+    if (sh_param_given(&params[GET_SESSION])) {
+        status = read_items(feed, &params[GET_SESSION], "session", SH_FEED_CLICK_COUNT_MAX, &feed->request.clicks,
+                            &feed->request.click_count, err);
+    } else {
+        status = sh_param_require(&params[GET_USER], "user", err);
+    }
+    if (status != SH_OK || !sh_param_given(&params[GET_USER])) return status;
+    sh_param_cursor(&params[GET_USER], &cursor);
+    if ((status = sh_id_read(&user, &cursor, "`user`", err)) != SH_OK) return status;
+    feed->request.user = sh_workspace_find_user(feed->call->workspace, user.text);
     return SH_OK;
 }
 
@@ -107,18 +130,15 @@ static enum sh_status read_common(struct feed *feed, const struct sh_param *coun
 }
 
 static enum sh_status read_get(struct feed *feed, const struct sh_param *params, struct sh_error *err) {
-    struct sh_id_reader user;
-    struct sh_cursor cursor;
     int64_t seed = (int64_t)(feed->call->request->id & INT64_MAX);
     enum sh_status status;
-    if ((status = sh_param_require(&params[GET_USER], "user", err)) != SH_OK) return status;
-    sh_param_cursor(&params[GET_USER], &cursor);
-    if ((status = sh_id_read(&user, &cursor, "`user`", err)) != SH_OK) return status;
-    feed->request.user = sh_workspace_find_user(feed->call->workspace, user.text);
+    if ((status = read_visitor(feed, params, err)) != SH_OK) return status;
     if ((status = sh_param_integer(&params[GET_SEED], "seed", INT64_MIN, INT64_MAX, &seed, err)) != SH_OK)
         return status;
     feed->request.seed = (uint64_t)seed;
-    if ((status = read_excluded(feed, &params[GET_EXCLUDE], err)) != SH_OK) return status;
+    status = read_items(feed, &params[GET_EXCLUDE], "exclude", SH_BATCH_ROW_COUNT_MAX, &feed->request.excluded,
+                        &feed->request.excluded_count, err);
+    if (status != SH_OK) return status;
     return read_common(feed, &params[GET_COUNT], &params[GET_FILTER], &params[GET_FIELDS], &params[GET_NOW], err);
 }
 
@@ -191,7 +211,8 @@ static void pack_feed(const struct feed *feed, const struct sh_feed_answer *answ
 }
 
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[GET_PARAM_COUNT] = {"user", "count", "filter", "exclude", "fields", "seed", "now"};
+    static const char *const words[GET_PARAM_COUNT] = {"user",   "count", "filter", "exclude",
+                                                       "fields", "seed",  "now",    "session"};
     static const struct sh_param_names names = {words, GET_PARAM_COUNT, 0};
     struct sh_param params[GET_PARAM_COUNT];
     const struct sh_request *request = call->request;

@@ -32,13 +32,13 @@ static enum sh_status read_half_lives(const struct sh_param *param, struct sh_fe
 }
 
 static enum sh_status read_scores(const struct sh_param *param, struct sh_feed_config *config, struct sh_error *err) {
-    static const char *const words[] = {"affinity", "popularity", "recency", "declared", "short_share"};
+    static const char *const words[] = {"affinity", "popularity", "recency", "session", "declared", "short_share"};
     double *const values[] = {&config->weight_affinity, &config->weight_popularity, &config->weight_recency,
-                              &config->declared, &config->short_share};
-    struct sh_param params[5];
-    enum sh_status status = read_map(param, words, 5, params, err);
-    for (uint32_t i = 0; i < 5 && status == SH_OK; i++)
-        status = sh_param_real(&params[i], words[i], 0, i == 4 ? 1 : 1e6, values[i], err);
+                              &config->weight_session,  &config->declared,          &config->short_share};
+    struct sh_param params[6];
+    enum sh_status status = read_map(param, words, 6, params, err);
+    for (uint32_t i = 0; i < 6 && status == SH_OK; i++)
+        status = sh_param_real(&params[i], words[i], 0, i == 5 ? 1 : 1e6, values[i], err);
     return status;
 }
 

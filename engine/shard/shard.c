@@ -110,9 +110,11 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     if (method->writes && call->workspace != NULL) call->workspace->write_version++;
     status = handlers[method->number](call, err);
     if (status == SH_OK && call->job == NULL) status = sh_buffer_status(call->answer->body, err);
-    if (status == SH_OK && call->answer->effects != NULL && call->answer->effects->failed)
+    if (status == SH_OK && call->answer->effects != NULL && call->answer->effects->failed) {
+        sh_buffer_clear(call->answer->effects); /* half a message says nothing */
         return sh_fail(err, SH_ERR_LIMIT, -1, "what the other shards must learn of it does not fit %zu bytes",
                        call->answer->effects->limit);
+    }
     return status;
 }
 

@@ -212,9 +212,9 @@ void sh_workspace_destroy_last(struct sh_shard *shard);
 void sh_workspaces_deinit(struct sh_shard *shard);
 /* After readers of it went or came: which forgotten slots may be given out again. */
 void sh_workspace_update_reuse(struct sh_shard *shard, struct sh_workspace *workspace);
-/* Remove a person from everything. SH_ERR_MEMORY: call again. */
+/* Remove a person from everything. visits as sh_feed_forget has it. SH_ERR_MEMORY: call again. */
 SH_MUST_CHECK enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *workspace, uint32_t slot,
-                                                 struct sh_error *err);
+                                                 struct sh_buffer *visits, struct sh_error *err);
 /* Take away what has ended by the clock. Which request does it changes no answer: what has ended and is still there is
  * looked past. */
 void sh_workspace_expire(struct sh_workspace *workspace, int64_t clock_ms);
@@ -281,6 +281,9 @@ SH_MUST_CHECK enum sh_status sh_effects_add(struct sh_effects **effects, struct 
 SH_MUST_CHECK enum sh_status sh_effects_add_sweep(struct sh_effects **effects, struct sh_arena *arena, int64_t now_ms,
                                                   struct sh_error *err);
 /* An item that became known with no effect of its own. */
+/* What one event teaches. */
+SH_MUST_CHECK enum sh_status sh_effects_add_lesson(struct sh_effects **effects, struct sh_arena *arena,
+                                                   const struct sh_feed_lesson *lesson, struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_effects_add_item(struct sh_effects **effects, struct sh_arena *arena, uint32_t item,
                                                  struct sh_error *err);
 /* Pack them for shard.learn; nothing if there are none. */

@@ -100,13 +100,14 @@ void sh_workspace_update_reuse(struct sh_shard *shard, struct sh_workspace *work
 }
 
 enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *workspace, uint32_t slot,
-                                   struct sh_error *err) {
+                                   struct sh_buffer *visits, struct sh_error *err) {
+    const uint64_t user_hash = sh_id_hash(sh_table_id(workspace->users, slot));
     /* The table first: it is the only one that can fail, and what is left of the person afterwards is unreachable. */
     const enum sh_status status = sh_table_forget(workspace->users, slot, workspace->sequence + 1);
     if (status != SH_OK) return sh_fail_memory(err);
     workspace->sequence++;
+    sh_feed_forget(workspace->feed, slot, user_hash, visits);
     sh_event_forget(workspace->events, slot, NULL);
-    sh_feed_forget(workspace->feed, slot);
     sh_rfm_forget(workspace->rfm, slot);
     sh_workspace_update_reuse(shard, workspace);
     return SH_OK;

@@ -19,6 +19,7 @@ static uint64_t state;
 static struct shop shop;
 static struct shop sibling; /* another shard: the same items, other users */
 static const char *reason;
+static int64_t last_ms; /* of the last event's now */
 
 static uint32_t random_below(uint32_t bound) {
     state += 0x9E3779B97F4A7C15u;
@@ -57,6 +58,7 @@ static void fill_shop(uint32_t item_count, uint32_t user_count) {
     for (uint32_t i = 0; i < user_count; i++) {
         snprintf(id, sizeof id, "user-%u", i);
         shop_user(&shop, id, picked, pick_words(picked, 4));
+        snprintf(id, sizeof id, "else-%u", i);
         shop_user(&sibling, id, NULL, 0);
     }
 }
@@ -69,6 +71,7 @@ static void configure(void) {
     config.declared = random_below(4);
     config.weight_affinity = random_below(3);
     config.weight_recency = random_below(3) / 4.0;
+    config.weight_session = random_below(4) / 2.0;
     if (random_below(4) == 0) {
         config.diversity_attribute = (int32_t)shop.category;
         config.diversity_count = 1 + random_below(2);
@@ -81,26 +84,35 @@ static void configure(void) {
 
 /* Each event is of a user of one of the two shards; its effect goes to the other, after some more events. */
 static void live(uint32_t event_count, uint32_t item_count, uint32_t user_count) {
-    static struct sh_feed_effect late[2][TWIN_EVENTS_MAX];
+    static struct sh_feed_lesson late[2][TWIN_EVENTS_MAX];
     uint32_t late_count[2] = {0, 0};
     struct shop *const shards[2] = {&shop, &sibling};
     const uint32_t types[] = {shop.view, shop.view, shop.favorite, shop.cart, shop.purchase, shop.dislike};
+    uint32_t home = 0;
+    uint32_t user = 0;
+    last_ms = BASE_MS;
     for (uint32_t i = 0; i < event_count; i++) {
-        const uint32_t home = random_below(3) == 0;
-        const int64_t now_ms = BASE_MS + (int64_t)i * SH_DAY_MS / 10;
-        int64_t time_ms = now_ms - (int64_t)random_below(1000) * SH_MINUTE_MS;
+        /* Somebody comes, or goes on with the visit. */
+        const bool goes_on = random_below(4) != 0;
+        if (!goes_on) {
+            home = random_below(3) == 0;
+            user = random_below(user_count);
+        }
+        last_ms += goes_on ? random_below(8) * SH_MINUTE_MS : (int64_t)random_below(400) * SH_MINUTE_MS;
+        const int64_t now_ms = last_ms;
+        int64_t time_ms = now_ms - (goes_on ? 0 : (int64_t)random_below(1000) * SH_MINUTE_MS);
         if (random_below(20) == 0) time_ms -= (int64_t)random_below(400) * SH_DAY_MS;
         if (random_below(20) == 0) time_ms += (int64_t)random_below(4000) * SH_MINUTE_MS; /* a clock that is ahead */
-        struct sh_feed_effect effect;
-        shop_act(shards[home], types[random_below(6)], random_below(user_count), random_below(item_count), time_ms,
-                 now_ms, &effect);
-        late[home][late_count[home]++] = effect;
+        shop_act(shards[home], types[random_below(6)], user, random_below(item_count), time_ms, now_ms,
+                 &late[home][late_count[home]]);
+        late_count[home]++;
     }
     /* In any order. */
-    for (uint32_t home = 0; home < 2; home++)
+    for (home = 0; home < 2; home++)
         for (uint32_t left = late_count[home]; left > 0; left--) {
             const uint32_t pick = random_below(left);
-            if (sh_feed_learn_effect(shards[!home]->model, &late[home][pick]) != SH_OK) abort();
+            if (sh_feed_learn_effect(shards[!home]->model, &late[home][pick].effect) != SH_OK) abort();
+            if (sh_feed_learn_click(shards[!home]->model, &late[home][pick].click) != SH_OK) abort();
             late[home][pick] = late[home][left - 1];
         }
 }
@@ -117,16 +129,27 @@ struct question {
     struct sh_feed_request request;
     struct sh_bitmap eligible;
     uint32_t excluded[8];
+    uint32_t clicks[12];
 };
 
 static void ask_something(struct question *question, uint32_t item_count, uint32_t user_count) {
     question->eligible = SH_BITMAP_EMPTY;
-    question->request = (struct sh_feed_request){.user = random_below(8) ? random_below(user_count) : SH_SLOT_NONE,
-                                                 .count = 1 + random_below(30),
-                                                 .now_ms = BASE_MS + (int64_t)random_below(300) * SH_DAY_MS / 2,
-                                                 .seed = random_below(5),
-                                                 .excluded = question->excluded,
-                                                 .excluded_count = random_below(9)};
+    question->request =
+        (struct sh_feed_request){.user = random_below(8) ? random_below(user_count) : SH_SLOT_NONE,
+                                 .count = 1 + random_below(30),
+                                 .now_ms = random_below(2) ? last_ms + random_below(40) * SH_MINUTE_MS
+                                                           : BASE_MS + (int64_t)random_below(300) * SH_DAY_MS / 2,
+                                 .seed = random_below(5),
+                                 .excluded = question->excluded,
+                                 .excluded_count = random_below(9)};
+    if (random_below(3) == 0) {
+        question->request.clicks = question->clicks;
+        question->request.click_count = random_below(13);
+        for (uint32_t i = 0; i < question->request.click_count; i++)
+            question->clicks[i] = random_below(item_count);
+    }
+    shop.clicks = question->request.clicks;
+    shop.click_count = question->request.click_count;
     for (uint32_t i = 0; i < question->request.excluded_count; i++)
         question->excluded[i] = random_below(item_count + 5);
     if (random_below(2) == 0) return;

@@ -85,11 +85,11 @@ uint32_t shop_item(struct shop *shop, const char *id, const char *const *tags, u
 }
 
 void shop_act(struct shop *shop, uint32_t type, uint32_t user, uint32_t item, int64_t time_ms, int64_t now_ms,
-              struct sh_feed_effect *effect) {
+              struct sh_feed_lesson *lesson) {
     const struct sh_event event = {.type = type, .slot = user, .item = item, .time_ms = time_ms};
     bool duplicate;
     MUST(sh_event_append(shop->events, &event, &duplicate, err));
-    MUST(sh_feed_learn(shop->model, &event, now_ms, effect));
+    MUST(sh_feed_learn(shop->model, &event, now_ms, lesson));
     if (shop->log_count == TWIN_EVENTS_MAX) abort();
     shop->log[shop->log_count++] =
         (struct twin_event){.event = event, .learned_ms = time_ms < now_ms ? time_ms : now_ms};
@@ -191,6 +191,39 @@ static double popularity_of(const struct shop *shop, uint32_t item, int64_t now_
     return sum > 0 ? sum : 0;
 }
 
+static uint64_t hash_of(const struct shop *shop, uint32_t user) {
+    char id[32];
+    const uint32_t own = sh_table_slot_end(shop->users);
+    if (user < own) return sh_id_hash(sh_table_id(shop->users, user));
+    (void)snprintf(id, sizeof id, "else-%u", user - own);
+    return sh_id_hash(sh_text_of(id));
+}
+
+/* What the visit adds: the contributions of all items. */
+static void add_visit(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores,
+                      uint32_t item_count) {
+    static struct sessions_twin twin;
+    static struct sh_session_score led[TWIN_ITEMS_MAX];
+    uint32_t own[SH_SESSION_CLICK_COUNT_MAX];
+    sessions_twin_init(&twin, (struct sh_session_limits){SH_SESSION_COUNT_MAX, SH_SESSION_OF_ITEM_MAX});
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const struct sh_event *event = &shop->log[i].event;
+        const bool is_ahead = event->time_ms > shop->log[i].learned_ms + SH_SESSION_GAP_MS;
+        if (sh_feed_weight(shop->model, event->type).weight > 0 && !is_ahead)
+            sessions_twin_click(&twin, event->slot, hash_of(shop, event->slot), event->item, event->time_ms);
+    }
+    const uint32_t *clicks = shop->clicks;
+    uint32_t click_count = shop->click_count;
+    if (clicks == NULL && user != SH_SLOT_NONE) {
+        click_count = sessions_twin_open(&twin, user, now_ms, own);
+        clicks = own;
+    }
+    sessions_twin_score(&twin, clicks, click_count, user, led, item_count);
+    for (uint32_t i = 0; i < item_count; i++)
+        scores[i].contributions[SH_FEED_SESSION] =
+            sh_feed_config(shop->model)->weight_session * (led[i].near + 0.75 * led[i].next + 6 * led[i].again);
+}
+
 void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores,
                  double *popularity) {
     const struct sh_feed_config *config = sh_feed_config(shop->model);
@@ -226,9 +259,11 @@ void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct 
         const double age_ms = (double)(now_ms - shop->listed_ms[item]);
         score->contributions[SH_FEED_RECENCY] =
             config->weight_recency * (age_ms < 0 ? 1 : half(age_ms, config->half_life_recency_ms));
-        for (uint32_t i = 0; i < SH_FEED_FEATURE_COUNT; i++)
-            score->score += score->contributions[i];
     }
+    add_visit(shop, user, now_ms, scores, item_count);
+    for (uint32_t item = 0; item < item_count; item++)
+        for (uint32_t i = 0; i < SH_FEED_FEATURE_COUNT; i++)
+            scores[item].score += scores[item].contributions[i];
 }
 
 bool twin_is_held(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms, enum sh_feed_relaxed by_rule) {

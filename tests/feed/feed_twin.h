@@ -4,6 +4,7 @@
 #define FEED_TWIN_H
 
 #include "feed.h"
+#include "sessions_twin.h"
 
 enum { TWIN_EVENTS_MAX = 4000, TWIN_ITEMS_MAX = 200, TWIN_USERS_MAX = 20, TWIN_TYPES = 5 };
 
@@ -27,6 +28,8 @@ struct shop {
     struct twin_event log[TWIN_EVENTS_MAX];
     uint32_t log_count;
     int64_t listed_ms[TWIN_ITEMS_MAX];
+    const uint32_t *clicks; /* that the request brings; NULL: none */
+    uint32_t click_count;
 };
 
 void shop_open(struct shop *shop);
@@ -35,16 +38,16 @@ uint32_t shop_user(struct shop *shop, const char *id, const char *const *interes
 /* Put an item; category and brand may be NULL. */
 uint32_t shop_item(struct shop *shop, const char *id, const char *const *tags, uint32_t tag_count, const char *category,
                    const char *brand, int64_t now_ms);
-/* Store and learn. *effect may be NULL. */
+/* Store and learn. *lesson may be NULL. */
 void shop_act(struct shop *shop, uint32_t type, uint32_t user, uint32_t item, int64_t time_ms, int64_t now_ms,
-              struct sh_feed_effect *effect);
+              struct sh_feed_lesson *lesson);
 
 /* What the feed's documentation says, from the log. */
 struct twin_score {
     double contributions[SH_FEED_FEATURE_COUNT];
     double score;
 };
-/* items[i] is about item i; also how popular it is now. */
+/* items[i] is about item i; also how popular it is now. Users from the table's end on are another shard's. */
 void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores, double *popularity);
 /* Did the user do something with it within the configured days before now? */
 bool twin_is_held(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms, enum sh_feed_relaxed by_rule);

@@ -176,13 +176,13 @@ Test(feed, popularity_is_the_same_number_whatever_the_order_of_effects) {
         snprintf(id, sizeof id, "%u", i);
         shop_item(&other, id, NULL, 0, NULL, NULL, NOW_MS);
     }
-    struct sh_feed_effect effects[300];
+    struct sh_feed_lesson lessons[300];
     for (uint32_t i = 0; i < 300; i++) {
         const int64_t time_ms = NOW_MS - (int64_t)(i * 7919 % 200) * DAY;
-        shop_act(&shop, i % 5 ? shop.view : shop.purchase, user, i % 20, time_ms, NOW_MS, &effects[i]);
+        shop_act(&shop, i % 5 ? shop.view : shop.purchase, user, i % 20, time_ms, NOW_MS, &lessons[i]);
     }
     for (uint32_t i = 300; i-- > 0;)
-        cr_assert_eq(sh_feed_learn_effect(other.model, &effects[i]), SH_OK);
+        cr_assert_eq(sh_feed_learn_effect(other.model, &lessons[i].effect), SH_OK);
     for (uint32_t item = 0; item < 20; item++)
         cr_expect(sh_feed_popularity(shop.model, item, NOW_MS) == sh_feed_popularity(other.model, item, NOW_MS));
     shop_close(&other);
@@ -474,8 +474,8 @@ Test(feed, a_forgotten_user_is_a_stranger) {
     const struct sh_feed_answer before = feed(5);
     shop_act(&shop, shop.view, user, teas[0], NOW_MS, NOW_MS, NULL);
     sh_event_forget(shop.events, user, NULL);
-    sh_feed_forget(shop.model, user);
-    sh_feed_forget(shop.model, 123456);
+    sh_feed_forget(shop.model, user, sh_id_hash(sh_table_id(shop.users, user)), NULL);
+    sh_feed_forget(shop.model, 123456, 0, NULL);
     struct sh_feed_affinity found[1];
     cr_expect_eq(sh_feed_affinities(shop.model, user, NOW_MS, found, 1), 0);
     const struct sh_feed_answer after = feed(5);

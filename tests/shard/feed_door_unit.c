@@ -68,6 +68,44 @@ Test(feed_door, an_event_is_visible_in_the_next_feed) {
     cr_assert(strstr(after, "{kind: 'affinity', name: 'coffee', of: 'kinds', value: ") != NULL, "%s", after);
 }
 
+/* Nobody here has tags, and popularity has no say: what is left is the visit. */
+static void only_visits(void) {
+    SAY("schema.put", "{feed: {scores: {affinity: 0, popularity: 0, recency: 0, session: 2}, bought_days: 0}}",
+        "{changed: true}");
+    SAY_BEGIN(
+        "event.append",
+        "{fields: ['type', 'user', 'time', 'item'], rows: ["
+        " ['view', 'v1', 1759990000000, 't1'], ['view', 'v1', 1759990060000, 'c1'], ['view', 'v1', 1759990120000, 'x'],"
+        " ['view', 'v2', 1759990001000, 't1'], ['view', 'v2', 1759990061000, 'c1'], ['view', 'v2', 1759990121000, "
+        "'t1'],"
+        " ['view', 'v3', 1759990002000, 'c2'], ['view', 'v3', 1759990062000, 't2'],"
+        " ['view', 'v4', 1759990003000, 't1'], ['view', 'v4', 1759990063000, 'c1']]}",
+        "{accepted: 10");
+}
+
+Test(feed_door, a_visit_leads_on_for_any_number_of_shards) {
+    only_visits();
+    const char *feed = alike("feed.get", "{session: ['t1'], count: 2, now: 1759990200000, exclude: ['t1']}");
+    cr_assert(strncmp(strstr(feed, "items"), "items: [{id: 'c1', score: 3.5", 29) == 0, "%s", feed);
+    cr_assert(strstr(feed, "sources: ['session'") != NULL && strstr(feed, "{kind: 'session', value: 3.5") != NULL);
+    /* v4 is in the middle of a visit; its own session is no neighbour, and people go back to t1. */
+    feed = alike("feed.get", "{user: 'v4', count: 2, now: 1759990100000}");
+    cr_assert(strstr(feed, "{id: 'x'") != NULL && strstr(feed, "{kind: 'again', value: ") != NULL, "%s", feed);
+    /* An hour later the visit is over. */
+    feed = alike("feed.get", "{user: 'v4', count: 5, now: 1759999999999}");
+    cr_assert(strstr(feed, "session") == NULL && strstr(feed, "again") == NULL, "%s", feed);
+    SAY_BEGIN("feed.get", "{count: 2}", "300 argument: the key `user` is needed");
+}
+
+Test(feed_door, who_is_forgotten_leads_nobody_on) {
+    only_visits();
+    SAY_BEGIN("user.forget", "{ids: ['v1', 'v2', 'v4', 'a', 'b', 'c', 'f']}", "{forgotten: 7");
+    const char *feed = alike("feed.get", "{session: ['t1'], count: 5, now: 1759990200000}");
+    cr_assert(strstr(feed, "session") == NULL, "%s", feed);
+    feed = alike("feed.get", "{session: ['c2'], count: 1, now: 1759990200000}");
+    cr_assert(strstr(feed, "{id: 't2'") != NULL && strstr(feed, "kind: 'session'") != NULL, "%s", feed);
+}
+
 Test(feed_door, what_was_bought_is_left_out) {
     const char *feed = alike("feed.get", "{user: 'f', count: 4}");
     cr_assert(strstr(feed, "id: 't1'") == NULL, "%s", feed);
