@@ -1,4 +1,4 @@
-#include "job.h"
+#include "part_answer.h"
 
 #include "memory.h"
 
@@ -78,7 +78,7 @@ static void take_back(const struct sh_job *job) {
     job->answer.body->failed = false;
 }
 
-enum sh_status sh_job_read_timeout(struct sh_job *job, const struct sh_param *param, struct sh_error *err) {
+static enum sh_status read_timeout(struct sh_job *job, const struct sh_param *param, struct sh_error *err) {
     int64_t timeout_ms = 0;
     if (!sh_param_given(param)) return SH_OK;
     const enum sh_status status =
@@ -91,10 +91,24 @@ enum sh_status sh_job_read_timeout(struct sh_job *job, const struct sh_param *pa
     return SH_OK;
 }
 
+enum sh_status sh_job_read_now(struct sh_job *job, const struct sh_call *call, const struct sh_param *now,
+                               const struct sh_param *timeout_ms, struct sh_error *err) {
+    int64_t now_ms;
+    const enum sh_status status = sh_read_now(now, call, &now_ms, err);
+    if (status != SH_OK) return status;
+    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    return read_timeout(job, timeout_ms, err);
+}
+
 static enum sh_status check_deadline(const struct sh_job *job, struct sh_error *err) {
     if (job->timeout_ms == 0 || job->request.clock_ns(job->request.clock_context) < job->deadline_ns) return SH_OK;
     (void)sh_fail(err, SH_ERR_DEADLINE, -1, "the question was not answered within %u ms", job->timeout_ms);
     return sh_fail_hint(err, SH_ERR_DEADLINE, "ask again when there is less to do, or with a longer `timeout_ms`");
+}
+
+static enum sh_status pack_answer(struct sh_job *job, struct sh_error *err) {
+    if (job->work == NULL) return sh_job_answer(job, err);
+    return job->work->answer != NULL ? job->work->answer(job, err) : sh_part_answer(job, job->work->form, err);
 }
 
 /* Work on; when there is nothing left, pack the answer. *done also on a failure. */
@@ -106,7 +120,7 @@ static enum sh_status run(struct sh_job *job, uint32_t block_count, bool *done, 
                               : sh_audience_step(job->audience, block_count, done, err);
     if (status == SH_OK && !*done) return SH_OK;
     *done = true;
-    if (status == SH_OK) status = work != NULL ? work->answer(job, err) : sh_job_answer(job, err);
+    if (status == SH_OK) status = pack_answer(job, err);
     if (status == SH_OK) status = sh_buffer_status(job->answer.body, err);
     if (status != SH_OK) take_back(job);
     return status;
@@ -173,8 +187,13 @@ enum sh_status sh_job_ask(struct sh_call *call, const struct sh_param_names *nam
         sh_params_read(call->request->params, call->request->params_count, names, params, NULL, err);
     if (status != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
-    job->work = work;
-    status = work->prepare(call, job, params, err);
+    job->state = sh_arena_alloc_zero(&job->arena, work->state_bytes);
+    if (job->state == NULL) {
+        status = sh_fail_memory(err);
+    } else {
+        job->work = work;
+        status = work->prepare(call, job, params, err);
+    }
     if (status == SH_OK) return sh_job_begin(call, job, err);
     sh_job_release(job);
     return status;

@@ -22,17 +22,21 @@ enum {
 
 struct sh_job;
 
+struct sh_part_form;
+
 /* What a job does that is no plain audience: its state, job->state, is the method's own. */
 struct sh_job_work {
-    /* Read the params and make the state, in the job's arena, and what steps need. For sh_job_ask alone. */
+    /* Read the params into the state, and make what steps need. For sh_job_ask alone. */
     enum sh_status (*prepare)(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                               struct sh_error *err);
     /* Up to block_count blocks; *done once the answer can be packed. */
     enum sh_status (*step)(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err);
-    /* Pack it behind job->answer.body. */
+    /* Pack it behind job->answer.body. NULL: it is put together from parts of this form. */
     enum sh_status (*answer)(struct sh_job *job, struct sh_error *err);
+    const struct sh_part_form *form;
     /* What the arena does not own; also after a failure. May be NULL. */
     void (*release)(struct sh_job *job);
+    size_t state_bytes; /* sh_job_ask makes so many zeros in the job's arena */
 };
 
 struct sh_job {
@@ -66,9 +70,10 @@ struct sh_job {
 };
 
 SH_MUST_CHECK enum sh_status sh_job_create(struct sh_call *call, struct sh_job **job, struct sh_error *err);
-/* The param `timeout_ms` of a question: its steps end with SH_ERR_DEADLINE when that has passed since it was read. */
-SH_MUST_CHECK enum sh_status sh_job_read_timeout(struct sh_job *job, const struct sh_param *param,
-                                                 struct sh_error *err);
+/* What questions begin with: the params `now` and `timeout_ms`, and the scope of users at that time. Steps end with
+ * SH_ERR_DEADLINE when timeout_ms has passed since the question was read. */
+SH_MUST_CHECK enum sh_status sh_job_read_now(struct sh_job *job, const struct sh_call *call, const struct sh_param *now,
+                                             const struct sh_param *timeout_ms, struct sh_error *err);
 /* Begin job->work, or the evaluation that job->spec describes, with job->plan. Either it is answered, or call->job goes
  * on. The job is the callee's from here on. */
 SH_MUST_CHECK enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_error *err);

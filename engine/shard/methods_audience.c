@@ -68,11 +68,7 @@ static enum sh_status read_sample(struct sh_job *job, const struct sample_params
  */
 static enum sh_status read_moment(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                                   struct sh_error *err) {
-    int64_t now_ms;
-    const enum sh_status status = sh_read_now(&params[0], call, &now_ms, err);
-    if (status != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
-    return sh_job_read_timeout(job, &params[1], err);
+    return sh_job_read_now(job, call, &params[0], &params[1], err);
 }
 
 /* `where` of every question. */

@@ -111,15 +111,11 @@ static enum sh_status read_by(struct sh_job *job, const struct sh_param *param, 
 
 static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                               struct sh_error *err) {
-    int64_t now_ms;
     enum sh_status status;
-    struct state *state = sh_arena_alloc_zero(&job->arena, sizeof *state);
-    if (state == NULL) return sh_fail_memory(err);
-    job->state = state;
+    struct state *state = job->state;
     state->top = SH_FUNNEL_TOP_DEFAULT;
-    if ((status = sh_read_now(&params[FUNNEL_NOW], call, &now_ms, err)) != SH_OK) return status;
-    if ((status = sh_job_read_timeout(job, &params[FUNNEL_TIMEOUT], err)) != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    if ((status = sh_job_read_now(job, call, &params[FUNNEL_NOW], &params[FUNNEL_TIMEOUT], err)) != SH_OK)
+        return status;
     if ((status = read_sequence(job, &params[FUNNEL_SEQUENCE], state, err)) != SH_OK) return status;
     if ((status = read_by(job, &params[FUNNEL_BY], state, err)) != SH_OK) return status;
     if (sh_param_given(&params[FUNNEL_TOP]) && state->by == SH_FUNNEL_BY_NONE)
@@ -134,17 +130,16 @@ static enum sh_status step(struct sh_job *job, uint32_t block_count, bool *done,
     return sh_funnel_step(((struct state *)job->state)->funnel, block_count, done, err);
 }
 
-static enum sh_status answer(struct sh_job *job, struct sh_error *err) {
-    return sh_part_answer(job, &sh_funnel_form, err);
-}
-
 static void release(struct sh_job *job) {
-    struct state *state = job->state;
-    if (state != NULL) sh_funnel_destroy(state->funnel);
+    sh_funnel_destroy(((struct state *)job->state)->funnel);
 }
 
 enum sh_status sh_handle_audience_funnel(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {prepare, step, answer, release};
+    static const struct sh_job_work work = {.prepare = prepare,
+                                            .step = step,
+                                            .form = &sh_funnel_form,
+                                            .release = release,
+                                            .state_bytes = sizeof(struct state)};
     static const char *const words[FUNNEL_PARAM_COUNT] = {"sequence", "among", "by", "top", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, FUNNEL_PARAM_COUNT, 0};
     return sh_job_ask(call, &names, &work, err);

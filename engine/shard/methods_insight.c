@@ -10,27 +10,18 @@ static enum sh_status step(struct sh_job *job, uint32_t block_count, bool *done,
     return sh_insight_step(((struct sh_insight_question *)job->state)->insight, block_count, done, err);
 }
 
-static enum sh_status answer(struct sh_job *job, struct sh_error *err) {
-    return sh_part_answer(job, &sh_insight_form, err);
-}
-
 static void release(struct sh_job *job) {
-    struct sh_insight_question *question = job->state;
-    if (question != NULL) sh_insight_destroy(question->insight);
+    sh_insight_destroy(((struct sh_insight_question *)job->state)->insight);
 }
 
 static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                               struct sh_error *err) {
-    int64_t now_ms;
     enum sh_status status;
-    struct sh_insight_question *question = sh_arena_alloc_zero(&job->arena, sizeof *question);
-    if (question == NULL) return sh_fail_memory(err);
-    job->state = question;
+    struct sh_insight_question *question = job->state;
     if ((status = sh_param_require(&params[INSIGHT_WHERE], "where", err)) != SH_OK) return status;
     if ((status = sh_param_require(&params[INSIGHT_DIMENSIONS], "dimensions", err)) != SH_OK) return status;
-    if ((status = sh_read_now(&params[INSIGHT_NOW], call, &now_ms, err)) != SH_OK) return status;
-    if ((status = sh_job_read_timeout(job, &params[INSIGHT_TIMEOUT], err)) != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    if ((status = sh_job_read_now(job, call, &params[INSIGHT_NOW], &params[INSIGHT_TIMEOUT], err)) != SH_OK)
+        return status;
     status = sh_plan_param(&params[INSIGHT_WHERE], &job->scope, &job->arena, &job->tree, &job->plan, err);
     if (status != SH_OK) return status;
     if (sh_param_given(&params[INSIGHT_BASE])) {
@@ -48,7 +39,11 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 }
 
 enum sh_status sh_handle_audience_insight(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {prepare, step, answer, release};
+    static const struct sh_job_work work = {.prepare = prepare,
+                                            .step = step,
+                                            .form = &sh_insight_form,
+                                            .release = release,
+                                            .state_bytes = sizeof(struct sh_insight_question)};
     static const char *const words[INSIGHT_PARAM_COUNT] = {"where", "dimensions", "base", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, INSIGHT_PARAM_COUNT, 0};
     return sh_job_ask(call, &names, &work, err);

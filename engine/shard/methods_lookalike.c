@@ -222,13 +222,8 @@ const struct sh_part_form sh_lookalike_form = {pack_part, sh_lookalike_merge};
 
 /* ---- The question ---- */
 
-static enum sh_status answer(struct sh_job *job, struct sh_error *err) {
-    return sh_part_answer(job, &sh_lookalike_form, err);
-}
-
 static void release(struct sh_job *job) {
     struct state *state = job->state;
-    if (state == NULL) return;
     sh_insight_destroy(state->insight);
     sh_lookalike_destroy(state->lookalike);
     sh_buffer_deinit(&state->weights);
@@ -236,12 +231,9 @@ static void release(struct sh_job *job) {
 
 static enum sh_status read_audiences(struct sh_call *call, struct sh_job *job, struct state *state,
                                      const struct sh_param *params, struct sh_error *err) {
-    int64_t now_ms;
     struct sh_node *tree;
     enum sh_status status;
-    if ((status = sh_read_now(&params[LIKE_NOW], call, &now_ms, err)) != SH_OK) return status;
-    if ((status = sh_job_read_timeout(job, &params[LIKE_TIMEOUT], err)) != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    if ((status = sh_job_read_now(job, call, &params[LIKE_NOW], &params[LIKE_TIMEOUT], err)) != SH_OK) return status;
     status = sh_plan_param(&params[LIKE_SEEDS], &job->scope, &job->arena, &tree, &state->seeds, err);
     if (status != SH_OK || !sh_param_given(&params[LIKE_EXCLUDE])) return status;
     return sh_plan_param(&params[LIKE_EXCLUDE], &job->scope, &job->arena, &tree, &state->exclude, err);
@@ -251,10 +243,8 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
                               struct sh_error *err) {
     int64_t count = 0;
     enum sh_status status;
-    struct state *state = sh_arena_alloc_zero(&job->arena, sizeof *state);
-    if (state == NULL) return sh_fail_memory(err);
+    struct state *state = job->state;
     sh_buffer_init(&state->weights, SH_PART_BYTES_MAX);
-    job->state = state;
     if ((status = sh_param_require(&params[LIKE_SEEDS], "seeds", err)) != SH_OK) return status;
     if ((status = sh_param_require(&params[LIKE_COUNT], "count", err)) != SH_OK) return status;
     if ((status = sh_param_integer(&params[LIKE_COUNT], "count", 0, SH_LIST_LIMIT_MAX, &count, err)) != SH_OK)
@@ -272,7 +262,11 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
 }
 
 enum sh_status sh_handle_audience_lookalike(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {prepare, step, answer, release};
+    static const struct sh_job_work work = {.prepare = prepare,
+                                            .step = step,
+                                            .form = &sh_lookalike_form,
+                                            .release = release,
+                                            .state_bytes = sizeof(struct state)};
     /* part_weights is what the second round adds; sh_lookalike_split lets none from a client pass. */
     const uint32_t word_count = sh_answer_is_part(call->shard) ? LIKE_PARAM_COUNT : LIKE_PART_WEIGHTS;
     const struct sh_param_names names = {like_words, word_count, 0};

@@ -42,33 +42,28 @@ static enum sh_status step(struct sh_job *job, uint32_t block_count, bool *done,
     return sh_overlap_step(((struct state *)job->state)->overlap, block_count, done, err);
 }
 
-static enum sh_status answer(struct sh_job *job, struct sh_error *err) {
-    return sh_part_answer(job, &sh_overlap_form, err);
-}
-
 static void release(struct sh_job *job) {
-    struct state *state = job->state;
-    if (state != NULL) sh_overlap_destroy(state->overlap);
+    sh_overlap_destroy(((struct state *)job->state)->overlap);
 }
 
 static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                               struct sh_error *err) {
-    int64_t now_ms;
     enum sh_status status;
-    struct state *state = sh_arena_alloc_zero(&job->arena, sizeof *state);
-    if (state == NULL) return sh_fail_memory(err);
-    job->state = state;
+    struct state *state = job->state;
     if ((status = sh_param_boolean(&params[OVERLAP_COMBINATIONS], "combinations", &state->combinations, err)) != SH_OK)
         return status;
-    if ((status = sh_read_now(&params[OVERLAP_NOW], call, &now_ms, err)) != SH_OK) return status;
-    if ((status = sh_job_read_timeout(job, &params[OVERLAP_TIMEOUT], err)) != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    if ((status = sh_job_read_now(job, call, &params[OVERLAP_NOW], &params[OVERLAP_TIMEOUT], err)) != SH_OK)
+        return status;
     if ((status = read_sets(job, &params[OVERLAP_SETS], state, err)) != SH_OK) return status;
     return sh_overlap_create(state->plans, state->set_count, state->combinations, &state->overlap, err);
 }
 
 enum sh_status sh_handle_audience_overlap(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {prepare, step, answer, release};
+    static const struct sh_job_work work = {.prepare = prepare,
+                                            .step = step,
+                                            .form = &sh_overlap_form,
+                                            .release = release,
+                                            .state_bytes = sizeof(struct state)};
     static const char *const words[OVERLAP_PARAM_COUNT] = {"sets", "combinations", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, OVERLAP_PARAM_COUNT, 0};
     return sh_job_ask(call, &names, &work, err);

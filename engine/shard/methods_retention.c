@@ -65,16 +65,12 @@ static enum sh_status read_periods(const struct sh_param *params, struct sh_rete
 
 static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                               struct sh_error *err) {
-    int64_t now_ms;
     enum sh_status status;
-    struct state *state = sh_arena_alloc_zero(&job->arena, sizeof *state);
-    if (state == NULL) return sh_fail_memory(err);
-    job->state = state;
+    struct state *state = job->state;
     struct sh_retention_spec *spec = &state->spec;
     if ((status = sh_param_require(&params[RETENTION_FIRST], "first", err)) != SH_OK) return status;
-    if ((status = sh_read_now(&params[RETENTION_NOW], call, &now_ms, err)) != SH_OK) return status;
-    if ((status = sh_job_read_timeout(job, &params[RETENTION_TIMEOUT], err)) != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    if ((status = sh_job_read_now(job, call, &params[RETENTION_NOW], &params[RETENTION_TIMEOUT], err)) != SH_OK)
+        return status;
     if ((status = read_events(job, &params[RETENTION_FIRST], "first", &spec->first, err)) != SH_OK) return status;
     spec->again = spec->first;
     if (sh_param_given(&params[RETENTION_RETURN])) {
@@ -91,17 +87,16 @@ static enum sh_status step(struct sh_job *job, uint32_t block_count, bool *done,
     return sh_retention_step(((struct state *)job->state)->retention, block_count, done, err);
 }
 
-static enum sh_status answer(struct sh_job *job, struct sh_error *err) {
-    return sh_part_answer(job, &sh_retention_form, err);
-}
-
 static void release(struct sh_job *job) {
-    struct state *state = job->state;
-    if (state != NULL) sh_retention_destroy(state->retention);
+    sh_retention_destroy(((struct state *)job->state)->retention);
 }
 
 enum sh_status sh_handle_audience_retention(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {prepare, step, answer, release};
+    static const struct sh_job_work work = {.prepare = prepare,
+                                            .step = step,
+                                            .form = &sh_retention_form,
+                                            .release = release,
+                                            .state_bytes = sizeof(struct state)};
     static const struct sh_param_names names = {words, RETENTION_PARAM_COUNT, 0};
     return sh_job_ask(call, &names, &work, err);
 }

@@ -152,32 +152,24 @@ static enum sh_status step(struct sh_job *job, uint32_t block_count, bool *done,
     return SH_OK;
 }
 
-static enum sh_status answer(struct sh_job *job, struct sh_error *err) {
-    return sh_part_answer(job, &sh_rfm_form, err);
-}
-
 enum { RFM_WHERE, RFM_NOW, RFM_TIMEOUT, RFM_PARAM_COUNT };
 
 static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                               struct sh_error *err) {
-    int64_t now_ms;
     enum sh_status status;
     static const uint8_t everybody_text[] = {0xA4, 't', 'r', 'u', 'e'}; /* a str of four bytes */
     static const struct sh_param everybody = {everybody_text, everybody_text + sizeof everybody_text};
     if ((status = require_plan(call->workspace, err)) != SH_OK) return status;
-    struct state *state = sh_arena_alloc_zero(&job->arena, sizeof *state);
-    if (state == NULL) return sh_fail_memory(err);
-    job->state = state;
+    struct state *state = job->state;
     sh_rfm_report_begin(&state->report, call->workspace->rfm);
-    if ((status = sh_read_now(&params[RFM_NOW], call, &now_ms, err)) != SH_OK) return status;
-    if ((status = sh_job_read_timeout(job, &params[RFM_TIMEOUT], err)) != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    if ((status = sh_job_read_now(job, call, &params[RFM_NOW], &params[RFM_TIMEOUT], err)) != SH_OK) return status;
     const struct sh_param *where = sh_param_given(&params[RFM_WHERE]) ? &params[RFM_WHERE] : &everybody;
     return sh_plan_param(where, &job->scope, &job->arena, &job->tree, &job->plan, err);
 }
 
 enum sh_status sh_handle_audience_rfm(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {prepare, step, answer, NULL};
+    static const struct sh_job_work work = {
+        .prepare = prepare, .step = step, .form = &sh_rfm_form, .state_bytes = sizeof(struct state)};
     static const char *const words[RFM_PARAM_COUNT] = {"where", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, RFM_PARAM_COUNT, 0};
     return sh_job_ask(call, &names, &work, err);

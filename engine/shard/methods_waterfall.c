@@ -79,33 +79,28 @@ static enum sh_status step(struct sh_job *job, uint32_t block_count, bool *done,
     return sh_waterfall_step(((struct state *)job->state)->waterfall, block_count, done, err);
 }
 
-static enum sh_status answer(struct sh_job *job, struct sh_error *err) {
-    return sh_part_answer(job, &sh_waterfall_form, err);
-}
-
 static void release(struct sh_job *job) {
-    struct state *state = job->state;
-    if (state != NULL) sh_waterfall_destroy(state->waterfall);
+    sh_waterfall_destroy(((struct state *)job->state)->waterfall);
 }
 
 static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const struct sh_param *params,
                               struct sh_error *err) {
-    int64_t now_ms;
     enum sh_status status;
-    struct state *state = sh_arena_alloc_zero(&job->arena, sizeof *state);
-    if (state == NULL) return sh_fail_memory(err);
-    job->state = state;
+    struct state *state = job->state;
     if ((status = sh_param_require(&params[WATERFALL_WHERE], "where", err)) != SH_OK) return status;
-    if ((status = sh_read_now(&params[WATERFALL_NOW], call, &now_ms, err)) != SH_OK) return status;
-    if ((status = sh_job_read_timeout(job, &params[WATERFALL_TIMEOUT], err)) != SH_OK) return status;
-    sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    if ((status = sh_job_read_now(job, call, &params[WATERFALL_NOW], &params[WATERFALL_TIMEOUT], err)) != SH_OK)
+        return status;
     if ((status = plan_clauses(job, &params[WATERFALL_WHERE], state, err)) != SH_OK) return status;
     return sh_waterfall_create(state->plans, state->count, state->is_or, call->workspace->users, &state->waterfall,
                                err);
 }
 
 enum sh_status sh_handle_audience_waterfall(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {prepare, step, answer, release};
+    static const struct sh_job_work work = {.prepare = prepare,
+                                            .step = step,
+                                            .form = &sh_waterfall_form,
+                                            .release = release,
+                                            .state_bytes = sizeof(struct state)};
     static const char *const words[WATERFALL_PARAM_COUNT] = {"where", "now", "timeout_ms"};
     static const struct sh_param_names names = {words, WATERFALL_PARAM_COUNT, 0};
     return sh_job_ask(call, &names, &work, err);

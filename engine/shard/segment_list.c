@@ -265,7 +265,7 @@ static enum sh_status read_list(struct sh_call *call, struct sh_job *job, struct
 }
 
 enum sh_status sh_handle_segment_list(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_job_work work = {NULL, step, answer, release};
+    static const struct sh_job_work work = {.step = step, .answer = answer, .release = release};
     struct sh_job *job;
     enum sh_status status = sh_job_create(call, &job, err);
     if (status != SH_OK) return status;
