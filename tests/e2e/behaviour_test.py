@@ -8,7 +8,8 @@ import random
 import unittest
 import zoneinfo
 
-from rpc import RpcError, Server, shoal
+from alike import Alike
+from rpc import shoal
 
 DAY = 86_400_000
 NOW = 1769875200000  # 2026-02-01 00:00 in Shanghai
@@ -93,34 +94,12 @@ def median(values, longest):
     return values[(len(values) + 1) // 2 - 1] if values else None
 
 
-class Behaviour(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.servers = [Server(shards=1), Server(shards=2, io="epoll"), Server(shards=3)]
-        cls.shop = Shop(11)
-        cls.clients = [server.client(workspace="shop", timeout=60) for server in cls.servers]
-        for client in cls.clients:
-            cls.shop.load(client)
+class Behaviour(Alike):
+    now = NOW
 
-    @classmethod
-    def tearDownClass(cls):
-        for client, server in zip(cls.clients, cls.servers):
-            client.close()
-            server.stop()
-
-    def ask(self, method, **params):
-        """The answer, which all servers give alike."""
-        answers = [client.call(method, now=NOW, **params) for client in self.clients]
-        for answer in answers:
-            del answer["took_us"]
-        for answer in answers[1:]:
-            self.assertEqual(answer, answers[0], params)
-        return answers[0]
-
-    def refused(self, method, **params):
-        with self.assertRaises(RpcError) as caught:
-            self.clients[1].call(method, now=NOW, **params)
-        return caught.exception
+    @staticmethod
+    def make_shop():
+        return Shop(11)
 
     # ---- Funnels ----
 

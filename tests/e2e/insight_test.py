@@ -9,7 +9,8 @@ import math
 import random
 import unittest
 
-from rpc import RpcError, Server, shoal
+from alike import Alike
+from rpc import shoal
 
 DAY = 86_400_000
 NOW = 1769875200000  # 2026-02-01 00:00 in Shanghai
@@ -128,38 +129,12 @@ class Shop:
         return {i for i, p in self.people.items() if holds(p)}
 
 
-class Insight(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.servers = [Server(shards=1), Server(shards=2, io="epoll"), Server(shards=3)]
-        cls.shop = Shop(7)
-        cls.clients = [server.client(workspace="shop", timeout=60) for server in cls.servers]
-        for client in cls.clients:
-            cls.shop.load(client)
+class Insight(Alike):
+    now = NOW
 
-    @classmethod
-    def tearDownClass(cls):
-        for client, server in zip(cls.clients, cls.servers):
-            client.close()
-            server.stop()
-
-    def ask(self, method, **params):
-        """The answer, which all servers give alike."""
-        answers = [client.call(method, now=NOW, **params) for client in self.clients]
-        for answer in answers:
-            del answer["took_us"]
-        for answer in answers[1:]:
-            self.assertEqual(answers[0], answer, (method, params))
-        return answers[0]
-
-    def refused(self, method, **params):
-        faults = set()
-        for client in self.clients:
-            with self.assertRaises(RpcError) as caught:
-                client.call(method, now=NOW, **params)
-            faults.add((caught.exception.status, caught.exception.message))
-        self.assertEqual(len(faults), 1, faults)
-        return faults.pop()
+    @staticmethod
+    def make_shop():
+        return Shop(7)
 
     def test_overlap_is_what_a_plain_loop_finds(self):
         for count in (1, 2, 5, 16):
@@ -183,8 +158,8 @@ class Insight(unittest.TestCase):
         sets = [self.shop.ids(holds) for _, holds in wheres]
         answer = self.ask("audience.overlap", sets=[text for text, _ in wheres])
         self.assertEqual(answer["matrix"], [[len(a & b) for b in sets] for a in sets])
-        self.assertEqual(self.refused("audience.overlap", sets=["true"] * 65)[0], "too_large")
-        self.assertEqual(self.refused("audience.overlap", sets=["true", "ponts > 3"])[0], "name")
+        self.assertEqual(self.refused("audience.overlap", sets=["true"] * 65).status, "too_large")
+        self.assertEqual(self.refused("audience.overlap", sets=["true", "ponts > 3"]).status, "name")
 
     def test_overlap_on_the_command_line(self):
         for server in self.servers:
@@ -334,7 +309,8 @@ class Insight(unittest.TestCase):
 
     def test_an_insight_that_is_wrong_is_explained(self):
         def words(dimension, where="true"):
-            return self.refused("audience.insight", where=where, dimensions=[dimension])
+            fault = self.refused("audience.insight", where=where, dimensions=[dimension])
+            return fault.status, fault.message
         self.assertEqual(words("ctiy")[0], "name")
         self.assertEqual(words("id")[0], "type")
         self.assertEqual(words({"cross": ["city", "points"]})[0], "type")
@@ -383,7 +359,7 @@ class Insight(unittest.TestCase):
         answer = self.ask("audience.waterfall", where="points > 5 and city = 'x' and balance > 3 and (consent or city = '成都')")
         self.assertEqual([s["clause"] for s in answer["steps"]],
                          ["points > 5", "city = 'x'", "balance > 3", "city = '成都' or consent"])
-        self.assertEqual(self.refused("audience.waterfall", where="points > 5 and ponts > 3")[0], "name")
+        self.assertEqual(self.refused("audience.waterfall", where="points > 5 and ponts > 3").status, "name")
 
     def test_why_says_what_was_found(self):
         for _ in range(40):
@@ -402,7 +378,7 @@ class Insight(unittest.TestCase):
                 else:
                     found = person.get(word) or (person.get(word) if word != "likes" else None)
                 self.assertEqual(line["found"], found, line)
-        self.assertEqual(self.refused("audience.why", user="nobody", where="true")[0], "not_found")
+        self.assertEqual(self.refused("audience.why", user="nobody", where="true").status, "not_found")
 
     def test_why_of_aggregates(self):
         person, events = max(self.shop.bought.items(), key=lambda pair: len(pair[1]))
@@ -448,11 +424,11 @@ class Insight(unittest.TestCase):
             self.assertEqual([answer["curve"][0]["rank"], answer["curve"][-1]["rank"]], [1, len(ids)])
 
     def test_a_look_alike_that_is_wrong_is_refused(self):
-        self.assertEqual(self.refused("audience.lookalike", seeds="false", count=3)[0], "argument")
-        self.assertEqual(self.refused("audience.lookalike", seeds="true", count=3)[0], "argument")
-        self.assertEqual(self.refused("audience.lookalike", seeds="ponts > 3", count=3)[0], "name")
-        self.assertEqual(self.refused("audience.lookalike", seeds="points > 3")[0], "argument")
-        self.assertEqual(self.refused("audience.lookalike", seeds="points > 3", count=3, part_weights={})[0], "argument")
+        self.assertEqual(self.refused("audience.lookalike", seeds="false", count=3).status, "argument")
+        self.assertEqual(self.refused("audience.lookalike", seeds="true", count=3).status, "argument")
+        self.assertEqual(self.refused("audience.lookalike", seeds="ponts > 3", count=3).status, "name")
+        self.assertEqual(self.refused("audience.lookalike", seeds="points > 3").status, "argument")
+        self.assertEqual(self.refused("audience.lookalike", seeds="points > 3", count=3, part_weights={}).status, "argument")
         self.assertEqual(self.ask("audience.lookalike", seeds="points > 3", count=0)["ids"], [])
 
     def test_look_alikes_on_the_command_line(self):

@@ -13,11 +13,6 @@ static void make_shop(struct trio *made) {
     *made = trio;
 }
 
-static void set_now(struct trio *trio, int64_t now_ms) {
-    for (uint32_t i = 0; i < TRIO_COUNT; i++)
-        trio->rigs[i].now_ms = now_ms;
-}
-
 Test(expiry, a_tag_is_there_until_it_ends) {
     struct trio trio;
     make_shop(&trio);
@@ -36,9 +31,9 @@ Test(expiry, a_tag_is_there_until_it_ends) {
     SAY("audience.count", "{where: \"likes has none ('sale')\", now: 1760259200000}", "{count: 2, total: 3}");
     SAY("segment.of_user", "{user: 'b', now: 1760100000000}", "{segments: []}");
     SAY("segment.of_user", "{user: 'b'}", "{segments: ['sale']}");
-    set_now(&trio, 1760000000000 + 3 * DAY - 1);
+    trio_set_now(&trio, 1760000000000 + 3 * DAY - 1);
     SAY("audience.list", "{where: \"likes has 'sale'\", order: 'id'}", "{count: 2, ids: ['a', 'c']}");
-    set_now(&trio, 1760000000000 + 3 * DAY);
+    trio_set_now(&trio, 1760000000000 + 3 * DAY);
     SAY("segment.of_user", "{user: 'a'}", "{segments: []}");
     SAY("user.get", "{ids: ['a', 'b', 'c']}", "{users: [{id: 'a'}, {id: 'b'}, {id: 'c', likes: ['sale']}]}");
     /* What has ended by the clock is over, whatever moment is asked about: tags are today's. */
@@ -59,9 +54,9 @@ Test(expiry, an_end_can_be_moved_and_taken_away) {
         "{users: [{id: 'a', likes: {add: ['x'], ttl_days: 10}}, {id: 'a', likes: {add: ['y']}}, {id: 'b', likes: "
         "['x']}]}",
         "{accepted: 3, created: 0, refused: []}");
-    set_now(&trio, 1760000000000 + 5 * DAY);
+    trio_set_now(&trio, 1760000000000 + 5 * DAY);
     SAY("user.get", "{ids: ['a', 'b']}", "{users: [{id: 'a', likes: ['x', 'y']}, {id: 'b', likes: ['x']}]}");
-    set_now(&trio, 1760000000000 + 10 * DAY);
+    trio_set_now(&trio, 1760000000000 + 10 * DAY);
     SAY("user.get", "{ids: ['a', 'b']}", "{users: [{id: 'a', likes: ['y']}, {id: 'b', likes: ['x']}]}");
     trio_deinit(&trio);
 }
@@ -78,7 +73,7 @@ Test(expiry, a_refused_row_leaves_the_ends_as_they_were) {
     sh_buffer_append(&params, "]}}}", 5);
     SAY_BEGIN("user.put", (const char *)params.bytes, "{accepted: 0, created: 0, refused: [{row: 0, code: 402");
     sh_buffer_deinit(&params);
-    set_now(&trio, 1760000000000 + 3 * DAY);
+    trio_set_now(&trio, 1760000000000 + 3 * DAY);
     SAY("user.get", "{id: 'a'}", "{user: {id: 'a'}}");
     trio_deinit(&trio);
 }
@@ -115,7 +110,7 @@ Test(expiry, many_that_end_together_are_looked_past) {
     sh_buffer_deinit(&params);
     SAY("segment.put", "{name: 'sale', where: \"likes has 'sale'\"}", "{version: 1, changed: true}");
     SAY("segment.of_user", "{user: 'u8291'}", "{segments: ['sale']}");
-    set_now(&trio, 1760000000000 + DAY);
+    trio_set_now(&trio, 1760000000000 + DAY);
     SAY("audience.count", "{where: \"likes has 'sale'\"}", "{count: 0, total: 8292}");
     SAY("segment.of_user", "{user: 'u8291'}", "{segments: []}");
     SAY("user.get", "{id: 'u8291'}", "{user: {id: 'u8291'}}");
@@ -132,9 +127,9 @@ Test(expiry, ends_go_with_a_merge_and_the_later_one_wins) {
         " {id: 'b', likes: {add: ['y']}}]}",
         "{accepted: 3, created: 2, refused: []}");
     SAY("user.merge", "{from: 'a', into: 'b'}", "{merged: true, events: 0, duplicates: 0}");
-    set_now(&trio, 1760000000000 + 2 * DAY);
+    trio_set_now(&trio, 1760000000000 + 2 * DAY);
     SAY("user.get", "{id: 'b'}", "{user: {id: 'b', likes: ['x', 'y', 'z']}}");
-    set_now(&trio, 1760000000000 + 3 * DAY);
+    trio_set_now(&trio, 1760000000000 + 3 * DAY);
     SAY("user.get", "{id: 'a'}", "{user: {id: 'b', likes: ['y']}}");
     trio_deinit(&trio);
 }
@@ -159,7 +154,7 @@ Test(expiry, days_of_events_go_and_no_window_reaches_them) {
     SAY("event.append", LOOKED, "{accepted: 3, duplicates: 0, refused: []}");
     SAY("audience.list", "{where: 'did(view)', order: 'id'}", "{count: 2, ids: ['a', 'b']}");
     /* Nothing goes by itself: the next event of a day, whoever's, or event.sweep. */
-    set_now(&trio, 1760000000000 + DAY);
+    trio_set_now(&trio, 1760000000000 + DAY);
     SAY("audience.list", "{where: 'did(view)', order: 'id'}", "{count: 2, ids: ['a', 'b']}");
     SAY("event.append", "{event: {type: 'purchase', user: 'c', time: '2025-10-10 00:00'}}",
         "{accepted: 1, duplicates: 0, refused: []}");
@@ -174,7 +169,7 @@ Test(expiry, days_of_events_go_and_no_window_reaches_them) {
         "{accepted: 1, duplicates: 0, refused: [{row: 0, code: 402, status: 'limit', message: 'events of type `view` "
         "are "
         "kept for 2 days, and this one is older'}]}");
-    set_now(&trio, 1760000000000 + 4 * DAY);
+    trio_set_now(&trio, 1760000000000 + 4 * DAY);
     SAY("event.sweep", "{}", "{kept_from: {view: '2025-10-11'}}");
     SAY("audience.count", "{where: 'did(view)'}", "{count: 0, total: 4}");
     /* Kept longer from now on: what is sent again is taken again. */

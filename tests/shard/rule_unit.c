@@ -18,11 +18,6 @@ static void make_shop(struct trio *made) {
     *made = trio;
 }
 
-static void set_now(struct trio *trio, int64_t now_ms) {
-    for (uint32_t i = 0; i < TRIO_COUNT; i++)
-        trio->rigs[i].now_ms = now_ms;
-}
-
 #define TEA_RULE "{name: 'tea', on: \"purchase where item.category='tea'\", tag_set: 'likes', tag: 'tea', ttl_days: 30}"
 
 Test(rule, an_event_that_matches_tags_its_user_until_its_own_time_and_the_ttl) {
@@ -82,11 +77,11 @@ Test(rule, late_events_end_by_their_own_time_and_a_rule_only_lengthens) {
     SAY("event.append", "{event: {type: 'purchase', user: 'a', time: 1758272000000, item: 'green'}}",
         "{accepted: 1, duplicates: 0, refused: []}");
     SAY("audience.list", "{where: \"likes has 'tea'\", order: 'id'}", "{count: 3, ids: ['a', 'c', 'd']}");
-    set_now(&trio, NOW + 20 * DAY - 1);
+    trio_set_now(&trio, NOW + 20 * DAY - 1);
     SAY("audience.list", "{where: \"likes has 'tea'\", order: 'id'}", "{count: 3, ids: ['a', 'c', 'd']}");
-    set_now(&trio, NOW + 20 * DAY);
+    trio_set_now(&trio, NOW + 20 * DAY);
     SAY("audience.list", "{where: \"likes has 'tea'\", order: 'id'}", "{count: 2, ids: ['c', 'd']}");
-    set_now(&trio, NOW + 100 * DAY);
+    trio_set_now(&trio, NOW + 100 * DAY);
     SAY("audience.list", "{where: \"likes has 'tea'\", order: 'id'}", "{count: 1, ids: ['d']}");
     SAY("rule.list", "{}",
         "{rules: [{name: 'tea', on: 'purchase where item.category = \\'tea\\'', tag_set: 'likes', tag: 'tea', "

@@ -17,11 +17,6 @@ static void make_shop(struct trio *made) {
     *made = trio;
 }
 
-static void set_now(struct trio *trio, int64_t now_ms) {
-    for (uint32_t i = 0; i < TRIO_COUNT; i++)
-        trio->rigs[i].now_ms = now_ms;
-}
-
 Test(segment, put_get_list_and_remove) {
     struct trio trio;
     make_shop(&trio);
@@ -171,14 +166,14 @@ Test(segment, counts_are_fresh_unless_older_ones_will_do) {
     SAY("segment.list", "{}", first);
     SAY("segment.list", "{}", first);
     /* Time passes: only what depends on it is counted anew, and both are true now. */
-    set_now(&trio, 1760000000000 + 8 * INT64_C(86400000));
+    trio_set_now(&trio, 1760000000000 + 8 * INT64_C(86400000));
     SAY("segment.list", "{}",
         "{total: 5, segments: ["
         "{name: 'bought', version: 1, where: 'did(purchase, last 7 days)', changed_at: 1760000000000, count: 0,"
         " counted_at: 1760691200000},"
         " {name: 'grown', version: 1, where: 'age >= 30', changed_at: 1760000000000, count: 3,"
         " counted_at: 1760691200000}]}");
-    set_now(&trio, 1760000000000 + 8 * INT64_C(86400000) + 500);
+    trio_set_now(&trio, 1760000000000 + 8 * INT64_C(86400000) + 500);
     for (int i = 0; i < 3; i++) { /* one in each shard of every rig, so that no kept count is true any more */
         char params[128];
         static const char *const ids[] = {"n1", "n2", "n3"};
@@ -188,7 +183,7 @@ Test(segment, counts_are_fresh_unless_older_ones_will_do) {
     SAY("segment.list", "{names: ['grown']}",
         "{total: 11, segments: [{name: 'grown', version: 1, where: 'age >= 30', changed_at: 1760000000000, count: 9,"
         " counted_at: 1760691200500}]}");
-    set_now(&trio, 1760000000000 + 8 * INT64_C(86400000) + 900);
+    trio_set_now(&trio, 1760000000000 + 8 * INT64_C(86400000) + 900);
     SAY("user.put", "{users: [{id: 'n1', age: 3}, {id: 'n2', age: 3}, {id: 'n3', age: 3}]}",
         "{accepted: 3, created: 0, refused: []}");
     SAY("segment.list", "{names: ['grown']}",

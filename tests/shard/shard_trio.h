@@ -24,6 +24,11 @@ static inline void trio_deinit(struct trio *trio) {
     }
 }
 
+static inline void trio_set_now(struct trio *trio, int64_t now_ms) {
+    for (uint32_t i = 0; i < TRIO_COUNT; i++)
+        trio->rigs[i].now_ms = now_ms;
+}
+
 static inline void trio_say(struct trio *trio, int line, const char *method, const char *params, const char *expected) {
     for (uint32_t i = 0; i < TRIO_COUNT; i++) {
         const char *answer = rig_ask(&trio->rigs[i], method, params);
