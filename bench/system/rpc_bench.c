@@ -2,7 +2,8 @@
  *
  * Question: N connections with P requests in flight each; the server on one processor, this client on another. Methods:
  * `echo` is the floor, a bare loop that sends every byte back, in the same run and with the same client; then `ping`;
- * then `user.get` of random users, which are put first. Every answer is looked at: its msgid is one that is in flight
+ * then `user.get` of random users, which are put first, and `user.put` of a value of one of them, which with
+ * SHOAL_BENCH_DATA=DIR is durable when it is answered. Every answer is looked at: its msgid is one that is in flight
  * on its connection, it is no error, and a user is the one that was asked for. Latency is from handing a request to the
  * kernel to having read its answer.
  *
@@ -43,8 +44,8 @@ enum {
     BUCKET_COUNT = 40 * 8, /* an eighth of a power of two of ns */
 };
 
-enum method { METHOD_ECHO, METHOD_PING, METHOD_USER_GET };
-static const char *const method_names[] = {"echo", "ping", "user.get"};
+enum method { METHOD_ECHO, METHOD_PING, METHOD_USER_GET, METHOD_USER_PUT };
+static const char *const method_names[] = {"echo", "ping", "user.get", "user.put"};
 
 struct connection {
     int handle;
@@ -190,11 +191,20 @@ static void connect_all(const char *text) {
     }
 }
 
+static void write_put(struct connection *connection, uint32_t slot, uint32_t user) {
+    /* {user: {id: "u00000000", points: 1000}} */
+    uint8_t params[] = {0x81, 0xA4, 'u', 's', 'e', 'r',  0x82, 0xA2, 'i', 'd', 0xA9, 'u', '0',  '0',  '0',
+                        '0',  '0',  '0', '0', '0', 0xA6, 'p',  'o',  'i', 'n', 't',  's', 0xCD, 0x03, 0xE8};
+    for (uint32_t i = 0, rest = user; i < 8; i++, rest /= 10)
+        params[19 - i] = (uint8_t)('0' + rest % 10);
+    sh_frame_write_request(&connection->output, slot, SH_TEXT_LITERAL("user.put"), params, sizeof params);
+}
+
 static void write_request(struct connection *connection, uint64_t now_ns) {
     const uint32_t slot = connection->free_slots[bench.in_flight - 1 - connection->in_flight];
     connection->in_flight++;
     connection->sent_ns[slot] = now_ns;
-    if (bench.method != METHOD_USER_GET) {
+    if (bench.method < METHOD_USER_GET) {
         static const uint8_t empty_map[1] = {0x80};
         sh_frame_write_request(&connection->output, slot, SH_TEXT_LITERAL("ping"), empty_map, 1);
         return;
@@ -202,6 +212,10 @@ static void write_request(struct connection *connection, uint64_t now_ns) {
     bench.random = sh_hash_mix(bench.random ^ 0xA0761D6478BD642F, 0xE7037ED1A0B428DB);
     const uint32_t user = (uint32_t)(bench.random % bench.user_count);
     connection->user[slot] = user;
+    if (bench.method == METHOD_USER_PUT) {
+        write_put(connection, slot, user);
+        return;
+    }
     uint8_t params[14] = {0x81, 0xA2, 'i', 'd', 0xA9, 'u'};
     for (uint32_t i = 0, rest = user; i < 8; i++, rest /= 10)
         params[13 - i] = (uint8_t)('0' + rest % 10);
@@ -367,6 +381,7 @@ int main(int argument_count, char **arguments) {
     (void)measure(METHOD_PING, address, shoald, floor);
     put_users(address);
     (void)measure(METHOD_USER_GET, address, shoald, floor);
+    (void)measure(METHOD_USER_PUT, address, shoald, floor);
     (void)kill(echo, SIGKILL);
     (void)kill(shoald, SIGTERM);
     int result = 0;

@@ -58,7 +58,9 @@ pid_t shoald_start(const char *program, char *address, size_t address_bytes) {
         stay_on(0);
         dup2(ends[1], STDOUT_FILENO);
         close(ends[0]);
-        execl(program, program, "--listen", "127.0.0.1:0", "--shards", "1", "--log-level", "warn", (char *)NULL);
+        const char *data = getenv("SHOAL_BENCH_DATA");
+        execl(program, program, "--listen", "127.0.0.1:0", "--shards", "1", "--log-level", "error",
+              data == NULL ? (char *)NULL : "--data", data, (char *)NULL);
         die(program);
     }
     close(ends[1]);

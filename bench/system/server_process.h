@@ -19,7 +19,8 @@ uint64_t used_ns(pid_t process);
 void stay_on(size_t processor);
 /* A socket on a free port of 127.0.0.1, and its address as text. */
 int listen_anywhere(char *address, size_t address_bytes);
-/* shoald with one shard on processor 0; it does not outlive this program. */
+/* shoald with one shard on processor 0; it does not outlive this program. With SHOAL_BENCH_DATA=DIR in the environment
+ * it keeps what is written in DIR, which should be new. */
 pid_t shoald_start(const char *program, char *address, size_t address_bytes);
 void shoald_stop(pid_t server);
 /* *answer may be NULL. */

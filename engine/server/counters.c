@@ -113,6 +113,12 @@ void sh_counters_pack(const struct sh_counters_context *context, struct sh_buffe
         {"jobs", offsetof(struct sh_counters, job_count)},
         {"jobs_waiting", offsetof(struct sh_counters, job_wait_count)},
         {"letters", offsetof(struct sh_counters, letter_count)},
+        {"log_records", offsetof(struct sh_counters, log_record_count)},
+        {"log_bytes", offsetof(struct sh_counters, log_record_bytes)},
+        {"log_commits", offsetof(struct sh_counters, log_commit_count)},
+        {"log_commit_bytes", offsetof(struct sh_counters, log_commit_bytes)},
+        {"log_refused", offsetof(struct sh_counters, log_refused_count)},
+        {"log_waiting", offsetof(struct sh_counters, log_wait_count)},
     };
     enum { NUMBER_COUNT = sizeof numbers / sizeof numbers[0] };
     msgpack_packer packer;

@@ -54,10 +54,16 @@ struct sh_counters {
     sh_counter partial_bytes; /* of unfinished messages, now */
     sh_counter turn_count;
     sh_counter sleep_count;
-    sh_counter task_count;     /* requests in flight, now */
-    sh_counter job_count;      /* of them: being worked on in turn */
-    sh_counter job_wait_count; /* of them: not begun */
-    sh_counter letter_count;   /* posted to other loops */
+    sh_counter task_count;       /* requests in flight, now */
+    sh_counter job_count;        /* of them: being worked on in turn */
+    sh_counter job_wait_count;   /* of them: not begun */
+    sh_counter letter_count;     /* posted to other loops */
+    sh_counter log_record_count; /* of the log, since the start: appended */
+    sh_counter log_record_bytes;
+    sh_counter log_commit_count; /* writes to the disk */
+    sh_counter log_commit_bytes;
+    sh_counter log_refused_count;
+    sh_counter log_wait_count; /* errands that wait for it, now */
     struct sh_method_counters methods[SH_COUNTED_METHOD_COUNT_MAX];
 };
 

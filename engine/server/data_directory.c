@@ -116,7 +116,8 @@ static enum sh_status find(struct sh_data *data, uint32_t shard_count, struct sh
     if (status != SH_OK || data->shard_count == shard_count) return status;
     (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "%s is of %u shards, but there are to be %u", data->path, data->shard_count,
                   shard_count);
-    return sh_fail_hint(err, SH_ERR_ARGUMENT, "start with --shards %u: what is kept is not dealt anew", data->shard_count);
+    return sh_fail_hint(err, SH_ERR_ARGUMENT, "start with --shards %u: what is kept is not dealt anew",
+                        data->shard_count);
 }
 
 static enum sh_status lock(struct sh_data *data, struct sh_error *err) {

@@ -43,7 +43,8 @@ struct sh_data {
 SH_MUST_CHECK enum sh_status sh_data_peek(struct sh_disk *disk, const char *path, uint32_t *shard_count,
                                           struct sh_error *err);
 /* Make it or find it, and lock it. SH_ERR_BUSY: another server has it. SH_ERR_ARGUMENT: it is of another number of
- * shards, or no directory of Shoal's. SH_ERR_CORRUPT: shoal.data is not what was written. On failure nothing is held. */
+ * shards, or no directory of Shoal's. SH_ERR_CORRUPT: shoal.data is not what was written. On failure nothing is held.
+ */
 SH_MUST_CHECK enum sh_status sh_data_open(const struct sh_data_options *options, struct sh_disk *disk,
                                           uint32_t shard_count, struct sh_data *data, struct sh_error *err);
 void sh_data_close(struct sh_data *data);

@@ -5,17 +5,17 @@
  *      waiting   W 17 | W 18 | R 18 | W 19 | W 20      durable up to 18:  W 17, W 18, R 18 are begun, in this order
  *                -----------------------------                            W 19 when the next commit is done
  *
- * A write is begun in the shard when its record is durable, so nothing is ever seen, or answered, that a crash could take
- * back. Records are in the log in the order in which the shard begins them; so a replay of the log is the shard.
+ * A write is begun in the shard when its record is durable, so nothing is ever seen, or answered, that a crash could
+ * take back. Records are in the log in the order in which the shard begins them; so a replay of the log is the shard.
  *
  * A question of a client waits behind that client's own writes, at its place among them; everybody else's questions do
  * not wait. Writes do not wait for each other: all that come while a commit is under way make up the next.
  *
  * When the log takes no more:
  *   - its memory is full (a burst): errands wait in `unlogged`, in order, until commits have caught up;
- *   - the disk is full: an errand that stands for itself is refused; one that other shards have, too (see sh_part_kind),
- *     waits in `unlogged`, because shards must not differ. New writes are refused where they come in, but those that
- *     forget a person: the log keeps some room for them;
+ *   - the disk is full: an errand that stands for itself is refused; one that other shards have, too (see
+ * sh_part_kind), waits in `unlogged`, because shards must not differ. New writes are refused where they come in, but
+ * those that forget a person: the log keeps some room for them;
  *   - it has failed: what is not durable never will be. Writes are refused from then on, questions are answered.
  *
  * Without a log (sh_journal_init is all that was called) an errand is begun at once.

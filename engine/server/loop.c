@@ -62,6 +62,17 @@ static bool has_mail(struct sh_loop *loop) {
 
 /* ---- once a second ---- */
 
+static void copy_log_counters(struct sh_loop *loop) {
+    const struct sh_log_statistics log = sh_log_statistics_of(loop->journal.log);
+    struct sh_counters *counters = &loop->counters;
+    sh_count_set(&counters->log_record_count, log.append_count);
+    sh_count_set(&counters->log_record_bytes, log.append_bytes);
+    sh_count_set(&counters->log_commit_count, log.commit_count);
+    sh_count_set(&counters->log_commit_bytes, log.commit_bytes);
+    sh_count_set(&counters->log_refused_count, log.refused_count);
+    sh_count_set(&counters->log_wait_count, loop->journal.waiting.count + loop->journal.unlogged.count);
+}
+
 static void copy_counters(struct sh_loop *loop) {
     const struct sh_io_statistics *io = sh_io_statistics_of(loop->io);
     struct sh_counters *counters = &loop->counters;
@@ -74,6 +85,7 @@ static void copy_counters(struct sh_loop *loop) {
     sh_count_set(&counters->task_count, loop->task_count);
     sh_count_set(&counters->job_count, loop->jobs.count);
     sh_count_set(&counters->job_wait_count, loop->waiting.count);
+    if (loop->journal.log != NULL) copy_log_counters(loop);
 }
 
 static void on_tick(void *context, struct sh_io_timer *timer) {

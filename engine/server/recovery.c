@@ -12,13 +12,13 @@ enum { TURN_WAIT_NS = 10000000 };
 
 /* What a loop finds out. Others read it only after a meeting. */
 struct shard_notes {
-    uint64_t after;           /* the position that the snapshot has */
-    uint64_t number_last;     /* of the last write to every shard that the snapshot and the log have */
-    uint64_t id_last;         /* the highest of its requests */
-    struct sh_id_set *learned; /* by source: requests that taught this shard, in its log */
-    struct sh_kept_list every;   /* writes to every shard that another lacks */
-    struct sh_kept_list *taught; /* by sibling: lessons of this shard that the sibling lacks */
-    struct sh_kept_list letting; /* LET GO of this shard */
+    uint64_t after;               /* the position that the snapshot has */
+    uint64_t number_last;         /* of the last write to every shard that the snapshot and the log have */
+    uint64_t id_last;             /* the highest of its requests */
+    struct sh_id_set *learned;    /* by source: requests that taught this shard, in its log */
+    struct sh_kept_list every;    /* writes to every shard that another lacks */
+    struct sh_kept_list *taught;  /* by sibling: lessons of this shard that the sibling lacks */
+    struct sh_kept_list letting;  /* LET GO of this shard */
     struct sh_kept_merge *merges; /* cut off */
     uint64_t snapshot_bytes;
     struct sh_log_end end;
@@ -31,7 +31,7 @@ struct sh_recovery {
     struct shard_notes *shards;
     uint64_t number_min; /* of the shards' number_last */
     uint64_t number_max;
-    uint32_t keeper; /* a shard with number_max */
+    uint32_t keeper;          /* a shard with number_max */
     struct sh_kept_list ends; /* ENDs that no log has */
     uint64_t begin_ns;
     uint64_t end_ns;
@@ -425,10 +425,11 @@ void sh_recovery_report(const struct sh_recovery *recovery, char *line, size_t l
         sum.end.dropped_bytes += notes->end.dropped_bytes;
         sum.completed_count += notes->completed_count;
     }
-    (void)snprintf(line, line_bytes,
-                   "recovered in %.3f s: %llu records of %llu bytes were done again, %llu were completed, %llu torn bytes "
-                   "cut off",
-                   (double)(recovery->end_ns - recovery->begin_ns) / 1e9, (unsigned long long)sum.end.record_count,
-                   (unsigned long long)sum.end.record_bytes, (unsigned long long)sum.completed_count,
-                   (unsigned long long)sum.end.dropped_bytes);
+    (void)snprintf(
+        line, line_bytes,
+        "recovered in %.3f s: %llu records of %llu bytes were done again, %llu were completed, %llu torn bytes "
+        "cut off",
+        (double)(recovery->end_ns - recovery->begin_ns) / 1e9, (unsigned long long)sum.end.record_count,
+        (unsigned long long)sum.end.record_bytes, (unsigned long long)sum.completed_count,
+        (unsigned long long)sum.end.dropped_bytes);
 }

@@ -1,7 +1,7 @@
 /* recovery_notes.h -- what recovery remembers while it replays. For recovery.c and its tests only.
  *
- * Bounds: a set of learned ids has 8 to 16 bytes for each lesson in a log since its snapshot; what is kept of records is
- * what a crash left half done, as much as was under way then.
+ * Bounds: a set of learned ids has 8 to 16 bytes for each lesson in a log since its snapshot; what is kept of records
+ * is what a crash left half done, as much as was under way then.
  */
 #ifndef SH_RECOVERY_NOTES_H
 #define SH_RECOVERY_NOTES_H
