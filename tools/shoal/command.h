@@ -20,6 +20,7 @@ struct session {
 struct command_options {
     const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
+    const char *train, *test, *columns, *session;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past;
 };
@@ -91,6 +92,7 @@ int run_segment(struct session *session, const struct command_options *options, 
 int run_rule(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_keep(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_eval(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 

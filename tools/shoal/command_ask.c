@@ -404,10 +404,10 @@ static int print_feed(struct session *session, struct shoal_client_value result,
 }
 
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
-    (void)word_count;
     if (options->fields != NULL) fields_learn(session);
     struct question question = ask(NULL, options);
-    ask_text(&question, "user", words[0]);
+    ask_text(&question, "user", word_count > 0 ? words[0] : NULL);
+    ask_list(&question, "session", options->session);
     ask_number(&question, "count", options->count != NULL ? options->count : "10");
     ask_number(&question, "seed", options->seed);
     ask_text(&question, "filter", options->filter);
