@@ -68,6 +68,31 @@ static bool mask_agrees(const struct sh_query_kernels *kernels) {
     return memcmp(mask, other, sizeof mask) == 0;
 }
 
+static bool weights_agree(const struct sh_query_kernels *kernels) {
+    enum { SCORES = 65536 };
+    static int32_t scores[SCORES + 1], other[SCORES + 1];
+    const uint64_t *pointers[SH_WEIGHED_INPUT_COUNT_MAX];
+    int32_t weights[SH_WEIGHED_INPUT_COUNT_MAX];
+    const size_t input_count = 1 + split_below(&rng, SH_WEIGHED_INPUT_COUNT_MAX);
+    int32_t *target = other + split_below(&rng, 2);
+    for (size_t k = 0; k < input_count; k++) {
+        pointers[k] = inputs[k] + split_below(&rng, 8);
+        weights[k] = (int32_t)split_below(&rng, 2001) - 1000;
+        for (size_t w = 0; w < WORDS; w++)
+            inputs[k][w] = split_next(&rng);
+    }
+    for (size_t i = 0; i < SCORES; i++)
+        target[i] = scores[i] = (int32_t)split_below(&rng, 5) - 2;
+    sh_query_kernels_scalar.add_weights(pointers, weights, input_count, scores);
+    kernels->add_weights(pointers, weights, input_count, target);
+    if (memcmp(scores, target, SCORES * sizeof *scores) != 0) return false;
+    const int32_t least = split_one_in(&rng, 8) ? INT32_MIN : (int32_t)split_below(&rng, 2001) - 1000;
+    sh_query_kernels_scalar.mask_at_least(scores, least, pointers[0], expected);
+    uint64_t *mask = split_one_in(&rng, 2) ? found : (uint64_t *)(uintptr_t)pointers[0];
+    kernels->mask_at_least(target, least, pointers[0], mask);
+    return memcmp(mask, expected, sizeof expected) == 0;
+}
+
 int main(int argument_count, char **arguments) {
     static const struct sh_query_kernels *const tables[] = {
         &sh_query_kernels_scalar,
@@ -83,7 +108,8 @@ int main(int argument_count, char **arguments) {
         for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
             rng.state = seed * 1000003 + run;
             if ((tables[i]->cpu_required & ~sh_cpu_features()) != 0) continue;
-            if (cross_agrees(tables[i]) && mask_agrees(tables[i])) continue;
+            const bool agrees = cross_agrees(tables[i]) && mask_agrees(tables[i]);
+            if (agrees && (run % 16 != 0 || weights_agree(tables[i]))) continue;
             printf("run %" PRIu64 ": %s differs from scalar\n", run, tables[i]->name);
             return 1;
         }

@@ -1,5 +1,5 @@
-/* query_kernels.h -- many bitmaps crossed in one pass, and events looked up in a bitmap; one table for each instruction
- * set.
+/* query_kernels.h -- many bitmaps crossed in one pass, events looked up in a bitmap, weights of bitmaps added up; one
+ * table for each instruction set.
  *
  * (t5 or t6 or t7) and (c1 or c2) and a and not b, over blocks of bits, is read as one stream of eight inputs instead
  * of eight passes over a register: the memory is asked for eight lines at a time, and nothing is written but the
@@ -13,6 +13,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+enum { SH_WEIGHED_INPUT_COUNT_MAX = 8 };
 
 /* The union of `count` inputs (at least one), or all bits without it. */
 struct sh_input_group {
@@ -34,6 +36,12 @@ struct sh_query_kernels {
      * ceil(count / 64) words of mask are written, bits from count on are 0. bits and slots may be of any alignment. */
     void (*mask_slots)(const uint64_t *restrict bits, const uint16_t *restrict slots, size_t count,
                        uint64_t *restrict mask);
+
+    /* Each of 65,536 scores gets the weights of the inputs (1 to SH_WEIGHED_INPUT_COUNT_MAX, 1,024 words each) that
+     * have its bit; sums wrap around. Any alignment of 4 and 8 bytes. */
+    void (*add_weights)(const uint64_t *const *inputs, const int32_t *weights, size_t input_count, int32_t *scores);
+    /* The bits of which the score is at least so much; mask may be bits. 1,024 words, 65,536 scores. */
+    void (*mask_at_least)(const int32_t *scores, int32_t least, const uint64_t *bits, uint64_t *mask);
 };
 
 extern const struct sh_query_kernels sh_query_kernels_scalar;

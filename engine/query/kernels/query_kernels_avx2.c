@@ -62,7 +62,36 @@ static void mask_slots(const uint64_t *restrict bits, const uint16_t *restrict s
     mask[i / 64] = word;
 }
 
+/* Eight scores meet a byte of every input: each lane looks for its own bit. */
+static void add_weights(const uint64_t *const *inputs, const int32_t *weights, size_t input_count, int32_t *scores) {
+    const __m256i lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    for (size_t i = 0; i < 65536 / 8; i++, scores += 8) {
+        __m256i *target = (__m256i *)(void *)scores;
+        __m256i sums = _mm256_loadu_si256(target);
+        for (size_t k = 0; k < input_count; k++) {
+            const __m256i byte = _mm256_set1_epi32(((const uint8_t *)inputs[k])[i]);
+            const __m256i has = _mm256_cmpeq_epi32(_mm256_and_si256(byte, lanes), lanes);
+            sums = _mm256_add_epi32(sums, _mm256_and_si256(has, _mm256_set1_epi32(weights[k])));
+        }
+        _mm256_storeu_si256(target, sums);
+    }
+}
+
+static void mask_at_least(const int32_t *scores, int32_t least, const uint64_t *bits, uint64_t *mask) {
+    const __m256i low = _mm256_set1_epi32(least);
+    for (size_t w = 0; w < 1024; w++, scores += 64) {
+        uint64_t below = 0;
+        for (size_t k = 0; k < 64; k += 8) {
+            const __m256i eight = _mm256_loadu_si256((const __m256i *)(const void *)(scores + k));
+            below |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(low, eight))) << k;
+        }
+        mask[w] = bits[w] & ~below;
+    }
+}
+
 const struct sh_query_kernels sh_query_kernels_avx2 = {.name = "avx2",
                                                        .cpu_required = SH_CPU_AVX2 | SH_CPU_POPCNT,
                                                        .cross_groups = cross_groups,
-                                                       .mask_slots = mask_slots};
+                                                       .mask_slots = mask_slots,
+                                                       .add_weights = add_weights,
+                                                       .mask_at_least = mask_at_least};

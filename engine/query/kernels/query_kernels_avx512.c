@@ -43,8 +43,42 @@ static void mask_slots(const uint64_t *restrict bits, const uint16_t *restrict s
     }
 }
 
+/* 64 scores in four vectors, which meet every input before they are stored. */
+static void add_weights(const uint64_t *const *inputs, const int32_t *weights, size_t input_count, int32_t *scores) {
+    for (size_t w = 0; w < 1024; w++, scores += 64) {
+        __m512i a = _mm512_loadu_si512(scores);
+        __m512i b = _mm512_loadu_si512(scores + 16);
+        __m512i c = _mm512_loadu_si512(scores + 32);
+        __m512i d = _mm512_loadu_si512(scores + 48);
+        for (size_t k = 0; k < input_count; k++) {
+            const uint64_t word = inputs[k][w];
+            const __m512i weight = _mm512_set1_epi32(weights[k]);
+            a = _mm512_mask_add_epi32(a, (__mmask16)word, a, weight);
+            b = _mm512_mask_add_epi32(b, (__mmask16)(word >> 16), b, weight);
+            c = _mm512_mask_add_epi32(c, (__mmask16)(word >> 32), c, weight);
+            d = _mm512_mask_add_epi32(d, (__mmask16)(word >> 48), d, weight);
+        }
+        _mm512_storeu_si512(scores, a);
+        _mm512_storeu_si512(scores + 16, b);
+        _mm512_storeu_si512(scores + 32, c);
+        _mm512_storeu_si512(scores + 48, d);
+    }
+}
+
+static void mask_at_least(const int32_t *scores, int32_t least, const uint64_t *bits, uint64_t *mask) {
+    const __m512i low = _mm512_set1_epi32(least);
+    for (size_t w = 0; w < 1024; w++, scores += 64) {
+        uint64_t word = 0;
+        for (size_t k = 0; k < 64; k += 16)
+            word |= (uint64_t)_mm512_cmpge_epi32_mask(_mm512_loadu_si512(scores + k), low) << k;
+        mask[w] = bits[w] & word;
+    }
+}
+
 const struct sh_query_kernels sh_query_kernels_avx512 = {.name = "avx512",
                                                          .cpu_required = SH_CPU_AVX512F | SH_CPU_AVX512BW |
                                                                          SH_CPU_AVX512VL | SH_CPU_AVX512VPOPCNTDQ,
                                                          .cross_groups = cross_groups,
-                                                         .mask_slots = mask_slots};
+                                                         .mask_slots = mask_slots,
+                                                         .add_weights = add_weights,
+                                                         .mask_at_least = mask_at_least};

@@ -30,5 +30,23 @@ static void mask_slots(const uint64_t *restrict bits, const uint16_t *restrict s
     }
 }
 
-const struct sh_query_kernels sh_query_kernels_scalar = {
-    .name = "scalar", .cross_groups = cross_groups, .mask_slots = mask_slots};
+static void add_weights(const uint64_t *const *inputs, const int32_t *weights, size_t input_count, int32_t *scores) {
+    for (size_t k = 0; k < input_count; k++)
+        for (size_t i = 0; i < 65536; i++)
+            if (inputs[k][i / 64] >> (i % 64) & 1) scores[i] = (int32_t)((uint32_t)scores[i] + (uint32_t)weights[k]);
+}
+
+static void mask_at_least(const int32_t *scores, int32_t least, const uint64_t *bits, uint64_t *mask) {
+    for (size_t w = 0; w < 1024; w++) {
+        uint64_t word = 0;
+        for (size_t k = 0; k < 64; k++)
+            word |= (uint64_t)(scores[w * 64 + k] >= least) << k;
+        mask[w] = bits[w] & word;
+    }
+}
+
+const struct sh_query_kernels sh_query_kernels_scalar = {.name = "scalar",
+                                                         .cross_groups = cross_groups,
+                                                         .mask_slots = mask_slots,
+                                                         .add_weights = add_weights,
+                                                         .mask_at_least = mask_at_least};
