@@ -70,7 +70,7 @@ static inline void take_time(struct sh_rfm_user *user, int64_t *last_ms, int64_t
     if (time_ms > *last_ms) {
         user->previous_ms = *last_ms;
         *last_ms = time_ms;
-        if (user->first_ms == SH_RFM_NEVER) user->first_ms = time_ms;
+        user->first_ms = user->first_ms == SH_RFM_NEVER ? time_ms : user->first_ms; /* no branch: it is hard to guess */
         return;
     }
     if (time_ms < *last_ms && time_ms > user->previous_ms) user->previous_ms = time_ms;
@@ -125,10 +125,18 @@ size_t sh_rfm_memory_bytes(const struct sh_rfm *rfm) {
 /* Lines lie 4 MiB apart at most: in the L3 cache, asked for so many rows ahead. */
 enum { CELL_CHUNK = 1024, AHEAD = 12 };
 
+/* What a refresh wants to know of the users, each while its line is in the caches. */
+struct measure {
+    int64_t now_ms;
+    struct sh_rfm_values values[SH_RFM_AXIS_COUNT];
+    bool failed; /* out of memory for them; everything else is done all the same */
+};
+
 struct recount {
     struct sh_rfm *rfm;
     const struct sh_event_type *type;
-    int32_t *day_ever; /* per_day: the day last counted, of each place; else NULL */
+    struct measure *measure; /* NULL: only count */
+    int32_t *day_ever;       /* per_day: the day last counted, of each place; else NULL */
     int32_t *day_counted;
 };
 
@@ -165,6 +173,36 @@ static void recount_rows(const struct recount *recount, struct sh_rfm_block *blo
     }
 }
 
+/* M as 64 bits: who has more is as good as anybody. */
+static int64_t clamp(__int128 amount) {
+    if (amount > INT64_MAX) return INT64_MAX;
+    return amount < INT64_MIN ? INT64_MIN : (int64_t)amount;
+}
+
+/* Events after now are not of this refresh: such users are looked up in their past. Scores are by the cut points there
+ * are, until there are others. */
+static void measure_block(const struct sh_rfm *rfm, uint32_t number, struct measure *measure) {
+    const struct sh_rfm_block *block = &rfm->blocks[number];
+    const int64_t now_ms = measure->now_ms;
+    for (uint32_t i = 0; i < block->capacity; i++) {
+        uint32_t count = block->users[i].count;
+        __int128 amount = block->users[i].amount;
+        int64_t last_ms = block->last_ms[i];
+        block->scores[i] = rfm_scores_of(rfm, count, amount);
+        if (last_ms > now_ms) {
+            struct sh_rfm_line line;
+            sh_rfm_line(rfm, number * SH_BLOCK_SLOTS + i, now_ms, &line);
+            count = line.count;
+            amount = line.amount;
+            last_ms = line.last_ms;
+        }
+        if (count == 0 || measure->failed) continue;
+        measure->failed = !sh_rfm_values_add(&measure->values[SH_RFM_R], -((now_ms - last_ms) / SH_DAY_MS)) ||
+                          !sh_rfm_values_add(&measure->values[SH_RFM_F], count) ||
+                          !sh_rfm_values_add(&measure->values[SH_RFM_M], clamp(amount));
+    }
+}
+
 static enum sh_status recount_block(const struct recount *recount, uint32_t number) {
     struct sh_rfm_block *block = &recount->rfm->blocks[number];
     for (uint32_t i = 0; i < block->capacity; i++) {
@@ -190,17 +228,20 @@ static enum sh_status recount_block(const struct recount *recount, uint32_t numb
     return SH_OK;
 }
 
-static enum sh_status recount_all(struct sh_rfm *rfm) {
+static enum sh_status recount_all(struct sh_rfm *rfm, struct measure *measure) {
     const uint32_t block_end = sh_event_block_end(rfm->events);
-    struct recount recount = {.rfm = rfm, .type = sh_event_type(rfm->events, rfm->config.event_type)};
+    struct recount recount = {
+        .rfm = rfm, .type = sh_event_type(rfm->events, rfm->config.event_type), .measure = measure};
     enum sh_status status = block_end == 0 ? SH_OK : directory_reserve(rfm, block_end - 1);
     if (status == SH_OK && rfm->config.per_day) {
         recount.day_ever = sh_alloc(2 * SH_BLOCK_SLOTS * sizeof *recount.day_ever);
         if (recount.day_ever == NULL) return SH_ERR_MEMORY;
         recount.day_counted = recount.day_ever + SH_BLOCK_SLOTS;
     }
-    for (uint32_t block = 0; status == SH_OK && block < rfm->block_count; block++)
+    for (uint32_t block = 0; status == SH_OK && block < rfm->block_count; block++) {
         status = recount_block(&recount, block);
+        if (status == SH_OK && measure != NULL) measure_block(rfm, block, measure);
+    }
     sh_free(recount.day_ever);
     return status;
 }
@@ -214,7 +255,7 @@ static enum sh_status rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *co
     next.blocks = NULL;
     next.block_count = 0;
     next.block_capacity = 0;
-    if (recount_all(&next) != SH_OK) {
+    if (recount_all(&next, NULL) != SH_OK) {
         rfm_blocks_free(next.blocks, next.block_count);
         return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting events for rfm");
     }
@@ -228,10 +269,10 @@ static enum sh_status rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *co
 }
 
 /* The same plan, another horizon: every user has a line already, so they are counted in place. */
-static enum sh_status move_horizon(struct sh_rfm *rfm, int64_t from_ms, struct sh_error *err) {
+static enum sh_status move_horizon(struct sh_rfm *rfm, int64_t from_ms, struct measure *measure, struct sh_error *err) {
     const int64_t before_ms = rfm->from_ms;
     rfm->from_ms = from_ms;
-    if (recount_all(rfm) == SH_OK) return SH_OK;
+    if (recount_all(rfm, measure) == SH_OK) return SH_OK;
     rfm->from_ms = before_ms; /* nothing was counted yet: only the days' stamps take memory */
     return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting events for rfm");
 }
@@ -255,41 +296,6 @@ enum sh_status sh_rfm_configure(struct sh_rfm *rfm, const struct sh_rfm_config *
 
 /* ---- Refresh: measure ---- */
 
-/* M as 64 bits: who has more is as good as anybody. */
-static int64_t clamp(__int128 amount) {
-    if (amount > INT64_MAX) return INT64_MAX;
-    return amount < INT64_MIN ? INT64_MIN : (int64_t)amount;
-}
-
-struct measure {
-    int64_t *values[SH_RFM_AXIS_COUNT];
-    int64_t *spare;
-    size_t count;
-};
-
-/* Events after now are not of this refresh: such users are looked up in their past. Scores are by the cut points there
- * are, until there are others. */
-static void measure_block(const struct sh_rfm *rfm, uint32_t number, int64_t now_ms, struct measure *measure) {
-    const struct sh_rfm_block *block = &rfm->blocks[number];
-    for (uint32_t i = 0; i < block->capacity; i++) {
-        uint32_t count = block->users[i].count;
-        __int128 amount = block->users[i].amount;
-        int64_t last_ms = block->last_ms[i];
-        block->scores[i] = rfm_scores_of(rfm, count, amount);
-        if (last_ms > now_ms) {
-            struct sh_rfm_line line;
-            sh_rfm_line(rfm, number * SH_BLOCK_SLOTS + i, now_ms, &line);
-            count = line.count;
-            amount = line.amount;
-            last_ms = line.last_ms;
-        }
-        if (count == 0) continue;
-        measure->values[SH_RFM_R][measure->count] = -((now_ms - last_ms) / SH_DAY_MS);
-        measure->values[SH_RFM_F][measure->count] = count;
-        measure->values[SH_RFM_M][measure->count++] = clamp(amount);
-    }
-}
-
 enum sh_status sh_rfm_measure(struct sh_rfm *rfm, int64_t now_ms, struct sh_rfm_spread *spread, struct sh_error *err) {
     sh_rfm_spread_init(spread);
     sh_assert(rfm->is_on);
@@ -300,24 +306,25 @@ enum sh_status sh_rfm_measure(struct sh_rfm *rfm, int64_t now_ms, struct sh_rfm_
     size_t room = 1;
     for (uint32_t b = 0; b < rfm->block_count; b++)
         room += rfm->blocks[b].capacity;
-    int64_t *memory = sh_alloc(4 * room * sizeof *memory);
-    if (memory == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting scores");
-    enum sh_status status = move_horizon(rfm, horizon_from(&rfm->config, now_ms), err);
-    if (status != SH_OK) {
-        sh_free(memory);
-        return status;
-    }
-    rfm->measured_ms = now_ms;
-    struct measure measure = {.spare = memory + 3 * room};
+    struct measure measure = {.now_ms = now_ms};
+    enum sh_status status = SH_OK;
     for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
-        measure.values[axis] = memory + axis * room;
-    for (uint32_t b = 0; b < rfm->block_count; b++)
-        measure_block(rfm, b, now_ms, &measure);
-    for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT && status == SH_OK; axis++)
-        status = sh_rfm_tally_count(&spread->tallies[axis], measure.values[axis], measure.spare, measure.count);
-    spread->user_count = measure.count;
-    sh_free(memory);
-    return status == SH_OK ? SH_OK : sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting scores");
+        if (!sh_rfm_values_init(&measure.values[axis], room)) status = SH_ERR_MEMORY;
+    if (status != SH_OK)
+        (void)sh_fail(err, status, -1, "out of memory while counting scores");
+    else
+        status = move_horizon(rfm, horizon_from(&rfm->config, now_ms), &measure, err);
+    if (status == SH_OK) {
+        rfm->measured_ms = now_ms;
+        spread->user_count = measure.values[SH_RFM_F].count;
+        if (measure.failed) status = SH_ERR_MEMORY;
+        for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT && status == SH_OK; axis++)
+            status = sh_rfm_tally_count(&spread->tallies[axis], &measure.values[axis]);
+        if (status != SH_OK) (void)sh_fail(err, status, -1, "out of memory while counting scores");
+    }
+    for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
+        sh_rfm_values_deinit(&measure.values[axis]);
+    return status;
 }
 
 /* ---- Events ---- */

@@ -63,8 +63,21 @@ struct sh_rfm {
 
 /* rfm.c */
 void rfm_blocks_free(struct sh_rfm_block *blocks, uint32_t block_count);
-/* rfm_refresh.c: the F and M part of a code. */
-uint8_t rfm_scores_of(const struct sh_rfm *rfm, uint32_t count, __int128 amount);
+/* The F and M part of a code. */
+static inline uint8_t rfm_scores_of(const struct sh_rfm *rfm, uint32_t count, __int128 amount) {
+    const struct sh_rfm_config *config = &rfm->config;
+    if (count == 0 || !rfm->cuts.is_set) return 0;
+    const int64_t *cuts_f = rfm->cuts.cuts[SH_RFM_F];
+    const int64_t *cuts_m = rfm->cuts.cuts[SH_RFM_M];
+    uint32_t f = 0;
+    uint32_t m = 0;
+    for (uint32_t i = 0; i + 1 < config->scores[SH_RFM_F]; i++)
+        f += (int64_t)count >= cuts_f[i];
+    for (uint32_t i = 0; i + 1 < config->scores[SH_RFM_M]; i++)
+        m += amount >= cuts_m[i];
+    return (uint8_t)(1 + SH_RFM_SCORE_MAX * f + m);
+}
+/* rfm_refresh.c */
 void rfm_pending_drop(struct sh_rfm *rfm);
 /* rfm_fields.c */
 bool rfm_fields_init(struct sh_rfm *rfm);

@@ -73,20 +73,6 @@ void sh_rfm_decide(const struct sh_rfm_config *config, const struct sh_rfm_sprea
     }
 }
 
-uint8_t rfm_scores_of(const struct sh_rfm *rfm, uint32_t count, __int128 amount) {
-    const struct sh_rfm_config *config = &rfm->config;
-    if (count == 0 || !rfm->cuts.is_set) return 0;
-    const int64_t *cuts_f = rfm->cuts.cuts[SH_RFM_F];
-    const int64_t *cuts_m = rfm->cuts.cuts[SH_RFM_M];
-    uint32_t f = 0;
-    uint32_t m = 0;
-    for (uint32_t i = 0; i + 1 < config->scores[SH_RFM_F]; i++)
-        f += (int64_t)count >= cuts_f[i];
-    for (uint32_t i = 0; i + 1 < config->scores[SH_RFM_M]; i++)
-        m += amount >= cuts_m[i];
-    return (uint8_t)(1 + SH_RFM_SCORE_MAX * f + m);
-}
-
 /* ---- The counts of all shards ---- */
 
 static void pending_free(struct sh_rfm_pending *pending) {

@@ -28,69 +28,63 @@ static enum sh_status tally_make(struct sh_rfm_tally *tally, size_t count) {
     return SH_ERR_MEMORY;
 }
 
+/* ---- Values ---- */
+
+bool sh_rfm_values_init(struct sh_rfm_values *values, size_t room) {
+    *values = (struct sh_rfm_values){.narrow = sh_alloc(room * sizeof *values->narrow), .room = room};
+    return values->narrow != NULL;
+}
+
+void sh_rfm_values_deinit(struct sh_rfm_values *values) {
+    sh_free(values->narrow);
+    sh_free(values->wide);
+    *values = (struct sh_rfm_values){0};
+}
+
+bool sh_rfm_values_add_wide(struct sh_rfm_values *values, int64_t value) {
+    if (values->wide == NULL) {
+        values->wide = sh_alloc(values->room * sizeof *values->wide);
+        if (values->wide == NULL) return false;
+        for (size_t i = 0; i < values->count; i++)
+            values->wide[i] = values->narrow[i];
+        sh_free(values->narrow);
+        values->narrow = NULL;
+    }
+    values->wide[values->count++] = value;
+    return true;
+}
+
 /* ---- Counting ----
  *
- * Values that lie close together (days, events) have a counter each. Others are sorted, 11 bits at a time from the
- * lowest, those bits passed over in which all values are alike: money in cents takes two or three passes. */
+ * Values that lie close together (days, events) have a counter each. Others are sorted by their distance to the least,
+ * 11 bits at a time from the lowest, as many as the greatest has: money in cents takes two or three passes. */
 
-enum { DIGIT_BITS = 11, DIGIT_COUNT = 6, DIGIT_VALUES = 1 << DIGIT_BITS, COUNTERS_MAX = 1 << 16 };
+enum { DIGIT_BITS = 11, DIGIT_VALUES = 1 << DIGIT_BITS, COUNTERS_MAX = 1 << 16 };
 
 /* Order as unsigned is order as signed. */
 static uint64_t key_of(int64_t value) {
     return (uint64_t)value ^ (uint64_t)1 << 63;
 }
 
-/* Both arrays are used; which of them holds the sorted values is returned. */
-static int64_t *sort(int64_t *values, int64_t *spare, size_t count) {
-    uint64_t all = UINT64_MAX;
-    uint64_t any = 0;
-    for (size_t i = 0; i < count; i++) {
-        all &= key_of(values[i]);
-        any |= key_of(values[i]);
-    }
-    for (uint32_t digit = 0; digit < DIGIT_COUNT; digit++) {
-        const uint32_t shift = digit * DIGIT_BITS;
-        size_t places[DIGIT_VALUES] = {0};
-        size_t sum = 0;
-        if (((all ^ any) >> shift & (DIGIT_VALUES - 1)) == 0) continue;
-        for (size_t i = 0; i < count; i++)
-            places[key_of(values[i]) >> shift & (DIGIT_VALUES - 1)]++;
-        for (uint32_t i = 0; i < DIGIT_VALUES; i++) {
-            const size_t here = places[i];
-            places[i] = sum;
-            sum += here;
-        }
-        for (size_t i = 0; i < count; i++)
-            spare[places[key_of(values[i]) >> shift & (DIGIT_VALUES - 1)]++] = values[i];
-        int64_t *sorted = spare;
-        spare = values;
-        values = sorted;
-    }
-    return values;
-}
-_Static_assert(DIGIT_BITS *DIGIT_COUNT >= 64, "all bits are sorted by");
+struct span {
+    int64_t least;
+    int64_t most;
+};
 
-static enum sh_status count_sorted(struct sh_rfm_tally *tally, const int64_t *sorted, size_t count) {
-    size_t distinct = 0;
-    for (size_t i = 0; i < count; i++)
-        distinct += i == 0 || sorted[i] != sorted[i - 1];
-    if (tally_make(tally, distinct) != SH_OK) return SH_ERR_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || sorted[i] != sorted[i - 1]) {
-            tally->values[tally->count] = sorted[i];
-            tally->counts[tally->count++] = 0;
-        }
-        tally->counts[tally->count - 1]++;
-    }
-    return SH_OK;
-}
+#define VALUE       int32_t
+#define NAMED(name) name##_narrow
+#include "rfm_count_values.h"
+#undef VALUE
+#undef NAMED
+#define VALUE       int64_t
+#define NAMED(name) name##_wide
+#include "rfm_count_values.h"
 
-static enum sh_status count_near(struct sh_rfm_tally *tally, const int64_t *values, size_t count, int64_t least) {
+static enum sh_status count_near(struct sh_rfm_tally *tally, const struct sh_rfm_values *values, int64_t least) {
     uint32_t *counters = sh_alloc_zero(COUNTERS_MAX * sizeof *counters);
-    size_t distinct = 0;
     if (counters == NULL) return SH_ERR_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        distinct += counters[values[i] - least]++ == 0;
+    const size_t distinct = values->narrow != NULL ? count_near_narrow(values->narrow, values->count, least, counters)
+                                                   : count_near_wide(values->wide, values->count, least, counters);
     const enum sh_status status = tally_make(tally, distinct);
     for (uint32_t i = 0; i < COUNTERS_MAX && status == SH_OK; i++) {
         if (counters[i] == 0) continue;
@@ -101,15 +95,14 @@ static enum sh_status count_near(struct sh_rfm_tally *tally, const int64_t *valu
     return status;
 }
 
-enum sh_status sh_rfm_tally_count(struct sh_rfm_tally *tally, int64_t *values, int64_t *spare, size_t count) {
-    int64_t least = INT64_MAX;
-    int64_t most = INT64_MIN;
-    for (size_t i = 0; i < count; i++) {
-        least = values[i] < least ? values[i] : least;
-        most = values[i] > most ? values[i] : most;
-    }
-    if (count > 0 && (uint64_t)most - (uint64_t)least < COUNTERS_MAX) return count_near(tally, values, count, least);
-    return count_sorted(tally, sort(values, spare, count), count);
+enum sh_status sh_rfm_tally_count(struct sh_rfm_tally *tally, struct sh_rfm_values *values) {
+    const size_t count = values->count;
+    const struct span span =
+        values->narrow != NULL ? span_of_narrow(values->narrow, count) : span_of_wide(values->wide, count);
+    if (count == 0) return tally_make(tally, 0);
+    if ((uint64_t)span.most - (uint64_t)span.least < COUNTERS_MAX) return count_near(tally, values, span.least);
+    return values->narrow != NULL ? count_far_narrow(tally, values->narrow, count, span)
+                                  : count_far_wide(tally, values->wide, count, span);
 }
 
 /* ---- Sums ---- */

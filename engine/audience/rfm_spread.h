@@ -25,9 +25,24 @@ struct sh_rfm_spread {
 
 void sh_rfm_spread_init(struct sh_rfm_spread *spread);
 void sh_rfm_spread_deinit(struct sh_rfm_spread *spread);
-/* Count values, which are left in any order; spare has room for as many. */
-SH_MUST_CHECK enum sh_status sh_rfm_tally_count(struct sh_rfm_tally *tally, int64_t *values, int64_t *spare,
-                                                size_t count);
+/* Values to be counted, in any order: four bytes each as long as all of them fit, as amounts in cents do. */
+struct sh_rfm_values {
+    int32_t *narrow; /* room for `room`; NULL once they are wide */
+    int64_t *wide;
+    size_t count;
+    size_t room;
+};
+/* False: out of memory. Deinit after all. */
+SH_MUST_CHECK bool sh_rfm_values_init(struct sh_rfm_values *values, size_t room);
+void sh_rfm_values_deinit(struct sh_rfm_values *values);
+SH_MUST_CHECK bool sh_rfm_values_add_wide(struct sh_rfm_values *values, int64_t value);
+SH_MUST_CHECK static inline bool sh_rfm_values_add(struct sh_rfm_values *values, int64_t value) {
+    if (values->narrow == NULL || value < INT32_MIN || value > INT32_MAX) return sh_rfm_values_add_wide(values, value);
+    values->narrow[values->count++] = (int32_t)value;
+    return true;
+}
+/* Count them; they are left in any order. SH_ERR_MEMORY. */
+SH_MUST_CHECK enum sh_status sh_rfm_tally_count(struct sh_rfm_tally *tally, struct sh_rfm_values *values);
 /* sum += other. On SH_ERR_MEMORY sum can only be deinited. */
 SH_MUST_CHECK enum sh_status sh_rfm_spread_add(struct sh_rfm_spread *sum, const struct sh_rfm_spread *other);
 /* As bytes, and back: SH_ERR_ARGUMENT for bytes that are none. */
