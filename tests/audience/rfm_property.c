@@ -179,6 +179,7 @@ static void append_one(int64_t now_ms) {
     if (split_one_in(&rng, 3)) event->time_ms -= event->time_ms % SH_DAY_MS; /* the same time more often */
     event->has_amount = !split_one_in(&rng, 8);
     event->amount = (int64_t)split_length(&rng, 100000) - (split_one_in(&rng, 10) ? 3000 : 0);
+    if (split_one_in(&rng, 500)) event->amount *= 1000000007; /* beyond what four bytes hold */
     const struct sh_event stored = {.type = event->type,
                                     .slot = slot_of(event->user),
                                     .item = SH_NO_ITEM,
