@@ -10,7 +10,7 @@
  *   Q2  tier >= 5 of 8, five cities, tag a (6 %), not tag b        count
  *   Q3  any of 20 tags (0.1 % each), age 25 .. 40                  count
  *   Q4  20,000 < points <= 50,000                                  count
- *   Q5  bought twice in 30 days for 300 or more, and tag a         count (with --purchases; no reference)
+ *   Q5  bought twice in 30 days for 300 or more, and tag a         count (with --purchases)
  *   Q6  the user ids of Q2                                         list
  *
  * Run: query_bench [--users N] [--rounds N] [--purchases N a user] [--explain]
@@ -109,7 +109,12 @@ static void fill_tags(struct shop *shop, const struct population *population) {
 }
 
 /* In order of time, of random users, amounts 1.00 to 400.00. */
-static void fill_purchases(struct shop *shop, uint64_t purchase_count, uint32_t user_count) {
+static void fill_purchases(struct shop *shop, struct reference *reference, uint64_t purchase_count,
+                           uint32_t user_count) {
+    uint32_t *users = malloc((purchase_count + 1) * sizeof *users);
+    uint32_t *amounts = malloc((purchase_count + 1) * sizeof *amounts);
+    int64_t *times_ms = malloc((purchase_count + 1) * sizeof *times_ms);
+    if (users == NULL || amounts == NULL || times_ms == NULL) must(SH_ERR_MEMORY, NULL);
     struct split_random random = {7};
     uint32_t type;
     struct sh_error err;
@@ -124,11 +129,19 @@ static void fill_purchases(struct shop *shop, uint64_t purchase_count, uint32_t 
                                        .has_amount = true,
                                        .amount = 100 + (int64_t)split_below(&random, 39901)};
         must(sh_event_append(shop->events, &event, &duplicate, &err), &err);
+        users[i] = event.slot;
+        amounts[i] = (uint32_t)event.amount;
+        times_ms[i] = event.time_ms;
     }
     sh_event_trim(shop->events);
+    reference_take_purchases(reference, users, times_ms, amounts, purchase_count);
+    free(users);
+    free(amounts);
+    free(times_ms);
 }
 
-static void create_shop(struct shop *shop, const struct population *population, uint32_t purchases) {
+static void create_shop(struct shop *shop, const struct population *population, struct reference *reference,
+                        uint32_t purchases) {
     struct sh_error err;
     must(sh_zone_open(SH_TEXT_LITERAL("UTC"), &shop->zone, &err), &err);
     shop->users = sh_table_create();
@@ -137,7 +150,7 @@ static void create_shop(struct shop *shop, const struct population *population, 
     const double begin = clock_us();
     fill_users(shop, population);
     fill_tags(shop, population);
-    fill_purchases(shop, (uint64_t)purchases * population->user_count, population->user_count);
+    fill_purchases(shop, reference, (uint64_t)purchases * population->user_count, population->user_count);
     struct sh_table_memory memory;
     sh_table_memory(shop->users, &memory);
     printf("filled in %.1f s; users %zu MiB (ids %zu, columns %zu, value bitmaps %zu, tag bitmaps %zu, tag lists %zu), "
@@ -268,6 +281,8 @@ static uint64_t ask_reference(struct bench *bench, uint32_t question) {
         return reference_q3(bench->reference);
     case 3:
         return reference_q4(bench->reference);
+    case 5:
+        return reference_q5(bench->reference, now_ms - 30 * SH_DAY_MS + 1, 2, 30000);
     default:
         return reference_q6(bench->reference, bench->reference_out);
     }
@@ -435,7 +450,7 @@ int main(int argument_count, char **arguments) {
         {"Q3", .number = 2, .has_side = {true, true, true}},
         {"Q4", .number = 3, .has_side = {true, true, true}},
         {"Q6", .number = 4, .has_side = {true, true, true}, .is_list = true},
-        {"Q5", .number = 5, .has_side = {true, false, false}},
+        {"Q5", .number = 5, .has_side = {true, true, false}},
     };
     struct options options;
     if (!read_arguments(argument_count, arguments, &options)) {
@@ -446,7 +461,7 @@ int main(int argument_count, char **arguments) {
     population_create(&population, options.users, 1);
     print_machine(&population, options.rounds);
     struct bench bench = {.reference = reference_create(&population), .roaring = roaring_create(&population)};
-    create_shop(&bench.shop, &population, options.purchases);
+    create_shop(&bench.shop, &population, bench.reference, options.purchases);
     population_destroy(&population);
     sh_arena_init(&bench.arena, SH_REQUEST_ARENA_BYTES_MAX);
     bench.out = malloc((size_t)options.users * 16);

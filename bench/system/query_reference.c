@@ -1,6 +1,7 @@
 /* query_reference.c -- built for the machine at hand (-march=native): the compiler may use all it has. */
 #include "query_reference.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,9 @@ struct reference {
     uint32_t *points;
     uint64_t *slices; /* block by block, SLICE_COUNT times BLOCK_WORDS */
     char (*ids)[16];
+    uint64_t *purchase_begins; /* user_count + 1; NULL: there are none */
+    int64_t *purchase_ms;
+    uint32_t *purchase_amounts;
 };
 
 static void *allocate(size_t byte_count) {
@@ -103,6 +107,23 @@ struct reference *reference_create(const struct population *population) {
     return reference;
 }
 
+void reference_take_purchases(struct reference *reference, const uint32_t *users, const int64_t *times_ms,
+                              const uint32_t *amounts, uint64_t count) {
+    uint64_t *begins = allocate(((size_t)reference->user_count + 2) * sizeof *begins);
+    reference->purchase_begins = begins;
+    reference->purchase_ms = allocate(count * sizeof *reference->purchase_ms);
+    reference->purchase_amounts = allocate(count * sizeof *reference->purchase_amounts);
+    for (uint64_t i = 0; i < count; i++)
+        begins[users[i] + 2]++;
+    for (uint32_t user = 0; user < reference->user_count; user++)
+        begins[user + 2] += begins[user + 1];
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t at = begins[users[i] + 1]++;
+        reference->purchase_ms[at] = times_ms[i];
+        reference->purchase_amounts[at] = amounts[i];
+    }
+}
+
 void reference_destroy(struct reference *reference) {
     for (uint32_t i = 0; i < TIER_COUNT; i++)
         free(reference->tiers[i]);
@@ -119,6 +140,9 @@ void reference_destroy(struct reference *reference) {
     free(reference->points);
     free(reference->slices);
     free(reference->ids);
+    free(reference->purchase_begins);
+    free(reference->purchase_ms);
+    free(reference->purchase_amounts);
     free(reference);
 }
 
@@ -252,6 +276,24 @@ uint64_t reference_q4_scan(const struct reference *reference) {
     for (uint32_t user = 0; user < reference->user_count; user++)
         count += reference->points[user] - POINTS_LOW <= POINTS_HIGH - POINTS_LOW;
     return count;
+}
+
+uint64_t reference_q5(const struct reference *reference, int64_t from_ms, uint32_t count_least, uint64_t amount_least) {
+    uint64_t found = 0;
+    for (size_t w = 0; w < reference->word_count; w++) {
+        for (uint64_t rest = reference->tag_a[w]; rest != 0; rest &= rest - 1) {
+            const size_t user = w * 64 + (size_t)__builtin_ctzll(rest);
+            uint32_t count = 0;
+            uint64_t amount = 0;
+            for (uint64_t at = reference->purchase_begins[user]; at < reference->purchase_begins[user + 1]; at++) {
+                const bool counts = reference->purchase_ms[at] >= from_ms;
+                count += counts;
+                amount += counts ? reference->purchase_amounts[at] : 0;
+            }
+            found += count >= count_least && amount >= amount_least;
+        }
+    }
+    return found;
 }
 
 uint64_t reference_q6(const struct reference *reference, char (*out)[16]) {

@@ -16,6 +16,11 @@ uint64_t reference_q4(const struct reference *reference);      /* 17 bit slices 
 uint64_t reference_q4_scan(const struct reference *reference); /* the u32 column */
 /* Q2's users as 16-byte ids, into out, which has room for all users; how many. */
 uint64_t reference_q6(const struct reference *reference, char (*out)[16]);
+/* Purchases, by time; kept user by user: the best order for Q5, and the worst for all questions of a span of time. */
+void reference_take_purchases(struct reference *reference, const uint32_t *users, const int64_t *times_ms,
+                              const uint32_t *amounts, uint64_t count);
+/* Users of tag a with so many purchases from from_ms on, and so much money. */
+uint64_t reference_q5(const struct reference *reference, int64_t from_ms, uint32_t count_least, uint64_t amount_least);
 /* Reads every word of a buffer: what the machine can do. */
 uint64_t reference_read(const uint64_t *words, size_t word_count);
 

@@ -112,6 +112,24 @@ enum sh_status sh_aggregate_build(struct sh_plan *plan, const struct sh_node *cl
     return status;
 }
 
+static bool are_partners(const struct sh_aggregate *a, const struct sh_aggregate *b) {
+    const bool count_and_sum = (a->function == SH_FUNCTION_COUNT && b->function == SH_FUNCTION_SUM) ||
+                               (a->function == SH_FUNCTION_SUM && b->function == SH_FUNCTION_COUNT);
+    return count_and_sum && a->event_type == b->event_type && a->from_ms == b->from_ms && a->until_ms == b->until_ms &&
+           a->where == NULL && b->where == NULL && a->anchor == NULL && b->anchor == NULL;
+}
+
+void sh_aggregate_join(struct sh_plan *plan, struct sh_aggregate *aggregate) {
+    for (struct sh_aggregate *other = plan->aggregates; other != NULL && aggregate->partner == NULL;
+         other = other->next) {
+        if (other->partner != NULL || !are_partners(aggregate, other)) continue;
+        aggregate->partner = other;
+        other->partner = aggregate;
+    }
+    aggregate->next = plan->aggregates;
+    plan->aggregates = aggregate;
+}
+
 const uint32_t *sh_aggregate_ranks(const struct sh_aggregate *aggregate, const struct sh_event_store *events) {
     if (!aggregate->by_rank) return NULL;
     return sh_event_type(events, aggregate->event_type)->properties[aggregate->property]->rank_of_code;

@@ -12,8 +12,15 @@ enum {
     DENSE_FROM_COUNT = 4096,
     /* When at most this part of a block's rows are candidates, events of others are sorted out first: a look into a
      * bitmap that is in the L1 costs about 1 ns, touching an accumulator several. Not worth it for whole arrays. */
-    SELECTIVE_UP_TO_COUNT = SH_BLOCK_SLOTS / 2
+    SELECTIVE_UP_TO_COUNT = SH_BLOCK_SLOTS / 2,
+    /* A count and a sum of the same events in one number, sum + count * 2^44: one pass, one line of memory an event. */
+    PACKED_SUM_BITS = 44,
+    /* Up to so many candidates are listed and unpacked, and the others are not. */
+    PACKED_LISTED_UP_TO = SH_BLOCK_SLOTS / 8
 };
+#define PACKED_ONE     (UINT64_C(1) << PACKED_SUM_BITS)
+#define PACKED_SUM_MAX ((int64_t)(PACKED_ONE / 2 - 1))
+#define PACKED_ROW_MAX ((UINT64_C(1) << (64 - PACKED_SUM_BITS)) - 1)
 
 /* ---- Scratch ---- */
 
@@ -117,7 +124,7 @@ static void read_chunk(struct sh_event_stream *stream, const struct sh_event_cel
                        bool all, struct sh_event_chunk *chunk) {
     struct sh_event_scratch *scratch = stream->scratch;
     const struct sh_aggregate *aggregate = stream->aggregate;
-    const struct sh_strip *strip = value_strip(aggregate, cell);
+    const struct sh_strip *strip = value_strip(stream->packs != NULL ? stream->packs : aggregate, cell);
     const bool is_ordered = aggregate->function == SH_FUNCTION_FIRST || aggregate->function == SH_FUNCTION_LAST ||
                             aggregate->function == SH_FUNCTION_NTH;
     *chunk = (struct sh_event_chunk){.slots = cell->slot_low + first,
@@ -216,12 +223,10 @@ static enum sh_status count_u32(struct sh_event_stream *stream, const struct sh_
                 sums[chunk->slots[i]] += base + unit * distances[chunk->rows[i]];                                      \
     } while (0)
 
-static enum sh_status sum_i64(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
-                              struct sh_error *err) {
-    (void)err;
+/* Each row's value, and `more` with it; two's complement: what fits at the end is right. */
+static void add_values(const struct sh_event_chunk *chunk, uint64_t more, uint64_t *sums) {
     const struct sh_strip *strip = chunk->strip;
-    uint64_t *sums = (uint64_t *)(void *)stream->into->sums; /* two's complement: what fits at the end is right */
-    const uint64_t base = (uint64_t)strip->base;
+    const uint64_t base = (uint64_t)strip->base + more;
     const uint64_t unit = strip->unit;
     switch (strip->width) {
     case 0:
@@ -241,6 +246,12 @@ static enum sh_status sum_i64(struct sh_event_stream *stream, const struct sh_ev
         ADD_DISTANCES(uint64_t);
         break;
     }
+}
+
+static enum sh_status sum_i64(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                              struct sh_error *err) {
+    (void)err;
+    add_values(chunk, 0, (uint64_t *)(void *)stream->into->sums);
     return SH_OK;
 }
 
@@ -333,7 +344,7 @@ static unsigned __int128 magnitude(int64_t value) {
 
 /* How many rows there are at most, and what they can sum up to at most. */
 static void survey(struct sh_event_stream *stream) {
-    const struct sh_aggregate *aggregate = stream->aggregate;
+    const struct sh_aggregate *aggregate = stream->packs != NULL ? stream->packs : stream->aggregate;
     unsigned __int128 sum_max = 0;
     struct sh_event_cells cells;
     sh_event_cells_begin(&cells, sh_event_type(stream->plan->scope.events, aggregate->event_type), stream->block,
@@ -347,6 +358,7 @@ static void survey(struct sh_event_stream *stream) {
         sum_max += (low > high ? low : high) * cells.cell->row_count;
     }
     stream->sum_fits = sum_max <= INT64_MAX;
+    stream->sum_packs = sum_max <= PACKED_SUM_MAX && stream->row_count <= PACKED_ROW_MAX;
 }
 
 static void begin_stream(struct sh_event_stream *stream, const struct sh_block_run *run,
@@ -360,6 +372,108 @@ static void begin_stream(struct sh_event_stream *stream, const struct sh_block_r
                                        .touched = touched,
                                        .ranks = sh_aggregate_ranks(aggregate, run->plan->scope.events)};
     if (aggregate->anchor == NULL) survey(stream);
+}
+
+/* ---- A count and a sum of the same events ---- */
+
+static enum sh_status pack_rows(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                                struct sh_error *err) {
+    (void)err;
+    uint64_t *packed = stream->scratch->packed.sums;
+    const struct sh_strip *strip = chunk->strip;
+    if (chunk->count == 0) return SH_OK;
+    const uint32_t row_end = chunk->rows == NULL ? chunk->count : chunk->rows[chunk->count - 1] + 1u;
+    if (strip->missing_count == 0 && chunk->first + row_end <= strip->count) {
+        add_values(chunk, PACKED_ONE, packed);
+        return SH_OK;
+    }
+    int64_t *values = stream->scratch->chunk_values; /* an event without a value counts, and adds 0 */
+    sh_strip_read(strip, chunk->first, row_end, values);
+    for (uint32_t i = 0; i < chunk->count; i++)
+        packed[chunk->slots[i]] += PACKED_ONE + (uint64_t)values[chunk->rows == NULL ? i : chunk->rows[i]];
+    return SH_OK;
+}
+
+/* Both accumulators of every user of the block, or *packed is NULL: too few events for whole arrays, or too much to
+ * pack. What was packed for the one is there for the other. */
+static enum sh_status pack_block(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
+                                 const uint64_t **packed, struct sh_error *err) {
+    struct sh_plan *plan = run->plan;
+    struct sh_packed *kept = &plan->events->packed;
+    const bool is_count = aggregate->function == SH_FUNCTION_COUNT;
+    const struct sh_aggregate *count = is_count ? aggregate : aggregate->partner;
+    *packed = kept->sums;
+    if (kept->of == count && kept->run_number == plan->run_number) return SH_OK;
+    struct sh_event_stream stream = {.plan = plan,
+                                     .aggregate = count,
+                                     .packs = count->partner,
+                                     .scratch = plan->events,
+                                     .block = run->block,
+                                     .from_ms = count->from_ms,
+                                     .until_ms = count->until_ms,
+                                     .is_dense = true};
+    survey(&stream);
+    *packed = NULL;
+    if (stream.row_count < DENSE_FROM_COUNT || !stream.sum_packs) return SH_OK;
+    kept->of = NULL;
+    kept->sums = take(plan, kept->sums, sizeof *kept->sums);
+    if (kept->sums == NULL) return no_memory(err);
+    memset(kept->sums, 0, SH_BLOCK_SLOTS * sizeof *kept->sums);
+    const enum sh_status status = stream_cells(&stream, pack_rows, err);
+    if (status != SH_OK) return status;
+    kept->of = count;
+    kept->run_number = plan->run_number;
+    *packed = kept->sums;
+    return SH_OK;
+}
+
+static int64_t unpack_sum(uint64_t packed) {
+    return (int64_t)(packed << (64 - PACKED_SUM_BITS)) >> (64 - PACKED_SUM_BITS);
+}
+static int64_t unpack_count(uint64_t packed) {
+    return (int64_t)((packed - (uint64_t)unpack_sum(packed)) >> PACKED_SUM_BITS);
+}
+
+/* 4,096 slots at a time: those of the candidates alone are listed, unpacked and compared. */
+static void match_listed(struct sh_event_scratch *scratch, const struct sh_match *match, bool is_sum,
+                         const uint64_t *packed, uint64_t *words) {
+    for (uint32_t w = 0; w < SH_BLOCK_WORDS; w += SH_WHERE_WORDS, words += SH_WHERE_WORDS, packed += SH_WHERE_ROWS) {
+        const uint32_t count = (uint32_t)sh_bits->list_u16(words, SH_WHERE_WORDS, scratch->rows);
+        if (count == 0) continue;
+        for (uint32_t i = 0; i < count; i++) {
+            const uint64_t both = packed[scratch->rows[i]];
+            scratch->chunk_values[i] = is_sum ? unpack_sum(both) : unpack_count(both);
+        }
+        const struct sh_strip strip = accumulator_strip(scratch->chunk_values, 8);
+        sh_match_strip(match, &strip, 0, count, scratch->mask);
+        memset(words, 0, SH_WHERE_WORDS * sizeof *words);
+        for (uint32_t i = 0; i < count; i++) /* no branch to guess */
+            words[scratch->rows[i] / 64] |= (scratch->mask[i / 64] >> (i % 64) & 1) << (scratch->rows[i] % 64);
+    }
+}
+
+/* As run_dense. */
+static enum sh_status run_packed(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
+                                 const uint64_t *packed, uint64_t *words, struct sh_error *err) {
+    struct sh_plan *plan = run->plan;
+    struct sh_accumulators *into = &plan->events->accumulators;
+    uint64_t *matches = plan->registers[run->reg + 1];
+    const bool is_sum = aggregate->function == SH_FUNCTION_SUM;
+    const struct sh_match match = is_sum ? sum_match(aggregate) : aggregate->match;
+    if (run->candidates.count <= PACKED_LISTED_UP_TO) {
+        match_listed(plan->events, &match, is_sum, packed, words);
+        return SH_OK;
+    }
+    if (!take_accumulators(plan, aggregate, into)) return no_memory(err);
+    int64_t *sums = (int64_t *)(void *)into->sums;
+    for (uint32_t i = 0; i < SH_BLOCK_SLOTS && is_sum; i++)
+        sums[i] = unpack_sum(packed[i]);
+    for (uint32_t i = 0; i < SH_BLOCK_SLOTS && !is_sum; i++)
+        into->counts[i] = (uint32_t)unpack_count(packed[i]);
+    const struct sh_strip strip = accumulator_strip(is_sum ? (void *)sums : into->counts, is_sum ? 8 : 4);
+    sh_match_strip(&match, &strip, 0, SH_BLOCK_SLOTS, matches);
+    sh_bits->and_into(words, matches, SH_BLOCK_WORDS);
+    return SH_OK;
 }
 
 /* candidates (words) without those who have no anchor; the stream is about the others, and their windows. */
@@ -405,6 +519,14 @@ enum sh_status sh_aggregate_block(const struct sh_block_run *run, const struct s
     enum sh_status status = take_scratch(plan, err);
     if (status != SH_OK) return status;
     uint64_t *words = plan->registers[run->reg];
+    const uint64_t *packed = NULL;
+    if (aggregate->partner != NULL && (status = pack_block(run, aggregate, &packed, err)) != SH_OK) return status;
+    if (packed != NULL) {
+        sh_block_store(run->candidates, words);
+        status = run_packed(run, aggregate, packed, words, err);
+        *result = sh_block_of_words(words, (uint32_t)sh_bits->popcount(words, SH_BLOCK_WORDS));
+        return status;
+    }
     begin_stream(&stream, run, aggregate, &plan->events->accumulators, plan->registers[run->reg + 1]);
     if (aggregate->anchor != NULL) {
         sh_block_store(run->candidates, words);

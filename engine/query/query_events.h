@@ -24,7 +24,8 @@
  * window, in days of 24 h and exact to the millisecond; fewer than two events have none, and it is missing.
  *
  * Accumulators. When many events fall on a block, count is a u16 or u32 a user and sum an i64 (if kept bounds prove
- * that it cannot overflow), compared as columns are. Otherwise a bit a user says whether its accumulator means anything
+ * that it cannot overflow), compared as columns are; count(x, w) and sum(x.amount, w) of one expression are packed into
+ * one u64 a user and need one pass. Otherwise a bit a user says whether its accumulator means anything
  * yet, so nothing is cleared, and sums take 128 bits; outside those is SH_ERR_OVERFLOW.
  */
 #ifndef SH_QUERY_EVENTS_H
@@ -56,10 +57,13 @@ struct sh_aggregate {
     int64_t now_ms;
     struct sh_anchor *anchor; /* NULL, or of each user the window is cut further (query_anchor.h) */
     struct sh_where *where;   /* NULL: every event of the window */
-    bool is_did;              /* one event decides */
-    bool by_rank;             /* min, max of an enum */
-    bool is_bounded;          /* sum, avg: compare with low and high; else with match */
-    struct sh_match match;    /* negated and when_missing are for both */
+    /* A count's sum, and that sum's count, of the same events: they are streamed once for both. NULL: it has none. */
+    const struct sh_aggregate *partner;
+    struct sh_aggregate *next; /* of the plan's leaves */
+    bool is_did;               /* one event decides */
+    bool by_rank;              /* min, max of an enum */
+    bool is_bounded;           /* sum, avg: compare with low and high; else with match */
+    struct sh_match match;     /* negated and when_missing are for both */
     __int128 low, high;
     bool low_open, high_open;
     __int128 factor; /* avg: sum * factor against low * count */
@@ -88,6 +92,9 @@ bool sh_aggregate_goes_by_order(const struct sh_aggregate *aggregate);
 bool sh_aggregate_holds_without(const struct sh_aggregate *aggregate);
 /* The codes of the aggregated enum to their ranks, as they are now; NULL unless by_rank. */
 const uint32_t *sh_aggregate_ranks(const struct sh_aggregate *aggregate, const struct sh_event_store *events);
+
+/* A leaf of the plan: finds its partner among those before it, if it has one. */
+void sh_aggregate_join(struct sh_plan *plan, struct sh_aggregate *aggregate);
 
 /* One user, by the history: what the events say (days_since and count as far as it decides), and whether it holds. */
 SH_MUST_CHECK enum sh_status sh_aggregate_walk(const struct sh_plan *plan, const struct sh_aggregate *aggregate,

@@ -280,7 +280,9 @@ static enum sh_status event_leaf(struct sh_plan *plan, const struct sh_node *cla
                                  struct sh_error *err) {
     *node = sh_plan_node_new(plan, SH_PLAN_EVENT, clause, 0);
     if (*node == NULL) return no_memory(err);
-    return sh_aggregate_build(plan, clause, &(*node)->aggregate, err);
+    const enum sh_status status = sh_aggregate_build(plan, clause, &(*node)->aggregate, err);
+    if (status == SH_OK) sh_aggregate_join(plan, (*node)->aggregate);
+    return status;
 }
 
 static enum sh_status sequence_leaf(struct sh_plan *plan, const struct sh_node *clause, struct sh_plan_node **node,

@@ -106,6 +106,8 @@ struct sh_plan {
     uint32_t register_count;
     uint64_t **registers; /* NULL until the first block; each SH_BLOCK_WORDS words */
     struct sh_event_scratch *events;
+    struct sh_aggregate *aggregates; /* of leaves */
+    uint64_t run_number;             /* of runs of a block: what was kept in one is not for the next */
     struct sh_calculation_scratch *calculations;
     /* analyze */
     bool measuring;

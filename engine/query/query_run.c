@@ -298,6 +298,7 @@ static enum sh_status run_root(struct sh_plan *plan, uint32_t block, bool count_
     if (status != SH_OK) return status;
     struct sh_block_run run = {.plan = plan, .block = block, .count_only = count_only, .live = live_view(plan, block)};
     run.candidates = run.live;
+    plan->run_number++;
     return evaluate(&run, plan->root, result, err);
 }
 

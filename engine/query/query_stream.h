@@ -32,9 +32,17 @@ struct sh_accumulators {
     uint64_t *tied; /* users of whom the history must say: two events of one time, or out of order */
 };
 
+/* A count and a sum of the same events, of one block, packed into one number a user (query_events.c). */
+struct sh_packed {
+    uint64_t *sums;                /* NULL until first needed */
+    const struct sh_aggregate *of; /* the count; NULL: means nothing */
+    uint64_t run_number;           /* of the plan, when it was made */
+};
+
 /* Shared by all aggregates of a plan: the accumulators, and one chunk of rows. */
 struct sh_event_scratch {
     struct sh_accumulators accumulators;
+    struct sh_packed packed;
     struct sh_anchor_block anchors;
     uint64_t mask[SH_WHERE_WORDS];
     uint64_t more[SH_WHERE_WORDS];
@@ -58,6 +66,7 @@ struct sh_event_chunk {
 struct sh_event_stream {
     struct sh_plan *plan;
     const struct sh_aggregate *aggregate;
+    const struct sh_aggregate *packs; /* NULL, or a count's partner: a chunk's values are this one's */
     struct sh_event_scratch *scratch;
     struct sh_accumulators *into;
     const uint32_t *ranks;
@@ -66,6 +75,7 @@ struct sh_event_stream {
     int64_t until_ms;
     uint64_t row_count;         /* of the cells that touch the window: an upper bound */
     bool sum_fits;              /* every sum, in any order, stays inside 64 bits */
+    bool sum_packs;             /* and with every count beside it */
     bool is_dense;              /* whole arrays; then a chunk's values are left in their strip */
     uint64_t *touched;          /* users whose accumulator means something */
     const uint64_t *candidates; /* NULL: events of all users are taken */

@@ -361,6 +361,39 @@ static void property_clause(struct world *world, uint32_t type, struct sh_buffer
     put_question(world, text, &asked, &near, function != 5);
 }
 
+/* A count and sums of the same events, which are counted together. */
+static void partners_clause(struct world *world, uint32_t type, struct sh_buffer *text) {
+    const char *name = world->twin.types[type].name;
+    const struct twin_field count = {.name = "count", .type = SH_TYPE_INT};
+    struct sh_buffer window;
+    sh_buffer_init(&window, SH_EXPRESSION_BYTES_MAX);
+    if (!split_one_in(&world->random, 4)) {
+        put(&window, ", ");
+        put_window(world, &window);
+    }
+    const uint32_t parts = 2 + below(world, 2);
+    const uint32_t counted = below(world, parts);
+    put(text, "(");
+    for (uint32_t i = 0; i < parts; i++) {
+        struct near_values near;
+        struct twin_field field = pick_property(world, type, &near);
+        if (i > 0) put(text, split_one_in(&world->random, 3) ? " or " : " and ");
+        if (i == counted || (field.type != SH_TYPE_INT && field.type != SH_TYPE_DECIMAL)) {
+            for (uint32_t k = 0; k < 4; k++)
+                near.values[k] = (struct twin_value){.is_present = true, .number = below(world, 3)};
+            sh_buffer_print(text, "count(%s", name);
+            field = count;
+        } else {
+            sh_buffer_print(text, "sum(%s.%s", name, field.name);
+        }
+        sh_buffer_append(text, window.bytes, window.count);
+        put(text, ")");
+        put_question(world, text, &field, &near, true);
+    }
+    put(text, ")");
+    sh_buffer_deinit(&window);
+}
+
 static void event_clause(struct world *world, struct sh_buffer *text) {
     const uint32_t type = below(world, world->twin.type_count);
     const struct twin_field count = {.name = "count", .type = SH_TYPE_INT};
@@ -370,7 +403,10 @@ static void event_clause(struct world *world, struct sh_buffer *text) {
     for (uint32_t i = 0; i < 4; i++)
         near.values[i] = (struct twin_value){.is_present = true, .number = (int64_t)split_length(&world->random, 20)};
     const char *name = world->twin.types[type].name;
-    switch (below(world, 9)) {
+    switch (below(world, 10)) {
+    case 7:
+        partners_clause(world, type, text);
+        return;
     case 4:
         sh_buffer_print(text, "days(%s", name);
         put_events(world, type, text);
@@ -642,4 +678,9 @@ void world_expression(struct world *world, bool about_items, uint32_t depth, str
         world_expression(world, about_items, depth - 1, text);
     }
     put(text, ")");
+}
+
+void world_partners(struct world *world, struct sh_buffer *text) {
+    sh_buffer_print(text, "interests has 't%u' and ", below(world, 6));
+    partners_clause(world, below(world, world->twin.type_count), text);
 }

@@ -108,7 +108,11 @@ static bool compare_one(struct asked *asked, bool is_large) {
     bool is_written = false;
     asked->world->bitmaps_only = is_large && split_one_in(&asked->world->random, 2);
     asked->about_items = !asked->world->bitmaps_only && split_one_in(&asked->world->random, 8);
-    world_expression(asked->world, asked->about_items, (uint32_t)split_below(&asked->world->random, 4), &asked->text);
+    if (is_large && !asked->about_items && split_one_in(&asked->world->random, 4))
+        world_partners(asked->world, &asked->text); /* in a small shop they have too few events to meet */
+    else
+        world_expression(asked->world, asked->about_items, (uint32_t)split_below(&asked->world->random, 4),
+                         &asked->text);
     if (!make_plan(asked)) return false;
     const uint64_t way = split_below(&asked->world->random, 3);
     if (way > 0) set_row_ns(asked->plan->root, way == 1 ? 0 : 1e9);

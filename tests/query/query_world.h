@@ -35,5 +35,7 @@ void world_write_event(struct world *world);
 
 /* An expression about users (or items) that checks. depth 0 is one clause. */
 void world_expression(struct world *world, bool about_items, uint32_t depth, struct sh_buffer *text);
+/* A tag, and a count and sums of the same events. */
+void world_partners(struct world *world, struct sh_buffer *text);
 
 #endif
