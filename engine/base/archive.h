@@ -200,6 +200,24 @@ void *sh_archive_get_array(struct sh_archive_reader *reader, uint64_t count, siz
  * be UTF-8. */
 struct sh_text sh_archive_get_text(struct sh_archive_reader *reader, uint32_t bytes_max, const char *what);
 
+/* ---- Looking at an archive without knowing its content ---- */
+
+struct sh_archive_entry {
+    char name[SH_ARCHIVE_NAME_BYTES_MAX + 1];
+    uint16_t version;
+    uint32_t depth; /* 0: directly in the archive */
+    uint64_t offset;
+    uint64_t byte_count; /* with the sections in it and all heads of frames */
+};
+
+/* Read a whole archive and list its sections in the order in which they begin; *entries is for sh_free, whatever is
+ * returned. On a failure those stand there that began before it; the last of them, or one around it, is damaged. */
+SH_MUST_CHECK enum sh_status sh_archive_list(struct sh_archive_source source, uint64_t byte_count,
+                                             struct sh_archive_entry **entries, uint32_t *entry_count,
+                                             struct sh_error *err);
+
+/* ---- Refusing ---- */
+
 /* What was read cannot be: SH_ERR_CORRUPT, with the section's path and the offset before these words. */
 enum sh_status sh_archive_refuse(struct sh_archive_reader *reader, const char *format, ...) SH_PRINTF(2, 3);
 /* Memory is out. */

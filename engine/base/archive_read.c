@@ -285,6 +285,18 @@ void sh_archive_next_name(struct sh_archive_reader *reader, char *name) {
     if (reader->has_child) memcpy(name, reader->child.name, SH_ARCHIVE_NAME_BYTES_MAX);
 }
 
+bool sh_archive_enter_any(struct sh_archive_reader *reader) {
+    look(reader);
+    if (!reader->has_child) return false;
+    push_child(reader);
+    return true;
+}
+
+void sh_archive_pass(struct sh_archive_reader *reader) {
+    look(reader);
+    if (!reader->has_child) reader->at = reader->end;
+}
+
 void sh_archive_skip(struct sh_archive_reader *reader) {
     const uint32_t depth = reader->depth;
     while (!sh_archive_failed(reader) && reader->depth >= depth) {

@@ -255,6 +255,52 @@ Test(archive, names_for_a_dump) {
     sh_buffer_deinit(&asked);
 }
 
+/* ---- Listing ---- */
+
+Test(archive, sections_are_listed_with_their_place_and_size) {
+    static const struct sh_archive_entry expected[] = {{"users", 3, 0, 32, 163},
+                                                       {"column", 1, 1, 67, 48},
+                                                       {"nothing", 1, 1, 115, 32},
+                                                       {"names_12byte", 1, 0, 195, 46}};
+    struct sh_buffer buffer;
+    struct sh_archive_entry *entries;
+    uint32_t count;
+    sample(&buffer);
+    struct sh_archive_bytes source = {.bytes = buffer.bytes, .count = buffer.count};
+    cr_assert_eq(sh_archive_list(sh_archive_from_bytes(&source), buffer.count, &entries, &count, NULL), SH_OK);
+    cr_assert_eq(count, 4);
+    for (uint32_t i = 0; i < count; i++) {
+        cr_expect_str_eq(entries[i].name, expected[i].name);
+        cr_expect_eq(entries[i].version, expected[i].version);
+        cr_expect_eq(entries[i].depth, expected[i].depth);
+        cr_expect_eq(entries[i].offset, expected[i].offset, "%u: %llu", i, (unsigned long long)entries[i].offset);
+        cr_expect_eq(entries[i].byte_count, expected[i].byte_count, "%u: %llu", i,
+                     (unsigned long long)entries[i].byte_count);
+    }
+    sh_free(entries);
+    sh_buffer_deinit(&buffer);
+}
+
+Test(archive, a_damaged_archive_is_listed_up_to_the_damage) {
+    struct sh_buffer buffer;
+    struct sh_archive_entry *entries;
+    uint32_t count;
+    struct sh_error err;
+    sample(&buffer);
+    buffer.bytes[200] ^= 4; /* in the head of "names_12byte" */
+    struct sh_archive_bytes source = {.bytes = buffer.bytes, .count = buffer.count};
+    cr_expect_eq(sh_archive_list(sh_archive_from_bytes(&source), buffer.count, &entries, &count, &err), SH_ERR_CORRUPT);
+    cr_expect_eq(err.position, 195);
+    cr_expect_eq(count, 3);
+    sh_free(entries);
+    sh_memory_fail_after(1);
+    source.at = 0;
+    cr_expect_eq(sh_archive_list(sh_archive_from_bytes(&source), buffer.count, &entries, &count, &err), SH_ERR_MEMORY);
+    sh_memory_fail_after(UINT64_MAX);
+    sh_free(entries);
+    sh_buffer_deinit(&buffer);
+}
+
 /* ---- Sinks, sources and memory that fail ---- */
 
 static enum sh_status refuse_write(void *context, const void *bytes, size_t byte_count, struct sh_error *err) {
