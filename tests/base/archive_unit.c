@@ -343,6 +343,20 @@ Test(archive, a_source_that_fails_is_told) {
     sh_archive_reader_deinit(&reader);
 }
 
+Test(archive, a_source_shorter_than_it_was_said_to_be_is_told) {
+    struct sh_buffer buffer;
+    struct sh_error err = {.status = SH_OK};
+    sample(&buffer);
+    struct sh_archive_bytes source = {.bytes = buffer.bytes, .count = buffer.count - 10};
+    struct sh_archive_reader reader;
+    sh_archive_reader_init(&reader, sh_archive_from_bytes(&source), buffer.count);
+    cr_expect_eq(read_sample(&reader), SH_OK, "only the last frame is cut");
+    cr_expect_eq(sh_archive_close(&reader, &err), SH_ERR_CORRUPT);
+    cr_expect_str_eq(err.message, "archive at byte 241: the bytes end before the 273 that there should be");
+    sh_archive_reader_deinit(&reader);
+    sh_buffer_deinit(&buffer);
+}
+
 Test(archive, memory_that_is_out_is_told) {
     struct sh_buffer buffer;
     sample(&buffer);
