@@ -6,6 +6,7 @@ enum sh_status sh_job_create(struct sh_call *call, struct sh_job **created, stru
     struct sh_shard *shard = call->shard;
     struct sh_job *job = shard->spare_jobs;
     struct sh_arena arena;
+    *created = NULL;
     if (job != NULL) {
         shard->spare_jobs = job->next;
         shard->spare_job_count--;
@@ -187,6 +188,7 @@ enum sh_status sh_job_ask(struct sh_call *call, const struct sh_param_names *nam
         sh_params_read(call->request->params, call->request->params_count, names, params, NULL, err);
     if (status != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
+    sh_assert(job != NULL);
     job->state = sh_arena_alloc_zero(&job->arena, work->state_bytes);
     if (job->state == NULL) {
         status = sh_fail_memory(err);

@@ -145,6 +145,32 @@ static void print_numbers(const struct session *session, struct shoal_client_val
     print_list(session, shoal_client_get(dimension, "histogram"), bins, 3, "count");
 }
 
+/* The largest count of a crossed table: its darkest cell. */
+static int64_t find_most(struct shoal_client_value counts) {
+    struct shoal_client_walk rows = shoal_client_walk_begin(counts);
+    struct shoal_client_value row, cell;
+    int64_t most = 0;
+    while (shoal_client_walk_next(&rows, NULL, &row)) {
+        struct shoal_client_walk cells = shoal_client_walk_begin(row);
+        while (shoal_client_walk_next(&cells, NULL, &cell))
+            if (shoal_client_integer(cell, 0) > most) most = shoal_client_integer(cell, 0);
+    }
+    return most;
+}
+
+static void add_shaded(const struct session *session, struct output_table *table, struct shoal_client_value count,
+                       int64_t most) {
+    char number[32], shaded[40];
+    if (session->format != OUTPUT_TABLE) {
+        output_add_value(table, count);
+        return;
+    }
+    const int64_t users = shoal_client_integer(count, 0);
+    (void)snprintf(shaded, sizeof shaded, "%s%s", print_grouped(users, number),
+                   output_shade(most == 0 ? 0 : (double)users / (double)most));
+    output_add(table, shaded);
+}
+
 static void print_cross(const struct session *session, struct shoal_client_value dimension) {
     struct output_table *table = output_table_create(session->format, stdout);
     struct shoal_client_value value, row;
@@ -155,6 +181,7 @@ static void print_cross(const struct session *session, struct shoal_client_value
         output_column(table, name[0] == '\0' ? "(none)" : name, true);
         free(name);
     }
+    const int64_t most = find_most(shoal_client_get(dimension, "counts"));
     struct shoal_client_walk names = shoal_client_walk_begin(shoal_client_get(dimension, "rows"));
     walk = shoal_client_walk_begin(shoal_client_get(dimension, "counts"));
     while (shoal_client_walk_next(&walk, NULL, &row) && shoal_client_walk_next(&names, NULL, &value)) {
@@ -163,7 +190,7 @@ static void print_cross(const struct session *session, struct shoal_client_value
         free(name);
         struct shoal_client_walk cells = shoal_client_walk_begin(row);
         while (shoal_client_walk_next(&cells, NULL, &value))
-            add_number(session, table, value);
+            add_shaded(session, table, value, most);
     }
     output_table_finish(table);
 }
