@@ -4,7 +4,7 @@
 
 #include "query_match.h"
 
-static const struct sh_text groups[] = {{"rfm", 3}, {"value", 5}};
+static const struct sh_text groups[] = {{"rfm", 3}, {"value", 5}, {"invited", 7}};
 
 bool sh_derived_is_group(struct sh_text word) {
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)

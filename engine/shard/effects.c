@@ -10,9 +10,10 @@
  *   {forgotten: [user, ...], visits: [key, ...]}        what user.forget tells: these users' other names are free
  *                                                       again, these visits are gone
  *
- * rfm.refresh teaches something else (methods_rfm.c):
+ * Refreshes teach something else (methods_rfm.c, methods_referral.c), and user.forget takes some of it back:
  *
  *   {rfm: [id, now, counts]}
+ *   {referral: [id, now, plan, [inviter, [n, ...], ...]]}      {uninvited: [[id, now, plan, inviter, [n, ...]], ...]}
  */
 #include "shard_private.h"
 
@@ -287,9 +288,10 @@ static enum sh_status learn_forgotten(struct sh_call *call, const struct sh_para
 }
 
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"items", "forgotten", "rfm", "swept", "clicks", "visits"};
-    static const struct sh_param_names names = {words, 6, 0};
-    struct sh_param params[6];
+    static const char *const words[] = {"items",  "forgotten", "rfm",      "swept",
+                                        "clicks", "visits",    "referral", "uninvited"};
+    static const struct sh_param_names names = {words, 8, 0};
+    struct sh_param params[8];
     struct known_items known;
     const struct sh_request *request = call->request;
     enum sh_status status;
@@ -306,6 +308,8 @@ enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err)
     }
     if ((status = learn_clicks(call, &known, &params[4], err)) != SH_OK) return status;
     if ((status = learn_visits_gone(call, &params[5], err)) != SH_OK) return status;
+    if (sh_param_given(&params[6]) && (status = sh_referral_learn_part(call, &params[6], err)) != SH_OK) return status;
+    if ((status = sh_referral_learn_forgotten(call, &params[7], err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 0);
     return SH_OK;

@@ -296,7 +296,9 @@ struct each {
     struct sh_text *targets; /* whom each id means; copies */
     struct sh_buffer told;   /* users who had other names: for the sibling shards */
     uint32_t told_count;
-    struct sh_buffer visits; /* keys of the visits that went: likewise */
+    struct sh_buffer visits;    /* keys of the visits that went: likewise */
+    struct sh_buffer uninvited; /* likewise: whom somebody in another shard has invited */
+    uint32_t uninvited_count;
     uint32_t done_count;
     uint32_t *unknown_rows;
     uint32_t unknown_count;
@@ -327,7 +329,10 @@ static enum sh_status forget_one(struct each *each, struct sh_text user, bool *k
     const uint32_t slot = sh_table_find(workspace->users, user);
     enum sh_status status = SH_OK;
     bool had_names = false;
-    if (slot != SH_SLOT_NONE) status = sh_workspace_forget(each->call->shard, workspace, slot, &each->visits, err);
+    if (slot != SH_SLOT_NONE)
+        status = sh_referral_uninvite(workspace, slot, &each->uninvited, &each->uninvited_count, err);
+    if (slot != SH_SLOT_NONE && status == SH_OK)
+        status = sh_workspace_forget(each->call->shard, workspace, slot, &each->visits, err);
     if (status == SH_OK) status = sh_aliases_forget(&workspace->aliases, user, &had_names, err);
     *known = slot != SH_SLOT_NONE || had_names;
     if (!had_names) return status;
@@ -368,16 +373,19 @@ static enum sh_status do_each(struct each *each, struct sh_buffer *unknown, stru
     return sh_buffer_status(unknown, err);
 }
 
-/* Also after a failure: whose names and visits are gone here must not have them elsewhere. */
+/* Also after a failure: whose names, visits and invitations are gone here must not have them elsewhere. */
 static void tell_forgotten(const struct each *each) {
     const size_t visit_count = each->visits.count / sizeof(uint64_t);
-    if (each->told_count + visit_count == 0 || !sh_answer_is_part(each->call->shard)) return;
+    if (each->told_count + each->uninvited_count + visit_count == 0 || !sh_answer_is_part(each->call->shard)) return;
     msgpack_packer packer;
     sh_buffer_packer(each->call->answer->effects, &packer);
-    (void)msgpack_pack_map(&packer, 2);
+    (void)msgpack_pack_map(&packer, 3);
     sh_pack_literal(&packer, "forgotten");
     (void)msgpack_pack_array(&packer, each->told_count);
     sh_buffer_append(each->call->answer->effects, each->told.bytes, each->told.count);
+    sh_pack_literal(&packer, "uninvited");
+    (void)msgpack_pack_array(&packer, each->uninvited_count);
+    sh_buffer_append(each->call->answer->effects, each->uninvited.bytes, each->uninvited.count);
     sh_pack_literal(&packer, "visits");
     (void)msgpack_pack_array(&packer, visit_count);
     for (size_t i = 0; i < visit_count; i++) {
@@ -385,7 +393,7 @@ static void tell_forgotten(const struct each *each) {
         memcpy(&key, each->visits.bytes + i * sizeof key, sizeof key);
         (void)msgpack_pack_int64(&packer, (int64_t)key);
     }
-    if (each->told.failed || each->visits.failed) each->call->answer->effects->failed = true;
+    if (each->told.failed || each->uninvited.failed || each->visits.failed) each->call->answer->effects->failed = true;
 }
 
 static void answer_each(const struct each *each, const struct sh_buffer *unknown) {
@@ -422,10 +430,12 @@ static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct 
     sh_buffer_clear(unknown);
     sh_buffer_init(&each.told, SH_PART_BYTES_MAX);
     sh_buffer_init(&each.visits, SH_PART_BYTES_MAX);
+    sh_buffer_init(&each.uninvited, SH_PART_BYTES_MAX);
     status = do_each(&each, unknown, err);
     tell_forgotten(&each);
     sh_buffer_deinit(&each.told);
     sh_buffer_deinit(&each.visits);
+    sh_buffer_deinit(&each.uninvited);
     if (status != SH_OK) return status;
     answer_each(&each, unknown);
     return SH_OK;

@@ -35,6 +35,9 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_AUDIENCE_OVERLAP] = sh_handle_audience_overlap,
     [SH_METHOD_AUDIENCE_EXPLAIN] = sh_handle_audience_explain,
     [SH_METHOD_USER_MERGE] = sh_handle_user_merge,
+    [SH_METHOD_REFERRAL_PUT] = sh_handle_referral_put,
+    [SH_METHOD_REFERRAL_GET] = sh_handle_referral_get,
+    [SH_METHOD_REFERRAL_REFRESH] = sh_handle_referral_refresh,
     [SH_METHOD_RULE_PUT] = sh_handle_rule_put,
     [SH_METHOD_RULE_GET] = sh_handle_rule_get,
     [SH_METHOD_RULE_LIST] = sh_handle_rule_list,
@@ -178,6 +181,7 @@ static bool check_workspace(const struct sh_workspace *workspace, const char **r
     if (!sh_rfm_check(workspace->rfm, reason)) return false;
     if (!sh_bitmap_check(&workspace->listed, reason)) return false;
     if (!sh_catalogue_check(&workspace->segments, reason)) return false;
+    if (!sh_referral_check(workspace->referral, reason)) return false;
     if (!sh_rules_check(&workspace->rules, reason)) return false;
     if (!sh_aliases_check(&workspace->aliases, reason)) return false;
     *reason = "a listed item is not live";

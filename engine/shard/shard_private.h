@@ -17,6 +17,7 @@
 #include "audience.h"
 #include "catalogue.h"
 #include "feed.h"
+#include "referral.h"
 #include "repeats.h"
 #include "request_params.h"
 #include "rfm.h"
@@ -54,6 +55,8 @@ enum {
     SH_METHOD_AUDIENCE_RFM,
     SH_METHOD_AUDIENCE_WHY,
     SH_METHOD_EVENT_APPEND,
+    SH_METHOD_REFERRAL_GET,
+    SH_METHOD_REFERRAL_PUT,
     SH_METHOD_SEGMENT_LIST,
     SH_METHOD_AUDIENCE_LIST,
     SH_METHOD_FEED_TRENDING,
@@ -66,6 +69,7 @@ enum {
     SH_METHOD_AUDIENCE_EXPLAIN,
     SH_METHOD_AUDIENCE_INSIGHT,
     SH_METHOD_AUDIENCE_OVERLAP,
+    SH_METHOD_REFERRAL_REFRESH,
     SH_METHOD_AUDIENCE_LOOKALIKE,
     SH_METHOD_AUDIENCE_RETENTION,
     SH_METHOD_AUDIENCE_WATERFALL,
@@ -89,6 +93,7 @@ struct sh_workspace {
     struct sh_event_store *events;
     struct sh_feed_model *feed;
     struct sh_rfm *rfm;
+    struct sh_referral *referral;
     char *eligible; /* the feed's expression over items, canonical; NULL: every listed item */
     uint32_t eligible_count;
     struct sh_catalogue segments;
@@ -188,6 +193,9 @@ enum sh_status sh_handle_rule_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rule_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rule_list(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rule_remove(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_referral_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_referral_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_referral_refresh(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err);
 
 /* The map's head of an answer with pair_count pairs, and one more for took_us. */
@@ -233,11 +241,22 @@ SH_MUST_CHECK enum sh_status sh_workspace_hold(struct sh_workspace *workspace, s
 void sh_workspace_let_go(struct sh_workspace *workspace, struct sh_text id);
 /* What is derived of users. */
 static inline const struct sh_derived *sh_workspace_derived(const struct sh_workspace *workspace) {
-    return sh_rfm_derived(workspace->rfm);
+    return sh_referral_derived(workspace->referral); /* whose base is that of rfm */
 }
 /* What a sibling's rfm.refresh leaves to this shard: methods_rfm.c. */
 SH_MUST_CHECK enum sh_status sh_rfm_learn_part(struct sh_call *call, const struct sh_param *param,
                                                struct sh_error *err);
+/* methods_referral.c: what a sibling's referral.refresh, and its user.forget, leave to this shard. */
+SH_MUST_CHECK enum sh_status sh_referral_learn_part(struct sh_call *call, const struct sh_param *param,
+                                                    struct sh_error *err);
+SH_MUST_CHECK enum sh_status sh_referral_learn_forgotten(struct sh_call *call, const struct sh_param *param,
+                                                         struct sh_error *err);
+/* Before the user goes: take it out of its inviters' numbers, here or, as elements of an array in `told`, elsewhere. */
+SH_MUST_CHECK enum sh_status sh_referral_uninvite(struct sh_workspace *workspace, uint32_t slot, struct sh_buffer *told,
+                                                  uint32_t *told_count, struct sh_error *err);
+/* Are the plan's conditions right in this scope of users? SH_ERR_CONFLICT. */
+SH_MUST_CHECK enum sh_status sh_referral_fit(const struct sh_referral *referral, const struct sh_query_scope *scope,
+                                             struct sh_arena *arena, struct sh_error *err);
 /* The scope of an expression over users (or items) at a time. */
 void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t now_ms, struct sh_query_scope *scope);
 /* Expression -> plan: parse or read, check, plan. */

@@ -13,6 +13,7 @@ struct sh_workspace *sh_workspace_find(struct sh_shard *shard, struct sh_text na
 
 static void destroy(struct sh_workspace *workspace) {
     sh_feed_model_destroy(workspace->feed);
+    sh_referral_destroy(workspace->referral);
     sh_rfm_destroy(workspace->rfm);
     sh_event_store_destroy(workspace->events);
     sh_table_destroy(workspace->items);
@@ -39,7 +40,9 @@ static bool fill(struct sh_workspace *workspace) {
         .users = workspace->users, .items = workspace->items, .events = workspace->events};
     workspace->feed = sh_feed_model_create(&scope);
     workspace->rfm = sh_rfm_create(workspace->events);
-    return workspace->feed != NULL && workspace->rfm != NULL;
+    if (workspace->feed == NULL || workspace->rfm == NULL) return false;
+    workspace->referral = sh_referral_create(workspace->users, sh_rfm_derived(workspace->rfm));
+    return workspace->referral != NULL;
 }
 
 enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
@@ -109,6 +112,7 @@ enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *
     sh_feed_forget(workspace->feed, slot, user_hash, visits);
     sh_event_forget(workspace->events, slot, NULL);
     sh_rfm_forget(workspace->rfm, slot);
+    sh_referral_forget(workspace->referral, slot);
     sh_workspace_update_reuse(shard, workspace);
     return SH_OK;
 }

@@ -1,5 +1,5 @@
 """What a shop's structure adds to audiences, through the real server with one and with two shards: tags made by rules,
-events that are kept for some days.
+events that are kept for some days, who invited whom.
 
 A twin in Python says who should have what.
 """
@@ -115,6 +115,55 @@ class Keep(unittest.TestCase):
             client.close()
 
     def test_keep(self):
+        for shards in (1, 2):
+            self.play(shards)
+
+
+class Referral(unittest.TestCase):
+    def play(self, shards):
+        rng = random.Random(3)
+        with Server(shards) as server:
+            client = server.client()
+            now = client.call("hello", version=1, workspace="referral")["now"]
+            client.call("schema.put", users={"attributes": [{"name": "invited_by", "type": "string"}]},
+                        events=[{"name": "purchase"}])
+            by = {f"u{n}": rng.choice([None, f"u{int(rng.paretovariate(0.5)) % 600}"]) for n in range(500)}
+            client.call("user.put", users=[{"id": user, "invited_by": inviter} for user, inviter in by.items()])
+            buyers = {f"u{n}" for n in range(500) if rng.random() < 0.4}
+            client.call("event.append", events=[{"type": "purchase", "user": user, "time": now - 5000}
+                                                for user in sorted(buyers)])
+            words = ["--workspace", "referral"]
+            shoal(*words, "referral", "put", "invited_by", "buyers", "did(purchase)", address=server.address)
+            self.assertEqual(shoal(*words, "referral", "refresh", address=server.address), "counted\n")
+
+            def wanted(gone=()):
+                numbers = {}
+                for user, inviter in by.items():
+                    if user not in gone and inviter in by and inviter != user:
+                        users, bought = numbers.get(inviter, (0, 0))
+                        numbers[inviter] = (users + 1, bought + (user in buyers))
+                return [[user, *pair] for user, pair in sorted(numbers.items()) if user not in gone]
+
+            def found():
+                return client.call("audience.list", where="invited.users >= 1", order="id", limit=1000,
+                                   fields=["invited.users", "invited.buyers"])["rows"]
+
+            self.assertEqual(found(), wanted())
+            three = [user for user, _, bought in wanted() if bought >= 3]
+            self.assertGreater(len(three), 2)
+            self.assertEqual(client.call("audience.list", where="invited.buyers >= 3", order="id")["ids"], three)
+            gone = {user for user in by if rng.random() < 0.1}
+            client.call("user.forget", ids=sorted(gone))
+            self.assertEqual(found(), wanted(gone))
+            client.call("referral.refresh")
+            self.assertEqual(found(), wanted(gone))
+            plan = list(csv.reader(io.StringIO(
+                shoal(*words, "--format", "csv", "referral", address=server.address))))
+            self.assertEqual(plan, [["field", "counts"], ["invited.users", "users whose invited_by it is"],
+                                    ["invited.buyers", "did(purchase)"]])
+            client.close()
+
+    def test_referral(self):
         for shards in (1, 2):
             self.play(shards)
 

@@ -337,6 +337,45 @@ static void look_at_rfm(void) {
     expect_begin("audience.count");
 }
 
+static void begin_referral(void) {
+    text_clear(&params);
+    text_add(&params, "{inviter: 'by', counts: [{name: 'buyers', where: 'did(e1)'}]}");
+    text_clear(&expected);
+    text_add(&expected, "{changed: true}");
+    expect_begin("referral.put");
+}
+
+/* By the latest refresh, less who was forgotten since. */
+static void look_at_referral(void) {
+    if (split_one_in(&world.rng, 3)) {
+        text_clear(&params);
+        text_add(&params, "{}");
+        text_clear(&expected);
+        text_add(&expected, "{now: %lld}", (long long)world.now_ms);
+        world_refresh(&world);
+        expect_begin("referral.refresh");
+        world.is_refreshed = true;
+    }
+    uint32_t count = 0;
+    text_clear(&params);
+    text_add(&params, "{where: 'invited.users > 0', order: 'id', fields: ['invited.users', 'invited.buyers']}");
+    static struct world_text rows;
+    text_clear(&rows);
+    uint32_t users[WORLD_USERS];
+    const struct world_expression everybody = {.kind = EXPR_COUNT, .compare = 5};
+    const uint32_t all = world_order(&world, &everybody, WORLD_COLUMNS, false, users);
+    for (uint32_t i = 0; i < all && world.is_refreshed; i++) {
+        const struct world_user *user = &world.users[users[i]];
+        if (user->invited == 0) continue;
+        text_add(&rows, "%s['u%u', %d, %d]", count == 0 ? "" : ", ", users[i], (int)user->invited,
+                 (int)user->invited_buyers);
+        count++;
+    }
+    text_clear(&expected);
+    text_add(&expected, "{count: %u, rows: [%s]}", count, rows.bytes);
+    expect_begin("audience.list");
+}
+
 static void play_round(uint64_t seed) {
     static const uint32_t shard_counts[RIG_COUNT] = {1, 2, 3, 1, 1};
     round_seed = seed;
@@ -350,8 +389,11 @@ static void play_round(uint64_t seed) {
     expect_begin("schema.put");
     const bool has_rfm = seed % 2 == 0;
     if (has_rfm) begin_rfm(seed % 4 == 0);
-    for (int i = 0; i < STEPS; i++)
+    if (has_rfm) begin_referral();
+    for (int i = 0; i < STEPS; i++) {
         step();
+        if (has_rfm && i % 4 == 0) look_at_referral();
+    }
     if (has_rfm) look_at_rfm();
     for (int i = 0; i < RIG_COUNT; i++) {
         rig_check(&rigs[i]);

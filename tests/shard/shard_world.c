@@ -30,6 +30,8 @@ void world_init(struct world *world, uint64_t seed) {
     world->rng.state = seed;
     world->now_ms = 1760000000000;
     world->asked_ms = world->now_ms;
+    for (uint32_t i = 0; i < WORLD_USERS; i++)
+        world->users[i].inviter = -1;
     world->column_count = 1 + (uint32_t)below(world, WORLD_COLUMNS);
     for (uint32_t i = 0; i < world->column_count; i++)
         world->kinds[i] = (enum world_kind)below(world, WORLD_KIND_COUNT);
@@ -47,6 +49,7 @@ void world_schema(const struct world *world, struct world_text *params) {
     for (uint32_t i = 0; i < world->column_count; i++)
         text_add(params, "%s{name: 'c%u', type: '%s'%s}", i == 0 ? "" : ", ", i, types[world->kinds[i]],
                  world->kinds[i] == WORLD_ENUM ? ", labels: ['l0', 'l1', 'l2', 'l3']" : "");
+    text_add(params, "%s{name: 'by', type: 'string'}", world->column_count == 0 ? "" : ", ");
     text_add(params, "], tag_sets: [{name: 'tags'}]}, items: {attributes: [{name: 'brand', type: 'string'}],"
                      " tag_sets: [{name: 'kinds'}]}, events: [{name: 'e0'}, {name: 'e1'}]}");
 }
@@ -171,6 +174,10 @@ void world_put(struct world *world, struct world_text *params, struct world_text
                 text_add(params, "nil");
             }
         }
+        if (split_one_in(&world->rng, 3)) {
+            after.inviter = split_one_in(&world->rng, 5) ? -1 : (int32_t)below(world, WORLD_USERS);
+            text_add(params, after.inviter < 0 ? ", by: nil" : ", by: 'u%d'", after.inviter);
+        }
         if (split_one_in(&world->rng, 2)) put_tags(world, params, &after);
         const bool is_wrong = split_one_in(&world->rng, 10);
         text_add(params, is_wrong ? ", unheard_of: 1}" : "}");
@@ -183,6 +190,44 @@ void world_put(struct world *world, struct world_text *params, struct world_text
     text_add(params, "]}");
     text_clear(expected);
     text_add(expected, "{accepted: %u, created: %u, refused: ", accepted, created);
+}
+
+/* ---- Invitations ---- */
+
+static void uninvite(struct world *world, uint32_t who) {
+    struct world_user *user = &world->users[who];
+    if (!user->was_invited) return;
+    struct world_user *inviter = &world->users[user->was_invited_by];
+    inviter->invited -= inviter->invited > 0;
+    inviter->invited_buyers -= user->was_buyer && inviter->invited_buyers > 0;
+    user->was_invited = false;
+}
+
+static bool did_e1(const struct world *world, uint32_t user) {
+    for (uint32_t i = 0; i < world->event_count; i++) {
+        const struct world_event *event = &world->events[i];
+        if (event->user == user && event->type == 1 && event->time_ms <= world->now_ms) return true;
+    }
+    return false;
+}
+
+void world_refresh(struct world *world) {
+    for (uint32_t i = 0; i < WORLD_USERS; i++) {
+        world->users[i].was_invited = false;
+        world->users[i].invited = world->users[i].invited_buyers = 0;
+    }
+    for (uint32_t i = 0; i < WORLD_USERS; i++) {
+        struct world_user *user = &world->users[i];
+        if (!user->live || user->inviter < 0) continue;
+        const uint32_t by = world_who(world, (uint32_t)user->inviter);
+        if (by == i) continue;
+        user->was_invited = true;
+        user->was_invited_by = by;
+        user->was_buyer = did_e1(world, i);
+        if (!world->users[by].live) continue;
+        world->users[by].invited++;
+        world->users[by].invited_buyers += user->was_buyer;
+    }
 }
 
 void world_forget(struct world *world, struct world_text *params, struct world_text *expected) {
@@ -200,7 +245,9 @@ void world_forget(struct world *world, struct world_text *params, struct world_t
     text_add(expected, "{forgotten: %d, unknown: [", known);
     if (!known) text_add(expected, "'u%u', ", user);
     text_add(expected, "'nobody']}");
+    uninvite(world, who);
     memset(&world->users[who], 0, sizeof world->users[who]);
+    world->users[who].inviter = -1;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < world->event_count; i++) {
         if (world->events[i].user != who) world->events[kept++] = world->events[i];
@@ -264,7 +311,9 @@ void world_merge(struct world *world, struct world_text *params, struct world_te
         world->event_count = kept;
         for (uint32_t i = 0; i < WORLD_USERS; i++)
             if (world->users[i].is_alias && world->users[i].alias_of == from) world->users[i].alias_of = into;
+        if (target->inviter < 0) target->inviter = source->inviter;
         memset(source, 0, sizeof *source);
+        source->inviter = -1;
         source->is_alias = true;
         source->alias_of = into;
     }
@@ -423,6 +472,7 @@ void world_user_text(const struct world *world, uint32_t id, struct world_text *
         text_add(expected, ", c%u: ", c);
         print_value(expected, world->kinds[c], user->value[c]);
     }
+    if (user->inviter >= 0) text_add(expected, ", by: 'u%d'", user->inviter);
     bool any = false;
     for (uint32_t tag = 0; tag < WORLD_TAGS; tag++) {
         if (!world_has_tag(world, user, tag)) continue;

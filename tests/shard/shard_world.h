@@ -32,6 +32,11 @@ struct world_user {
     int64_t value[WORLD_COLUMNS]; /* number; hundredths; 0/1; rank; which string; days since 1970 */
     bool tag[WORLD_TAGS];
     int64_t tag_end_ms[WORLD_TAGS]; /* INT64_MAX: it lasts */
+    int32_t inviter;                /* by which id; -1: nobody */
+    bool was_invited;               /* what the latest refresh counted: for whom, and as what */
+    uint32_t was_invited_by;
+    bool was_buyer;
+    int64_t invited, invited_buyers; /* what it found this user to have invited */
     bool is_alias;
     uint32_t alias_of; /* another name of this user */
 };
@@ -87,6 +92,7 @@ struct world {
     struct world_user users[WORLD_USERS];
     struct world_event events[WORLD_EVENTS];
     uint32_t event_count;
+    bool is_refreshed;
     int64_t keep_days[WORLD_TYPES]; /* 0: for ever */
     struct world_rule rules[WORLD_RULES];
     struct world_expression *segments[WORLD_SEGMENTS]; /* NULL: none; one uses only those before it */
@@ -110,6 +116,8 @@ void world_append(struct world *world, struct world_text *params, struct world_t
 void world_keep(struct world *world, struct world_text *params, struct world_text *expected);
 /* event.sweep; every event.append does the same first. */
 void world_sweep(struct world *world, struct world_text *expected);
+/* referral.refresh: who has invited whom, and how many of them did e1. */
+void world_refresh(struct world *world);
 /* A rule is put, changed or removed. */
 void world_rule(struct world *world, struct world_text *params, struct world_text *expected, bool *removes);
 /* Two users become one, or are one already. */

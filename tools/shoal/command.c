@@ -76,6 +76,8 @@ const struct command commands[] = {
     {"segment", "put|get|list|remove|of",
      "saved expressions: put NAME EXPRESSION [--note TEXT], get NAME, list, remove NAME, of USER", " note now ", 1, 3,
      false, run_segment},
+    {"referral", "[put|refresh]", "who invited whom: put ATTRIBUTE [NAME EXPRESSION] ..., refresh; alone: the plan",
+     " now ", 0, 16, false, run_referral},
     {"rule", "put|list|remove",
      "tags that events give: put NAME EVENT TAG_SET TAG [--ttl DAYS] [--note TEXT] [--past], list, remove NAME",
      " ttl note past ", 1, 5, false, run_rule},
