@@ -49,6 +49,9 @@ enum sh_log_durability {
     SH_LOG_NONE,     /* on_durable: it survives the end of the process */
 };
 
+/* A block's number in its file is 32 bits wide; this is far below, and far above what anybody wants to wait for. */
+#define SH_LOG_SEGMENT_BYTES_MAX (UINT64_C(1) << 36)
+
 enum {
     SH_LOG_SEGMENT_BYTES_DEFAULT = 64 << 20, /* one file: 60 ms to fill with zeroes, a second of the heaviest load */
     SH_LOG_SEGMENT_BYTES_MIN = 64 << 10,
@@ -76,7 +79,7 @@ struct sh_log_options {
     uint64_t salt; /* a random number, new at each open */
     enum sh_log_durability durability;
     uint32_t interval_ms;   /* 0: SH_LOG_INTERVAL_MS_DEFAULT */
-    uint64_t segment_bytes; /* 0: SH_LOG_SEGMENT_BYTES_DEFAULT; a multiple of 4096. Of new files: old ones stay */
+    uint64_t segment_bytes; /* 0: SH_LOG_SEGMENT_BYTES_DEFAULT; a multiple of 4096; of new files: old ones stay */
     bool create;            /* if the directory holds no log, begin one; otherwise that is SH_ERR_NOT_FOUND */
     uint64_t create_after;  /* whose first record is the one after this */
     struct sh_disk *disk;   /* for what is done on the spot: opening and replaying */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "memory.h"
 
 /* ---- names ---- */
@@ -74,7 +75,7 @@ static void listing_add(void *context, const char *name) {
     if (listing->status == SH_OK) files->files[files->count++] = (struct sh_log_file){.number = number};
 }
 
-static enum sh_status read_head(struct sh_disk *disk, const char *path, struct sh_log_file *file,
+static enum sh_status read_head(struct sh_disk *disk, const char *path, bool may_be_short, struct sh_log_file *file,
                                 struct sh_log_block *block, struct sh_error *err) {
     int handle;
     size_t count;
@@ -100,7 +101,8 @@ static enum sh_status read_head(struct sh_disk *disk, const char *path, struct s
     file->first = block->first;
     file->store = head.store;
     file->shard = head.shard;
-    if (file->byte_count < head.file_bytes || head.file_bytes % SH_LOG_BLOCK_BYTES != 0)
+    const bool is_short = file->byte_count < head.file_bytes && !may_be_short;
+    if (is_short || head.file_bytes % SH_LOG_BLOCK_BYTES != 0 || head.file_bytes > SH_LOG_SEGMENT_BYTES_MAX)
         return sh_fail(err, SH_ERR_CORRUPT, -1, "%s is damaged: it has %llu bytes, and was made with %llu", path,
                        (unsigned long long)file->byte_count, (unsigned long long)head.file_bytes);
     file->byte_count = head.file_bytes;
@@ -134,34 +136,93 @@ static enum sh_status check_heads(const char *directory, const uint64_t *store, 
     return SH_OK;
 }
 
-enum sh_status sh_log_files_read(struct sh_disk *disk, const char *directory, const uint64_t *store,
-                                 const uint32_t *shard, struct sh_log_files *files, struct sh_error *err) {
-    *files = (struct sh_log_files){0};
+static enum sh_status read_heads(struct sh_disk *disk, const char *directory, bool may_be_short,
+                                 struct sh_log_files *files, struct sh_error *err) {
     struct listing listing = {.files = files};
+    enum sh_status status = disk->list(disk, directory, listing_add, &listing, err);
+    if (status != SH_OK) return status;
+    if (listing.status != SH_OK)
+        return sh_fail(err, listing.status, -1, "%s has more files than can be handled", directory);
     struct sh_log_block *block = (struct sh_log_block *)(void *)sh_log_buffer_alloc(sizeof *block);
-    enum sh_status status = SH_OK;
-    if (block == NULL) {
-        status = sh_fail(err, SH_ERR_MEMORY, -1, "no memory to read a log");
-        goto done;
-    }
-    if ((status = disk->list(disk, directory, listing_add, &listing, err)) != SH_OK) goto done;
-    if (listing.status != SH_OK) {
-        status = sh_fail(err, listing.status, -1, "%s has more files than can be handled", directory);
-        goto done;
-    }
+    if (block == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to read a log");
     for (uint32_t i = 0; i < files->count && status == SH_OK; i++) {
         char name[SH_LOG_NAME_BYTES];
         char path[SH_LOG_PATH_BYTES_MAX];
         sh_log_name(files->files[i].number, name);
         status = sh_log_path(directory, name, path, err);
-        if (status == SH_OK) status = read_head(disk, path, &files->files[i], block, err);
+        if (status == SH_OK) status = read_head(disk, path, may_be_short, &files->files[i], block, err);
     }
-    if (status != SH_OK) goto done;
-    if (files->count > 0) qsort(files->files, files->count, sizeof *files->files, compare_files);
-    status = check_heads(directory, store, shard, files, err);
-
-done:
     sh_log_buffer_free((uint8_t *)block);
+    if (status == SH_OK && files->count > 0) qsort(files->files, files->count, sizeof *files->files, compare_files);
+    return status;
+}
+
+enum sh_status sh_log_files_read(struct sh_disk *disk, const char *directory, const uint64_t *store,
+                                 const uint32_t *shard, struct sh_log_files *files, struct sh_error *err) {
+    *files = (struct sh_log_files){0};
+    enum sh_status status = read_heads(disk, directory, false, files, err);
+    if (status == SH_OK) status = check_heads(directory, store, shard, files, err);
+    if (status != SH_OK) sh_log_files_deinit(files);
+    return status;
+}
+
+/* ---- for a repair ---- */
+
+/* The first block in the file that is valid and in its place says what the head would have said. */
+static enum sh_status adopt(struct sh_disk *disk, const char *path, uint64_t seed, struct sh_log_file *file,
+                            struct sh_log_block *block, struct sh_error *err) {
+    int handle;
+    enum sh_status status = sh_disk_open(disk, path, 0, &handle, err);
+    if (status != SH_OK) return status;
+    for (uint32_t at = 1; status == SH_OK && !file->has_head && at < file->byte_count / SH_LOG_BLOCK_BYTES; at++) {
+        size_t count;
+        status = sh_disk_read(disk, path, handle, block, sizeof *block, (uint64_t)at * SH_LOG_BLOCK_BYTES, &count, err);
+        if (status != SH_OK || count < sizeof *block) break;
+        if (!sh_log_block_is_valid(block, seed) || block->place != at) continue;
+        file->has_head = true;
+        file->sequence = block->sequence;
+        file->salt = block->salt;
+        file->first = block->first;
+    }
+    (void)sh_disk_close(disk, path, handle, NULL);
+    return status;
+}
+
+static bool has_twin(const struct sh_log_files *files, uint32_t index) {
+    for (uint32_t i = 0; i < files->count; i++)
+        if (i != index && files->files[i].has_head && files->files[i].sequence == files->files[index].sequence)
+            return true;
+    return false;
+}
+
+enum sh_status sh_log_files_gather(struct sh_disk *disk, const char *directory, uint64_t *store, uint32_t *shard,
+                                   struct sh_log_files *files, struct sh_error *err) {
+    *files = (struct sh_log_files){0};
+    enum sh_status status = read_heads(disk, directory, true, files, err);
+    if (status == SH_OK && files->count > 0 && files->files[0].has_head) {
+        *store = files->files[0].store;
+        *shard = files->files[0].shard;
+    }
+    const uint64_t seed = sh_log_seed(*store, *shard);
+    struct sh_log_block *block = (struct sh_log_block *)(void *)sh_log_buffer_alloc(sizeof *block);
+    if (block == NULL && status == SH_OK) status = sh_fail(err, SH_ERR_MEMORY, -1, "no memory to read a log");
+    for (uint32_t i = 0; i < files->count && status == SH_OK; i++) {
+        struct sh_log_file *file = &files->files[i];
+        char name[SH_LOG_NAME_BYTES];
+        char path[SH_LOG_PATH_BYTES_MAX];
+        if (file->has_head) continue;
+        file->store = *store;
+        file->shard = *shard;
+        sh_log_name(file->number, name);
+        status = sh_log_path(directory, name, path, err);
+        if (status == SH_OK) status = adopt(disk, path, seed, file, block, err);
+        if (file->has_head && has_twin(files, i)) file->has_head = false;
+    }
+    sh_log_buffer_free((uint8_t *)block);
+    if (status == SH_OK && files->count > 0) {
+        qsort(files->files, files->count, sizeof *files->files, compare_files);
+        status = check_heads(directory, store, shard, files, err);
+    }
     if (status != SH_OK) sh_log_files_deinit(files);
     return status;
 }

@@ -48,9 +48,14 @@ SH_MUST_CHECK enum sh_status sh_log_path(const char *directory, const char *name
 
 /* List the directory and read all heads. SH_ERR_NOT_FOUND: no such directory. SH_ERR_CONFLICT: heads of different
  * stores or shards, or of others than *store and *shard if those are not NULL. SH_ERR_CORRUPT: a sequence that stands
- * twice, or a file with a head that is shorter than the head says. */
+ * twice, or a file with a head that is shorter than the head says. On failure there is nothing to deinit. */
 SH_MUST_CHECK enum sh_status sh_log_files_read(struct sh_disk *disk, const char *directory, const uint64_t *store,
                                                const uint32_t *shard, struct sh_log_files *files, struct sh_error *err);
+/* The same for a repair: a file that is too short is taken as if zeroes stood in what it lacks, and a file without a
+ * head in which blocks of the log stand is taken for one with a head. *store and *shard say whose blocks, and are
+ * filled in by a head, if there is one. */
+SH_MUST_CHECK enum sh_status sh_log_files_gather(struct sh_disk *disk, const char *directory, uint64_t *store,
+                                                 uint32_t *shard, struct sh_log_files *files, struct sh_error *err);
 void sh_log_files_deinit(struct sh_log_files *files);
 /* The lowest number of a name that no file has. */
 uint32_t sh_log_files_number(const struct sh_log_files *files);

@@ -17,9 +17,9 @@ enum sh_status sh_log_open(const struct sh_log_options *options, struct sh_log *
     sh_assert(options->events != NULL && options->events->on_durable != NULL);
     const uint64_t segment_bytes = options->segment_bytes == 0 ? SH_LOG_SEGMENT_BYTES_DEFAULT : options->segment_bytes;
     if (segment_bytes < SH_LOG_SEGMENT_BYTES_MIN || segment_bytes % SH_LOG_BLOCK_BYTES != 0 ||
-        segment_bytes > (uint64_t)UINT32_MAX)
-        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a file of the log has %d or more bytes, a multiple of 4096",
-                       SH_LOG_SEGMENT_BYTES_MIN);
+        segment_bytes > SH_LOG_SEGMENT_BYTES_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a file of the log has %d to %llu bytes, a multiple of 4096",
+                       SH_LOG_SEGMENT_BYTES_MIN, (unsigned long long)SH_LOG_SEGMENT_BYTES_MAX);
     char longest[SH_LOG_PATH_BYTES_MAX];
     enum sh_status status = sh_log_path(options->directory, "log-00000000", longest, err);
     if (status != SH_OK) return status;
@@ -280,7 +280,7 @@ enum sh_status sh_log_replay(struct sh_log *log, uint64_t after,
     }
     log->has_head_synced = true; /* when get_ready is done */
     log->appended = log->durable = log->synced = end->position;
-    log->vouched = rest.vouched;
+    log->vouched = walk.durable; /* not rest.vouched: what stands behind the end is about to be filled with zeroes */
     if ((status = get_ready(log, &walk, rest.used_bytes == 0, err)) == SH_OK) log->is_replayed = true;
 
 done:

@@ -389,7 +389,9 @@ enum sh_status sh_log_walk_resume(struct sh_log_walk *walk, bool *found, struct 
             walk->next = next;
             continue;
         }
-        if (is_in_place(walk, block) && block->begin != SH_LOG_BEGIN_NONE && block->first >= walk->next) {
+        const bool is_valid = is_in_place(walk, block);
+        if (is_valid && block->durable > walk->durable) walk->durable = block->durable;
+        if (is_valid && block->begin != SH_LOG_BEGIN_NONE && block->first >= walk->next) {
             walk->previous = block->checksum;
             walk->next = block->first;
             walk->current = block;

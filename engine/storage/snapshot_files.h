@@ -97,6 +97,9 @@ void sh_snapshot_abandon(struct sh_snapshot_writer *writer);
 SH_MUST_CHECK enum sh_status sh_snapshot_list(struct sh_disk *disk, const char *directory,
                                               struct sh_snapshot *snapshots, uint32_t capacity, uint32_t *count,
                                               struct sh_error *err);
+/* How many directories bear the name of a snapshot, whatever is in them. */
+SH_MUST_CHECK enum sh_status sh_snapshot_count(struct sh_disk *disk, const char *directory, uint32_t *count,
+                                               struct sh_error *err);
 /* The newest valid snapshot; every byte of it was read and compared. *found is false if there is none at all. Newer
  * ones that are not valid are told through tell (may be NULL) and renamed damaged-..., leftovers of crashes are
  * removed. SH_ERR_CORRUPT if there are snapshots and none is valid: their log may be gone, so nothing is guessed. store

@@ -173,6 +173,13 @@ enum sh_status sh_snapshot_list(struct sh_disk *disk, const char *directory, str
     return status;
 }
 
+enum sh_status sh_snapshot_count(struct sh_disk *disk, const char *directory, uint32_t *count, struct sh_error *err) {
+    uint64_t *sequences;
+    const enum sh_status status = sequences_read(disk, directory, SH_SNAPSHOT_WHOLE, &sequences, count, err);
+    sh_free(sequences);
+    return status;
+}
+
 enum sh_status sh_snapshot_next(struct sh_disk *disk, const char *directory, uint64_t *sequence, struct sh_error *err) {
     *sequence = 1;
     for (int state = 0; state < SH_SNAPSHOT_STATE_COUNT; state++) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log_repair.h"
 #include "log_walk.h"
 #include "memory.h"
 
@@ -220,6 +221,57 @@ bool world_interrupt(struct world *world, struct disk_sim *sim) {
     if (replay(world, &options, &log, &end, &err) == SH_OK) sh_log_close(log);
     faults->fail_at = 0;
     return world->fault[0] == '\0';
+}
+
+static enum sh_status compare_saved(void *context, uint64_t position, const uint8_t *bytes, size_t count,
+                                    struct sh_error *err) {
+    struct world *world = context;
+    world->expected = position - 1; /* holes are what a repair leaves */
+    return compare(world, position, bytes, count, err);
+}
+
+static void count_words(void *context, const char *words) {
+    *(uint64_t *)context += words[0] != '\0';
+}
+
+bool world_repair(struct world *world, struct disk_sim *sim, uint64_t *lost_count) {
+    struct sh_error err = {0};
+    struct sh_log_report report;
+    struct sh_log_report again;
+    struct sh_log_end end;
+    struct sh_log *log;
+    uint64_t told = 0;
+    struct sh_disk *disk = disk_sim_disk(sim);
+    /* A log whose first head is lost begins later, and only a snapshot knows that it should not. */
+    if (sh_log_check(disk, "log", &again, &err) == SH_OK && !again.is_damaged && again.first <= world->snapshot + 1)
+        return wrong(world, "a check finds no damage where a start does", 0, 0);
+    enum sh_status status =
+        sh_log_repair(disk, "log", "fixed", 0x5ea, 3, split_next(&world->rng), count_words, &told, &report, &err);
+    if (status == SH_ERR_NOT_FOUND) return true; /* the head of an empty log: there is nothing to save */
+    if (status != SH_OK) {
+        (void)snprintf(world->fault, sizeof world->fault, "repair: %.200s", err.message);
+        return false;
+    }
+    if (report.is_damaged && told == 0) return wrong(world, "damage was not told", told, report.lost_count);
+    if (report.last < world->appended)
+        return wrong(world, "lost records are not counted", report.last, world->appended);
+    *lost_count += report.lost_count;
+    struct sh_log_options options = options_of(world, sim, false);
+    options.directory = "fixed";
+    if ((status = sh_log_open(&options, &log, &err)) == SH_OK) {
+        status = sh_log_replay(log, report.first - 1, compare_saved, world, &end, &err);
+        sh_log_close(log);
+    }
+    if (world->fault[0] != '\0') return false;
+    if (status != SH_OK) (void)snprintf(world->fault, sizeof world->fault, "repaired: %.200s", err.message);
+    if (status != SH_OK) return false;
+    if (end.record_count != report.record_count || end.position != report.last)
+        return wrong(world, "another number of records was saved", end.record_count, report.record_count);
+    if (report.record_count + report.lost_count != report.last - report.first + 1)
+        return wrong(world, "saved and lost are not all", report.record_count, report.lost_count);
+    if (sh_log_check(disk, "fixed", &again, &err) != SH_OK || again.is_damaged || again.lost_count != report.lost_count)
+        return wrong(world, "the repaired log is not whole", again.lost_count, report.lost_count);
+    return true;
 }
 
 /* ---- life ---- */

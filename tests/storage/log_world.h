@@ -46,6 +46,9 @@ bool world_open(struct world *world, uint64_t promised);
 bool world_try(struct world *world, struct disk_sim *sim, uint64_t promised, bool may_refuse, bool *refused);
 /* A recovery that fails at one of its requests, and all after it, and leaves sim as it is then. */
 bool world_interrupt(struct world *world, struct disk_sim *sim);
+/* Repair the damaged log on sim: what the new one gives back is the twin's, each record at its position, and the rest
+ * is counted as lost. */
+bool world_repair(struct world *world, struct disk_sim *sim, uint64_t *lost_count);
 /* One random step of life. */
 bool world_step(struct world *world);
 /* Commit and turn until nothing is on its way. */

@@ -18,7 +18,7 @@ struct session {
 
 /* Options of all commands together; each command says which it takes. Zero or NULL: not given. */
 struct command_options {
-    const char *limit, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
+    const char *limit, *from, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
     const char *train, *test, *columns, *session;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl;
@@ -94,6 +94,9 @@ int run_keep(struct session *session, const struct command_options *options, cha
 int run_referral(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_eval(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_check(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_dump(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_repair(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 
