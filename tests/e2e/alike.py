@@ -10,17 +10,16 @@ class Alike(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.servers = [Server(shards=1), Server(shards=2, io="epoll"), Server(shards=3)]
+        cls.servers, cls.clients = [], []
         cls.shop = cls.make_shop()
-        cls.clients = [server.client(workspace="shop", timeout=60) for server in cls.servers]
-        for client in cls.clients:
+        for shards, io in (1, "uring"), (2, "epoll"), (3, "uring"):
+            server = Server(shards=shards, io=io)
+            cls.addClassCleanup(server.stop)  # also when what follows fails
+            client = server.client(workspace="shop", timeout=60)
+            cls.addClassCleanup(client.close)
             cls.shop.load(client)
-
-    @classmethod
-    def tearDownClass(cls):
-        for client, server in zip(cls.clients, cls.servers):
-            client.close()
-            server.stop()
+            cls.servers.append(server)
+            cls.clients.append(client)
 
     def ask(self, method, **params):
         """The answer, which all servers give alike."""

@@ -204,16 +204,13 @@ class Agreement:
             raise unittest.SkipTest("no data")
         cls.database = cls.judge
         cls.folder = tempfile.TemporaryDirectory(prefix="shoal-judge-")
+        cls.addClassCleanup(cls.folder.cleanup)
         cls.server = Server(shards=2)
+        cls.addClassCleanup(cls.server.stop)
         cls.data = cls.make(cls.folder.name, cls.server.address, cls.judge)
         cls.client = cls.server.client(workspace=cls.data.workspace)
+        cls.addClassCleanup(cls.client.close)
         cls.data.nows = [cls.judge.values(f"SELECT epoch_ms(timezone('{cls.data.zone}', TIMESTAMP '{at}'))")[0] for at in cls.data.at]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        cls.server.stop()
-        cls.folder.cleanup()
 
     def moments(self):
         """now in ms, and the wall clock then, as SQL."""
