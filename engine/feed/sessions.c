@@ -487,7 +487,7 @@ static bool check_session(const struct sh_sessions *sessions, uint32_t number, u
 
 static bool check_item(const struct sh_sessions *sessions, uint32_t slot, const char **reason) {
     const struct item_sessions *item = &sessions->items[slot];
-    const uint32_t *list = item->list + item->begin;
+    const uint32_t *list = item->list == NULL ? NULL : item->list + item->begin; /* no list yet */
     const uint32_t of_item = sessions->limits.of_item;
     const uint32_t expected = item->session_count < of_item ? item->session_count : of_item;
     if (item->begin + item->count > item->capacity) return broken(reason, "an item's list is longer than its room");
