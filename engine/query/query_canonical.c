@@ -31,6 +31,7 @@ static int compare_literals(const void *a, const void *b) {
 
 static void sort_literals(struct sh_node *node) {
     if (node->kind != SH_NODE_IN && node->kind != SH_NODE_HAS && node->kind != SH_NODE_RELATION) return;
+    if (node->literal_count == 0) return; /* a list of calculations */
     qsort(node->literals, node->literal_count, sizeof *node->literals, compare_literals);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < node->literal_count; i++)

@@ -36,6 +36,7 @@ static struct sh_plan *make_plan(void) {
     struct sh_plan *plan;
     sh_buffer_init(&text, TEXT_BYTES);
     if (!split_one_in(&world.random, 3)) world_expression(&world, false, 1, &text);
+    sh_buffer_append(&text, "true", text.count == 0 ? 4 : 0);
     struct sh_node *tree = checked((struct sh_text){(const char *)text.bytes, (uint32_t)text.count});
     must(sh_query_plan(tree, &world.scope, &arena, &plan, NULL) == SH_OK, "plan");
     sh_buffer_deinit(&text);
