@@ -99,7 +99,7 @@ enum sh_status day_find_or_make(struct sh_event_store *store, struct event_type 
 
 /* ---- Cells ---- */
 
-static enum sh_status day_reserve_block(struct sh_event_day *day, uint32_t block) {
+enum sh_status day_reserve_block(struct sh_event_day *day, uint32_t block) {
     if (block < day->block_count) return SH_OK;
     /* Exactly as many as there are blocks of users: a day is made once and its population hardly grows. */
     const size_t old_bytes = day->block_count * sizeof *day->cells;
@@ -163,7 +163,7 @@ static size_t column_bytes(uint32_t capacity, bool with_ids) {
 }
 
 /* All columns are one allocation, the widest first, so that each is aligned:  link | id_hash | ms | slot_low  */
-static enum sh_status cell_resize(struct sh_event_cell *cell, uint32_t capacity, bool with_ids) {
+enum sh_status cell_resize(struct sh_event_cell *cell, uint32_t capacity, bool with_ids) {
     uint8_t *memory = sh_alloc(column_bytes(capacity, with_ids));
     if (memory == NULL) return SH_ERR_MEMORY;
     const size_t rows = cell->row_count;

@@ -73,6 +73,10 @@ SH_MUST_CHECK enum sh_status day_find_or_make(struct sh_event_store *store, stru
 int64_t day_end_ms(const struct sh_zone *zone, int32_t day);
 /* The day of that number, which is there. */
 struct sh_event_day *day_of_number(const struct sh_event_type *type, int32_t day);
+/* A place for the cell of that block. */
+SH_MUST_CHECK enum sh_status day_reserve_block(struct sh_event_day *day, uint32_t block);
+/* Columns for so many rows, which is at least row_count. */
+SH_MUST_CHECK enum sh_status cell_resize(struct sh_event_cell *cell, uint32_t capacity, bool with_ids);
 /* Room for one more row, with ids if wanted, and strips for property_count properties. Changes no row. */
 SH_MUST_CHECK enum sh_status cell_reserve(struct sh_event_cell *cell, bool with_ids, uint32_t property_count);
 /* Let the strips have exactly row_count entries again, after a row that could not be finished. */
@@ -85,6 +89,11 @@ void cell_release(struct sh_event_cell *cell);
 size_t cell_memory_bytes(const struct sh_event_cell *cell);
 /* Put *links[place of the slot] within reach. */
 SH_MUST_CHECK enum sh_status head_reserve(struct sh_event_store *store, uint32_t slot);
+
+/* event_recut.c */
+
+/* The cells and histories of the store are whole, its days need not be. On SH_ERR_MEMORY it can only be destroyed. */
+SH_MUST_CHECK enum sh_status cut_days_anew(struct sh_event_store *store);
 
 /* event_schema.c */
 

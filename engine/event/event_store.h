@@ -45,6 +45,7 @@
 #ifndef SH_EVENT_STORE_H
 #define SH_EVENT_STORE_H
 
+#include "archive.h"
 #include "bounds.h"
 #include "calendar.h"
 #include "dictionary.h"
@@ -345,6 +346,22 @@ static inline bool sh_event_ref_property(struct sh_event_ref ref, uint32_t prope
 static inline uint64_t sh_event_ref_id_hash(struct sh_event_ref ref) {
     return ref.cell->id_hash == NULL ? 0 : ref.cell->id_hash[ref.row];
 }
+
+/* ---- Saving ---- */
+
+/* Write the store as the section "events": the schema, the cells by number, the heads. What follows from these (days,
+ * sums, bounds) is counted again by the load. Allocates nothing. */
+void sh_event_store_save(const struct sh_event_store *store, struct sh_archive_writer *writer);
+/* Who and what may be named in it: a history of another user, and an item at or above item_end, are refused. */
+struct sh_event_bounds {
+    const struct sh_bitmap *users;
+    uint32_t item_end;
+};
+/* A store as it was saved; its zone must outlive it. On a failure *store is NULL, and the reader says why. The bytes
+ * may be anybody's: every link is walked, once, so what is loaded keeps all rules of a store but one that no reader
+ * relies on, that identities are unique. Should the zone's rules have changed since the save, days are cut anew. */
+SH_MUST_CHECK enum sh_status sh_event_store_load(const struct sh_zone *zone, const struct sh_event_bounds *bounds,
+                                                 struct sh_archive_reader *reader, struct sh_event_store **store);
 
 /* ---- Upkeep ---- */
 

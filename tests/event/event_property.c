@@ -1,9 +1,10 @@
 /* event_property.c -- the event store and its twin take the same random steps: append in and out of order, equal times,
- * repeated ids, days when clocks change, properties added on the way, forget, trim; and now and then memory runs out.
- * Run: event_property SEED COUNT (of runs). */
+ * repeated ids, days when clocks change, properties added on the way, forget, trim, restarts from an archive, in
+ * another zone too; and now and then memory runs out. Run: event_property SEED COUNT (of runs). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "event_twin.h"
 #include "hash.h"
@@ -22,6 +23,7 @@ static uint32_t random_below(uint32_t bound) {
 }
 
 struct run {
+    struct sh_zone *zone;
     struct sh_event_store *store;
     int64_t base_ms;  /* around this instant everything happens */
     int64_t clock_ms; /* of events in order */
@@ -128,6 +130,72 @@ static bool step_forget(struct run *run) {
     return forgotten == twin_forget(&twin, slot);
 }
 
+/* The store out of an archive, in a zone; NULL if that did not go. */
+static struct sh_event_store *load(const struct sh_buffer *bytes, const struct sh_zone *zone, enum sh_status *status) {
+    struct sh_bitmap users = SH_BITMAP_EMPTY;
+    for (size_t i = 0; i < sizeof slots_of_interest / sizeof *slots_of_interest; i++)
+        sh_assert(sh_bitmap_add(&users, slots_of_interest[i], NULL) == SH_OK);
+    const struct sh_event_bounds bounds = {.users = &users, .item_end = 100000};
+    struct sh_archive_bytes source = {.bytes = bytes->bytes, .count = bytes->count};
+    struct sh_archive_reader reader;
+    struct sh_event_store *store;
+    if (random_below(4) == 0) sh_memory_fail_after(random_below(200));
+    sh_archive_reader_init(&reader, sh_archive_from_bytes(&source), bytes->count);
+    *status = sh_event_store_load(zone, &bounds, &reader, &store);
+    sh_assert((*status == SH_OK) == (store != NULL));
+    if (*status == SH_OK) *status = sh_archive_close(&reader, NULL);
+    sh_memory_fail_after(UINT64_MAX);
+    sh_archive_reader_deinit(&reader);
+    sh_bitmap_deinit(&users);
+    return store;
+}
+
+static void save(const struct sh_event_store *store, struct sh_buffer *bytes) {
+    struct sh_archive_writer writer;
+    sh_buffer_init(bytes, 1 << 28);
+    sh_archive_writer_init(&writer, sh_archive_to_buffer(bytes));
+    sh_event_store_save(store, &writer);
+    sh_assert(sh_archive_finish(&writer, NULL) == SH_OK);
+    sh_archive_writer_deinit(&writer);
+}
+
+/* The store goes on as its copy; now and then the zone has got other rules meanwhile. */
+static bool step_restart(struct run *run) {
+    struct sh_buffer bytes;
+    struct sh_buffer again;
+    struct sh_zone *zone;
+    enum sh_status status;
+    const bool moves = random_below(4) == 0;
+    const struct sh_text name =
+        moves ? sh_text_of(zones[random_below(sizeof zones / sizeof *zones)]) : sh_zone_name(run->zone);
+    if (sh_zone_open(name, &zone, NULL) != SH_OK) return false;
+    save(run->store, &bytes);
+    struct sh_event_store *store = load(&bytes, zone, &status);
+    if (store == NULL && status == SH_ERR_MEMORY) store = load(&bytes, zone, &status);
+    if (store == NULL && status == SH_ERR_MEMORY) { /* another time */
+        sh_buffer_deinit(&bytes);
+        sh_zone_close(zone);
+        return true;
+    }
+    run->reason = "restart";
+    bool ok = store != NULL;
+    if (ok) {
+        save(store, &again);
+        run->reason = "a copy is not saved as the same bytes";
+        ok = moves || (bytes.count == again.count && memcmp(bytes.bytes, again.bytes, bytes.count) == 0);
+        sh_buffer_deinit(&again);
+        sh_event_store_destroy(run->store);
+        sh_zone_close(run->zone);
+        run->store = store;
+        run->zone = zone;
+        ok = ok && sh_event_store_check(store, &run->reason);
+    } else {
+        sh_zone_close(zone);
+    }
+    sh_buffer_deinit(&bytes);
+    return ok;
+}
+
 static bool compare_all(struct run *run) {
     if (!sh_event_store_check(run->store, &run->reason)) return false;
     run->reason = "count";
@@ -190,7 +258,8 @@ static bool take_steps(struct run *run) {
                         : kind < 84 ? step_property(run)
                         : kind < 86 ? step_forget(run)
                         : kind < 88 ? step_sweep(run)
-                        : kind < 99 ? compare_somewhere(run)
+                        : kind < 98 ? compare_somewhere(run)
+                        : kind < 99 ? step_restart(run)
                                     : (sh_event_trim(run->store), compare_all(run));
         if (!ok) return false;
     }
@@ -207,7 +276,7 @@ static bool one_run(const char **reason) {
     /* Noon of a day at which clocks change somewhere, or any day. */
     static const int32_t days[] = {20157 /* 2025-03-09 */, 20395 /* 2025-11-02 */, 17839 /* 2018-11-04 */,
                                    14920 /* 2010-11-07, back over midnight in St. John's */, 20000};
-    struct run run = {.store = sh_event_store_create(zone), .swept_day = INT32_MIN};
+    struct run run = {.zone = zone, .store = sh_event_store_create(zone), .swept_day = INT32_MIN};
     run.base_ms = (int64_t)days[random_below(5)] * SH_DAY_MS + SH_DAY_MS / 2;
     run.clock_ms = run.base_ms - SH_DAY_MS;
     for (uint32_t i = 0; i < 12; i++)
@@ -221,7 +290,7 @@ static bool one_run(const char **reason) {
     ok = ok && take_steps(&run);
     *reason = run.reason;
     sh_event_store_destroy(run.store);
-    sh_zone_close(zone);
+    sh_zone_close(run.zone);
     return ok;
 }
 
