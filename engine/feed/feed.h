@@ -59,6 +59,7 @@
 #ifndef SH_FEED_H
 #define SH_FEED_H
 
+#include "archive.h"
 #include "arena.h"
 #include "bitmap.h"
 #include "bounds.h"
@@ -272,6 +273,16 @@ struct sh_feed_affinity {
 };
 uint32_t sh_feed_affinities(const struct sh_feed_model *model, uint32_t user, int64_t now_ms,
                             struct sh_feed_affinity *affinities, uint32_t max);
+
+/* ---- Saving ---- */
+
+/* Write what was learned and how it is used as the section "feed". Allocates nothing. */
+void sh_feed_save(const struct sh_feed_model *model, struct sh_archive_writer *writer);
+/* A model as it was saved, over a scope as it was then. On a failure *model is NULL, and the reader says why. What
+ * follows from the scope (norms, ages, roots) is counted again; what the bytes say is checked, so that no later request
+ * can stumble over it. */
+SH_MUST_CHECK enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive_reader *reader,
+                                          struct sh_feed_model **model);
 
 /* ---- Upkeep ---- */
 

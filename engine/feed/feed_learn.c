@@ -44,16 +44,19 @@ static void affinity_give(struct sh_feed_model *model, struct affinity *affinity
     pool_give(&model->affinities, affinity->capacity / AFFINITY_STEP - 1u, byte_count, affinity);
 }
 
-/* The user's list, with room for `more` new entries as far as the maximum allows. */
-static enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t user, uint32_t more,
-                                       struct affinity **found) {
-    if (user >= model->user_capacity) {
-        const uint32_t old_capacity = model->user_capacity;
-        const enum sh_status status =
-            sh_grow((void **)&model->users, &model->user_capacity, (uint64_t)user + 1, sizeof(struct affinity *));
-        if (status != SH_OK) return status;
-        memset(&model->users[old_capacity], 0, (model->user_capacity - old_capacity) * sizeof(struct affinity *));
-    }
+enum sh_status users_reserve(struct sh_feed_model *model, uint32_t user) {
+    if (user < model->user_capacity) return SH_OK;
+    const uint32_t old_capacity = model->user_capacity;
+    const enum sh_status status =
+        sh_grow((void **)&model->users, &model->user_capacity, (uint64_t)user + 1, sizeof(struct affinity *));
+    if (status != SH_OK) return status;
+    memset(&model->users[old_capacity], 0, (model->user_capacity - old_capacity) * sizeof(struct affinity *));
+    return SH_OK;
+}
+
+enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t user, uint32_t more, struct affinity **found) {
+    const enum sh_status status = users_reserve(model, user);
+    if (status != SH_OK) return status;
     struct affinity *old = model->users[user];
     *found = old;
     const uint32_t count = old == NULL ? 0 : old->count;
@@ -309,22 +312,26 @@ void recency_refresh(struct sh_feed_model *model, int64_t landmark_ms) {
     }
 }
 
+void item_learn_row(struct sh_feed_model *model, uint32_t item) {
+    uint32_t tag_count;
+    (void)item_tags(model->scope.items, item, NULL, 0, &tag_count);
+    model->inverse_norm[item] = tag_count == 0 ? 0 : 1.0 / sqrt((double)tag_count);
+    model->id_hash[item] = sh_id_hash(sh_table_id(model->scope.items, item));
+    model->recency[item] = recency_of(model, item);
+}
+
 enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int64_t now_ms) {
     const enum sh_status status = item_reserve(model, item);
     if (status != SH_OK) return status;
     if (!item_is_listed(model, item)) model->listed_count++;
     model->listed[item / 64] |= UINT64_C(1) << (item % 64);
-    uint32_t tag_count;
-    (void)item_tags(model->scope.items, item, NULL, 0, &tag_count);
-    model->inverse_norm[item] = tag_count == 0 ? 0 : 1.0 / sqrt((double)tag_count);
-    model->id_hash[item] = sh_id_hash(sh_table_id(model->scope.items, item));
     model->listed_ms[item] = listed_time(model, item, now_ms);
+    item_learn_row(model, item);
     const double lives = (double)(now_ms - model->recency_landmark_ms) / model->config.half_life_recency_ms;
     if (!model->has_recency_landmark || lives > RECENCY_HALF_LIVES_MAX) {
         model->has_recency_landmark = true;
         recency_refresh(model, now_ms);
     }
-    model->recency[item] = recency_of(model, item);
     return SH_OK;
 }
 
@@ -367,6 +374,10 @@ double popularity_root_of(const struct sh_feed_model *model, const struct popula
         sum += (double)popularity->sums[period_place((int32_t)period)] * feed_math_power((int32_t)exponent);
     }
     return sum > 0 ? sqrt(sum) : 0;
+}
+
+bool popularity_fits_base(const struct sh_feed_model *model, const struct popularity *popularity) {
+    return (int64_t)popularity->newest - model->base_period <= BASE_PERIODS_MAX;
 }
 
 static void find_top(struct sh_feed_model *model) {

@@ -197,7 +197,7 @@ static bool broken(const char **reason, const char *words) {
     return false;
 }
 
-static bool check_affinity(struct affinity *affinity, const char **reason) {
+bool affinity_check(struct affinity *affinity, const char **reason) {
     if (affinity->count > affinity->capacity || affinity->capacity > SH_FEED_AFFINITY_COUNT_MAX)
         return broken(reason, "a user has more affinities than room");
     for (uint32_t i = 0; i < affinity->count; i++) {
@@ -232,7 +232,7 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
     uint64_t user_bytes = 0;
     for (uint32_t user = 0; user < model->user_capacity; user++) {
         if (model->users[user] == NULL) continue;
-        if (!check_affinity(model->users[user], reason)) return false;
+        if (!affinity_check(model->users[user], reason)) return false;
         user_bytes += affinity_bytes(model->users[user]->capacity);
     }
     if (user_bytes != model->user_bytes || user_bytes > model->affinities.chunk_bytes)

@@ -26,6 +26,8 @@ struct sh_text tag_name(const struct sh_table *items, uint32_t tag);
 struct sh_text tag_group(const struct sh_table *items, uint32_t tag);
 /* The place of a tag in every sum: depends on its names only. */
 uint64_t tag_order(const struct sh_table *items, uint32_t tag);
+/* Is there such a feature tag? */
+bool tag_is_known(const struct sh_table *items, uint32_t tag);
 /* The feature tags of items that read as `text`. Returns how many were written, at most max. */
 uint32_t tags_of_text(const struct sh_table *items, struct sh_text text, uint32_t *tags, uint32_t max);
 
@@ -100,12 +102,24 @@ static inline bool item_is_listed(const struct sh_feed_model *model, uint32_t it
     return item < model->item_capacity && (model->listed[item / 64] >> (item % 64) & 1);
 }
 
+/* feed_model.c: the rules of one user's list. */
+bool affinity_check(struct affinity *affinity, const char **reason);
+
 /* feed_learn.c */
 
+/* A place for the user's list, which may be none. */
+SH_MUST_CHECK enum sh_status users_reserve(struct sh_feed_model *model, uint32_t user);
+/* The user's list, with room for `more` new entries as far as the maximum allows. */
+SH_MUST_CHECK enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t user, uint32_t more,
+                                              struct affinity **found);
+/* What follows from a listed item's row and listed_ms: norm, hash, recency. */
+void item_learn_row(struct sh_feed_model *model, uint32_t item);
 SH_MUST_CHECK enum sh_status item_reserve(struct sh_feed_model *model, uint32_t item);
 size_t affinity_bytes(uint32_t capacity);
 /* From the sums of its periods alone. */
 double popularity_root_of(const struct sh_feed_model *model, const struct popularity *popularity);
+/* Its root can be taken: its periods are not too far ahead of the base. */
+bool popularity_fits_base(const struct sh_feed_model *model, const struct popularity *popularity);
 /* The roots of items whose sums changed, and the top: roots are for readers, and a batch of events changes the sums of
  * an item many times before somebody reads. To be called before popularity_root or top_root is read. */
 void popularity_settle(struct sh_feed_model *model);

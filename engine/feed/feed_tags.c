@@ -16,6 +16,15 @@ static bool is_feature(const struct sh_attribute *attribute) {
     return attribute->type == SH_TYPE_ENUM || attribute->type == SH_TYPE_STRING;
 }
 
+bool tag_is_known(const struct sh_table *items, uint32_t tag) {
+    const uint32_t index = tag_index(tag);
+    if (!(tag & TAG_IS_ATTRIBUTE))
+        return index < sh_table_tag_set_count(items) && tag_code(tag) < sh_table_tag_count(items, index);
+    if (index >= sh_table_attribute_count(items)) return false;
+    const struct sh_attribute *attribute = sh_table_attribute(items, index);
+    return is_feature(attribute) && tag_code(tag) < sh_dictionary_count(&attribute->texts);
+}
+
 uint32_t item_tags(const struct sh_table *items, uint32_t item, uint32_t *tags, uint32_t max, uint32_t *all) {
     uint32_t count = 0;
     uint32_t written = 0;

@@ -7,7 +7,6 @@
 #include "memory.h"
 
 enum {
-    TABLE_COUNT_MIN = 64,
     LIST_COUNT_MIN = 2,
     LIST_POOL_COUNT_MAX = 32, /* larger lists are memory of their own */
     LIST_COUNT_MAX = 2 * SH_SESSION_OF_ITEM_MAX,
@@ -55,7 +54,7 @@ void sh_sessions_destroy(struct sh_sessions *sessions) {
 
 /* ---- by key ---- */
 
-static uint32_t table_place(const struct sh_sessions *sessions, uint64_t key) {
+uint32_t session_table_place(const struct sh_sessions *sessions, uint64_t key) {
     const uint32_t mask = sessions->table_capacity - 1;
     uint32_t place = (uint32_t)key & mask;
     while (sessions->table[place] != 0 && sessions->sessions[sessions->table[place] - 1].key != key)
@@ -64,26 +63,26 @@ static uint32_t table_place(const struct sh_sessions *sessions, uint64_t key) {
 }
 
 static uint32_t find(const struct sh_sessions *sessions, uint64_t key) {
-    return sessions->table_capacity == 0 ? SH_SLOT_NONE : sessions->table[table_place(sessions, key)] - 1;
+    return sessions->table_capacity == 0 ? SH_SLOT_NONE : sessions->table[session_table_place(sessions, key)] - 1;
 }
 
 static enum sh_status table_reserve(struct sh_sessions *sessions) {
     if (sessions->count + 1 <= sessions->table_capacity / 2) return SH_OK;
-    const uint32_t capacity = sessions->table_capacity == 0 ? TABLE_COUNT_MIN : 2 * sessions->table_capacity;
+    const uint32_t capacity = sessions->table_capacity == 0 ? SESSION_TABLE_COUNT_MIN : 2 * sessions->table_capacity;
     uint32_t *grown = sh_alloc_zero(capacity * sizeof *grown);
     if (grown == NULL) return SH_ERR_MEMORY;
     sh_free(sessions->table);
     sessions->table = grown;
     sessions->table_capacity = capacity;
     for (uint32_t i = 0; i < sessions->count; i++)
-        grown[table_place(sessions, sessions->sessions[sessions->heap[i]].key)] = sessions->heap[i] + 1;
+        grown[session_table_place(sessions, sessions->sessions[sessions->heap[i]].key)] = sessions->heap[i] + 1;
     return SH_OK;
 }
 
 /* What follows without a gap moves up, so that every search still ends at an empty place. */
 static void table_remove(struct sh_sessions *sessions, uint64_t key) {
     const uint32_t mask = sessions->table_capacity - 1;
-    uint32_t hole = table_place(sessions, key);
+    uint32_t hole = session_table_place(sessions, key);
     for (uint32_t at = (hole + 1) & mask; sessions->table[at] != 0; at = (at + 1) & mask) {
         const uint32_t home = (uint32_t)sessions->sessions[sessions->table[at] - 1].key & mask;
         if (((at - home) & mask) < ((at - hole) & mask)) continue;
@@ -148,7 +147,7 @@ static void list_free(struct sh_sessions *sessions, struct item_sessions *item) 
     }
 }
 
-static enum sh_status items_reserve(struct sh_sessions *sessions, uint32_t item) {
+enum sh_status session_items_reserve(struct sh_sessions *sessions, uint32_t item) {
     const uint32_t old = sessions->item_capacity;
     const enum sh_status status =
         sh_grow((void **)&sessions->items, &sessions->item_capacity, (uint64_t)item + 1, sizeof *sessions->items);
@@ -157,9 +156,8 @@ static enum sh_status items_reserve(struct sh_sessions *sessions, uint32_t item)
     return status;
 }
 
-/* Room behind the last, for one more. */
-static enum sh_status list_reserve(struct sh_sessions *sessions, uint32_t item_slot) {
-    const enum sh_status status = items_reserve(sessions, item_slot);
+enum sh_status session_list_reserve(struct sh_sessions *sessions, uint32_t item_slot) {
+    const enum sh_status status = session_items_reserve(sessions, item_slot);
     if (status != SH_OK) return status;
     struct item_sessions *item = &sessions->items[item_slot];
     if (item->begin + item->count < item->capacity) return SH_OK;
@@ -231,14 +229,10 @@ static void list_remove(struct sh_sessions *sessions, uint32_t item_slot, uint32
 
 /* ---- sessions ---- */
 
-static bool has_click(const struct session *session, uint32_t item) {
+bool session_has_click(const struct session *session, uint32_t item) {
     for (uint32_t i = 0; i < session->count; i++)
         if (session->clicks[i] == item) return true;
     return false;
-}
-
-static size_t click_bytes(uint32_t size) {
-    return ((size_t)4 << size) * sizeof(uint32_t);
 }
 
 static void session_remove(struct sh_sessions *sessions, uint32_t number) {
@@ -253,7 +247,7 @@ static void session_remove(struct sh_sessions *sessions, uint32_t number) {
     }
     table_remove(sessions, session->key);
     heap_remove(sessions, number);
-    pool_give(&sessions->clicks, session->size, click_bytes(session->size), session->clicks);
+    pool_give(&sessions->clicks, session->size, session_click_bytes(session->size), session->clicks);
     *session = (struct session){.user = SH_SLOT_NONE, .heap_at = sessions->first_free};
     sessions->first_free = number;
 }
@@ -268,15 +262,8 @@ static enum sh_status session_reserve(struct sh_sessions *sessions, uint32_t siz
     status = sh_grow((void **)&sessions->sessions, &sessions->session_capacity, (uint64_t)sessions->session_end + 1,
                      sizeof *sessions->sessions);
     if (status != SH_OK) return status;
-    *clicks = pool_take(&sessions->clicks, size, click_bytes(size));
+    *clicks = pool_take(&sessions->clicks, size, session_click_bytes(size));
     return *clicks == NULL ? SH_ERR_MEMORY : SH_OK;
-}
-
-static uint32_t size_for(uint32_t place) {
-    uint32_t size = 0;
-    while (place >= 4u << size)
-        size++;
-    return size;
 }
 
 /* The session, new and without clicks. *number SH_SLOT_NONE: it is older than all of a full store. */
@@ -287,7 +274,7 @@ static enum sh_status session_make(struct sh_sessions *sessions, const struct sh
     const bool is_full = sessions->count == sessions->limits.session_count;
     if (is_full && session_is_older(&made, &sessions->sessions[sessions->heap[0]])) return SH_OK;
     uint32_t *clicks;
-    const uint32_t size = size_for(click->place);
+    const uint32_t size = session_size_for(click->place);
     const enum sh_status status = session_reserve(sessions, size, &clicks);
     if (status != SH_OK) return status;
     if (is_full) session_remove(sessions, sessions->heap[0]);
@@ -299,17 +286,17 @@ static enum sh_status session_make(struct sh_sessions *sessions, const struct sh
     session->clicks = clicks;
     session->size = (uint8_t)size;
     heap_up(sessions, *number, sessions->count++);
-    sessions->table[table_place(sessions, made.key)] = *number + 1;
+    sessions->table[session_table_place(sessions, made.key)] = *number + 1;
     return SH_OK;
 }
 
 static enum sh_status clicks_reserve(struct sh_sessions *sessions, struct session *session, uint32_t place) {
-    const uint32_t size = size_for(place);
+    const uint32_t size = session_size_for(place);
     if (size <= session->size) return SH_OK;
-    uint32_t *grown = pool_take(&sessions->clicks, size, click_bytes(size));
+    uint32_t *grown = pool_take(&sessions->clicks, size, session_click_bytes(size));
     if (grown == NULL) return SH_ERR_MEMORY;
     memcpy(grown, session->clicks, session->count * sizeof *grown);
-    pool_give(&sessions->clicks, session->size, click_bytes(session->size), session->clicks);
+    pool_give(&sessions->clicks, session->size, session_click_bytes(session->size), session->clicks);
     session->clicks = grown;
     session->size = (uint8_t)size;
     return SH_OK;
@@ -329,7 +316,7 @@ static enum sh_status learn(struct sh_sessions *sessions, const struct sh_sessio
         count_behind(sessions, click);
         return SH_OK;
     }
-    enum sh_status status = list_reserve(sessions, click->item);
+    enum sh_status status = session_list_reserve(sessions, click->item);
     if (status != SH_OK) return status;
     if (*number == SH_SLOT_NONE && (status = session_make(sessions, click, number)) != SH_OK) return status;
     if (*number == SH_SLOT_NONE) {
@@ -339,7 +326,7 @@ static enum sh_status learn(struct sh_sessions *sessions, const struct sh_sessio
     struct session *session = &sessions->sessions[*number];
     if ((status = clicks_reserve(sessions, session, click->place)) != SH_OK) return status;
     if (click->place < session->count && session->clicks[click->place] != SH_NO_ITEM) return SH_OK;
-    const bool is_new = !has_click(session, click->item);
+    const bool is_new = !session_has_click(session, click->item);
     while (session->count <= click->place)
         session->clicks[session->count++] = SH_NO_ITEM;
     session->clicks[click->place] = click->item;
@@ -362,7 +349,7 @@ static uint32_t session_of(const struct sh_sessions *sessions, uint32_t user) {
     return sessions->sessions[number].user == user ? number : SH_SLOT_NONE;
 }
 
-static enum sh_status users_reserve(struct sh_sessions *sessions, uint32_t user) {
+enum sh_status session_users_reserve(struct sh_sessions *sessions, uint32_t user) {
     const uint32_t old = sessions->user_capacity;
     const enum sh_status status =
         sh_grow((void **)&sessions->users, &sessions->user_capacity, (uint64_t)user + 1, sizeof *sessions->users);
@@ -413,7 +400,7 @@ enum sh_status sh_sessions_add(struct sh_sessions *sessions, uint32_t user,
         click.key = sh_session_key(user_hash(context, user), time_ms);
         click.start_ms = time_ms;
     }
-    enum sh_status status = users_reserve(sessions, user);
+    enum sh_status status = session_users_reserve(sessions, user);
     if (status != SH_OK || (status = learn(sessions, &click, &number)) != SH_OK) return status;
     if (told != NULL) *told = click;
     if (number == SH_SLOT_NONE) return SH_OK;
@@ -494,7 +481,7 @@ static bool check_item(const struct sh_sessions *sessions, uint32_t slot, const 
     /* A full list that lost some of its own does not know the older ones. */
     if (item->count > expected) return broken(reason, "an item lists more sessions than have it");
     for (uint32_t i = 0; i < item->count; i++) {
-        if (list[i] >= sessions->session_end || !has_click(&sessions->sessions[list[i]], slot))
+        if (list[i] >= sessions->session_end || !session_has_click(&sessions->sessions[list[i]], slot))
             return broken(reason, "an item lists a session that does not have it");
         if (i > 0 && !is_older(sessions, list[i - 1], list[i])) return broken(reason, "an item's list is out of order");
     }

@@ -45,6 +45,7 @@
 
 #include <stddef.h>
 
+#include "archive.h"
 #include "status.h"
 
 enum {
@@ -113,6 +114,13 @@ struct sh_session_score {
 SH_MUST_CHECK enum sh_status sh_sessions_score(struct sh_sessions *sessions, const uint32_t *clicks,
                                                uint32_t click_count, uint32_t user,
                                                const struct sh_session_score **scores, uint32_t *count);
+
+/* Write all sessions as the section "sessions". Allocates nothing. */
+void sh_sessions_save(const struct sh_sessions *sessions, struct sh_archive_writer *writer);
+/* Into sessions that are none; on a failure they can only be destroyed. Items are below item_end, users below user_end.
+ * Any bytes; places of sessions, which nobody sees, are as they were. */
+SH_MUST_CHECK enum sh_status sh_sessions_load(struct sh_sessions *sessions, uint32_t item_end, uint32_t user_end,
+                                              struct sh_archive_reader *reader);
 
 uint32_t sh_sessions_count(const struct sh_sessions *sessions);
 size_t sh_sessions_memory_bytes(const struct sh_sessions *sessions);

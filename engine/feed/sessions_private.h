@@ -6,7 +6,10 @@
 #include "feed_pool.h"
 #include "sessions.h"
 
-enum { CLICK_SIZE_COUNT = 4 }; /* room for 4, 8, 16 or 32 clicks */
+enum {
+    CLICK_SIZE_COUNT = 4, /* room for 4, 8, 16 or 32 clicks */
+    SESSION_TABLE_COUNT_MIN = 64,
+};
 
 struct session {
     int64_t start_ms;
@@ -84,6 +87,27 @@ struct sh_sessions {
 static inline bool session_is_older(const struct session *a, const struct session *b) {
     return a->start_ms != b->start_ms ? a->start_ms < b->start_ms : a->key < b->key;
 }
+
+/* A session with a click in this place has memory of this size, and so many bytes. */
+static inline uint32_t session_size_for(uint32_t place) {
+    uint32_t size = 0;
+    while (place >= 4u << size)
+        size++;
+    return size;
+}
+static inline size_t session_click_bytes(uint32_t size) {
+    return ((size_t)4 << size) * sizeof(uint32_t);
+}
+
+/* sessions.c */
+
+/* Where the key stands in the table, which is not empty, or the free place where it would. */
+uint32_t session_table_place(const struct sh_sessions *sessions, uint64_t key);
+SH_MUST_CHECK enum sh_status session_items_reserve(struct sh_sessions *sessions, uint32_t item);
+/* Room behind the last of the item's list, for one more. */
+SH_MUST_CHECK enum sh_status session_list_reserve(struct sh_sessions *sessions, uint32_t item);
+SH_MUST_CHECK enum sh_status session_users_reserve(struct sh_sessions *sessions, uint32_t user);
+bool session_has_click(const struct session *session, uint32_t item);
 
 /* The latest different items of the clicks, latest first, at most max. Returns how many. */
 uint32_t sessions_latest(const uint32_t *clicks, uint32_t count, uint32_t *items, uint32_t max);
