@@ -1,52 +1,9 @@
-#include "referral.h"
+#include "referral_private.h"
 
 #include <string.h>
 
-#include "column.h"
-#include "dictionary.h"
 #include "hash.h"
 #include "memory.h"
-
-enum { INVITED_BYTES = 8, NAME_ROOM = INVITED_BYTES + SH_NAME_BYTES_MAX };
-
-struct sh_referral_tally {
-    const struct sh_referral *referral;
-    uint32_t slot_end;
-    uint32_t width;       /* 1 + conditions */
-    uint8_t *masks;       /* by slot: bit c, the condition c holds */
-    uint32_t *inviter_of; /* by slot: place in inviters + 1, or 0 */
-    struct sh_dictionary inviters;
-    uint32_t *counts; /* by inviter, width each */
-    uint32_t count_capacity;
-};
-
-/* What is known of one refresh. */
-struct refresh {
-    bool is_there;
-    uint64_t id;
-    int64_t now_ms;
-    uint32_t heard;                  /* parts of shards */
-    struct sh_referral_tally *tally; /* of this shard's own users; NULL: not counted yet */
-    int64_t *numbers;                /* by slot, width each; beyond capacity all are 0 */
-    uint32_t slot_capacity;
-};
-
-struct sh_referral {
-    const struct sh_table *users;
-    const struct sh_derived *base;
-    bool is_on;
-    struct sh_referral_plan plan; /* texts are owned */
-    struct refresh current;
-    struct refresh pending[SH_REFERRAL_PENDING_MAX];
-    struct sh_derived derived;
-    struct sh_derived_field *fields;
-    uint32_t base_count; /* of fields: those of the base */
-    char names[SH_REFERRAL_COUNT_MAX][NAME_ROOM];
-};
-
-static uint32_t width_of(const struct sh_referral *referral) {
-    return 1 + referral->plan.condition_count;
-}
 
 static enum sh_status fail_memory(struct sh_error *err) {
     return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting who invited whom");
@@ -54,10 +11,10 @@ static enum sh_status fail_memory(struct sh_error *err) {
 
 /* ---- Life ---- */
 
-static void refresh_deinit(struct refresh *refresh) {
+static void refresh_deinit(struct referral_refresh *refresh) {
     sh_referral_tally_destroy(refresh->tally);
     sh_free(refresh->numbers);
-    *refresh = (struct refresh){0};
+    *refresh = (struct referral_refresh){0};
 }
 
 static void forget_refreshes(struct sh_referral *referral) {
@@ -161,12 +118,12 @@ static void read_codes(const void *owner, uint32_t field, uint32_t first, uint32
 static void read_values(const void *owner, uint32_t field, uint32_t first, uint32_t count, int64_t now_ms,
                         int64_t *values, uint64_t *present) {
     const struct sh_referral *referral = owner;
-    const struct refresh *current = &referral->current;
+    const struct referral_refresh *current = &referral->current;
     if (field < referral->base_count) {
         referral->base->read_values(referral->base->owner, field, first, count, now_ms, values, present);
         return;
     }
-    const uint32_t width = width_of(referral);
+    const uint32_t width = referral_width(referral);
     const uint32_t which = field - referral->base_count;
     memset(present, current->is_there ? 0xFF : 0, (count + 63) / 64 * sizeof *present);
     if (current->is_there && count % 64 != 0) present[count / 64] = (UINT64_C(1) << (count % 64)) - 1;
@@ -176,15 +133,15 @@ static void read_values(const void *owner, uint32_t field, uint32_t first, uint3
 
 enum sh_status sh_referral_relist(struct sh_referral *referral, struct sh_error *err) {
     const uint32_t base_count = referral->base == NULL ? 0 : referral->base->field_count;
-    const uint32_t own_count = referral->is_on ? width_of(referral) : 0;
+    const uint32_t own_count = referral->is_on ? referral_width(referral) : 0;
     struct sh_derived_field *fields = sh_alloc_zero(((size_t)base_count + own_count + 1) * sizeof *fields);
     if (fields == NULL) return fail_memory(err);
     if (base_count > 0) memcpy(fields, referral->base->fields, base_count * sizeof *fields);
     for (uint32_t i = 0; i < own_count; i++) {
         const struct sh_text name = i == 0 ? SH_TEXT_LITERAL("users") : referral->plan.conditions[i - 1].name;
-        memcpy(referral->names[i], "invited.", INVITED_BYTES);
-        memcpy(referral->names[i] + INVITED_BYTES, name.bytes, name.count);
-        fields[base_count + i].name = (struct sh_text){referral->names[i], INVITED_BYTES + name.count};
+        memcpy(referral->names[i], "invited.", REFERRAL_INVITED_BYTES);
+        memcpy(referral->names[i] + REFERRAL_INVITED_BYTES, name.bytes, name.count);
+        fields[base_count + i].name = (struct sh_text){referral->names[i], REFERRAL_INVITED_BYTES + name.count};
         fields[base_count + i].type = SH_TYPE_INT;
     }
     sh_free(referral->fields);
@@ -217,7 +174,7 @@ struct sh_referral_tally *sh_referral_tally_create(const struct sh_referral *ref
     if (tally == NULL) return NULL;
     tally->referral = referral;
     tally->slot_end = sh_table_slot_end(referral->users);
-    tally->width = width_of(referral);
+    tally->width = referral_width(referral);
     sh_dictionary_init(&tally->inviters, SH_DICTIONARY_COUNT_MAX);
     tally->masks = sh_alloc_zero((size_t)tally->slot_end + 1);
     tally->inviter_of = sh_alloc_zero(((size_t)tally->slot_end + 1) * sizeof *tally->inviter_of);
@@ -300,18 +257,18 @@ const uint32_t *sh_referral_tally_at(const struct sh_referral_tally *tally, uint
 
 /* ---- Refreshes ---- */
 
-static bool is_later(const struct refresh *a, const struct refresh *b) {
+static bool is_later(const struct referral_refresh *a, const struct referral_refresh *b) {
     return a->now_ms != b->now_ms ? a->now_ms > b->now_ms : a->id > b->id;
 }
 
 /* The refresh of that id; a new one if nobody told of it yet. */
-static struct refresh *refresh_of(struct sh_referral *referral, uint64_t id, int64_t now_ms) {
-    struct refresh *oldest = &referral->pending[0];
+static struct referral_refresh *refresh_of(struct sh_referral *referral, uint64_t id, int64_t now_ms) {
+    struct referral_refresh *oldest = &referral->pending[0];
     if (referral->current.is_there && referral->current.id == id) return &referral->current;
     for (uint32_t i = 0; i < SH_REFERRAL_PENDING_MAX; i++)
         if (referral->pending[i].is_there && referral->pending[i].id == id) return &referral->pending[i];
     for (uint32_t i = 0; i < SH_REFERRAL_PENDING_MAX; i++) {
-        struct refresh *pending = &referral->pending[i];
+        struct referral_refresh *pending = &referral->pending[i];
         if (!pending->is_there) {
             oldest = pending;
             break;
@@ -319,12 +276,12 @@ static struct refresh *refresh_of(struct sh_referral *referral, uint64_t id, int
         if (is_later(oldest, pending)) oldest = pending;
     }
     refresh_deinit(oldest);
-    *oldest = (struct refresh){.is_there = true, .id = id, .now_ms = now_ms};
+    *oldest = (struct referral_refresh){.is_there = true, .id = id, .now_ms = now_ms};
     return oldest;
 }
 
 void sh_referral_counted(struct sh_referral *referral, uint64_t id, int64_t now_ms, struct sh_referral_tally *tally) {
-    struct refresh *refresh = refresh_of(referral, id, now_ms);
+    struct referral_refresh *refresh = refresh_of(referral, id, now_ms);
     sh_referral_tally_destroy(refresh->tally);
     refresh->tally = tally;
 }
@@ -335,22 +292,26 @@ static void not_below_zero(int64_t *numbers, size_t count) {
         if (numbers[i] < 0) numbers[i] = 0;
 }
 
+enum sh_status referral_refresh_reserve(struct referral_refresh *refresh, uint32_t slot, uint32_t width) {
+    if (slot < refresh->slot_capacity) return SH_OK;
+    uint32_t capacity = refresh->slot_capacity < 1024 ? 1024 : refresh->slot_capacity;
+    while (capacity <= slot)
+        capacity *= 2;
+    const size_t old_bytes = (size_t)refresh->slot_capacity * width * sizeof *refresh->numbers;
+    const size_t new_bytes = (size_t)capacity * width * sizeof *refresh->numbers;
+    int64_t *numbers = sh_realloc(refresh->numbers, old_bytes, new_bytes);
+    if (numbers == NULL) return SH_ERR_MEMORY;
+    memset((uint8_t *)numbers + old_bytes, 0, new_bytes - old_bytes);
+    refresh->numbers = numbers;
+    refresh->slot_capacity = capacity;
+    return SH_OK;
+}
+
 enum sh_status sh_referral_add(struct sh_referral *referral, uint64_t id, int64_t now_ms, uint32_t slot,
                                const uint32_t *counts, int32_t sign, struct sh_error *err) {
-    const uint32_t width = width_of(referral);
-    struct refresh *refresh = refresh_of(referral, id, now_ms);
-    if (slot >= refresh->slot_capacity) {
-        uint32_t capacity = refresh->slot_capacity < 1024 ? 1024 : refresh->slot_capacity;
-        while (capacity <= slot)
-            capacity *= 2;
-        const size_t old_bytes = (size_t)refresh->slot_capacity * width * sizeof *refresh->numbers;
-        const size_t new_bytes = (size_t)capacity * width * sizeof *refresh->numbers;
-        int64_t *numbers = sh_realloc(refresh->numbers, old_bytes, new_bytes);
-        if (numbers == NULL) return fail_memory(err);
-        memset((uint8_t *)numbers + old_bytes, 0, new_bytes - old_bytes);
-        refresh->numbers = numbers;
-        refresh->slot_capacity = capacity;
-    }
+    const uint32_t width = referral_width(referral);
+    struct referral_refresh *refresh = refresh_of(referral, id, now_ms);
+    if (referral_refresh_reserve(refresh, slot, width) != SH_OK) return fail_memory(err);
     int64_t *numbers = refresh->numbers + (size_t)slot * width;
     for (uint32_t i = 0; i < width; i++)
         numbers[i] += (int64_t)counts[i] * sign;
@@ -359,7 +320,7 @@ enum sh_status sh_referral_add(struct sh_referral *referral, uint64_t id, int64_
 }
 
 void sh_referral_hear(struct sh_referral *referral, uint64_t id, int64_t now_ms, uint32_t shard_count) {
-    struct refresh *refresh = refresh_of(referral, id, now_ms);
+    struct referral_refresh *refresh = refresh_of(referral, id, now_ms);
     if (++refresh->heard < shard_count || refresh == &referral->current) return;
     if (referral->current.is_there && !is_later(refresh, &referral->current)) {
         refresh_deinit(refresh);
@@ -367,13 +328,13 @@ void sh_referral_hear(struct sh_referral *referral, uint64_t id, int64_t now_ms,
     }
     refresh_deinit(&referral->current);
     referral->current = *refresh;
-    not_below_zero(referral->current.numbers, (size_t)referral->current.slot_capacity * width_of(referral));
-    *refresh = (struct refresh){0};
+    not_below_zero(referral->current.numbers, (size_t)referral->current.slot_capacity * referral_width(referral));
+    *refresh = (struct referral_refresh){0};
 }
 
 /* ---- Forgetting ---- */
 
-static bool counted_in(const struct refresh *refresh, uint32_t slot, struct sh_referral_counted_for *found) {
+static bool counted_in(const struct referral_refresh *refresh, uint32_t slot, struct sh_referral_counted_for *found) {
     const struct sh_referral_tally *tally = refresh->tally;
     if (!refresh->is_there || tally == NULL || slot >= tally->slot_end || tally->inviter_of[slot] == 0) return false;
     found->id = refresh->id;
@@ -393,7 +354,7 @@ uint32_t sh_referral_counted_in(const struct sh_referral *referral, uint32_t slo
     return count;
 }
 
-static void refresh_forget(struct refresh *refresh, uint32_t slot, uint32_t width) {
+static void refresh_forget(struct referral_refresh *refresh, uint32_t slot, uint32_t width) {
     if (slot < refresh->slot_capacity)
         memset(refresh->numbers + (size_t)slot * width, 0, width * sizeof *refresh->numbers);
     if (refresh->tally == NULL || slot >= refresh->tally->slot_end) return;
@@ -402,7 +363,7 @@ static void refresh_forget(struct refresh *refresh, uint32_t slot, uint32_t widt
 }
 
 void sh_referral_forget(struct sh_referral *referral, uint32_t slot) {
-    const uint32_t width = width_of(referral);
+    const uint32_t width = referral_width(referral);
     if (!referral->is_on) return;
     refresh_forget(&referral->current, slot, width);
     for (uint32_t i = 0; i < SH_REFERRAL_PENDING_MAX; i++)
@@ -411,7 +372,7 @@ void sh_referral_forget(struct sh_referral *referral, uint32_t slot) {
 
 /* ---- Upkeep ---- */
 
-static size_t refresh_bytes(const struct refresh *refresh, uint32_t width) {
+static size_t refresh_bytes(const struct referral_refresh *refresh, uint32_t width) {
     const struct sh_referral_tally *tally = refresh->tally;
     size_t bytes = (size_t)refresh->slot_capacity * width * sizeof *refresh->numbers;
     if (tally == NULL) return bytes;
@@ -421,15 +382,15 @@ static size_t refresh_bytes(const struct refresh *refresh, uint32_t width) {
 
 size_t sh_referral_memory_bytes(const struct sh_referral *referral) {
     size_t bytes = sizeof *referral + referral->derived.field_count * sizeof *referral->fields;
-    bytes += refresh_bytes(&referral->current, width_of(referral));
+    bytes += refresh_bytes(&referral->current, referral_width(referral));
     for (uint32_t i = 0; i < SH_REFERRAL_PENDING_MAX; i++)
-        bytes += refresh_bytes(&referral->pending[i], width_of(referral));
+        bytes += refresh_bytes(&referral->pending[i], referral_width(referral));
     return bytes;
 }
 
 bool sh_referral_check(const struct sh_referral *referral, const char **reason) {
-    const struct refresh *current = &referral->current;
-    const uint32_t width = width_of(referral);
+    const struct referral_refresh *current = &referral->current;
+    const uint32_t width = referral_width(referral);
     *reason = "somebody has invited fewer than nobody, or more buyers than people";
     for (uint32_t slot = 0; current->is_there && slot < current->slot_capacity; slot++) {
         const int64_t *numbers = current->numbers + (size_t)slot * width;

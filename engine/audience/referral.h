@@ -27,6 +27,7 @@
 #ifndef SH_REFERRAL_H
 #define SH_REFERRAL_H
 
+#include "archive.h"
 #include "bounds.h"
 #include "query_derived.h"
 #include "table.h"
@@ -113,6 +114,13 @@ uint32_t sh_referral_counted_in(const struct sh_referral *referral, uint32_t slo
 /* The slot is nobody's now: its own numbers are gone, and it is counted for nobody (taking it out of the inviters'
  * numbers comes before). */
 void sh_referral_forget(struct sh_referral *referral, uint32_t slot);
+
+/* ---- Saving ---- */
+
+/* Write the plan, the refresh in force and those under way as the section "referral". Allocates nothing. */
+void sh_referral_save(const struct sh_referral *referral, struct sh_archive_writer *writer);
+/* Into one that was just created, and has no plan; on a failure it can only be destroyed. Any bytes. */
+SH_MUST_CHECK enum sh_status sh_referral_load(struct sh_referral *referral, struct sh_archive_reader *reader);
 
 size_t sh_referral_memory_bytes(const struct sh_referral *referral);
 bool sh_referral_check(const struct sh_referral *referral, const char **reason);

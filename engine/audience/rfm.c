@@ -246,9 +246,8 @@ static enum sh_status recount_all(struct sh_rfm *rfm, struct measure *measure) {
     return status;
 }
 
-/* The lines for another plan or horizon; on a failure the old ones stay. Scores are all 0. */
-static enum sh_status rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms,
-                              struct sh_error *err) {
+enum sh_status rfm_rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms,
+                           struct sh_error *err) {
     struct sh_rfm next = *rfm;
     next.config = *config;
     next.from_ms = from_ms;
@@ -285,7 +284,7 @@ enum sh_status sh_rfm_configure(struct sh_rfm *rfm, const struct sh_rfm_config *
                                 struct sh_error *err) {
     enum sh_status status = sh_rfm_config_check(config, err);
     if (status != SH_OK) return status;
-    if ((status = rebuild(rfm, config, horizon_from(config, now_ms), err)) != SH_OK) return status;
+    if ((status = rfm_rebuild(rfm, config, horizon_from(config, now_ms), err)) != SH_OK) return status;
     rfm->is_on = true;
     rfm->measured_ms = INT64_MIN;
     rfm->cuts = (struct sh_rfm_cuts){.is_set = false};

@@ -72,6 +72,7 @@
 #ifndef SH_RFM_H
 #define SH_RFM_H
 
+#include "archive.h"
 #include "bounds.h"
 #include "event_store.h"
 #include "query_derived.h"
@@ -182,6 +183,15 @@ struct sh_rfm_line {
 void sh_rfm_line(const struct sh_rfm *rfm, uint32_t slot, int64_t now_ms, struct sh_rfm_line *line);
 /* By place in sh_rfm_stages; -1: no event. */
 int32_t sh_rfm_stage(const struct sh_rfm *rfm, const struct sh_rfm_line *line, int64_t now_ms);
+
+/* ---- Saving ---- */
+
+/* Write the plan, the cut points and the refreshes under way as the section "rfm". Allocates nothing. */
+void sh_rfm_save(const struct sh_rfm *rfm, struct sh_archive_writer *writer);
+/* As it was saved, over the events as they were then, from which the lines of users are counted. Any bytes. On a
+ * failure *rfm is NULL, and the reader says why. */
+SH_MUST_CHECK enum sh_status sh_rfm_load(const struct sh_event_store *events, struct sh_archive_reader *reader,
+                                         struct sh_rfm **rfm);
 
 size_t sh_rfm_memory_bytes(const struct sh_rfm *rfm);
 bool sh_rfm_check(const struct sh_rfm *rfm, const char **reason);

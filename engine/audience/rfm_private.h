@@ -3,6 +3,7 @@
  *   rfm.c          lines of users: events in, counting anew, walks into the past
  *   rfm_refresh.c  from values to cut points, over shards; F and M scores
  *   rfm_fields.c   what expressions, orders and fields read
+ *   rfm_archive.c  into a snapshot and back
  *   rfm_spread.c   how often each value occurs
  *
  *   block of 65,536 slots, as many of them as there are users with events, doubled
@@ -63,6 +64,9 @@ struct sh_rfm {
 
 /* rfm.c */
 void rfm_blocks_free(struct sh_rfm_block *blocks, uint32_t block_count);
+/* The lines for another plan or horizon; on a failure the old ones stay. Scores are all 0. */
+SH_MUST_CHECK enum sh_status rfm_rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms,
+                                         struct sh_error *err);
 /* The F and M part of a code. */
 static inline uint8_t rfm_scores_of(const struct sh_rfm *rfm, uint32_t count, __int128 amount) {
     const struct sh_rfm_config *config = &rfm->config;
@@ -78,6 +82,8 @@ static inline uint8_t rfm_scores_of(const struct sh_rfm *rfm, uint32_t count, __
     return (uint8_t)(1 + SH_RFM_SCORE_MAX * f + m);
 }
 /* rfm_refresh.c */
+/* All users' scores by the cut points there are. */
+void rfm_score_all(struct sh_rfm *rfm);
 void rfm_pending_drop(struct sh_rfm *rfm);
 /* rfm_fields.c */
 bool rfm_fields_init(struct sh_rfm *rfm);

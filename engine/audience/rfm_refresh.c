@@ -110,15 +110,19 @@ static bool is_overtaken(const struct sh_rfm *rfm, const struct sh_rfm_pending *
     return rfm->cuts.is_set && is_before(pending->now_ms, pending->id, rfm->cuts.now_ms, rfm->cuts.id);
 }
 
-static void apply(struct sh_rfm *rfm, const struct sh_rfm_pending *pending) {
-    struct sh_rfm_cuts cuts = {.now_ms = pending->now_ms, .id = pending->id};
-    sh_rfm_decide(&rfm->config, &pending->spread, &cuts);
-    rfm->cuts = cuts;
+void rfm_score_all(struct sh_rfm *rfm) {
     for (uint32_t b = 0; b < rfm->block_count; b++) {
         struct sh_rfm_block *block = &rfm->blocks[b];
         for (uint32_t i = 0; i < block->capacity; i++)
             block->scores[i] = rfm_scores_of(rfm, block->users[i].count, block->users[i].amount);
     }
+}
+
+static void apply(struct sh_rfm *rfm, const struct sh_rfm_pending *pending) {
+    struct sh_rfm_cuts cuts = {.now_ms = pending->now_ms, .id = pending->id};
+    sh_rfm_decide(&rfm->config, &pending->spread, &cuts);
+    rfm->cuts = cuts;
+    rfm_score_all(rfm);
     rfm_fields_update(rfm);
 }
 
