@@ -14,6 +14,7 @@
 #ifndef SH_ALIASES_H
 #define SH_ALIASES_H
 
+#include "archive.h"
 #include "table.h"
 
 struct sh_alias {
@@ -43,6 +44,10 @@ SH_MUST_CHECK enum sh_status sh_aliases_check_room(const struct sh_aliases *alia
 /* The user and all names that lead to it are unknown again; false if there were none. */
 SH_MUST_CHECK enum sh_status sh_aliases_forget(struct sh_aliases *aliases, struct sh_text user, bool *known,
                                                struct sh_error *err);
+/* Write the rings as the section "aliases". Allocates nothing. */
+void sh_aliases_save(const struct sh_aliases *aliases, struct sh_archive_writer *writer);
+/* Into aliases that are none, which on a failure can only be deinited. Any bytes. */
+SH_MUST_CHECK enum sh_status sh_aliases_load(struct sh_aliases *aliases, struct sh_archive_reader *reader);
 /* How many ids are other names. */
 uint32_t sh_aliases_count(const struct sh_aliases *aliases);
 bool sh_aliases_check(const struct sh_aliases *aliases, const char **reason);

@@ -1,4 +1,4 @@
-#include "catalogue.h"
+#include "catalogue_private.h"
 
 #include "memory.h"
 #include "request_params.h"
@@ -21,7 +21,7 @@ static bool text_copy(struct sh_text text, struct sh_text *copy) {
     return true;
 }
 
-static void segment_destroy(struct sh_segment *segment) {
+void segment_destroy(struct sh_segment *segment) {
     if (segment == NULL) return;
     for (uint32_t i = 0; i < segment->version_count; i++)
         text_free(segment->versions[i].text);
@@ -116,16 +116,7 @@ enum sh_status sh_catalogue_fit(struct sh_catalogue *segments, const struct sh_q
 
 /* ---- Who uses whom ---- */
 
-/* The names in the expression, each once, as segments; one that is not there is passed over, checking tells of it. */
-struct uses {
-    struct sh_catalogue *segments;
-    struct sh_segment **list; /* room for as many as there are segments */
-    uint32_t count;
-    struct sh_text self;
-    const struct sh_node *self_use;
-};
-
-static void collect_uses(struct uses *uses, const struct sh_node *node) {
+void collect_uses(struct segment_uses *uses, const struct sh_node *node) {
     for (const struct sh_node *child = node->child; child != NULL; child = child->next)
         collect_uses(uses, child);
     if (node->kind != SH_NODE_SEGMENT) return;
@@ -166,7 +157,7 @@ static enum sh_status fail_cycle(struct sh_text name, struct sh_segment *const *
 }
 
 static enum sh_status check_cycle(struct sh_catalogue *segments, const struct sh_segment_put *put,
-                                  const struct uses *uses, struct sh_error *err) {
+                                  const struct segment_uses *uses, struct sh_error *err) {
     struct sh_segment *path[SH_SEGMENT_DEPTH_MAX];
     if (uses->self_use != NULL)
         return sh_fail(err, SH_ERR_CONFLICT, -1, "the segment would use itself: '%.*s' -> '%.*s'",
@@ -188,7 +179,7 @@ static bool is_using(const struct sh_segment *user, const struct sh_segment *use
     return false;
 }
 
-static uint32_t depth_above(struct sh_segment *const *uses, uint32_t use_count) {
+uint32_t depth_above(struct sh_segment *const *uses, uint32_t use_count) {
     uint32_t deepest = 0;
     for (uint32_t i = 0; i < use_count; i++)
         deepest = uses[i]->depth > deepest ? uses[i]->depth : deepest;
@@ -278,8 +269,8 @@ static void taken_free(struct taken *taken) {
     sh_free(taken->uses);
 }
 
-static bool take(struct sh_catalogue *segments, const struct sh_segment_put *put, const struct uses *uses, bool is_new,
-                 struct taken *taken) {
+static bool take(struct sh_catalogue *segments, const struct sh_segment_put *put, const struct segment_uses *uses,
+                 bool is_new, struct taken *taken) {
     *taken = (struct taken){0};
     if (!text_copy(put->text, &taken->text) || !text_copy(put->note, &taken->note)) return false;
     taken->uses = sh_alloc((size_t)uses->count * sizeof(struct sh_segment *));
@@ -363,7 +354,7 @@ enum sh_status sh_catalogue_put(struct sh_catalogue *segments, const struct sh_s
     if (!*changed) return SH_OK;
     if (self == NULL && segments->count == SH_SEGMENT_COUNT_MAX)
         return sh_fail(err, SH_ERR_LIMIT, -1, "there are %d segments, and no more are allowed", SH_SEGMENT_COUNT_MAX);
-    struct uses uses = {.segments = segments, .self = put->name};
+    struct segment_uses uses = {.segments = segments, .self = put->name};
     uses.list = sh_arena_alloc(arena, ((size_t)segments->count + 1) * sizeof(struct sh_segment *));
     if (uses.list == NULL) return sh_fail_memory(err);
     collect_uses(&uses, put->tree);

@@ -21,6 +21,7 @@
 #ifndef SH_CATALOGUE_H
 #define SH_CATALOGUE_H
 
+#include "archive.h"
 #include "arena.h"
 #include "bounds.h"
 #include "query.h"
@@ -108,6 +109,11 @@ SH_MUST_CHECK enum sh_status sh_catalogue_put(struct sh_catalogue *segments, con
 SH_MUST_CHECK enum sh_status sh_catalogue_remove(struct sh_catalogue *segments, struct sh_text name, bool *removed,
                                                  struct sh_error *err);
 
+/* Write all segments as the section "segments". Allocates nothing. */
+void sh_catalogue_save(const struct sh_catalogue *segments, struct sh_archive_writer *writer);
+/* Into an initialised, empty catalogue, which on a failure can only be deinited. Any bytes. Texts are read for what
+ * they use; whether they fit the schema is seen when they are asked. */
+SH_MUST_CHECK enum sh_status sh_catalogue_load(struct sh_catalogue *segments, struct sh_archive_reader *reader);
 bool sh_catalogue_check(const struct sh_catalogue *segments, const char **reason);
 
 #endif

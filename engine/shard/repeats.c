@@ -1,4 +1,4 @@
-#include "repeats.h"
+#include "repeats_private.h"
 
 #include <string.h>
 
@@ -10,14 +10,8 @@ _Static_assert((TABLE_COUNT & (TABLE_COUNT - 1)) == 0, "places wrap around by a 
 
 /* ---- Clients ---- */
 
-struct name {
-    char bytes[2 * SH_NAME_BYTES_MAX];
-    uint32_t workspace_bytes;
-    uint32_t client_bytes;
-};
-
-static struct name name_of(const struct sh_request *request) {
-    struct name name = {.workspace_bytes = request->workspace.count, .client_bytes = request->client.count};
+static struct repeat_name name_of(const struct sh_request *request) {
+    struct repeat_name name = {.workspace_bytes = request->workspace.count, .client_bytes = request->client.count};
     sh_assert(name.workspace_bytes <= SH_NAME_BYTES_MAX);
     sh_assert(name.client_bytes <= SH_NAME_BYTES_MAX);
     memcpy(name.bytes, request->workspace.bytes, name.workspace_bytes);
@@ -34,7 +28,7 @@ static uint32_t home_of(const struct sh_repeat_client *client) {
 }
 
 /* The place of the client, or the free one where it would stand. */
-static uint32_t find_place(const struct sh_repeats *repeats, const struct name *name) {
+static uint32_t find_place(const struct sh_repeats *repeats, const struct repeat_name *name) {
     uint32_t at = place_of_name(name->bytes, name->workspace_bytes, name->client_bytes);
     while (repeats->table[at] != NULL) {
         const struct sh_repeat_client *client = repeats->table[at];
@@ -92,8 +86,7 @@ static void remove_oldest(struct sh_repeats *repeats) {
     repeats->client_count--;
 }
 
-/* The client, made if need be; NULL without memory. */
-static struct sh_repeat_client *find_or_add(struct sh_repeats *repeats, const struct name *name) {
+struct sh_repeat_client *repeats_find_or_add(struct sh_repeats *repeats, const struct repeat_name *name) {
     if (repeats->table == NULL) repeats->table = sh_alloc_zero(TABLE_COUNT * sizeof(struct sh_repeat_client *));
     if (repeats->table == NULL) return NULL;
     uint32_t place = find_place(repeats, name);
@@ -169,9 +162,9 @@ static enum sh_status repeat(const struct sh_repeat *done, const struct sh_reque
 enum sh_status sh_repeats_look(struct sh_repeats *repeats, const struct sh_request *request, struct sh_buffer *body,
                                bool *is_repeated, struct sh_error *err) {
     sh_assert(request->seq > 0);
-    const struct name name = name_of(request);
+    const struct repeat_name name = name_of(request);
     *is_repeated = false;
-    struct sh_repeat_client *client = find_or_add(repeats, &name);
+    struct sh_repeat_client *client = repeats_find_or_add(repeats, &name);
     if (client == NULL || sh_grow((void **)&client->done, &client->done_capacity, (uint64_t)client->done_count + 1,
                                   sizeof *client->done) != SH_OK)
         return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to remember the number of this write; it was not done");
@@ -208,8 +201,9 @@ void sh_repeats_add(struct sh_repeats *repeats, const struct sh_request *request
 bool sh_repeats_check(const struct sh_repeats *repeats, const char **reason) {
     uint32_t count = 0;
     for (const struct sh_repeat_client *client = repeats->newest; client != NULL; client = client->older, count++) {
-        const struct name name = {.workspace_bytes = client->workspace_bytes, .client_bytes = client->client_bytes};
-        struct name found = name;
+        const struct repeat_name name = {.workspace_bytes = client->workspace_bytes,
+                                         .client_bytes = client->client_bytes};
+        struct repeat_name found = name;
         memcpy(found.bytes, client->name, (size_t)name.workspace_bytes + name.client_bytes);
         *reason = "a client that numbers its writes is not found by its name";
         if (repeats->table[find_place(repeats, &found)] != client) return false;

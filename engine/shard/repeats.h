@@ -61,6 +61,10 @@ SH_MUST_CHECK enum sh_status sh_repeats_look(struct sh_repeats *repeats, const s
 /* The request that was new is done: these bytes are its answer. Right after sh_repeats_look. */
 void sh_repeats_add(struct sh_repeats *repeats, const struct sh_request *request, const uint8_t *answer,
                     size_t answer_bytes);
+/* Write all clients as the section "repeats". Allocates nothing. */
+void sh_repeats_save(const struct sh_repeats *repeats, struct sh_archive_writer *writer);
+/* Into repeats of nobody, which on a failure can only be deinited. Any bytes. */
+SH_MUST_CHECK enum sh_status sh_repeats_load(struct sh_repeats *repeats, struct sh_archive_reader *reader);
 /* Do the rules hold? */
 bool sh_repeats_check(const struct sh_repeats *repeats, const char **reason);
 

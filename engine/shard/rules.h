@@ -25,6 +25,7 @@
 #ifndef SH_RULES_H
 #define SH_RULES_H
 
+#include "archive.h"
 #include "arena.h"
 #include "bounds.h"
 #include "query.h"
@@ -88,6 +89,16 @@ void sh_rules_apply(struct sh_rules *rules, const struct sh_rules_target *target
 SH_MUST_CHECK enum sh_status sh_rules_apply_past(struct sh_rules *rules, struct sh_rule *rule,
                                                  const struct sh_rules_target *target, struct sh_error *err);
 
+/* Write all rules as the section "rules". Allocates nothing. */
+void sh_rules_save(const struct sh_rules *rules, struct sh_archive_writer *writer);
+/* What the numbers in rules are about. */
+struct sh_rules_scope {
+    const struct sh_table *users;
+    const struct sh_event_store *events;
+};
+/* Into initialised, empty rules, which on a failure can only be deinited. Any bytes. */
+SH_MUST_CHECK enum sh_status sh_rules_load(struct sh_rules *rules, const struct sh_rules_scope *scope,
+                                           struct sh_archive_reader *reader);
 bool sh_rules_check(const struct sh_rules *rules, const char **reason);
 
 #endif

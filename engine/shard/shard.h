@@ -31,6 +31,7 @@
 #ifndef SH_SHARD_H
 #define SH_SHARD_H
 
+#include "archive.h"
 #include "bounds.h"
 #include "buffer.h"
 
@@ -103,6 +104,17 @@ void sh_shard_tick(struct sh_shard *shard, int64_t now_ms);
 
 /* Do the rules of everything in it hold? If not, *reason says which does not. Reads everything; for tests. */
 bool sh_shard_check(const struct sh_shard *shard, const char **reason);
+
+/* Write all state as the section "shard" of an archive that the caller has begun and will finish. Changes nothing and
+ * allocates nothing, so that a forked child can do it. Two shards with the same state write the same bytes, and after
+ * the same requests again. Open cursors and unfinished jobs are not state: they are left out. */
+SH_MUST_CHECK enum sh_status sh_shard_save(const struct sh_shard *shard, struct sh_archive_writer *writer,
+                                           struct sh_error *err);
+/* A shard as it was saved; the caller closes the reader. The bytes may be anybody's: SH_ERR_CORRUPT with the section
+ * and the offset for what cannot be. SH_ERR_CONFLICT: it was saved as another shard, or as one of another number of
+ * shards. On a failure *shard is NULL. */
+SH_MUST_CHECK enum sh_status sh_shard_load(const struct sh_shard_options *options, struct sh_archive_reader *reader,
+                                           struct sh_shard **shard, struct sh_error *err);
 
 /* The shard that owns a user. */
 uint32_t sh_shard_of_user(struct sh_text id, uint32_t shard_count);

@@ -215,6 +215,9 @@ struct sh_workspace *sh_workspace_find(struct sh_shard *shard, struct sh_text na
 /* SH_ERR_LIMIT over SH_WORKSPACE_COUNT_MAX, SH_ERR_NAME for a zone that does not exist. */
 SH_MUST_CHECK enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
                                                  struct sh_workspace **workspace, struct sh_error *err);
+/* The same without tables, events, feed and rfm, which are NULL until the caller fills them in: for loading. */
+SH_MUST_CHECK enum sh_status sh_workspace_begin(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
+                                                struct sh_workspace **begun, struct sh_error *err);
 /* Takes the last one created away again: for a schema.put that fails. */
 void sh_workspace_destroy_last(struct sh_shard *shard);
 void sh_workspaces_deinit(struct sh_shard *shard);

@@ -29,9 +29,6 @@ static void destroy(struct sh_workspace *workspace) {
 }
 
 static bool fill(struct sh_workspace *workspace) {
-    sh_bitmap_init(&workspace->listed, SH_ARRAY_COUNT_FAST);
-    sh_catalogue_init(&workspace->segments);
-    sh_rules_init(&workspace->rules);
     workspace->users = sh_table_create();
     workspace->items = sh_table_create();
     workspace->events = sh_event_store_create(workspace->zone);
@@ -45,8 +42,8 @@ static bool fill(struct sh_workspace *workspace) {
     return workspace->referral != NULL;
 }
 
-enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
-                                   struct sh_workspace **created, struct sh_error *err) {
+enum sh_status sh_workspace_begin(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
+                                  struct sh_workspace **begun, struct sh_error *err) {
     if (name.count == 0 || name.count > SH_NAME_BYTES_MAX || !sh_text_is_utf8(name))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a workspace's name is 1 to %d bytes of UTF-8", SH_NAME_BYTES_MAX);
     if (shard->workspace_count == SH_WORKSPACE_COUNT_MAX)
@@ -60,18 +57,25 @@ enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, 
     memcpy(workspace->name, name.bytes, name.count);
     workspace->name_count = name.count;
     workspace->options = shard->options;
+    sh_bitmap_init(&workspace->listed, SH_ARRAY_COUNT_FAST);
+    sh_catalogue_init(&workspace->segments);
+    sh_rules_init(&workspace->rules);
     const enum sh_status status = sh_zone_open(zone, &workspace->zone, err);
     if (status != SH_OK) {
-        sh_free(workspace);
+        destroy(workspace);
         return status;
     }
-    if (!fill(workspace)) {
-        destroy(workspace);
-        return sh_fail_memory(err);
-    }
     shard->workspaces[shard->workspace_count++] = workspace;
-    *created = workspace;
+    *begun = workspace;
     return SH_OK;
+}
+
+enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
+                                   struct sh_workspace **created, struct sh_error *err) {
+    const enum sh_status status = sh_workspace_begin(shard, name, zone, created, err);
+    if (status != SH_OK || fill(*created)) return status;
+    sh_workspace_destroy_last(shard);
+    return sh_fail_memory(err);
 }
 
 void sh_workspace_destroy_last(struct sh_shard *shard) {

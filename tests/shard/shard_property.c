@@ -1,6 +1,7 @@
 /* shard_property.c -- random schemas, writes, forgets, events and questions: one shard, two, three, and one in steps of
  * a block, all against each other and against shard_world.c, which is plain arrays and loops. A fifth rig gets every
- * request that the first one got, and must answer with the same bytes.
+ * request that the first one got, and must answer with the same bytes. Now and then all of them are saved and loaded
+ * again.
  *
  * Run: shard_property [SEED [ROUNDS]]. A failure prints the round's seed.
  */
@@ -254,10 +255,22 @@ static void look_at_segments(void) {
     expect_begin("segment.of_user");
 }
 
+/* As after a stop of the server: cursors are gone, all else is there. */
+static void restart(void) {
+    for (int i = 0; i < RIG_COUNT; i++) {
+        struct sh_buffer bytes[SH_SHARD_COUNT_MAX];
+        rig_save(&rigs[i], bytes);
+        rig_load(&rigs[i], bytes);
+        for (uint32_t shard = 0; shard < rigs[i].shard_count; shard++)
+            sh_buffer_deinit(&bytes[shard]);
+    }
+}
+
 static void step(void) {
     world.now_ms += (int64_t)split_below(&world.rng, 6) * 3600000;
     world.asked_ms = world.now_ms;
     struct world_expression *expression = NULL;
+    if (split_one_in(&world.rng, 40)) restart();
     switch (split_below(&world.rng, 15)) {
     case 0:
     case 1:

@@ -6,8 +6,12 @@
 #include "msgpack_text.h"
 
 void rig_init(struct rig *rig, uint32_t shard_count) {
-    *rig = (struct rig){
-        .shard_count = shard_count, .workspace = "default", .now_ms = 1760000000000, .next_id = 1, .tick_ns = 1000};
+    *rig = (struct rig){.shard_count = shard_count,
+                        .workspace = "default",
+                        .now_ms = 1760000000000,
+                        .next_id = 1,
+                        .client = "",
+                        .tick_ns = 1000};
     sh_buffer_init(&rig->text, 1 << 28);
     sh_buffer_init(&rig->body, 1 << 28);
     for (uint32_t i = 0; i < shard_count; i++) {
@@ -30,6 +34,38 @@ void rig_check(const struct rig *rig) {
         if (sh_shard_check(rig->shards[i], &reason)) continue;
         (void)fprintf(stderr, "shard %u: %s\n", i, reason);
         abort();
+    }
+}
+
+static void must(enum sh_status status, const struct sh_error *err) {
+    if (status == SH_OK) return;
+    (void)fprintf(stderr, "%s: %s\n", sh_status_name(status), err->message);
+    abort();
+}
+
+void rig_save(const struct rig *rig, struct sh_buffer *bytes) {
+    for (uint32_t i = 0; i < rig->shard_count; i++) {
+        struct sh_archive_writer writer;
+        struct sh_error err;
+        sh_buffer_init(&bytes[i], (size_t)1 << 32);
+        sh_archive_writer_init(&writer, sh_archive_to_buffer(&bytes[i]));
+        must(sh_shard_save(rig->shards[i], &writer, &err), &err);
+        must(sh_archive_finish(&writer, &err), &err);
+        sh_archive_writer_deinit(&writer);
+    }
+}
+
+void rig_load(struct rig *rig, const struct sh_buffer *bytes) {
+    for (uint32_t i = 0; i < rig->shard_count; i++) {
+        const struct sh_shard_options options = {.shard_index = i, .shard_count = rig->shard_count};
+        struct sh_archive_bytes source = {.bytes = bytes[i].bytes, .count = bytes[i].count};
+        struct sh_archive_reader reader;
+        struct sh_error err;
+        sh_shard_destroy(rig->shards[i]);
+        sh_archive_reader_init(&reader, sh_archive_from_bytes(&source), bytes[i].count);
+        must(sh_shard_load(&options, &reader, &rig->shards[i], &err), &err);
+        must(sh_archive_close(&reader, &err), &err);
+        sh_archive_reader_deinit(&reader);
     }
 }
 
@@ -139,6 +175,8 @@ const char *rig_ask_bytes(struct rig *rig, const char *method, const void *param
     struct ticks ticks = {.tick_ns = rig->tick_ns};
     struct sh_request request = {
         .workspace = sh_text_of(rig->workspace),
+        .client = sh_text_of(rig->client),
+        .seq = rig->seq,
         .params = params,
         .params_count = params_count,
         .now_ms = rig->now_ms,

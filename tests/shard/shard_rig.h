@@ -14,6 +14,8 @@ struct rig {
     const char *workspace;
     int64_t now_ms;
     uint64_t next_id;
+    const char *client;    /* who numbers the next requests; "": nobody */
+    uint64_t seq;          /* the number of each of them */
     uint64_t tick_ns;      /* what the clock goes on by when it is looked at; it begins at 0 in each request */
     uint32_t step_blocks;  /* blocks a step of a job; 0: as many as there are */
     struct sh_buffer text; /* of the latest answer, ended by a zero byte */
@@ -29,6 +31,10 @@ const char *rig_ask(struct rig *rig, const char *method, const char *params);
 const char *rig_ask_bytes(struct rig *rig, const char *method, const void *params, size_t params_count);
 /* The value of `cursor` in the latest answer, in quotes; "" if there is none. Good until the next call of this. */
 const char *rig_cursor(const struct rig *rig);
+/* What a snapshot of the shards would be, one archive each. bytes[i] is initialised by the call and is the caller's. */
+void rig_save(const struct rig *rig, struct sh_buffer *bytes);
+/* The shards are those of a snapshot from now on, all else of the rig stays. Aborts with the reason if that fails. */
+void rig_load(struct rig *rig, const struct sh_buffer *bytes);
 /* Do the rules of every shard hold? Aborts with the reason if not. */
 void rig_check(const struct rig *rig);
 
