@@ -100,6 +100,7 @@ void archive_shop_use(struct rig *rig) {
         {"item.get", "{ids: ['i', 'j', 'k', 'l']}"},
         {"feed.get", "{user: 'a', count: 5, fields: ['brand', 'kinds']}"},
         {"feed.get", "{user: 'b', count: 5}"},
+        {"feed.get", "{session: ['i', 'j'], count: 5}"},
         {"feed.trending", "{}"},
         {"audience.list", "{where: '', limit: 100, order: 'age', fields: ['id', 'city', 'tier', 'rfm.score', 'tags']}"},
         {"audience.sample", "{where: '', count: 2}"},

@@ -117,6 +117,17 @@ static void append_x(void) {
     ask_world("event.append");
 }
 
+/* Clicks minutes apart, and in a few hundred of them some visits that go on. */
+static void append_visits(void) {
+    text_clear(&params);
+    text_add(&params, "{events: [");
+    for (int row = 0, rows = 1 + (int)below(40); row < rows; row++)
+        text_add(&params, "%s{type: 'e%d', user: 'u%d', time: %lld, item: 'i%d'}", row == 0 ? "" : ", ", (int)below(2),
+                 (int)below(8), (long long)(world.now_ms - below(180) * 60000), (int)below(WORLD_ITEMS));
+    text_add(&params, "]}");
+    ask_world("event.append");
+}
+
 static void put_item(void) {
     const int item = (int)below(WORLD_ITEMS);
     text_clear(&params);
@@ -195,8 +206,10 @@ static void write_something(void) {
         ask_world("event.append");
         break;
     case 3:
-    case 4:
         append_x();
+        break;
+    case 4:
+        append_visits();
         break;
     case 5:
         world_forget(&world, &params, &expected);
@@ -295,6 +308,9 @@ static void ask_about_each(void) {
         text_clear(&params);
         text_add(&params, "{id: 'i%u'}", i);
         ask_world("item.get");
+        text_clear(&params);
+        text_add(&params, "{session: ['i%u', 'i%u'], count: 5}", i, (i + 3) % WORLD_ITEMS);
+        ask_world("feed.get");
     }
     for (uint32_t i = 0; i < WORLD_SEGMENTS; i++) {
         text_clear(&params);
