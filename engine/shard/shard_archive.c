@@ -7,7 +7,7 @@
  *       u8 has_eligible; if so its text
  *       u32 count of held users, their ids
  *       the table of users, the table of items, the bitmap of listed items
- *       sections events, feed, rfm, segments, rules, aliases
+ *       sections events, feed, rfm, referral, segments, rules, aliases
  *     section repeats
  *
  * Left out: cursors and jobs, which belong to connections, and what is only remembered to be quick (plans of segments,
@@ -39,6 +39,7 @@ static void save_workspace(const struct sh_workspace *workspace, struct sh_archi
     sh_event_store_save(workspace->events, writer);
     sh_feed_save(workspace->feed, writer);
     sh_rfm_save(workspace->rfm, writer);
+    sh_referral_save(workspace->referral, writer);
     sh_catalogue_save(&workspace->segments, writer);
     sh_rules_save(&workspace->rules, writer);
     sh_aliases_save(&workspace->aliases, writer);
@@ -111,6 +112,12 @@ static void load_stores(struct sh_workspace *workspace, struct sh_archive_reader
         .users = workspace->users, .items = workspace->items, .events = workspace->events};
     if (sh_feed_load(&scope, reader, &workspace->feed) != SH_OK) return;
     if (sh_rfm_load(workspace->events, reader, &workspace->rfm) != SH_OK) return;
+    workspace->referral = sh_referral_create(workspace->users, sh_rfm_derived(workspace->rfm));
+    if (workspace->referral == NULL) {
+        (void)sh_archive_refuse_memory(reader);
+        return;
+    }
+    if (sh_referral_load(workspace->referral, reader) != SH_OK) return;
     if (sh_catalogue_load(&workspace->segments, reader) != SH_OK) return;
     const struct sh_rules_scope rules_scope = {.users = workspace->users, .events = workspace->events};
     if (sh_rules_load(&workspace->rules, &rules_scope, reader) != SH_OK) return;

@@ -7,7 +7,8 @@ static void put_schema(struct rig *rig) {
         rig, "schema.put",
         "{zone: 'Asia/Shanghai', users: {attributes: [{name: 'age', type: 'int'}, {name: 'city', type: "
         "'string'}, {name: 'tier', type: 'enum', labels: ['silver', 'gold']}, {name: 'money', type: "
-        "'decimal'}, {name: 'born', type: 'date'}, {name: 'vip', type: 'bool'}], tag_sets: [{name: 'tags'}]}, "
+        "'decimal'}, {name: 'born', type: 'date'}, {name: 'vip', type: 'bool'}, {name: 'by', type: 'string'}], "
+        "tag_sets: [{name: 'tags'}]}, "
         "items: {attributes: [{name: 'brand', type: 'string'}], tag_sets: [{name: 'kinds'}]}, events: [{name: "
         "'view'}, {name: 'purchase', properties: [{name: 'store', type: 'string'}, {name: 'how', type: "
         "'enum', labels: ['cash', 'card']}, {name: 'day', type: 'date'}]}]}");
@@ -54,6 +55,9 @@ void archive_shop_fill(struct rig *rig) {
     (void)rig_ask(rig, "schema.put", "{events: [{name: 'view', keep_days: 3}]}");
     (void)rig_ask(rig, "event.sweep", "{}");
     (void)rig_ask(rig, "rfm.refresh", "{}");
+    (void)rig_ask(rig, "user.put", "{users: [{id: 'b', by: 'a'}, {id: 'c', by: 'a'}, {id: 'a', by: 'nobody'}]}");
+    (void)rig_ask(rig, "referral.put", "{inviter: 'by', counts: [{name: 'buyers', where: 'did(purchase)'}]}");
+    (void)rig_ask(rig, "referral.refresh", "{}");
     (void)rig_ask(rig, "segment.list", "{}");
     (void)rig_ask(rig, "user.merge", "{from: 'cookie', into: 'b'}");
     (void)rig_ask(rig, "user.merge", "{from: 'e', into: 'a'}");
@@ -79,6 +83,7 @@ static void write_again(struct rig *rig) {
                   "time: 1759999000000, item: 'i', amount: 3, id: 'o', store: 's'}]}");
     (void)rig_ask(rig, "item.put", "{items: [{id: 'i', brand: 'C', kinds: ['l']}, {id: 'z', brand: 'Z'}]}");
     (void)rig_ask(rig, "rfm.refresh", "{}");
+    (void)rig_ask(rig, "referral.refresh", "{}");
     (void)rig_ask(rig, "user.merge", "{from: 'c', into: 'b'}");
     (void)rig_ask(rig, "segment.put", "{name: 'buyers', where: \"in_segment('grown up')\"}");
     (void)rig_ask(rig, "schema.put", "{users: {attributes: [{name: 'more', type: 'string'}]}}");
@@ -92,6 +97,8 @@ void archive_shop_use(struct rig *rig) {
         {"stats", "{}"},
         {"rfm.get", "{}"},
         {"audience.rfm", "{}"},
+        {"referral.get", "{}"},
+        {"audience.list", "{where: 'invited.users > 0', fields: ['id', 'invited.users', 'invited.buyers']}"},
         {"rule.list", "{}"},
         {"segment.list", "{}"},
         {"segment.get", "{name: 'buyers'}"},

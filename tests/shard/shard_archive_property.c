@@ -152,6 +152,15 @@ static void score_users(void) {
     ask("rfm.refresh", "{}");
 }
 
+static void count_invitations(void) {
+    if (below(2))
+        ask("referral.refresh", "{}");
+    else
+        ask("referral.put", below(4) ? "{inviter: 'by', counts: [{name: 'buyers', where: 'did(e1)'}]}"
+                                     : "{inviter: 'by', counts: [{name: 'old', where: 'did(x)'}, {name: 'b', where: "
+                                       "'c0 is missing'}]}");
+}
+
 /* A second tenant, which is another place in the same shards. */
 static void ask_elsewhere(void) {
     for (uint32_t i = 0; i < rig_count; i++)
@@ -228,7 +237,10 @@ static void write_something(void) {
         ask_world(removes ? "rule.remove" : "rule.put");
         break;
     case 9:
-        score_users();
+        if (below(2))
+            score_users();
+        else
+            count_invitations();
         break;
     case 10:
         ask_elsewhere();
@@ -269,6 +281,8 @@ static void ask_about_everybody(void) {
         {"stats", "{}"},
         {"rfm.get", "{}"},
         {"audience.rfm", "{}"},
+        {"referral.get", "{}"},
+        {"audience.list", "{where: 'invited.users > 0', limit: 100, order: 'id', fields: ['id', 'invited.users']}"},
         {"rule.list", "{}"},
         {"segment.list", "{counts: false}"},
         {"segment.list", "{max_age_ms: 100000000}"},
