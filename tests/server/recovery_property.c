@@ -6,10 +6,10 @@
  *         replay the logs into bare shards, without recovery       they hold all of it: nothing is completed twice
  *           ask every shard what all of them must know alike
  *
- * What must hold: schema, items, segments and plan are the same in every shard; popularity is, too (each has learned what
- * every other's events taught); nobody is held by a merge that will not go on; what was answered before the cut is there.
- * Cuts that no crash could leave are passed over: a shard does not learn what its teacher has not durable, and a merge
- * does not go on before its shards hold.
+ * What must hold: schema, items, segments and plan are the same in every shard; popularity is, too (each has learned
+ * what every other's events taught); nobody is held by a merge that will not go on; what was answered before the cut is
+ * there. Cuts that no crash could leave are passed over: a shard does not learn what its teacher has not durable, and a
+ * merge does not go on before its shards hold.
  *
  * Run: recovery_property SEED CUTS [SHARDS]
  */
@@ -107,10 +107,9 @@ static void write_text(struct shoal_client_writer *writer, const char *text) {
 
 /* ---- the writes ---- */
 
-static const char schema[] =
-    "{users: {attributes: [{name: 'n', type: 'int'}], tag_sets: [{name: 'likes'}]}, "
-    "items: {attributes: [{name: 'price', type: 'int'}], tag_sets: [{name: 'about'}]}, "
-    "events: [{name: 'visit'}, {name: 'buy', amount_scale: 2}]}";
+static const char schema[] = "{users: {attributes: [{name: 'n', type: 'int'}], tag_sets: [{name: 'likes'}]}, "
+                             "items: {attributes: [{name: 'price', type: 'int'}], tag_sets: [{name: 'about'}]}, "
+                             "events: [{name: 'visit'}, {name: 'buy', amount_scale: 2}]}";
 
 static const char *make_events(char *params, size_t bytes) {
     int used = snprintf(params, bytes, "{events: [");

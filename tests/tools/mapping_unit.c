@@ -263,6 +263,11 @@ Test(mapping, each_field_says_what_it_takes) {
     expect_line_fault("users", "f : int = a\nf : int = b", "line 4: this name stands twice in its section: 'f'", "");
     expect_line_fault("users", "id : string = a", "line 3: this name is a key of its own and has no type", "");
     expect_line_fault("events", "user : string = a", "line 3: this name is a key of its own and has no type", "");
+    expect_line_fault("users", "f : tags('|', 30) = a",
+                      "line 3: tags end after 1 to 36500 days: tags('|', 30 days): '30'", "");
+    expect_line_fault("users", "f : tags('|', 0 days) = a",
+                      "line 3: tags end after 1 to 36500 days: tags('|', 30 days): '0 days'", "");
+    expect_line_fault("items", "f : tags('|', 3 days) = a", "line 3: tags of items do not end: 'f'", "");
     expect_line_fault("events", "t : tags('|') = a", "line 3: events have properties, not tags", "");
     expect_line_fault("events", "amount : int = a", "line 3: an amount is a decimal", "");
 }

@@ -137,6 +137,7 @@ Test(rows, a_date_needs_no_midnight) {
 Test(rows, tags_are_cut_trimmed_and_never_empty) {
     expect_cell("tags('|')", "a|b", "['a', 'b']");
     expect_cell("tags('|')", " a | |b c|", "['a', 'b c']");
+    expect_cell("tags('|', 30 days)", "a|b", "{ttl_days: 30, add: ['a', 'b']}");
     expect_cell("tags('|')", "|", "[]");
     expect_cell("tags(', ')", "\"a, b,c\"", "['a', 'b,c']");
     expect_cell("tags('')", "a|b", "['a|b']");

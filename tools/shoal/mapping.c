@@ -66,6 +66,8 @@ static enum sh_status read_field(struct map_parser *parser, struct sh_text name,
     if ((status = map_read_type(parser, type, field)) != SH_OK) return status;
     if (field->type == MAPPING_TAGS && section->kind == MAPPING_EVENTS)
         return map_fault(parser, "events have properties, not tags", name);
+    if (field->ttl_days > 0 && section->kind == MAPPING_ITEMS)
+        return map_fault(parser, "tags of items do not end", name);
     if (field->type == MAPPING_TIME || field->type == MAPPING_DATE)
         return map_read_time_source(parser, value, &field->source);
     if (field->type == MAPPING_INT || field->type == MAPPING_DECIMAL)

@@ -76,6 +76,7 @@ struct mapping_field {
     struct sh_text *labels; /* enum, lowest first */
     uint32_t label_count;
     struct sh_text separator; /* tags */
+    uint32_t ttl_days;        /* tags: they are added and end so long after the load; 0: they are the row's tags */
     struct mapping_source source;
     uint32_t line;
 };

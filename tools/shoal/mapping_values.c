@@ -1,5 +1,6 @@
 #include "mapping_values.h"
 
+#include "bounds.h"
 #include "decimal.h"
 
 enum sh_status map_fault(struct map_parser *parser, const char *words, struct sh_text about) {
@@ -244,6 +245,24 @@ enum sh_status map_read_condition(struct map_parser *parser, struct sh_text text
     return map_unquote(parser, operand, &condition->operand);
 }
 
+/* '|' or '|', 30 days */
+static enum sh_status read_tags_type(struct map_parser *parser, struct sh_text inner, struct mapping_field *field) {
+    const uint32_t comma = map_find_outside(inner, ',');
+    const struct sh_text separator = map_trim(map_part(inner, 0, comma));
+    if (separator.count == 0 || separator.bytes[0] != '\'')
+        return map_fault(parser, "write the separator in single quotes: tags('|')", inner);
+    const enum sh_status status = map_unquote(parser, separator, &field->separator);
+    if (status != SH_OK || comma == inner.count) return status;
+    const struct sh_text end = map_trim(map_part(inner, comma + 1, inner.count));
+    uint32_t at = 0;
+    for (; at < end.count && at < 5 && end.bytes[at] >= '0' && end.bytes[at] <= '9'; at++)
+        field->ttl_days = field->ttl_days * 10 + (uint32_t)(end.bytes[at] - '0');
+    if (sh_text_equal(map_trim(map_part(end, at, end.count)), SH_TEXT_LITERAL("days")) && field->ttl_days >= 1 &&
+        field->ttl_days <= SH_TTL_DAYS_MAX)
+        return SH_OK;
+    return map_fault(parser, "tags end after 1 to 36500 days: tags('|', 30 days)", end);
+}
+
 enum sh_status map_read_type(struct map_parser *parser, struct sh_text text, struct mapping_field *field) {
     static const char *const names[] = {"bool", "int", "decimal", "time", "date", "string", "enum", "tags"};
     text = map_trim(text);
@@ -281,8 +300,7 @@ enum sh_status map_read_type(struct map_parser *parser, struct sh_text text, str
     case MAPPING_TAGS:
         field->separator = SH_TEXT_LITERAL("|");
         if (inner.count == 0) return SH_OK;
-        if (inner.bytes[0] != '\'') return map_fault(parser, "write the separator in single quotes: tags('|')", inner);
-        return map_unquote(parser, inner, &field->separator);
+        return read_tags_type(parser, inner, field);
     default:
         if (inner.count > 0) return map_fault(parser, "this type takes nothing in brackets", text);
         return SH_OK;

@@ -376,7 +376,19 @@ enum sh_status row_pack_required(const struct row_work *work, const struct row_s
     return SH_OK;
 }
 
-static enum sh_status pack_tag_list(const struct row_work *work, const struct row_source *source) {
+/* An array of so many tags follows: the row's tags, or tags that are added for some days. */
+static void begin_tags(const struct row_work *work, const struct mapping_field *field, uint32_t count) {
+    if (field->ttl_days > 0) {
+        row_pack_byte(work->rows, 0x82); /* a map of two */
+        row_pack_text(work->rows, SH_TEXT_LITERAL("ttl_days"));
+        row_pack_integer(work->rows, field->ttl_days);
+        row_pack_text(work->rows, SH_TEXT_LITERAL("add"));
+    }
+    row_pack_array(work->rows, count);
+}
+
+static enum sh_status pack_tag_list(const struct row_work *work, const struct row_source *source,
+                                    const struct mapping_field *field) {
     const json_t *array = work->record->values[source->column].array;
     uint32_t count = 0;
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -386,7 +398,7 @@ static enum sh_status pack_tag_list(const struct row_work *work, const struct ro
                            SH_TEXT_ARGS(source_name(source)));
         count += json_string_length(element) > 0;
     }
-    row_pack_array(work->rows, count);
+    begin_tags(work, field, count);
     for (size_t i = 0; i < json_array_size(array); i++) {
         const json_t *element = json_array_get(array, i);
         const struct sh_text tag = {json_string_value(element), (uint32_t)json_string_length(element)};
@@ -411,8 +423,9 @@ static bool next_tag(struct sh_text *rest, struct sh_text separator, struct sh_t
 
 /* Tags of a JSON array, or of one text cut at the separator; empty ones are passed over. */
 static enum sh_status pack_tags(const struct row_work *work, const struct row_source *source,
-                                struct sh_text separator) {
-    if (is_list(work, source)) return pack_tag_list(work, source);
+                                const struct mapping_field *field) {
+    const struct sh_text separator = field->separator;
+    if (is_list(work, source)) return pack_tag_list(work, source, field);
     struct sh_text text, rest, tag;
     if (!take_text(source, work->section, work->record, &text) || text.count == 0) {
         row_pack_nil(work->rows);
@@ -422,7 +435,7 @@ static enum sh_status pack_tags(const struct row_work *work, const struct row_so
     uint32_t count = 0;
     for (rest = text; next_tag(&rest, separator, &tag);)
         count++;
-    row_pack_array(work->rows, count);
+    begin_tags(work, field, count);
     for (rest = text; next_tag(&rest, separator, &tag);)
         row_pack_text(work->rows, tag);
     return SH_OK;
@@ -447,7 +460,7 @@ enum sh_status row_pack_field(const struct row_work *work, const struct row_sour
     case MAPPING_ENUM:
         return pack_text(work, source, false);
     case MAPPING_TAGS:
-        return pack_tags(work, source, field->separator);
+        return pack_tags(work, source, field);
     }
     return SH_OK;
 }
