@@ -33,7 +33,7 @@ def install():
         shutil.copy(SOURCE / name, folder)
     try:
         done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1",
-                               "--fetch-timeout=20000"], cwd=folder, text=True, timeout=180, stdin=subprocess.DEVNULL,
+                               "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000", "--fetch-timeout=20000"], cwd=folder, text=True, timeout=180, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except subprocess.TimeoutExpired as error:
         raise Unavailable("npm did not come to an end in 180 s") from error
