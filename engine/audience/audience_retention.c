@@ -7,7 +7,7 @@
 enum {
     NO_COHORT = UINT16_MAX,
     NOT_SEEN = UINT16_MAX,
-    BLOCKS_OF_WORK = 2, /* a block takes about as long as so many of a plain audience: the server counts in those */
+    BLOCKS_OF_WORK = 3, /* a block takes about as long as so many of a plain audience: the server counts in those */
 };
 #define NEVER INT64_MAX
 
