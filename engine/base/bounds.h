@@ -22,6 +22,11 @@ enum {
     SH_SEGMENT_COUNT_MAX = 4096,       /* saved expressions in a workspace: segment.of_user looks at all of them */
     SH_SEGMENT_VERSION_COUNT_MAX = 16, /* texts of a segment that are kept, the one in force included */
     SH_SEGMENT_DEPTH_MAX = 16,         /* segments that use segments: people lose the thread earlier */
+    SH_SCORE_COUNT_MAX = 64,           /* scoring plans of a workspace: each is a field of every user */
+    SH_SCORE_PART_COUNT_MAX = 64,      /* points and weights of one: each is an expression evaluated for its users */
+    SH_SCORE_DEPTH_MAX = 4,            /* scores that use scores: each link is a block's sums, 1 MiB, at a time */
+    SH_SCORE_PREPARED_COUNT_MAX = 8,   /* (plan, now) pairs kept planned: twice the longest chain */
+    SH_SCORE_BASE_COUNT_MAX = 64,      /* derived fields that are no scores: RFM has 14, referral 8 */
     /* Tags that have ended are taken away by the next request, so many of them: about a millisecond. More at once wait
      * for the requests after it, and readers look past them until then. */
     SH_EXPIRE_COUNT_MAX = 4096,

@@ -228,9 +228,8 @@ static struct sh_rational attribute_value(const struct sh_plan *plan, const stru
     return sh_leaf_value(calculation, leaf, is_present, value);
 }
 
-enum sh_status sh_calculation_test(const struct sh_plan *plan, const struct sh_calculation *calculation, uint32_t slot,
-                                   bool *holds, struct sh_error *err) {
-    struct sh_rational values[SH_CALCULATION_VALUE_COUNT_MAX];
+static enum sh_status read_row(const struct sh_plan *plan, const struct sh_calculation *calculation, uint32_t slot,
+                               struct sh_rational *values, struct sh_error *err) {
     for (uint32_t i = 0; i < calculation->leaf_count; i++) {
         const struct sh_leaf *leaf = &calculation->leaves[i];
         if (leaf->aggregate == NULL) {
@@ -242,7 +241,21 @@ enum sh_status sh_calculation_test(const struct sh_plan *plan, const struct sh_c
         if (status != SH_OK) return status;
         values[i] = aggregate_value(calculation, leaf, &state);
     }
-    return sh_calculation_holds(calculation, values, holds, err);
+    return SH_OK;
+}
+
+enum sh_status sh_calculation_test(const struct sh_plan *plan, const struct sh_calculation *calculation, uint32_t slot,
+                                   bool *holds, struct sh_error *err) {
+    struct sh_rational values[SH_CALCULATION_VALUE_COUNT_MAX];
+    const enum sh_status status = read_row(plan, calculation, slot, values, err);
+    return status != SH_OK ? status : sh_calculation_holds(calculation, values, holds, err);
+}
+
+enum sh_status sh_calculation_value(const struct sh_plan *plan, const struct sh_calculation *calculation, uint32_t slot,
+                                    struct sh_rational *value, struct sh_error *err) {
+    struct sh_rational values[SH_CALCULATION_VALUE_COUNT_MAX];
+    const enum sh_status status = read_row(plan, calculation, slot, values, err);
+    return status != SH_OK ? status : evaluate(calculation->left, values, value, err);
 }
 
 /* ---- A block ---- */
@@ -276,9 +289,8 @@ static enum sh_status gather(const struct sh_block_run *run, const struct sh_cal
     return SH_OK;
 }
 
-static enum sh_status row_holds(const struct sh_block_run *run, const struct sh_calculation *calculation,
-                                uint32_t place, bool *holds, struct sh_error *err) {
-    struct sh_rational values[SH_CALCULATION_VALUE_COUNT_MAX];
+static enum sh_status read_place(const struct sh_block_run *run, const struct sh_calculation *calculation,
+                                 uint32_t place, struct sh_rational *values, struct sh_error *err) {
     for (uint32_t i = 0; i < calculation->leaf_count; i++) {
         const struct sh_leaf *leaf = &calculation->leaves[i];
         struct sh_aggregate_state state = {.is_present = false};
@@ -293,15 +305,26 @@ static enum sh_status row_holds(const struct sh_block_run *run, const struct sh_
         }
         values[i] = aggregate_value(calculation, leaf, &state);
     }
-    return sh_calculation_holds(calculation, values, holds, err);
+    return SH_OK;
 }
 
-/* What holds for a user without events. */
-static enum sh_status holds_without(const struct sh_calculation *calculation, bool *holds, struct sh_error *err) {
+static enum sh_status row_holds(const struct sh_block_run *run, const struct sh_calculation *calculation,
+                                uint32_t place, bool *holds, struct sh_error *err) {
     struct sh_rational values[SH_CALCULATION_VALUE_COUNT_MAX];
+    const enum sh_status status = read_place(run, calculation, place, values, err);
+    return status != SH_OK ? status : sh_calculation_holds(calculation, values, holds, err);
+}
+
+/* Of a user without events. */
+static void read_nothing(const struct sh_calculation *calculation, struct sh_rational *values) {
     const struct sh_aggregate_state nothing = {.is_present = false};
     for (uint32_t i = 0; i < calculation->leaf_count; i++)
         values[i] = aggregate_value(calculation, &calculation->leaves[i], &nothing);
+}
+
+static enum sh_status holds_without(const struct sh_calculation *calculation, bool *holds, struct sh_error *err) {
+    struct sh_rational values[SH_CALCULATION_VALUE_COUNT_MAX];
+    read_nothing(calculation, values);
     return sh_calculation_holds(calculation, values, holds, err);
 }
 
@@ -315,6 +338,31 @@ static uint64_t to_look_at(const struct sh_block_run *run, const struct sh_calcu
     return candidates & touched;
 }
 
+/* words: the candidates. */
+static enum sh_status hand_on(const struct sh_block_run *run, const struct sh_calculation *calculation,
+                              const uint64_t *words, struct sh_error *err) {
+    struct sh_rational values[SH_CALCULATION_VALUE_COUNT_MAX];
+    struct sh_rational others = {.is_present = false};
+    enum sh_status status;
+    if (!calculation->has_attributes) {
+        read_nothing(calculation, values);
+        if ((status = evaluate(calculation->left, values, &others, err)) != SH_OK) return status;
+    }
+    for (uint32_t w = 0; w < SH_BLOCK_WORDS; w++) {
+        const uint64_t looked_at = to_look_at(run, calculation, w, words[w]);
+        for (uint64_t rest = words[w]; rest != 0; rest &= rest - 1) {
+            const uint32_t place = w * 64 + (uint32_t)__builtin_ctzll(rest);
+            struct sh_rational value = others;
+            if ((looked_at & rest & -rest) != 0) {
+                if ((status = read_place(run, calculation, place, values, err)) != SH_OK) return status;
+                if ((status = evaluate(calculation->left, values, &value, err)) != SH_OK) return status;
+            }
+            calculation->take(calculation->take_context, place, value);
+        }
+    }
+    return SH_OK;
+}
+
 enum sh_status sh_calculation_block(const struct sh_block_run *run, const struct sh_calculation *calculation,
                                     struct sh_block_view *result, struct sh_error *err) {
     uint64_t *words = run->plan->registers[run->reg];
@@ -322,6 +370,10 @@ enum sh_status sh_calculation_block(const struct sh_block_run *run, const struct
     enum sh_status status;
     sh_block_store(run->candidates, words);
     if ((status = gather(run, calculation, words, err)) != SH_OK) return status;
+    if (calculation->take != NULL) {
+        *result = sh_empty_view();
+        return hand_on(run, calculation, words, err);
+    }
     if (!calculation->has_attributes && (status = holds_without(calculation, &others_hold, err)) != SH_OK)
         return status;
     for (uint32_t w = 0; w < SH_BLOCK_WORDS; w++) {

@@ -36,6 +36,9 @@ struct sh_calculation {
     const struct sh_rational *list;        /* ascending */
     uint32_t list_count;
     bool negated;
+    /* If set, a block's rows are not asked, but left is handed on, of every candidate. */
+    void (*take)(void *context, uint32_t place, struct sh_rational value);
+    void *take_context;
     const struct sh_zone *zone;
     uint32_t leaf_count;
     bool has_attributes;
@@ -56,6 +59,9 @@ struct sh_block_run; /* query_run.h */
 /* One row of the plan's table. */
 SH_MUST_CHECK enum sh_status sh_calculation_test(const struct sh_plan *plan, const struct sh_calculation *calculation,
                                                  uint32_t slot, bool *holds, struct sh_error *err);
+/* left, of one row. */
+SH_MUST_CHECK enum sh_status sh_calculation_value(const struct sh_plan *plan, const struct sh_calculation *calculation,
+                                                  uint32_t slot, struct sh_rational *value, struct sh_error *err);
 /* One block of it, into register reg of the run. */
 SH_MUST_CHECK enum sh_status sh_calculation_block(const struct sh_block_run *run,
                                                   const struct sh_calculation *calculation,

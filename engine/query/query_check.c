@@ -43,12 +43,21 @@ static enum sh_status hint_table(struct sh_checker *checker, enum sh_status stat
     return status;
 }
 
+static bool any_score(const struct sh_derived *derived) {
+    for (uint32_t i = 0; i < derived->field_count; i++)
+        if (derived->fields[i].part_count > 0) return true;
+    return false;
+}
+
 /* rfm.x: the derived fields there are, if any. */
 static enum sh_status hint_derived(struct sh_checker *checker, enum sh_status status, struct sh_text name) {
     const struct sh_derived *derived = checker->scope->derived;
     struct sh_nearest search;
     if (checker->scope->events == NULL)
         return sh_fail_hint(checker->err, status, "scores are of users; this expression is about items");
+    const bool is_score = name.count > 6 && memcmp(name.bytes, "score.", 6) == 0;
+    if (is_score && (derived == NULL || !any_score(derived)))
+        return sh_fail_hint(checker->err, status, "score.put makes scoring plans");
     if (derived == NULL || derived->field_count == 0)
         return sh_fail_hint(checker->err, status, "rfm.put says first which events users are scored by");
     sh_nearest_init(&search, name);

@@ -25,6 +25,8 @@ static const double row_column_ns = 20;     /* one row of one column */
 static const double row_sample_ns = 30;     /* one id and its hash */
 static const double row_history_ns = 100;   /* one event of one user's history: a cache miss */
 static const double derived_ns = 1.5;       /* work out one user's value, streaming */
+static const double derived_part_ns = 5;    /* evaluate one of a field's expressions for one user of a block */
+static const double row_part_ns = 500;      /* and for a user alone */
 static const double event_ns = 1.5;         /* one event of a cell, streamed */
 static const double event_where_ns = 1.5;   /* one event through `where` */
 static const double sequence_mark_ns = 12;  /* one event gathered, dealt to its user and followed */
@@ -202,6 +204,11 @@ static struct sh_plan_cost derived_cost(const struct sh_plan *plan, const struct
     const uint64_t slot_end = sh_table_slot_end(plan->scope.table);
     double looked = 1;
     double matched = 0.5;
+    const uint32_t part_count = plan->scope.derived->fields[node->index].part_count;
+    if (part_count > 0) /* too dear to look at some */
+        return (struct sh_plan_cost){.share = 0.4,
+                                     .block_ns = part_count * SH_BLOCK_SLOTS * derived_part_ns,
+                                     .row_ns = part_count * row_part_ns};
     for (uint64_t i = 0; i < SAMPLE_ROWS; i++) {
         const uint32_t slot = (uint32_t)((2 * i + 1) * slot_end / (2ull * SAMPLE_ROWS));
         int64_t value = 0;

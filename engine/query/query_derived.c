@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "query_lexer.h"
 #include "query_match.h"
 
-static const struct sh_text groups[] = {{"rfm", 3}, {"value", 5}, {"invited", 7}};
+static const struct sh_text groups[] = {{"rfm", 3}, {"value", 5}, {"invited", 7}, {"score", 5}};
+static const struct sh_text own_names = {"score", 5}; /* the group whose names people choose */
 
 bool sh_derived_is_group(struct sh_text word) {
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
@@ -12,12 +14,14 @@ bool sh_derived_is_group(struct sh_text word) {
     return false;
 }
 
-/* Plain letters and underlines behind the point: what prints bare parses again. */
+/* Plain letters and underlines behind the point, or a bare name: what prints bare parses again. */
 bool sh_derived_is_name(struct sh_text name) {
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         const struct sh_text group = groups[i];
         if (name.count < group.count + 2 || name.bytes[group.count] != '.') continue;
         if (memcmp(name.bytes, group.bytes, group.count) != 0) continue;
+        if (sh_text_equal(group, own_names))
+            return sh_name_is_bare((struct sh_text){name.bytes + group.count + 1, name.count - group.count - 1});
         for (uint32_t at = group.count + 1; at < name.count; at++) {
             const char letter = name.bytes[at];
             if (!(letter >= 'a' && letter <= 'z') && letter != '_') return false;

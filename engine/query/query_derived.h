@@ -5,7 +5,8 @@
  *        '-- field "rfm.segment"   '-- field "value.amount"      of one catalogue that the owner fills
  *
  * Expressions, orders and fields of rows name them as they name attributes; an attribute of the same name comes first.
- * Names are `lifecycle`, or two words with a point between them, of which the first is rfm, value or invited.
+ * Names are `lifecycle`, or two words with a point between them, of which the first is rfm, value, invited or score. What
+ * stands behind score. is a name of people's own choice that needs no backticks.
  *
  * Most of them have few values: scores, names of cells. Such a field has a list of values, and what is read for a user
  * is a place in that list, one byte; a condition then becomes 256 bytes that say yes or no.
@@ -32,12 +33,14 @@ struct sh_derived_field {
     const uint32_t *ranks;              /* ENUM: 0, 1, 2 ... */
     const int64_t *values;              /* of few values: the value of each code; NULL: read_values gives it itself */
     uint32_t value_count;               /* code 0 is missing: values[0] means nothing */
+    uint32_t part_count;                /* expressions that are evaluated for it; 0: it is read. For estimates */
 };
 
 struct sh_derived {
     const struct sh_derived_field *fields; /* stay where they are while anybody may read them */
     uint32_t field_count;
     const void *owner;
+    /* What a reader may not answer, an error, its owner keeps for the end of the request. */
     /* Slots first .. first + count - 1, all of one block, count at most SH_DERIVED_SPAN, as they are at now_ms. */
     void (*read_codes)(const void *owner, uint32_t field, uint32_t first, uint32_t count, int64_t now_ms,
                        uint8_t *codes);

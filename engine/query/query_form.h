@@ -77,6 +77,10 @@
  * tree keeps nothing of `text`, it copies. */
 SH_MUST_CHECK enum sh_status sh_query_parse(struct sh_text text, struct sh_arena *arena, struct sh_node **tree,
                                             struct sh_error *err);
+/* A calculation alone, as it stands on one side of a comparison; not brought into canonical form. */
+struct sh_term;
+SH_MUST_CHECK enum sh_status sh_query_parse_term(struct sh_text text, struct sh_arena *arena, struct sh_term **term,
+                                                 struct sh_error *err);
 /* The msgpack form: the value under the cursor is a str (text, as above, and positions count inside it) or an array
  * (then positions count from the cursor's start). SH_ERR_PROTOCOL for bytes that are not msgpack, else as parse.
  * The tree keeps nothing of the bytes, it copies. */

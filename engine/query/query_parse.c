@@ -414,15 +414,30 @@ static enum sh_status check_text(struct sh_text text, struct sh_error *err) {
     return sh_fail(err, SH_ERR_SYNTAX, good, "the expression is not UTF-8 here, or has a zero byte");
 }
 
+/* At the first token of a copy of the text. */
+static enum sh_status begin(struct sh_parser *parser, struct sh_text text) {
+    const enum sh_status status = check_text(text, parser->err);
+    if (status != SH_OK) return status;
+    const char *copy = sh_arena_copy(parser->arena, text.bytes, text.count);
+    if (copy == NULL) return sh_parser_memory(parser);
+    sh_lexer_init(&parser->lexer, (struct sh_text){copy, text.count}, parser->arena, parser->err);
+    return sh_parser_next(parser);
+}
+
+enum sh_status sh_query_parse_term(struct sh_text text, struct sh_arena *arena, struct sh_term **term,
+                                   struct sh_error *err) {
+    struct sh_parser parser = {.arena = arena, .err = err};
+    enum sh_status status = begin(&parser, text);
+    if (status != SH_OK || (status = sh_parse_term(&parser, NULL, term)) != SH_OK) return status;
+    if (sh_parser_at(&parser, SH_TOKEN_END)) return SH_OK;
+    return sh_parser_expected(&parser, "`+`, `-`, `*`, `/` or the end of the calculation");
+}
+
 enum sh_status sh_query_parse(struct sh_text text, struct sh_arena *arena, struct sh_node **tree,
                               struct sh_error *err) {
-    enum sh_status status = check_text(text, err);
-    if (status != SH_OK) return status;
     struct sh_parser parser = {.arena = arena, .err = err};
-    const char *copy = sh_arena_copy(arena, text.bytes, text.count);
-    if (copy == NULL) return sh_parser_memory(&parser);
-    sh_lexer_init(&parser.lexer, (struct sh_text){copy, text.count}, arena, err);
-    if ((status = sh_parser_next(&parser)) != SH_OK) return status;
+    enum sh_status status = begin(&parser, text);
+    if (status != SH_OK) return status;
     if (sh_parser_at(&parser, SH_TOKEN_END)) {
         *tree = sh_node_make(arena, SH_NODE_TRUE, 0);
         return *tree == NULL ? sh_parser_memory(&parser) : SH_OK;

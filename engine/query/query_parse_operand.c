@@ -475,7 +475,7 @@ static enum sh_status parse_derived(struct sh_parser *parser, const struct sh_to
     if (part.kind != SH_TOKEN_WORD || !is_joined || !sh_derived_is_name(operand->name)) {
         status = sh_fail(parser->err, SH_ERR_SYNTAX, part.position, "expected a name right behind `%.*s.`",
                          SH_TEXT_ARGS(word->text));
-        return sh_fail_hint(parser->err, status, "such as rfm.r, rfm.segment or value.amount");
+        return sh_fail_hint(parser->err, status, "such as rfm.r, value.amount or score.loyalty");
     }
     return sh_parser_next(parser);
 }

@@ -28,6 +28,16 @@ void sh_cursors_close(struct sh_shard *shard, struct sh_open_cursor *cursor) {
     sh_workspace_update_reuse(shard, workspace);
 }
 
+void sh_cursors_close_derived(struct sh_shard *shard, const struct sh_workspace *workspace) {
+    for (uint32_t i = shard->cursor_count; i-- > 0;) {
+        struct sh_open_cursor *cursor = shard->cursors[i];
+        bool has_derived = false;
+        for (uint32_t f = 0; cursor->has_fields && f < cursor->fields.count; f++)
+            has_derived |= cursor->fields.fields[f].kind == SH_FIELD_DERIVED;
+        if (has_derived && cursor->workspace == workspace) sh_cursors_close(shard, cursor);
+    }
+}
+
 struct sh_open_cursor *sh_cursors_find(struct sh_shard *shard, const struct sh_workspace *workspace, uint64_t id) {
     for (uint32_t i = 0; i < shard->cursor_count; i++) {
         struct sh_open_cursor *cursor = shard->cursors[i];

@@ -119,9 +119,11 @@ static enum sh_status run(struct sh_job *job, uint32_t block_count, bool *done, 
     if (status == SH_OK)
         status = work != NULL ? work->step(job, block_count, done, err)
                               : sh_audience_step(job->audience, block_count, done, err);
+    if (status == SH_OK) status = sh_scores_take_fault(job->workspace->scores, err);
     if (status == SH_OK && !*done) return SH_OK;
     *done = true;
     if (status == SH_OK) status = pack_answer(job, err);
+    if (status == SH_OK) status = sh_scores_take_fault(job->workspace->scores, err);
     if (status == SH_OK) status = sh_buffer_status(job->answer.body, err);
     if (status != SH_OK) take_back(job);
     return status;
@@ -156,7 +158,10 @@ enum sh_status sh_job_step(struct sh_job *job, uint32_t block_count, bool *done,
     } else {
         status = run(job, block_count == 0 ? 1 : block_count, done, err);
     }
-    if (*done) sh_job_release(job);
+    if (!*done) return status;
+    struct sh_workspace *workspace = job->workspace;
+    sh_job_release(job);
+    if (workspace->jobs == NULL) sh_scores_rest(workspace->scores);
     return status;
 }
 
@@ -170,6 +175,7 @@ void sh_jobs_finish(struct sh_workspace *workspace) {
         while (!job->finished)
             job->status = run(job, UINT32_MAX, &job->finished, &job->error);
     }
+    sh_scores_rest(workspace->scores); /* what was read so far may be about to change */
 }
 
 bool sh_jobs_are_open(const struct sh_workspace *workspace) {

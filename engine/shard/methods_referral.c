@@ -113,7 +113,10 @@ enum sh_status sh_handle_referral_put(struct sh_call *call, struct sh_error *err
     const bool changed = before == NULL || !sh_referral_plans_are_equal(before, &plan);
     if (changed) {
         sh_jobs_finish(workspace); /* they were planned for the fields there were */
-        if ((status = sh_referral_configure(workspace->referral, &plan, err)) != SH_OK) return status;
+        sh_cursors_close_derived(call->shard, workspace);
+        status = sh_referral_configure(workspace->referral, &plan, err);
+        sh_scores_relist(workspace->scores);
+        if (status != SH_OK) return status;
     }
     sh_answer_begin(call, &packer, 1);
     sh_pack_literal(&packer, "changed");

@@ -37,6 +37,8 @@ enum sh_status sh_handle_rfm_put(struct sh_call *call, struct sh_error *err) {
         sh_jobs_finish(workspace); /* they were planned for the fields there were */
         status = sh_rfm_configure(workspace->rfm, &config, call->request->now_ms, err);
         if (status == SH_OK) status = sh_referral_relist(workspace->referral, err);
+        sh_cursors_close_derived(call->shard, workspace);
+        sh_scores_relist(workspace->scores);
         if (status != SH_OK) return status;
     }
     sh_answer_begin(call, &packer, 1);

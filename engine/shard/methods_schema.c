@@ -136,7 +136,8 @@ static enum sh_status rehearse_saved(struct sh_call *call, const struct sh_schem
     scope.table = copy->users;
     scope.items = copy->items;
     scope.events = copy->events;
-    enum sh_status status = sh_catalogue_fit(&call->workspace->segments, &scope, call->arena, err);
+    enum sh_status status = sh_scores_fit(call->workspace->scores, &scope, call->arena, err);
+    if (status == SH_OK) status = sh_catalogue_fit(&call->workspace->segments, &scope, call->arena, err);
     if (status == SH_OK) status = sh_rules_fit(&call->workspace->rules, &scope, call->arena, err);
     return status == SH_OK ? sh_referral_fit(call->workspace->referral, &scope, call->arena, err) : status;
 }

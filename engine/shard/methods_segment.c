@@ -75,6 +75,8 @@ enum sh_status sh_handle_segment_put(struct sh_call *call, struct sh_error *err)
     put.tree = tree;
     sh_workspace_scope(call->workspace, false, put.now_ms, &scope);
     bool changed;
+    status = sh_scores_check_segment(call->workspace->scores, put.name, tree, &scope, call->arena, err);
+    if (status != SH_OK) return status;
     if ((status = sh_catalogue_put(segments, &put, &scope, call->arena, &changed, err)) != SH_OK) return status;
     const struct sh_segment *segment = sh_catalogue_find(segments, put.name);
     msgpack_packer packer;
@@ -160,6 +162,10 @@ enum sh_status sh_handle_segment_remove(struct sh_call *call, struct sh_error *e
     enum sh_status status;
     if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
     if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
+    const struct sh_score *score;
+    if ((status = sh_scores_find_user(call->workspace->scores, name, call->arena, &score, err)) != SH_OK) return status;
+    if (score != NULL)
+        return sh_fail(err, SH_ERR_CONFLICT, -1, "the scoring plan '%.*s' uses it", SH_TEXT_ARGS(score->name));
     if ((status = sh_catalogue_remove(&call->workspace->segments, name, &removed, err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 1);

@@ -42,6 +42,10 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_RULE_GET] = sh_handle_rule_get,
     [SH_METHOD_RULE_LIST] = sh_handle_rule_list,
     [SH_METHOD_RULE_REMOVE] = sh_handle_rule_remove,
+    [SH_METHOD_SCORE_PUT] = sh_handle_score_put,
+    [SH_METHOD_SCORE_GET] = sh_handle_score_get,
+    [SH_METHOD_SCORE_LIST] = sh_handle_score_list,
+    [SH_METHOD_SCORE_REMOVE] = sh_handle_score_remove,
     [SH_METHOD_SEGMENT_PUT] = sh_handle_segment_put,
     [SH_METHOD_SEGMENT_GET] = sh_handle_segment_get,
     [SH_METHOD_SEGMENT_LIST] = sh_handle_segment_list,
@@ -112,6 +116,8 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     /* Also one that fails may have changed something: a row, before memory was out. */
     if (method->writes && call->workspace != NULL) call->workspace->write_version++;
     status = handlers[method->number](call, err);
+    if (status == SH_OK && call->workspace != NULL && !method->writes)
+        status = sh_scores_take_fault(call->workspace->scores, err);
     if (status == SH_OK && call->job == NULL) status = sh_buffer_status(call->answer->body, err);
     if (status == SH_OK && call->answer->effects != NULL && call->answer->effects->failed) {
         sh_buffer_clear(call->answer->effects); /* half a message says nothing */
@@ -155,6 +161,8 @@ enum sh_status sh_shard_start(struct sh_shard *shard, const struct sh_request *r
         body->failed = false;
     }
     *job = call.job;
+    if (call.workspace != NULL && call.workspace->jobs == NULL && call.workspace->scores != NULL)
+        sh_scores_rest(call.workspace->scores);
     return status;
 }
 

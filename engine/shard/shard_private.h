@@ -23,6 +23,7 @@
 #include "rfm.h"
 #include "row_fields.h"
 #include "rules.h"
+#include "score.h"
 #include "shard.h"
 
 /* Ascending by (length, name): see method_table.c. */
@@ -40,8 +41,11 @@ enum {
     SH_METHOD_USER_GET,
     SH_METHOD_USER_PUT,
     SH_METHOD_RULE_LIST,
+    SH_METHOD_SCORE_GET,
+    SH_METHOD_SCORE_PUT,
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
+    SH_METHOD_SCORE_LIST,
     SH_METHOD_USER_MERGE,
     SH_METHOD_EVENT_SWEEP,
     SH_METHOD_ITEM_REMOVE,
@@ -57,6 +61,7 @@ enum {
     SH_METHOD_EVENT_APPEND,
     SH_METHOD_REFERRAL_GET,
     SH_METHOD_REFERRAL_PUT,
+    SH_METHOD_SCORE_REMOVE,
     SH_METHOD_SEGMENT_LIST,
     SH_METHOD_AUDIENCE_LIST,
     SH_METHOD_FEED_TRENDING,
@@ -94,7 +99,8 @@ struct sh_workspace {
     struct sh_feed_model *feed;
     struct sh_rfm *rfm;
     struct sh_referral *referral;
-    char *eligible; /* the feed's expression over items, canonical; NULL: every listed item */
+    struct sh_scores *scores; /* and, with them, all that is derived of users */
+    char *eligible;           /* the feed's expression over items, canonical; NULL: every listed item */
     uint32_t eligible_count;
     struct sh_catalogue segments;
     struct sh_rules rules;
@@ -184,6 +190,10 @@ enum sh_status sh_handle_rfm_refresh(struct sh_call *call, struct sh_error *err)
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_user_merge(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_score_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_score_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_score_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_score_remove(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_list(struct sh_call *call, struct sh_error *err);
@@ -244,7 +254,7 @@ SH_MUST_CHECK enum sh_status sh_workspace_hold(struct sh_workspace *workspace, s
 void sh_workspace_let_go(struct sh_workspace *workspace, struct sh_text id);
 /* What is derived of users. */
 static inline const struct sh_derived *sh_workspace_derived(const struct sh_workspace *workspace) {
-    return sh_referral_derived(workspace->referral); /* whose base is that of rfm */
+    return sh_scores_derived(workspace->scores); /* whose base is referral, whose base is rfm */
 }
 /* What a sibling's rfm.refresh leaves to this shard: methods_rfm.c. */
 SH_MUST_CHECK enum sh_status sh_rfm_learn_part(struct sh_call *call, const struct sh_param *param,
@@ -284,6 +294,8 @@ struct sh_open_cursor *sh_cursors_find(struct sh_shard *shard, const struct sh_w
 /* What it counts against SH_CURSOR_BYTES_MAX. */
 size_t sh_cursor_bytes(const struct sh_open_cursor *cursor);
 void sh_cursors_close(struct sh_shard *shard, struct sh_open_cursor *cursor);
+/* Those that show what is derived of users, because its fields move. */
+void sh_cursors_close_derived(struct sh_shard *shard, const struct sh_workspace *workspace);
 void sh_cursors_tick(struct sh_shard *shard, int64_t now_ms);
 void sh_cursors_deinit(struct sh_shard *shard);
 

@@ -13,6 +13,7 @@ struct sh_workspace *sh_workspace_find(struct sh_shard *shard, struct sh_text na
 
 static void destroy(struct sh_workspace *workspace) {
     sh_feed_model_destroy(workspace->feed);
+    sh_scores_destroy(workspace->scores);
     sh_referral_destroy(workspace->referral);
     sh_rfm_destroy(workspace->rfm);
     sh_event_store_destroy(workspace->events);
@@ -28,6 +29,10 @@ static void destroy(struct sh_workspace *workspace) {
     sh_free(workspace);
 }
 
+static void scope_of_users(void *owner, int64_t now_ms, struct sh_query_scope *scope) {
+    sh_workspace_scope(owner, false, now_ms, scope);
+}
+
 static bool fill(struct sh_workspace *workspace) {
     workspace->users = sh_table_create();
     workspace->items = sh_table_create();
@@ -39,7 +44,14 @@ static bool fill(struct sh_workspace *workspace) {
     workspace->rfm = sh_rfm_create(workspace->events);
     if (workspace->feed == NULL || workspace->rfm == NULL) return false;
     workspace->referral = sh_referral_create(workspace->users, sh_rfm_derived(workspace->rfm));
-    return workspace->referral != NULL;
+    if (workspace->referral == NULL) return false;
+    const struct sh_scores_source source = {.owner = workspace,
+                                            .scope = scope_of_users,
+                                            .segment_version = &workspace->segments.version,
+                                            .write_version = &workspace->write_version,
+                                            .base = sh_referral_derived(workspace->referral)};
+    workspace->scores = sh_scores_create(&source);
+    return workspace->scores != NULL;
 }
 
 enum sh_status sh_workspace_begin(struct sh_shard *shard, struct sh_text name, struct sh_text zone,

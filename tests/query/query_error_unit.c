@@ -315,7 +315,7 @@ Test(query_error, functions_and_windows) {
         {"shop.segment = 'x'", SH_ERR_SYNTAX, 4, "only `item` has parts, as in item.category",
          "a property of events is aggregated: sum(shop.segment); a name with a point in it is `shop.segment`"},
         {"rfm . r = 3", SH_ERR_SYNTAX, 6, "expected a name right behind `rfm.`",
-         "such as rfm.r, rfm.segment or value.amount"},
+         "such as rfm.r, value.amount or score.loyalty"},
         {"rfm.r = 3", SH_ERR_NAME, 0, "there is no attribute or tag set `rfm.r`",
          "rfm.put says first which events users are scored by"});
 }

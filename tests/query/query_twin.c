@@ -729,3 +729,12 @@ bool twin_holds(const struct twin *twin, const struct twin_table *table, const s
     const struct context context = {.twin = twin, .table = table, .slot = slot};
     return holds(&context, tree);
 }
+
+bool twin_left(const struct twin *twin, const struct twin_table *table, const struct sh_node *tree, uint32_t slot,
+               __int128 *number, __int128 *divisor) {
+    const struct context context = {.twin = twin, .table = table, .slot = slot};
+    const struct fraction value = term_value(&context, tree->left);
+    *number = value.number;
+    *divisor = value.divisor;
+    return value.is_present;
+}

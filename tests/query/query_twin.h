@@ -70,6 +70,9 @@ struct twin {
 };
 
 /* Is the tree, as parsed, true for the live row? A table of items has no events. */
+/* What stands on the left of a RELATION (not bound), as a fraction. False: it is missing. */
+bool twin_left(const struct twin *twin, const struct twin_table *table, const struct sh_node *tree, uint32_t slot,
+               __int128 *number, __int128 *divisor);
 bool twin_holds(const struct twin *twin, const struct twin_table *table, const struct sh_node *tree, uint32_t slot);
 
 #endif

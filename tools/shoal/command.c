@@ -73,6 +73,11 @@ const struct command commands[] = {
     {"rfm", "[put|refresh|plan|show]",
      "recency, frequency, money: put EVENT [--days N] [--scores N] [--per-day], refresh, plan, show [EXPRESSION]",
      " days scores per-day now ", 0, 2, false, run_rfm},
+    {"score", "put|get|list|remove",
+     "scoring plans: put NAME 'POINTS when EXPRESSION' ... 'WEIGHT of VALUE up to CAP' ... [--digits N], get NAME, "
+     "list, "
+     "remove NAME",
+     " digits note ", 1, COMMAND_WORD_COUNT_MAX, false, run_score},
     {"segment", "put|get|list|remove|of",
      "saved expressions: put NAME EXPRESSION [--note TEXT], get NAME, list, remove NAME, of USER", " note now ", 1, 3,
      false, run_segment},
@@ -159,6 +164,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"days", &options->days, NULL},
         {"scores", &options->scores, NULL},
         {"ttl", &options->ttl, NULL},
+        {"digits", &options->digits, NULL},
         {"period", &options->period, NULL},
         {"periods", &options->periods, NULL},
         {"desc", NULL, &options->desc},

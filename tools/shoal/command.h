@@ -21,7 +21,7 @@ struct command_options {
     const char *limit, *from, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
     const char *train, *test, *columns, *session;
-    const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl;
+    const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past;
 };
 
@@ -88,6 +88,7 @@ int run_merge(struct session *session, const struct command_options *options, ch
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_rfm(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_score(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_segment(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_rule(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_keep(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
