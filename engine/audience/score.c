@@ -223,6 +223,16 @@ static enum sh_status make_parts(const struct sh_score *put, struct sh_score *ma
     return SH_OK;
 }
 
+bool score_set_name(struct sh_score *score, struct sh_text name) {
+    char *field = sh_alloc((size_t)prefix.count + name.count);
+    if (field == NULL) return false;
+    memcpy(field, prefix.bytes, prefix.count);
+    memcpy(field + prefix.count, name.bytes, name.count);
+    score->field = (struct sh_text){field, prefix.count + name.count};
+    score->name = (struct sh_text){field + prefix.count, name.count};
+    return true;
+}
+
 static enum sh_status make_score(const struct sh_score *put, struct sh_arena *arena, struct sh_node **trees,
                                  struct sh_score **score, struct sh_error *err) {
     struct sh_score *made = sh_alloc_zero(sizeof *made);
@@ -230,12 +240,7 @@ static enum sh_status make_score(const struct sh_score *put, struct sh_arena *ar
     if (made == NULL) return no_memory(err);
     made->digits = put->digits;
     made->changed_ms = put->changed_ms;
-    char *field = sh_alloc((size_t)prefix.count + put->name.count);
-    if (field == NULL) return no_memory(err);
-    memcpy(field, prefix.bytes, prefix.count);
-    memcpy(field + prefix.count, put->name.bytes, put->name.count);
-    made->field = (struct sh_text){field, prefix.count + put->name.count};
-    made->name = (struct sh_text){field + prefix.count, put->name.count};
+    if (!score_set_name(made, put->name)) return no_memory(err);
     if (!text_copy(put->note, &made->note)) return no_memory(err);
     return make_parts(put, made, arena, trees, err);
 }

@@ -30,6 +30,7 @@
 #ifndef SH_SCORE_H
 #define SH_SCORE_H
 
+#include "archive.h"
 #include "query.h"
 
 enum {
@@ -106,6 +107,10 @@ SH_MUST_CHECK enum sh_status sh_scores_check_segment(const struct sh_scores *sco
 
 /* What went wrong while scores were read, once; SH_OK: nothing. */
 enum sh_status sh_scores_take_fault(struct sh_scores *scores, struct sh_error *err);
+/* As a section of an archive; into scores without any. What fails is the reader's. */
+void sh_scores_save(const struct sh_scores *scores, struct sh_archive_writer *writer);
+SH_MUST_CHECK enum sh_status sh_scores_load(struct sh_scores *scores, struct sh_archive_reader *reader);
+
 /* Give back what is prepared; nothing is being read. */
 void sh_scores_rest(struct sh_scores *scores);
 

@@ -3,6 +3,7 @@
  *   score.c       the plans, and the fields they are
  *   score_uses.c  who uses whom
  *   score_run.c   what a plan is worth for users
+ *   score_archive.c  plans saved and loaded
  */
 #ifndef SH_SCORE_PRIVATE_H
 #define SH_SCORE_PRIVATE_H
@@ -51,6 +52,8 @@ struct sh_scores {
 /* score.c: the part's text as a tree: an expression, or of a weight a calculation (query_quantity.h). */
 SH_MUST_CHECK enum sh_status score_part_parse(const struct sh_score_part *part, struct sh_arena *arena,
                                               struct sh_node **tree, struct sh_error *err);
+/* score.c: a copy of the name, with score. before it. False: memory is out. */
+bool score_set_name(struct sh_score *score, struct sh_text name);
 /* score_uses.c */
 SH_MUST_CHECK enum sh_status score_check_cycle(const struct sh_scores *scores, struct sh_text field,
                                                struct sh_node *const *trees, uint32_t tree_count,

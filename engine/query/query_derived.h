@@ -5,8 +5,8 @@
  *        '-- field "rfm.segment"   '-- field "value.amount"      of one catalogue that the owner fills
  *
  * Expressions, orders and fields of rows name them as they name attributes; an attribute of the same name comes first.
- * Names are `lifecycle`, or two words with a point between them, of which the first is rfm, value, invited or score. What
- * stands behind score. is a name of people's own choice that needs no backticks.
+ * Names are `lifecycle`, or two words with a point between them, of which the first is rfm, value, invited or score.
+ * What stands behind score. is a name of people's own choice that needs no backticks.
  *
  * Most of them have few values: scores, names of cells. Such a field has a list of values, and what is read for a user
  * is a place in that list, one byte; a condition then becomes 256 bytes that say yes or no.

@@ -7,7 +7,7 @@
  *       u8 has_eligible; if so its text
  *       u32 count of held users, their ids
  *       the table of users, the table of items, the bitmap of listed items
- *       sections events, feed, rfm, referral, segments, rules, aliases
+ *       sections events, feed, rfm, referral, segments, rules, aliases, scores
  *     section repeats
  *
  * Left out: cursors and jobs, which belong to connections, and what is only remembered to be quick (plans of segments,
@@ -43,6 +43,7 @@ static void save_workspace(const struct sh_workspace *workspace, struct sh_archi
     sh_catalogue_save(&workspace->segments, writer);
     sh_rules_save(&workspace->rules, writer);
     sh_aliases_save(&workspace->aliases, writer);
+    sh_scores_save(workspace->scores, writer);
     sh_archive_end(writer);
 }
 
@@ -122,6 +123,12 @@ static void load_stores(struct sh_workspace *workspace, struct sh_archive_reader
     const struct sh_rules_scope rules_scope = {.users = workspace->users, .events = workspace->events};
     if (sh_rules_load(&workspace->rules, &rules_scope, reader) != SH_OK) return;
     if (sh_aliases_load(&workspace->aliases, reader) != SH_OK) return;
+    if (!sh_workspace_make_scores(workspace)) {
+        (void)sh_archive_refuse_memory(reader);
+        return;
+    }
+    if (!sh_archive_comes(reader, "scores")) return; /* older archives have none */
+    if (sh_scores_load(workspace->scores, reader) != SH_OK) return;
 }
 
 static void load_workspace(struct sh_shard *shard, struct sh_archive_reader *reader) {

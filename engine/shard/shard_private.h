@@ -252,6 +252,8 @@ uint32_t sh_workspace_find_user(const struct sh_workspace *workspace, struct sh_
 /* Writes to this user are refused from now on; SH_ERR_BUSY if they are already. */
 SH_MUST_CHECK enum sh_status sh_workspace_hold(struct sh_workspace *workspace, struct sh_text id, struct sh_error *err);
 void sh_workspace_let_go(struct sh_workspace *workspace, struct sh_text id);
+/* No scores yet, once there are rfm and referral. False: memory is out. */
+bool sh_workspace_make_scores(struct sh_workspace *workspace);
 /* What is derived of users. */
 static inline const struct sh_derived *sh_workspace_derived(const struct sh_workspace *workspace) {
     return sh_scores_derived(workspace->scores); /* whose base is referral, whose base is rfm */

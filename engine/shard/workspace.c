@@ -33,6 +33,16 @@ static void scope_of_users(void *owner, int64_t now_ms, struct sh_query_scope *s
     sh_workspace_scope(owner, false, now_ms, scope);
 }
 
+bool sh_workspace_make_scores(struct sh_workspace *workspace) {
+    const struct sh_scores_source source = {.owner = workspace,
+                                            .scope = scope_of_users,
+                                            .segment_version = &workspace->segments.version,
+                                            .write_version = &workspace->write_version,
+                                            .base = sh_referral_derived(workspace->referral)};
+    workspace->scores = sh_scores_create(&source);
+    return workspace->scores != NULL;
+}
+
 static bool fill(struct sh_workspace *workspace) {
     workspace->users = sh_table_create();
     workspace->items = sh_table_create();
@@ -45,13 +55,7 @@ static bool fill(struct sh_workspace *workspace) {
     if (workspace->feed == NULL || workspace->rfm == NULL) return false;
     workspace->referral = sh_referral_create(workspace->users, sh_rfm_derived(workspace->rfm));
     if (workspace->referral == NULL) return false;
-    const struct sh_scores_source source = {.owner = workspace,
-                                            .scope = scope_of_users,
-                                            .segment_version = &workspace->segments.version,
-                                            .write_version = &workspace->write_version,
-                                            .base = sh_referral_derived(workspace->referral)};
-    workspace->scores = sh_scores_create(&source);
-    return workspace->scores != NULL;
+    return sh_workspace_make_scores(workspace);
 }
 
 enum sh_status sh_workspace_begin(struct sh_shard *shard, struct sh_text name, struct sh_text zone,
