@@ -89,7 +89,7 @@ static void group_clear(struct sh_log_group *group) {
 /* A new block at the end, in which the next record to begin has the position first. */
 static struct sh_log_block *group_block(struct sh_log_group *group, uint64_t first) {
     struct sh_log_block *block = block_at(group, ++group->count);
-    memset(block, 0, sizeof *block);
+    memset(block, 0, offsetof(struct sh_log_block, stream)); /* finish_blocks clears what is left of the stream */
     block->first = first;
     block->begin = SH_LOG_BEGIN_NONE;
     group->used = 0;
@@ -260,6 +260,7 @@ static void roll(struct sh_log *log) {
 static void finish_blocks(struct sh_log *log, uint32_t begin, uint32_t end) {
     for (uint32_t i = begin; i < end; i++) {
         struct sh_log_block *block = block_at(&log->writing, i);
+        memset(block->stream + block->used, 0, SH_LOG_STREAM_BYTES - block->used);
         block->previous = log->previous;
         block->salt = log->salt;
         block->sequence = log->sequence;
