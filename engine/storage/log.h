@@ -14,8 +14,8 @@
  *
  * One group is being written at any time, and everything that is appended meanwhile is the next: at low load a commit
  * is one record, at high load hundreds, without a timer. A group is written by one write that is durable when it is
- * done, into a file that was filled with zeroes before (five times faster than into a growing one), in whole blocks
- * that are never written again: a torn write can only hit what nobody was told is safe. When the newest snapshot but
+ * done, into a file that was filled with zeroes before (so that no metadata changes), in whole blocks that are never
+ * written again: a torn write can only hit what nobody was told is safe. When the newest snapshot but
  * one holds a file's records, the file is filled with zeroes and used again, so nothing that was forgotten is left in
  * it. What the bytes mean, and when they are valid: log_format.h.
  *
@@ -53,7 +53,7 @@ enum sh_log_durability {
 #define SH_LOG_SEGMENT_BYTES_MAX (UINT64_C(1) << 36)
 
 enum {
-    SH_LOG_SEGMENT_BYTES_DEFAULT = 64 << 20, /* one file: 60 ms to fill with zeroes, a second of the heaviest load */
+    SH_LOG_SEGMENT_BYTES_DEFAULT = 64 << 20, /* one file: a moment to fill with zeroes, a second of the heaviest load */
     SH_LOG_SEGMENT_BYTES_MIN = 64 << 10,
     SH_LOG_GROUP_BYTES_MAX = 32 << 20, /* waiting for the next commit; above it an append is refused with BUSY */
     SH_LOG_SPARE_COUNT = 2,            /* files kept ready; more are removed */
