@@ -40,6 +40,10 @@ void archive_shop_fill(struct rig *rig) {
     (void)rig_ask(rig, "segment.put", "{name: 'grown up', where: 'age >= 18'}");
     (void)rig_ask(rig, "segment.put", "{name: 'buyers', where: \"in_segment('grown up') and count(purchase) > 0\"}");
     (void)rig_ask(rig, "segment.put", "{name: 'grown up', where: 'age >= 21', note: 'by law'}");
+    (void)rig_ask(
+        rig, "score.put",
+        "{name: 'loyal', digits: 1, note: 'n', points: [{when: \"in_segment('buyers')\", points: '2.5'}], weights: "
+        "[{value: 'sum(purchase.amount) / 3', weight: '0.7', cap: 20}]}");
     (void)rig_ask(rig, "rule.put",
                   "{name: 'r', on: 'purchase where amount > 2', tag_set: 'tags', tag: 'payer', ttl_days: 30}");
     for (int i = 0; i < 12; i++) {
@@ -102,6 +106,8 @@ void archive_shop_use(struct rig *rig) {
         {"rule.list", "{}"},
         {"segment.list", "{}"},
         {"segment.get", "{name: 'buyers'}"},
+        {"score.list", "{}"},
+        {"audience.list", "{where: 'score.loyal > 1', limit: 100, order: 'score.loyal', fields: ['score.loyal']}"},
         {"segment.of_user", "{user: 'a'}"},
         {"user.get", "{ids: ['a', 'b', 'c', 'd', 'cookie', 'a rather long name of somebody'], events: 100}"},
         {"item.get", "{ids: ['i', 'j', 'k', 'l']}"},
