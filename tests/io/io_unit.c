@@ -7,8 +7,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -607,6 +609,33 @@ BOTH_BODIES(a_file_is_written_synced_renamed_read_and_removed) {
     cr_assert_eq(done.status, SH_ERR_NOT_FOUND);
     free(bytes);
     rmdir(folder);
+    finish(&echo, NULL);
+}
+
+/* A limit on the size of files makes the kernel write a part first, and then say why it stops. */
+BOTH_BODIES(a_write_that_is_cut_short_goes_on_and_says_what_stopped_it) {
+    struct echo echo = {0};
+    open_io(&echo, body);
+    char path[] = "/tmp/shoal-io-unit-XXXXXX";
+    const int handle = mkstemp(path);
+    cr_assert_geq(handle, 0);
+    struct rlimit before;
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit small = {.rlim_cur = 10000, .rlim_max = before.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    static uint8_t bytes[20000];
+    memset(bytes, 7, sizeof bytes);
+    struct sh_io_file_request done = file_run(
+        &echo, (struct sh_io_file_request){
+                   .operation = SH_IO_FILE_WRITE, .handle = handle, .bytes = bytes, .byte_count = sizeof bytes});
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    cr_assert_eq(done.status, SH_ERR_IO);
+    cr_assert_eq(done.system_error, EFBIG);
+    cr_assert_eq(done.done_bytes, 10000u, "the first part was written");
+    done = file_run(&echo, (struct sh_io_file_request){.operation = SH_IO_FILE_CLOSE, .handle = handle});
+    cr_assert_eq(done.status, SH_OK);
+    (void)unlink(path);
     finish(&echo, NULL);
 }
 
