@@ -99,6 +99,8 @@ enum {
     SH_JOB_COUNT_MAX = 8,                /* audience questions that a loop works on in turn; the rest waits in order */
     SH_SLICE_US_MAX = 500,               /* of work on them between two looks at the network */
     SH_LINGER_MS_MAX = 1000,             /* for the peer to close after the last answer */
+    SH_SNAPSHOT_LOG_BYTES = 1 << 30,     /* of log until the next snapshot: some ten seconds of doing it again */
+    SH_SNAPSHOT_HOLD_MS_MAX = 2000,      /* for writes to end before one; a slow disk's commits take some 10 ms */
     SH_STOP_MS_MAX = 10000,              /* for all that is in to be answered when the server stops */
 };
 

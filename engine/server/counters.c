@@ -118,6 +118,11 @@ void sh_counters_pack(const struct sh_counters_context *context, struct sh_buffe
         {"log_commits", offsetof(struct sh_counters, log_commit_count)},
         {"log_commit_bytes", offsetof(struct sh_counters, log_commit_bytes)},
         {"log_refused", offsetof(struct sh_counters, log_refused_count)},
+        {"snapshots", offsetof(struct sh_counters, snapshot_count)},
+        {"snapshot_bytes", offsetof(struct sh_counters, snapshot_bytes)},
+        {"snapshot_hold_us", offsetof(struct sh_counters, snapshot_hold_us)},
+        {"snapshot_pause_us", offsetof(struct sh_counters, snapshot_pause_us)},
+        {"snapshot_time_ms", offsetof(struct sh_counters, snapshot_time_ms)},
         {"log_waiting", offsetof(struct sh_counters, log_wait_count)},
     };
     enum { NUMBER_COUNT = sizeof numbers / sizeof numbers[0] };

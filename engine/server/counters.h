@@ -63,7 +63,12 @@ struct sh_counters {
     sh_counter log_commit_count; /* writes to the disk */
     sh_counter log_commit_bytes;
     sh_counter log_refused_count;
-    sh_counter log_wait_count; /* errands that wait for it, now */
+    sh_counter snapshot_count;    /* since the start */
+    sh_counter snapshot_bytes;    /* of the last one, as the next three */
+    sh_counter snapshot_hold_us;  /* writes waited */
+    sh_counter snapshot_pause_us; /* all stood still */
+    sh_counter snapshot_time_ms;  /* when it was there, by the wall clock; 0: never */
+    sh_counter log_wait_count;    /* errands that wait for it, now */
     struct sh_method_counters methods[SH_COUNTED_METHOD_COUNT_MAX];
 };
 

@@ -94,6 +94,7 @@ static void on_tick(void *context, struct sh_io_timer *timer) {
     sh_shard_tick(loop->shard, sh_io_now_ms(loop->io));
     for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
         sh_session_check_time(session, now_ns);
+    if (loop->index == 0 && loop->server->data != NULL) sh_snapshots_tick(loop);
     if (loop->unsent_bytes > SH_OUTPUT_TOTAL_BYTES_MAX) sh_session_close_worst(loop);
     const enum sh_status status = sh_io_timer_start(loop->io, timer, now_ns + TICK_MS * UINT64_C(1000000));
     sh_assert(status == SH_OK); /* its place in the heap is the one it just left */
@@ -119,6 +120,7 @@ static bool has_work(struct sh_loop *loop) {
 
 static enum sh_status turn(struct sh_loop *loop) {
     uint64_t wait_ns = 0;
+    if (loop->server->data != NULL) sh_snapshots_turn(loop);
     if (!has_work(loop)) {
         wait_ns = TICK_MS * UINT64_C(1000000);
         sh_doorbell_sleep(&loop->doorbell);
@@ -150,6 +152,7 @@ static void stop_begin(struct sh_loop *loop) {
     loop->stop_turns = 0;
     loop->stop_deadline_ns = sh_io_monotonic_ns(loop->io) + loop->server->stop_ms_max * UINT64_C(1000000);
     sh_io_accept_stop(loop->io);
+    if (loop->server->data != NULL) sh_snapshots_stop(loop);
 }
 
 static void close_all(struct sh_loop *loop) {

@@ -18,6 +18,7 @@
 #include "server.h"
 #include "session.h"
 #include "shard.h"
+#include "snapshot.h"
 #include "task.h"
 
 struct sh_loop {
@@ -40,6 +41,10 @@ struct sh_loop {
     struct sh_errand_queue jobs;    /* the first gets its slice and goes to the end */
     struct sh_errand_queue waiting; /* questions that are not begun, in order */
     struct sh_journal journal;
+    struct sh_errand_queue snapshot_waiters;
+    uint64_t releases_seen;             /* of the server's snapshots.release_count */
+    _Atomic(uint64_t) release_position; /* loop 0 sets it: the log up to there is for nobody any more */
+    uint64_t released_position;
     _Atomic(uint32_t) write_count; /* tasks that write, of this loop's clients; see snapshot.h */
     size_t partial_bytes;          /* sums over the sessions */
     size_t unsent_bytes;
@@ -70,8 +75,9 @@ struct sh_server {
     uint32_t address_count;
     const struct sh_counters **counters;
     uint64_t start_ns;
-    struct sh_data *data;          /* NULL: all is in memory only */
-    uint64_t every_number;         /* loop 0's: of the latest write that went to every shard */
+    struct sh_data *data;  /* NULL: all is in memory only */
+    uint64_t every_number; /* loop 0's: of the latest write that went to every shard */
+    struct sh_snapshots snapshots;
     struct sh_recovery *recovery;  /* until it serves */
     _Atomic(bool) holds_writes;    /* a snapshot waits for those under way */
     _Atomic(uint64_t) full_logs;   /* a bit a shard: its log has no room on the disk */
@@ -102,6 +108,8 @@ SH_MUST_CHECK enum sh_status sh_envelope_read(const struct sh_frame *frame, stru
 
 /* ---- session_methods.c: what the server answers itself ---- */
 
+/* `snapshot {}` takes no params. */
+SH_MUST_CHECK enum sh_status sh_check_no_params(const struct sh_request *request, struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_answer_hello(struct sh_session *session, const struct sh_request *request,
                                              struct sh_buffer *body, struct sh_error *err);
 /* Put the server's counters into the answer of `stats`, a map that begins at body->bytes + begin. */

@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "recovery_notes.h"
 #include "server_log.h"
+#include "snapshot_files.h"
 
 enum { TURN_WAIT_NS = 10000000 };
 
@@ -20,7 +21,7 @@ struct shard_notes {
     struct sh_kept_list *taught;  /* by sibling: lessons of this shard that the sibling lacks */
     struct sh_kept_list letting;  /* LET GO of this shard */
     struct sh_kept_merge *merges; /* cut off */
-    uint64_t snapshot_bytes;
+    uint64_t next_request;        /* of the snapshot */
     struct sh_log_end end;
     uint64_t completed_count;
 };
@@ -28,6 +29,7 @@ struct shard_notes {
 struct sh_recovery {
     struct sh_server *server;
     uint32_t shard_count;
+    struct sh_snapshot snapshot; /* file_count 0: none */
     struct shard_notes *shards;
     uint64_t number_min; /* of the shards' number_last */
     uint64_t number_max;
@@ -66,6 +68,34 @@ void sh_recovery_destroy(struct sh_recovery *recovery) {
     sh_free(recovery);
 }
 
+const struct sh_snapshot *sh_recovery_snapshot(const struct sh_recovery *recovery) {
+    return &recovery->snapshot;
+}
+
+static void tell_of_snapshots(void *context, const char *words) {
+    (void)context;
+    sh_log(SH_LOG_WARN, "%s", words);
+}
+
+/* The newest valid one; which record of each log it has. */
+static enum sh_status find_snapshot(struct sh_recovery *recovery, struct sh_error *err) {
+    const struct sh_data *data = recovery->server->data;
+    char directory[SH_DATA_PATH_BYTES_MAX];
+    bool found = false;
+    sh_data_path(data, "snapshots", SH_DATA_NO_SHARD, directory);
+    const enum sh_status status =
+        sh_snapshot_find(data->disk, directory, data->store, tell_of_snapshots, NULL, &recovery->snapshot, &found, err);
+    if (status != SH_OK) return status;
+    if (!found) recovery->snapshot = (struct sh_snapshot){0};
+    for (uint32_t i = 0; i < recovery->snapshot.file_count; i++) {
+        const struct sh_snapshot_file *file = &recovery->snapshot.files[i];
+        unsigned shard;
+        if (sscanf(file->name, "shard-%u", &shard) == 1 && shard < recovery->shard_count)
+            recovery->shards[shard].after = file->position;
+    }
+    return SH_OK;
+}
+
 enum sh_status sh_recovery_create(struct sh_server *server, struct sh_recovery **created, struct sh_error *err) {
     *created = NULL;
     struct sh_recovery *recovery = sh_alloc_zero(sizeof *recovery);
@@ -85,6 +115,11 @@ enum sh_status sh_recovery_create(struct sh_server *server, struct sh_recovery *
     if (!whole) {
         sh_recovery_destroy(recovery);
         return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to recover");
+    }
+    const enum sh_status status = find_snapshot(recovery, err);
+    if (status != SH_OK) {
+        sh_recovery_destroy(recovery);
+        return status;
     }
     *created = recovery;
     return SH_OK;
@@ -153,6 +188,15 @@ static enum sh_status read_record(struct sh_loop *loop, uint64_t position, const
     if (status == SH_OK) return SH_OK;
     return sh_fail(err, status, -1, "record %llu of shard %u's log, at its byte %lld: %s", (unsigned long long)position,
                    loop->index, (long long)why.position, why.message);
+}
+
+/* ---- load ---- */
+
+static enum sh_status load(struct sh_loop *loop, struct sh_error *err) {
+    struct sh_recovery *recovery = loop->server->recovery;
+    struct shard_notes *notes = &recovery->shards[loop->index];
+    if (recovery->snapshot.file_count == 0) return SH_OK;
+    return sh_snapshots_load(loop, &notes->number_last, &notes->next_request, err);
 }
 
 /* ---- scan ---- */
@@ -389,7 +433,9 @@ static enum sh_status complete_all(struct sh_loop *loop, struct applying *applyi
 static enum sh_status recover_several(struct sh_loop *loop, struct sh_error *err) {
     struct sh_recovery *recovery = loop->server->recovery;
     struct applying applying;
-    enum sh_status status = meet(recovery, scan(loop, err), err);
+    enum sh_status status = load(loop, err);
+    if (status == SH_OK) status = scan(loop, err);
+    status = meet(recovery, status, err);
     if (status == SH_OK && loop->index == 0) compare_scans(recovery);
     if (status == SH_OK) status = meet(recovery, SH_OK, err);
     if (status == SH_OK) status = meet(recovery, replay(loop, err), err);
@@ -405,12 +451,18 @@ enum sh_status sh_recover(struct sh_loop *loop, struct sh_error *err) {
     struct sh_recovery *recovery = loop->server->recovery;
     const uint64_t begin_ns = sh_io_exact_ns(loop->io);
     if (loop->index == 0) recovery->begin_ns = begin_ns;
-    const enum sh_status status = recovery->shard_count == 1 ? replay(loop, err) : recover_several(loop, err);
+    enum sh_status status;
+    if (recovery->shard_count > 1)
+        status = recover_several(loop, err);
+    else if ((status = load(loop, err)) == SH_OK)
+        status = replay(loop, err);
     if (status != SH_OK) return status;
     /* Ids of requests go on behind those of the log, whatever the clock says. */
     for (uint32_t i = 0; i < recovery->shard_count; i++) {
         const uint64_t next = (recovery->shards[i].id_last >> 6) + 1;
         if (loop->next_request < next) loop->next_request = next;
+        if (loop->next_request < recovery->shards[i].next_request)
+            loop->next_request = recovery->shards[i].next_request;
     }
     if (loop->index == 0) recovery->end_ns = sh_io_exact_ns(loop->io);
     return SH_OK;
@@ -425,11 +477,12 @@ void sh_recovery_report(const struct sh_recovery *recovery, char *line, size_t l
         sum.end.dropped_bytes += notes->end.dropped_bytes;
         sum.completed_count += notes->completed_count;
     }
-    (void)snprintf(
-        line, line_bytes,
-        "recovered in %.3f s: %llu records of %llu bytes were done again, %llu were completed, %llu torn bytes "
-        "cut off",
-        (double)(recovery->end_ns - recovery->begin_ns) / 1e9, (unsigned long long)sum.end.record_count,
-        (unsigned long long)sum.end.record_bytes, (unsigned long long)sum.completed_count,
-        (unsigned long long)sum.end.dropped_bytes);
+    (void)snprintf(line, line_bytes,
+                   "recovered in %.3f s: snapshot %llu; %llu records of %llu bytes were done again, %llu were "
+                   "completed, %llu torn bytes "
+                   "cut off",
+                   (double)(recovery->end_ns - recovery->begin_ns) / 1e9,
+                   (unsigned long long)recovery->snapshot.sequence, (unsigned long long)sum.end.record_count,
+                   (unsigned long long)sum.end.record_bytes, (unsigned long long)sum.completed_count,
+                   (unsigned long long)sum.end.dropped_bytes);
 }

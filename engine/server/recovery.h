@@ -33,6 +33,8 @@ struct sh_recovery;
 SH_MUST_CHECK enum sh_status sh_recovery_create(struct sh_server *server, struct sh_recovery **recovery,
                                                 struct sh_error *err);
 void sh_recovery_destroy(struct sh_recovery *recovery); /* NULL is fine */
+/* The snapshot that it begins with; file_count 0: there is none. */
+const struct sh_snapshot *sh_recovery_snapshot(const struct sh_recovery *recovery);
 /* A thread could not be started: those that wait for it shall not. */
 void sh_recovery_abort(struct sh_recovery *recovery);
 /* On the loop's thread, once its io and its empty shard are made: afterwards its shard is what it was, and its journal

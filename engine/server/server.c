@@ -20,6 +20,7 @@ static void server_free(struct sh_server *server) {
     for (uint32_t i = 0; server->listeners != NULL && i < server->loop_count * server->address_count; i++)
         /* A Unix address is listened on once, and given to every loop. */
         if (i < server->address_count || !server->listeners[i].is_local) sh_io_listener_close(&server->listeners[i]);
+    sh_snapshots_deinit(&server->snapshots);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->mutex);
     sh_recovery_destroy(server->recovery);
@@ -46,6 +47,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     if (server == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a server");
     pthread_mutex_init(&server->mutex, NULL);
     pthread_cond_init(&server->changed, NULL);
+    sh_snapshots_init(&server->snapshots);
     server->io = options->io;
     server->loop_count = options->shard_count;
     server->address_count = options->address_count;

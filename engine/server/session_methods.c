@@ -126,6 +126,20 @@ enum sh_status sh_answer_hello(struct sh_session *session, const struct sh_reque
     return sh_buffer_status(body, err);
 }
 
+/* ---- snapshot ---- */
+
+enum sh_status sh_check_no_params(const struct sh_request *request, struct sh_error *err) {
+    struct sh_cursor cursor;
+    struct sh_text key;
+    uint32_t pair_count;
+    sh_cursor_init(&cursor, request->params, request->params_count);
+    enum sh_status status = sh_cursor_map(&cursor, &pair_count, "params", err);
+    if (status != SH_OK || pair_count == 0) return status;
+    if ((status = sh_cursor_text(&cursor, &key, "a key", err)) != SH_OK) return status;
+    return sh_fail(err, SH_ERR_ARGUMENT, -1, "%s knows no key `%.*s`", request->method->name,
+                   (int)(key.count < 80 ? key.count : 80), key.bytes);
+}
+
 /* ---- stats ---- */
 
 enum sh_status sh_answer_add_counters(struct sh_loop *loop, struct sh_buffer *body, size_t begin,

@@ -62,7 +62,8 @@ static void task_leave_session(struct sh_task *task) {
 
 static void task_end(struct sh_loop *loop, struct sh_task *task) {
     task_leave_session(task);
-    if (task->errand.request.method->writes) atomic_fetch_sub(&loop->write_count, 1);
+    if (task->errand.request.method->writes && atomic_fetch_sub(&loop->write_count, 1) == 1)
+        sh_snapshots_note_end(loop);
     loop->task_count--;
     if (loop->spare_task_count >= SPARE_COUNT_MAX) {
         task_free(task);
@@ -236,6 +237,23 @@ static void run_hello(struct sh_session *session, const struct sh_frame *frame, 
     if (status != SH_OK) answer_error(session, frame, &err);
 }
 
+/* Answered when the snapshot is there. */
+static enum sh_status run_snapshot(struct sh_session *session, const struct sh_frame *frame,
+                                   const struct sh_request *request, struct sh_error *err) {
+    struct sh_loop *loop = session->loop;
+    const enum sh_status status = sh_check_no_params(request, err);
+    if (status != SH_OK) return status;
+    if (loop->server->data == NULL) {
+        (void)sh_fail(err, SH_ERR_UNSUPPORTED, -1, "this server keeps nothing");
+        return sh_fail_hint(err, SH_ERR_UNSUPPORTED, "start it with --data DIR");
+    }
+    if (loop->is_stopping) return sh_fail(err, SH_ERR_CLOSED, -1, "the server stops");
+    struct sh_task *task = task_begin(session, frame, request);
+    if (task == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for this request; nothing was changed");
+    sh_snapshots_ask(loop, task);
+    return SH_OK;
+}
+
 static void run_task(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
     struct sh_loop *loop = session->loop;
     struct sh_task *task = task_begin(session, frame, request);
@@ -273,12 +291,16 @@ static bool is_admitted(const struct sh_loop *loop, const struct sh_method *meth
 
 static void run_request(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
     const struct sh_method *method = request->method;
-    if (method->spread == SH_SPREAD_SESSION)
+    struct sh_error err;
+    if (method->spread == SH_SPREAD_SESSION && strcmp(method->name, "snapshot") == 0) {
+        if (run_snapshot(session, frame, request, &err) != SH_OK) answer_error(session, frame, &err);
+    } else if (method->spread == SH_SPREAD_SESSION) {
         run_hello(session, frame, request);
-    else if (method->writes && session->loop->journal.log == NULL && session->loop->server->loop_count == 1)
+    } else if (method->writes && session->loop->journal.log == NULL && session->loop->server->loop_count == 1) {
         run_in_place(session, frame, request);
-    else
+    } else {
         run_task(session, frame, request);
+    }
 }
 
 bool sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame) {

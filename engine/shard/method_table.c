@@ -13,6 +13,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_ITEM_PUT] = {"item.put", SH_SPREAD_EVERY, true, false, SH_METHOD_ITEM_PUT},
     [SH_METHOD_RULE_GET] = {"rule.get", SH_SPREAD_ANY, false, false, SH_METHOD_RULE_GET},
     [SH_METHOD_RULE_PUT] = {"rule.put", SH_SPREAD_EVERY, true, false, SH_METHOD_RULE_PUT},
+    [SH_METHOD_SNAPSHOT] = {"snapshot", SH_SPREAD_SESSION, false, false, SH_METHOD_SNAPSHOT},
     [SH_METHOD_USER_GET] = {"user.get", SH_SPREAD_ROWS, false, false, SH_METHOD_USER_GET},
     [SH_METHOD_USER_PUT] = {"user.put", SH_SPREAD_ROWS, true, false, SH_METHOD_USER_PUT},
     [SH_METHOD_RULE_LIST] = {"rule.list", SH_SPREAD_ALL, false, false, SH_METHOD_RULE_LIST},

@@ -101,6 +101,8 @@ const struct command commands[] = {
     {"repair", "DIR", "save what can be read of damaged logs; what was there is kept. Offline", "", 1, 1, false,
      run_repair},
     {"stats", "", "counters and memory", "", 0, 0, false, run_stats},
+    {"snapshot", "", "write all state beside the log, so that a restart is quick and the log can be short", "", 0, 0,
+     false, run_snapshot},
     {"ping", "", "is it there?", "", 0, 0, false, run_ping},
     {"help", "", "this text", "", 0, 0, false, run_help},
 };

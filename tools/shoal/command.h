@@ -98,6 +98,7 @@ int run_eval(struct session *session, const struct command_options *options, cha
 int run_check(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_dump(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_repair(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_snapshot(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 

@@ -329,6 +329,29 @@ int run_stats(struct session *session, const struct command_options *options, ch
     return 0;
 }
 
+int run_snapshot(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    static const char *const names[] = {"sequence", "bytes", "write_ms", "hold_us", "pause_us"};
+    (void)options;
+    (void)words;
+    (void)word_count;
+    struct shoal_client_writer *params = new_params(0);
+    struct shoal_client_answer answer;
+    const bool sent = session_call(session, "snapshot", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "name", false);
+    output_column(table, "value", true);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char grouped[32];
+        output_add(table, names[i]);
+        output_add(table, print_grouped(shoal_client_integer(shoal_client_get(answer.result, names[i]), 0), grouped));
+    }
+    output_table_finish(table);
+    return 0;
+}
+
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     (void)options;
     (void)words;

@@ -21,6 +21,7 @@ enum {
     EXIT_HELD = 75,   /* sysexits.h: another server has the data directory */
     ADDRESS_COUNT_MAX = 8,
     SEGMENT_MIB_MAX = 4096,
+    SNAPSHOT_LOG_MIB_MAX = 1 << 20,
     LOOK_MS = 200, /* between two looks at whether the loops have ended by themselves */
 };
 
@@ -39,6 +40,7 @@ static const char usage[] =
     "                     interval: when it survives the end of the server, and a power cut 0.1 s later;\n"
     "                     none: when it survives the end of the server\n"
     "  --segment SIZE     of one file of the log, in MiB (default 64)\n"
+    "  --snapshot-log N   MiB of log until a snapshot is taken (default 1024; 0: only when asked)\n"
     "  --shards N         loops, each with a part of the users (default: as in DIR, or one a processor)\n"
     "  --io BODY          uring or epoll (default: uring where the kernel has it; also SHOAL_IO)\n"
     "  --log-level LEVEL  error, warn, info or debug (default info)\n"
@@ -94,12 +96,21 @@ static uint64_t parse_segment(const char *text) {
     return (uint64_t)count << 20;
 }
 
+static uint64_t parse_snapshot_log(const char *text) {
+    char *end;
+    const unsigned long count = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || count > SNAPSHOT_LOG_MIB_MAX)
+        refuse("--snapshot-log needs a number of MiB up to 1048576");
+    return count == 0 ? UINT64_MAX : (uint64_t)count << 20;
+}
+
 static struct settings read_settings(int argument_count, char **arguments) {
     static const struct option known[] = {
         {"listen", required_argument, NULL, 'l'},
         {"data", required_argument, NULL, 'd'},
         {"durability", required_argument, NULL, 'u'},
         {"segment", required_argument, NULL, 'g'},
+        {"snapshot-log", required_argument, NULL, 'n'},
         {"shards", required_argument, NULL, 's'},
         {"io", required_argument, NULL, 'i'},
         {"log-level", required_argument, NULL, 'v'},
@@ -128,6 +139,9 @@ static struct settings read_settings(int argument_count, char **arguments) {
         case 'g':
             settings.data.segment_bytes = parse_segment(optarg);
             break;
+        case 'n':
+            settings.data.snapshot_log_bytes = parse_snapshot_log(optarg);
+            break;
         case 'i':
             settings.io = optarg;
             break;
@@ -146,8 +160,9 @@ static struct settings read_settings(int argument_count, char **arguments) {
         }
     }
     if (optind < argument_count) refuse("it takes flags only");
-    if (settings.data.path == NULL && (settings.has_durability || settings.data.segment_bytes != 0))
-        refuse("--durability and --segment go with --data");
+    if (settings.data.path == NULL &&
+        (settings.has_durability || settings.data.segment_bytes != 0 || settings.data.snapshot_log_bytes != 0))
+        refuse("--durability, --segment and --snapshot-log go with --data");
     if (settings.address_count == 0) settings.addresses[settings.address_count++] = default_address;
     return settings;
 }
