@@ -217,14 +217,19 @@ static void list_insert(struct sh_sessions *sessions, uint32_t item_slot, uint32
 static void list_remove(struct sh_sessions *sessions, uint32_t item_slot, uint32_t session) {
     struct item_sessions *item = &sessions->items[item_slot];
     item->session_count--;
+    if (item->count == 0) return;
+    /* Who goes for want of room is the oldest of all, and so the first here, or older than the listed. */
+    if (item->list[item->begin] == session) {
+        item->begin++;
+        item->count--;
+        return;
+    }
+    if (is_older(sessions, session, item->list[item->begin])) return;
     const uint32_t rank = list_rank(sessions, item, session);
     uint32_t *place = item->list + item->begin + rank;
-    if (rank == item->count || *place != session) return; /* older than the listed */
+    if (rank == item->count || *place != session) return;
     item->count--;
-    if (rank == 0)
-        item->begin++;
-    else
-        memmove(place, place + 1, (item->count - rank) * sizeof *place);
+    memmove(place, place + 1, (item->count - rank) * sizeof *place);
 }
 
 /* ---- sessions ---- */
