@@ -15,7 +15,7 @@ void sh_loop_wake_all(struct sh_server *server) {
 static void server_free(struct sh_server *server) {
     for (uint32_t i = 0; server->loops != NULL && i < server->loop_count; i++) {
         sh_io_destroy(server->loops[i].io);
-        sh_log_close(server->loops[i].journal.log); /* one that has failed outlives its io */
+        sh_log_abandon(server->loops[i].journal.log); /* one that has failed outlives its io */
     }
     for (uint32_t i = 0; server->listeners != NULL && i < server->loop_count * server->address_count; i++)
         /* A Unix address is listened on once, and given to every loop. */

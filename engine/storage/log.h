@@ -133,9 +133,10 @@ SH_MUST_CHECK enum sh_status sh_log_replay(struct sh_log *log, uint64_t after,
                                                                   const uint8_t *bytes, size_t count,
                                                                   struct sh_error *err),
                                            void *context, struct sh_log_end *end, struct sh_error *err);
-/* Nothing may be in flight (sh_log_is_idle), unless the log has failed and its io is destroyed. What was not committed
- * is lost. NULL is fine. */
+/* Nothing may be in flight (sh_log_is_idle). What was not committed is lost. NULL is fine. */
 void sh_log_close(struct sh_log *log);
+/* The same when its io is destroyed, with whatever was in flight: that is as after a crash. NULL is fine. */
+void sh_log_abandon(struct sh_log *log);
 
 /* Take a record into the group being filled; memory only. *position is its number. A record of no bytes is left out
  * when replayed: a repair writes it in the place of one that was lost. Nothing is taken on failure: SH_ERR_TOO_LARGE

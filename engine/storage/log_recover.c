@@ -59,8 +59,8 @@ done:
 void sh_log_close(struct sh_log *log) {
     if (log == NULL) return;
     struct sh_disk *disk = log->options.disk;
-    sh_assert(sh_log_space_is_idle(log) || log->has_failed);
-    sh_assert((!log->is_writing && !log->is_syncing) || log->has_failed);
+    sh_assert(sh_log_space_is_idle(log));
+    sh_assert(!log->is_writing && !log->is_syncing);
     if (log->options.io != NULL && log->sync_timer.place != 0) sh_io_timer_stop(log->options.io, &log->sync_timer);
     sh_log_space_deinit(log);
     if (log->current.handle >= 0) (void)sh_disk_close(disk, log->directory, log->current.handle, NULL);
@@ -70,6 +70,16 @@ void sh_log_close(struct sh_log *log) {
     sh_log_buffer_free(log->filling.buffer);
     sh_log_buffer_free(log->writing.buffer);
     sh_free(log);
+}
+
+void sh_log_abandon(struct sh_log *log) {
+    if (log == NULL) return;
+    /* The timers and the requests were the io's, and went with it. */
+    log->options.io = NULL;
+    log->is_writing = false;
+    log->is_syncing = false;
+    log->space.is_running = false;
+    sh_log_close(log);
 }
 
 /* ---- getting ready to append ---- */

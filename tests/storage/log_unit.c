@@ -174,6 +174,40 @@ Test(log, lives_on_epoll_without_syncs) {
     live_on(SH_IO_EPOLL, SH_LOG_NONE);
 }
 
+/* The loop broke: its io is gone with a commit under way, a file being made and timers running. */
+static void lose_the_io(enum sh_io_body body, enum sh_log_durability durability) {
+    struct sh_error err = {0};
+    char folder[] = "/tmp/shoal-log-unit-XXXXXX";
+    cr_assert_not_null(mkdtemp(folder));
+    struct sh_io *io;
+    if (sh_io_create(body, &io_events, NULL, &io, &err) != SH_OK) cr_skip_test("SKIPPED: %s", err.message);
+    struct keeper keeper = {0};
+    struct sh_log_options options = options_for(&keeper, sh_disk_system(), folder);
+    options.io = io;
+    options.durability = durability;
+    begin(&keeper, &options, 0);
+    put(&keeper, "one");
+    while (keeper.durable < 1)
+        cr_assert_eq(sh_io_turn(io, 1000000, &err), SH_OK);
+    put(&keeper, "two");
+    sh_io_destroy(io);
+    sh_log_abandon(keeper.log);
+    options.io = NULL;
+    begin(&keeper, &options, 0);
+    cr_assert_geq(keeper.record_count, 1u);
+    stop(&keeper);
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+Test(log, bears_the_loss_of_its_io_uring) {
+    lose_the_io(SH_IO_URING, SH_LOG_SYNC);
+}
+Test(log, bears_the_loss_of_its_epoll) {
+    lose_the_io(SH_IO_EPOLL, SH_LOG_INTERVAL);
+}
+
 Test(log, keeps_a_second_process_out) {
     struct sh_error err = {0};
     char folder[] = "/tmp/shoal-log-unit-XXXXXX";

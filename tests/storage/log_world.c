@@ -294,14 +294,12 @@ void world_kill(struct world *world) {
     world->log->has_failed = true;
     disk_sim_kill(world->sim, &world->rng);
     struct sh_log *log = world->log;
-    log->options.io = NULL;
-    log->space.is_running = false;
     log->space.target.handle = -1;
     log->spare_count = 0;
     log->current.handle = -1;
     log->directory_handle = -1;
     log->lock = -1;
-    sh_log_close(log);
+    sh_log_abandon(log);
     world->log = NULL;
 }
 
