@@ -25,25 +25,18 @@ static void forget_refreshes(struct sh_referral *referral) {
 
 static void plan_free(struct sh_referral_plan *plan) {
     for (uint32_t i = 0; i < plan->condition_count; i++) {
-        sh_free((char *)(uintptr_t)plan->conditions[i].name.bytes);
-        sh_free((char *)(uintptr_t)plan->conditions[i].where.bytes);
+        sh_text_free(plan->conditions[i].name);
+        sh_text_free(plan->conditions[i].where);
     }
     *plan = (struct sh_referral_plan){0};
-}
-
-static bool text_copy(struct sh_text text, struct sh_text *copy) {
-    char *bytes = sh_alloc((size_t)text.count + 1);
-    if (bytes == NULL) return false;
-    if (text.count > 0) memcpy(bytes, text.bytes, text.count);
-    *copy = (struct sh_text){bytes, text.count};
-    return true;
 }
 
 static bool plan_copy(const struct sh_referral_plan *plan, struct sh_referral_plan *copy) {
     *copy = (struct sh_referral_plan){.attribute = plan->attribute};
     for (uint32_t i = 0; i < plan->condition_count; i++) {
         struct sh_referral_condition *made = &copy->conditions[copy->condition_count++];
-        if (text_copy(plan->conditions[i].name, &made->name) && text_copy(plan->conditions[i].where, &made->where))
+        if (sh_text_copy(plan->conditions[i].name, &made->name) &&
+            sh_text_copy(plan->conditions[i].where, &made->where))
             continue;
         plan_free(copy);
         return false;

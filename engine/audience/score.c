@@ -14,25 +14,13 @@ static enum sh_status no_memory(struct sh_error *err) {
     return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory for scoring plans");
 }
 
-static void text_free(struct sh_text text) {
-    sh_free((char *)(uintptr_t)text.bytes);
-}
-
-static bool text_copy(struct sh_text text, struct sh_text *copy) {
-    char *bytes = sh_alloc((size_t)text.count + 1);
-    if (bytes == NULL) return false;
-    if (text.count > 0) memcpy(bytes, text.bytes, text.count);
-    *copy = (struct sh_text){bytes, text.count};
-    return true;
-}
-
 static void score_destroy(struct sh_score *score) {
     if (score == NULL) return;
     for (uint32_t i = 0; i < score->part_count; i++)
-        text_free(score->parts[i].text);
+        sh_text_free(score->parts[i].text);
     sh_free(score->parts);
-    text_free(score->field);
-    text_free(score->note);
+    sh_text_free(score->field);
+    sh_text_free(score->note);
     sh_free(score);
 }
 
@@ -203,7 +191,7 @@ static enum sh_status canonical_text(const struct sh_score_part *part, struct sh
     else
         sh_query_print(*tree, &buffer);
     const bool is_copied =
-        !buffer.failed && text_copy((struct sh_text){(const char *)buffer.bytes, (uint32_t)buffer.count}, text);
+        !buffer.failed && sh_text_copy((struct sh_text){(const char *)buffer.bytes, (uint32_t)buffer.count}, text);
     sh_buffer_deinit(&buffer);
     return is_copied ? SH_OK : no_memory(err);
 }
@@ -241,7 +229,7 @@ static enum sh_status make_score(const struct sh_score *put, struct sh_arena *ar
     made->digits = put->digits;
     made->changed_ms = put->changed_ms;
     if (!score_set_name(made, put->name)) return no_memory(err);
-    if (!text_copy(put->note, &made->note)) return no_memory(err);
+    if (!sh_text_copy(put->note, &made->note)) return no_memory(err);
     return make_parts(put, made, arena, trees, err);
 }
 

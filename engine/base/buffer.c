@@ -90,3 +90,11 @@ void sh_pack_text(msgpack_packer *packer, struct sh_text text) {
 void sh_pack_literal(msgpack_packer *packer, const char *zero_ended) {
     sh_pack_text(packer, sh_text_of(zero_ended));
 }
+
+void sh_pack_bool(msgpack_packer *packer, const char *name, bool value) {
+    sh_pack_literal(packer, name);
+    if (value)
+        (void)msgpack_pack_true(packer);
+    else
+        (void)msgpack_pack_false(packer);
+}

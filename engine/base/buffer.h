@@ -35,5 +35,7 @@ void sh_buffer_packer(struct sh_buffer *buffer, msgpack_packer *packer);
 /* Pack helpers used everywhere: a str of this text; a str of this zero-ended literal. */
 void sh_pack_text(msgpack_packer *packer, struct sh_text text);
 void sh_pack_literal(msgpack_packer *packer, const char *zero_ended);
+/* A pair of a map. */
+void sh_pack_bool(msgpack_packer *packer, const char *name, bool value);
 
 #endif

@@ -1,9 +1,23 @@
 #include "text.h"
 
+#include "memory.h"
+
 /* Names are at most SH_NAME_BYTES_MAX long; this is room for the longest thing anybody would mistype. */
 enum { DISTANCE_CHARACTERS_MAX = 256 };
 /* Texts up to here are looked at as a whole before they are looked at character by character. */
 enum { PLAIN_BYTES_MAX = 64 };
+
+bool sh_text_copy(struct sh_text text, struct sh_text *copy) {
+    char *bytes = sh_alloc((size_t)text.count + 1);
+    if (bytes == NULL) return false;
+    if (text.count > 0) memcpy(bytes, text.bytes, text.count);
+    *copy = (struct sh_text){bytes, text.count};
+    return true;
+}
+
+void sh_text_free(struct sh_text copy) {
+    sh_free((char *)(uintptr_t)copy.bytes);
+}
 
 int sh_text_compare(struct sh_text a, struct sh_text b) {
     const uint32_t shorter = a.count < b.count ? a.count : b.count;

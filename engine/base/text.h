@@ -1,4 +1,4 @@
-/* text.h -- a piece of UTF-8: a pointer and a length, never owned, not ended by a zero byte. */
+/* text.h -- a piece of UTF-8: a pointer and a length, not ended by a zero byte, and not owned but where said. */
 #ifndef SH_TEXT_H
 #define SH_TEXT_H
 
@@ -24,6 +24,9 @@ static inline bool sh_text_equal(struct sh_text a, struct sh_text b) {
 }
 /* <0, 0, >0 by bytes, the shorter first: the order of external ids and strings everywhere. */
 int sh_text_compare(struct sh_text a, struct sh_text b);
+/* A copy of its own, to be freed. False: memory is out. */
+bool sh_text_copy(struct sh_text text, struct sh_text *copy);
+void sh_text_free(struct sh_text copy);
 /* Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF) without a zero byte? */
 bool sh_text_is_utf8(struct sh_text text);
 /* Case of ASCII letters ignored: for keywords only. */

@@ -9,24 +9,12 @@ void sh_catalogue_init(struct sh_catalogue *segments) {
     sh_arena_init(&segments->cache, SH_REQUEST_ARENA_BYTES_MAX);
 }
 
-static void text_free(struct sh_text text) {
-    sh_free((char *)(uintptr_t)text.bytes);
-}
-
-static bool text_copy(struct sh_text text, struct sh_text *copy) {
-    char *bytes = sh_alloc(text.count);
-    if (bytes == NULL) return false;
-    if (text.count > 0) memcpy(bytes, text.bytes, text.count);
-    *copy = (struct sh_text){bytes, text.count};
-    return true;
-}
-
 void segment_destroy(struct sh_segment *segment) {
     if (segment == NULL) return;
     for (uint32_t i = 0; i < segment->version_count; i++)
-        text_free(segment->versions[i].text);
-    text_free(segment->name);
-    text_free(segment->note);
+        sh_text_free(segment->versions[i].text);
+    sh_text_free(segment->name);
+    sh_text_free(segment->note);
     sh_free(segment->versions);
     sh_free(segment->uses);
     sh_free(segment);
@@ -248,7 +236,7 @@ static bool make_version_room(struct sh_segment *segment) {
         return segment->versions != NULL;
     }
     if (segment->version_count < SH_SEGMENT_VERSION_COUNT_MAX) return true;
-    text_free(segment->versions[0].text);
+    sh_text_free(segment->versions[0].text);
     segment->version_count--;
     memmove(segment->versions, segment->versions + 1, segment->version_count * sizeof *segment->versions);
     return true;
@@ -264,21 +252,21 @@ struct taken {
 
 static void taken_free(struct taken *taken) {
     segment_destroy(taken->made);
-    text_free(taken->text);
-    text_free(taken->note);
+    sh_text_free(taken->text);
+    sh_text_free(taken->note);
     sh_free(taken->uses);
 }
 
 static bool take(struct sh_catalogue *segments, const struct sh_segment_put *put, const struct segment_uses *uses,
                  bool is_new, struct taken *taken) {
     *taken = (struct taken){0};
-    if (!text_copy(put->text, &taken->text) || !text_copy(put->note, &taken->note)) return false;
+    if (!sh_text_copy(put->text, &taken->text) || !sh_text_copy(put->note, &taken->note)) return false;
     taken->uses = sh_alloc((size_t)uses->count * sizeof(struct sh_segment *));
     if (taken->uses == NULL) return false;
     if (uses->count > 0) memcpy(taken->uses, uses->list, uses->count * sizeof(struct sh_segment *));
     if (!is_new) return true;
     taken->made = sh_alloc_zero(sizeof *taken->made);
-    if (taken->made == NULL || !text_copy(put->name, &taken->made->name)) return false;
+    if (taken->made == NULL || !sh_text_copy(put->name, &taken->made->name)) return false;
     if (!make_version_room(taken->made)) return false;
     return sh_grow((void **)&segments->list, &segments->capacity, (uint64_t)segments->count + 1,
                    sizeof *segments->list) == SH_OK;

@@ -78,12 +78,6 @@ static enum sh_status read_question(struct sh_job *job, const struct sh_param *w
     return sh_plan_param(where, &job->scope, &job->arena, &job->tree, &job->plan, err);
 }
 
-static enum sh_status read_params(struct sh_call *call, const char *const *words, uint32_t count,
-                                  struct sh_param *params, struct sh_error *err) {
-    const struct sh_param_names names = {words, count, 0};
-    return sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
-}
-
 /* Make a job of what was read, or give it back. */
 static enum sh_status begin(struct sh_call *call, struct sh_job *job, enum sh_status status, struct sh_error *err) {
     if (status == SH_OK) return sh_job_begin(call, job, err);
@@ -98,7 +92,7 @@ enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *e
     struct sh_param params[3];
     struct sh_job *job;
     enum sh_status status;
-    if ((status = read_params(call, words, 3, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 3, params, err)) != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     job->wants_count = true;
     job->spec.count_only = true;
@@ -114,7 +108,7 @@ enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *
     struct sh_param params[6];
     struct sh_job *job;
     enum sh_status status;
-    if ((status = read_params(call, words, 6, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 6, params, err)) != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     const struct sample_params sample = {&params[3], &params[4], &params[5]};
     status = read_moment(call, job, &params[1], err);
@@ -155,7 +149,7 @@ enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err
     struct sh_job *job;
     bool count = true;
     enum sh_status status;
-    if ((status = read_params(call, words, 6, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 6, params, err)) != SH_OK) return status;
     if ((status = sh_param_boolean(&params[3], "count", &count, err)) != SH_OK) return status;
     if (!count && !sh_param_given(&params[4]) && !sh_param_given(&params[5])) {
         (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "nothing is asked for");
@@ -198,7 +192,7 @@ enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *er
     /* part_close is what sh_request_split adds; no client is told of it. */
     const uint32_t word_count = sh_answer_is_part(call->shard) ? LIST_PARAM_COUNT : LIST_PART_CLOSE;
     enum sh_status status;
-    if ((status = read_params(call, list_words, word_count, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, list_words, word_count, params, err)) != SH_OK) return status;
     if (sh_param_given(&params[LIST_CURSOR])) return list_next_page(call, params, err);
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     const struct list_params list = {&params[LIST_LIMIT], &params[LIST_FIELDS], &params[LIST_ORDER], &params[LIST_DESC],
@@ -298,7 +292,7 @@ enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *e
     struct sh_text text = {0};
     struct sh_page_token token;
     enum sh_status status;
-    if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
     if ((status = sh_param_require(&params[0], "cursor", err)) != SH_OK) return status;
     if ((status = sh_param_text(&params[0], "cursor", &text, err)) != SH_OK) return status;
     if ((status = sh_page_token_parse(text, call->shard->options.shard_count, &token, err)) != SH_OK) return status;

@@ -10,12 +10,6 @@
 
 enum { REFERRAL_INVITER, REFERRAL_COUNTS, REFERRAL_PARAM_COUNT };
 
-static enum sh_status read_params(const struct sh_call *call, const char *const *words, uint32_t count,
-                                  struct sh_param *params, struct sh_error *err) {
-    const struct sh_param_names names = {words, count, 0};
-    return sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
-}
-
 /* ---- put ---- */
 
 static enum sh_status read_inviter(const struct sh_call *call, const struct sh_param *param,
@@ -107,7 +101,7 @@ enum sh_status sh_handle_referral_put(struct sh_call *call, struct sh_error *err
     struct sh_referral_plan plan;
     msgpack_packer packer;
     enum sh_status status;
-    if ((status = read_params(call, words, REFERRAL_PARAM_COUNT, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, REFERRAL_PARAM_COUNT, params, err)) != SH_OK) return status;
     if ((status = read_plan(call, params, &plan, err)) != SH_OK) return status;
     const struct sh_referral_plan *before = sh_referral_plan(workspace->referral);
     const bool changed = before == NULL || !sh_referral_plans_are_equal(before, &plan);
@@ -160,7 +154,7 @@ enum sh_status sh_handle_referral_get(struct sh_call *call, struct sh_error *err
     msgpack_packer packer;
     int64_t now_ms;
     enum sh_status status;
-    if ((status = read_params(call, NULL, 0, none, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, NULL, 0, none, err)) != SH_OK) return status;
     if ((status = require_plan(workspace, &plan, err)) != SH_OK) return status;
     sh_answer_begin(call, &packer, 3);
     sh_pack_literal(&packer, "inviter");
@@ -271,7 +265,7 @@ enum sh_status sh_handle_referral_refresh(struct sh_call *call, struct sh_error 
     msgpack_packer packer;
     int64_t now_ms;
     enum sh_status status;
-    if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
     if ((status = require_plan(workspace, &plan, err)) != SH_OK) return status;
     if ((status = sh_read_now(&params[0], call, &now_ms, err)) != SH_OK) return status;
     struct sh_referral_tally *tally = sh_referral_tally_create(workspace->referral);

@@ -9,14 +9,6 @@
 #include "rfm_plan.h"
 #include "rfm_report.h"
 
-static void pack_bool(msgpack_packer *packer, const char *name, bool value) {
-    sh_pack_literal(packer, name);
-    if (value)
-        (void)msgpack_pack_true(packer);
-    else
-        (void)msgpack_pack_false(packer);
-}
-
 static enum sh_status require_plan(const struct sh_workspace *workspace, struct sh_error *err) {
     if (sh_rfm_config(workspace->rfm) != NULL) return SH_OK;
     (void)sh_fail(err, SH_ERR_NOT_FOUND, -1, "this workspace has no rfm plan yet");
@@ -42,7 +34,7 @@ enum sh_status sh_handle_rfm_put(struct sh_call *call, struct sh_error *err) {
         if (status != SH_OK) return status;
     }
     sh_answer_begin(call, &packer, 1);
-    pack_bool(&packer, "changed", changed);
+    sh_pack_bool(&packer, "changed", changed);
     return SH_OK;
 }
 

@@ -5,27 +5,12 @@
 
 enum { RULE_NAME, RULE_ON, RULE_TAG_SET, RULE_TAG, RULE_TTL_DAYS, RULE_NOTE, RULE_PAST, RULE_PARAM_COUNT };
 
-static enum sh_status read_params(const struct sh_call *call, const char *const *words, uint32_t count,
-                                  struct sh_param *params, struct sh_error *err) {
-    const struct sh_param_names names = {words, count, 0};
-    return sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
-}
-
 static enum sh_status read_name(const struct sh_param *param, struct sh_text *name, struct sh_error *err) {
-    enum sh_status status;
-    if ((status = sh_param_require(param, "name", err)) != SH_OK) return status;
-    if ((status = sh_param_text(param, "name", name, err)) != SH_OK) return status;
+    const enum sh_status status = sh_param_needed_text(param, "name", name, err);
+    if (status != SH_OK) return status;
     if (name->count == 0 || name->count > SH_NAME_BYTES_MAX || !sh_text_is_utf8(*name))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a rule's name is 1 to %d bytes of UTF-8", SH_NAME_BYTES_MAX);
     return SH_OK;
-}
-
-static void pack_bool(msgpack_packer *packer, const char *name, bool value) {
-    sh_pack_literal(packer, name);
-    if (value)
-        (void)msgpack_pack_true(packer);
-    else
-        (void)msgpack_pack_false(packer);
 }
 
 /* ---- put ---- */
@@ -99,7 +84,7 @@ enum sh_status sh_handle_rule_put(struct sh_call *call, struct sh_error *err) {
     bool changed;
     enum sh_status status;
     sh_workspace_scope(workspace, false, call->request->now_ms, &scope);
-    if ((status = read_params(call, words, RULE_PARAM_COUNT, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, RULE_PARAM_COUNT, params, err)) != SH_OK) return status;
     if ((status = read_rule(call, &scope, params, &rule, err)) != SH_OK) return status;
     if ((status = sh_param_boolean(&params[RULE_PAST], "past", &past, err)) != SH_OK) return status;
     if ((status = sh_rules_put(&workspace->rules, &rule, &changed, err)) != SH_OK) return status;
@@ -110,7 +95,7 @@ enum sh_status sh_handle_rule_put(struct sh_call *call, struct sh_error *err) {
     }
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 1);
-    pack_bool(&packer, "changed", changed);
+    sh_pack_bool(&packer, "changed", changed);
     return SH_OK;
 }
 
@@ -146,7 +131,7 @@ enum sh_status sh_handle_rule_get(struct sh_call *call, struct sh_error *err) {
     struct sh_param params[1];
     struct sh_text name;
     enum sh_status status;
-    if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
     if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
     const struct sh_rule *rule = sh_rules_find(&call->workspace->rules, name);
     if (rule == NULL) return sh_rules_fail_unknown(&call->workspace->rules, name, err);
@@ -159,7 +144,7 @@ enum sh_status sh_handle_rule_get(struct sh_call *call, struct sh_error *err) {
 enum sh_status sh_handle_rule_list(struct sh_call *call, struct sh_error *err) {
     const struct sh_rules *rules = &call->workspace->rules;
     struct sh_param none[1];
-    const enum sh_status status = read_params(call, NULL, 0, none, err);
+    const enum sh_status status = sh_call_params(call, NULL, 0, none, err);
     if (status != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 1);
@@ -180,11 +165,11 @@ enum sh_status sh_handle_rule_remove(struct sh_call *call, struct sh_error *err)
     struct sh_param params[1];
     struct sh_text name;
     enum sh_status status;
-    if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
     if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
     const bool removed = sh_rules_remove(&call->workspace->rules, name);
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 1);
-    pack_bool(&packer, "removed", removed);
+    sh_pack_bool(&packer, "removed", removed);
     return SH_OK;
 }

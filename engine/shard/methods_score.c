@@ -8,25 +8,6 @@
 #include "shard_private.h"
 #include "value_reader.h"
 
-static void pack_bool(msgpack_packer *packer, const char *name, bool value) {
-    sh_pack_literal(packer, name);
-    if (value)
-        (void)msgpack_pack_true(packer);
-    else
-        (void)msgpack_pack_false(packer);
-}
-
-static enum sh_status read_params(const struct sh_call *call, const char *const *words, uint32_t count,
-                                  struct sh_param *params, struct sh_error *err) {
-    const struct sh_param_names names = {words, count, 0};
-    return sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
-}
-
-static enum sh_status read_name(const struct sh_param *param, struct sh_text *name, struct sh_error *err) {
-    const enum sh_status status = sh_param_require(param, "name", err);
-    return status != SH_OK ? status : sh_param_text(param, "name", name, err);
-}
-
 /* ---- put ---- */
 
 static enum sh_status read_decimal(const struct sh_param *param, const char *name, uint32_t scale, int64_t *units,
@@ -106,8 +87,8 @@ enum sh_status sh_handle_score_put(struct sh_call *call, struct sh_error *err) {
     int64_t digits = 0;
     bool changed;
     enum sh_status status;
-    if ((status = read_params(call, words, 5, params, err)) != SH_OK) return status;
-    if ((status = read_name(&params[0], &put.name, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 5, params, err)) != SH_OK) return status;
+    if ((status = sh_param_needed_text(&params[0], "name", &put.name, err)) != SH_OK) return status;
     if ((status = sh_param_integer(&params[3], "digits", 0, SH_SCORE_DIGITS_MAX, &digits, err)) != SH_OK) return status;
     if ((status = sh_param_text(&params[4], "note", &put.note, err)) != SH_OK) return status;
     if (put.note.count > SH_NOTE_BYTES_MAX)
@@ -120,7 +101,7 @@ enum sh_status sh_handle_score_put(struct sh_call *call, struct sh_error *err) {
     if ((status = sh_scores_put(workspace->scores, &put, &scope, call->arena, &changed, err)) != SH_OK) return status;
     if (changed) workspace->segments.version++; /* what was planned and counted with it */
     sh_answer_begin(call, &packer, 1);
-    pack_bool(&packer, "changed", changed);
+    sh_pack_bool(&packer, "changed", changed);
     return SH_OK;
 }
 
@@ -182,8 +163,8 @@ enum sh_status sh_handle_score_get(struct sh_call *call, struct sh_error *err) {
     struct sh_text name = {0};
     msgpack_packer packer;
     enum sh_status status;
-    if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
-    if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
+    if ((status = sh_param_needed_text(&params[0], "name", &name, err)) != SH_OK) return status;
     const struct sh_score *score = sh_scores_find(call->workspace->scores, name);
     if (score == NULL) return sh_scores_fail_unknown(call->workspace->scores, name, err);
     sh_answer_begin(call, &packer, SCORE_PAIRS);
@@ -195,7 +176,7 @@ enum sh_status sh_handle_score_list(struct sh_call *call, struct sh_error *err) 
     const struct sh_scores *scores = call->workspace->scores;
     struct sh_param none[1];
     msgpack_packer packer;
-    const enum sh_status status = read_params(call, NULL, 0, none, err);
+    const enum sh_status status = sh_call_params(call, NULL, 0, none, err);
     if (status != SH_OK) return status;
     sh_answer_begin(call, &packer, 1);
     sh_pack_literal(&packer, "scores");
@@ -245,8 +226,8 @@ enum sh_status sh_handle_score_remove(struct sh_call *call, struct sh_error *err
     msgpack_packer packer;
     bool removed;
     enum sh_status status;
-    if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
-    if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
+    if ((status = sh_param_needed_text(&params[0], "name", &name, err)) != SH_OK) return status;
     const struct sh_score *score = sh_scores_find(workspace->scores, name);
     if (score != NULL && (status = check_segments(call, score, err)) != SH_OK) return status;
     if (score != NULL && (status = check_referral(call, score, err)) != SH_OK) return status;
@@ -254,6 +235,6 @@ enum sh_status sh_handle_score_remove(struct sh_call *call, struct sh_error *err
     if ((status = sh_scores_remove(workspace->scores, name, call->arena, &removed, err)) != SH_OK) return status;
     if (removed) workspace->segments.version++;
     sh_answer_begin(call, &packer, 1);
-    pack_bool(&packer, "removed", removed);
+    sh_pack_bool(&packer, "removed", removed);
     return SH_OK;
 }

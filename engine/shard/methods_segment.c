@@ -4,26 +4,6 @@
 #include "memory.h"
 #include "segment_cache.h"
 
-static void pack_bool(msgpack_packer *packer, const char *name, bool value) {
-    sh_pack_literal(packer, name);
-    if (value)
-        (void)msgpack_pack_true(packer);
-    else
-        (void)msgpack_pack_false(packer);
-}
-
-static enum sh_status read_params(const struct sh_call *call, const char *const *words, uint32_t count,
-                                  struct sh_param *params, struct sh_error *err) {
-    const struct sh_param_names names = {words, count, 0};
-    return sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
-}
-
-static enum sh_status read_name(const struct sh_param *param, struct sh_text *name, struct sh_error *err) {
-    enum sh_status status;
-    if ((status = sh_param_require(param, "name", err)) != SH_OK) return status;
-    return sh_param_text(param, "name", name, err);
-}
-
 /* ---- put ---- */
 
 static enum sh_status check_version(const struct sh_param *param, const struct sh_segment *known,
@@ -62,8 +42,8 @@ enum sh_status sh_handle_segment_put(struct sh_call *call, struct sh_error *err)
     struct sh_query_scope scope;
     struct sh_node *tree;
     enum sh_status status;
-    if ((status = read_params(call, words, 4, params, err)) != SH_OK) return status;
-    if ((status = read_name(&params[0], &put.name, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 4, params, err)) != SH_OK) return status;
+    if ((status = sh_param_needed_text(&params[0], "name", &put.name, err)) != SH_OK) return status;
     if (put.name.count == 0 || put.name.count > SH_NAME_BYTES_MAX || !sh_text_is_utf8(put.name))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a segment's name is 1 to %d bytes of UTF-8", SH_NAME_BYTES_MAX);
     if ((status = sh_param_text(&params[2], "note", &put.note, err)) != SH_OK) return status;
@@ -83,7 +63,7 @@ enum sh_status sh_handle_segment_put(struct sh_call *call, struct sh_error *err)
     sh_answer_begin(call, &packer, 2);
     sh_pack_literal(&packer, "version");
     (void)msgpack_pack_uint32(&packer, sh_segment_in_force(segment)->number);
-    pack_bool(&packer, "changed", changed);
+    sh_pack_bool(&packer, "changed", changed);
     return SH_OK;
 }
 
@@ -126,8 +106,8 @@ enum sh_status sh_handle_segment_get(struct sh_call *call, struct sh_error *err)
     struct sh_param params[1];
     struct sh_text name = {0};
     enum sh_status status;
-    if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
-    if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
+    if ((status = sh_param_needed_text(&params[0], "name", &name, err)) != SH_OK) return status;
     const struct sh_segment *segment = sh_catalogue_find(segments, name);
     if (segment == NULL) return sh_catalogue_fail_unknown(segments, name, err);
     msgpack_packer packer;
@@ -160,8 +140,8 @@ enum sh_status sh_handle_segment_remove(struct sh_call *call, struct sh_error *e
     struct sh_text name = {0};
     bool removed;
     enum sh_status status;
-    if ((status = read_params(call, words, 1, params, err)) != SH_OK) return status;
-    if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
+    if ((status = sh_param_needed_text(&params[0], "name", &name, err)) != SH_OK) return status;
     const struct sh_score *score;
     if ((status = sh_scores_find_user(call->workspace->scores, name, call->arena, &score, err)) != SH_OK) return status;
     if (score != NULL)
@@ -169,7 +149,7 @@ enum sh_status sh_handle_segment_remove(struct sh_call *call, struct sh_error *e
     if ((status = sh_catalogue_remove(&call->workspace->segments, name, &removed, err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 1);
-    pack_bool(&packer, "removed", removed);
+    sh_pack_bool(&packer, "removed", removed);
     return SH_OK;
 }
 
@@ -243,7 +223,7 @@ enum sh_status sh_handle_segment_of_user(struct sh_call *call, struct sh_error *
     int64_t now_ms;
     uint32_t in_count;
     enum sh_status status;
-    if ((status = read_params(call, words, 3, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 3, params, err)) != SH_OK) return status;
     if ((status = sh_param_require(&params[0], "user", err)) != SH_OK) return status;
     sh_param_cursor(&params[0], &cursor);
     if ((status = sh_id_read(&user, &cursor, "`user`", err)) != SH_OK) return status;

@@ -142,6 +142,12 @@ enum sh_status sh_param_text(const struct sh_param *param, const char *name, str
     return SH_OK;
 }
 
+enum sh_status sh_param_needed_text(const struct sh_param *param, const char *name, struct sh_text *value,
+                                    struct sh_error *err) {
+    const enum sh_status status = sh_param_require(param, name, err);
+    return status != SH_OK ? status : sh_param_text(param, name, value, err);
+}
+
 enum sh_status sh_param_integer(const struct sh_param *param, const char *name, int64_t low, int64_t high,
                                 int64_t *integer, struct sh_error *err) {
     if (!sh_param_given(param)) return SH_OK;

@@ -48,6 +48,8 @@ static inline bool sh_param_given(const struct sh_param *param) {
 void sh_param_cursor(const struct sh_param *param, struct sh_cursor *cursor);
 /* SH_ERR_ARGUMENT if it is absent. */
 SH_MUST_CHECK enum sh_status sh_param_require(const struct sh_param *param, const char *name, struct sh_error *err);
+SH_MUST_CHECK enum sh_status sh_param_needed_text(const struct sh_param *param, const char *name, struct sh_text *value,
+                                                  struct sh_error *err);
 /* These leave *value as it was when the param is absent. */
 SH_MUST_CHECK enum sh_status sh_param_text(const struct sh_param *param, const char *name, struct sh_text *value,
                                            struct sh_error *err);

@@ -12,24 +12,12 @@ void sh_rules_init(struct sh_rules *rules) {
     sh_arena_init(&rules->cache, SH_REQUEST_ARENA_BYTES_MAX);
 }
 
-static void text_free(struct sh_text text) {
-    sh_free((char *)(uintptr_t)text.bytes);
-}
-
-static bool text_copy(struct sh_text text, struct sh_text *copy) {
-    char *bytes = sh_alloc((size_t)text.count + 1);
-    if (bytes == NULL) return false;
-    if (text.count > 0) memcpy(bytes, text.bytes, text.count);
-    *copy = (struct sh_text){bytes, text.count};
-    return true;
-}
-
 static void rule_destroy(struct sh_rule *rule) {
     if (rule == NULL) return;
-    text_free(rule->name);
-    text_free(rule->on);
-    text_free(rule->note);
-    text_free(rule->tag);
+    sh_text_free(rule->name);
+    sh_text_free(rule->on);
+    sh_text_free(rule->note);
+    sh_text_free(rule->tag);
     sh_free(rule);
 }
 
@@ -88,8 +76,8 @@ static struct sh_rule *rule_copy(const struct sh_rule *rule) {
     copy->event_type = rule->event_type;
     copy->ttl_ms = rule->ttl_ms;
     copy->changed_ms = rule->changed_ms;
-    if (text_copy(rule->name, &copy->name) && text_copy(rule->on, &copy->on) && text_copy(rule->note, &copy->note) &&
-        text_copy(rule->tag, &copy->tag))
+    if (sh_text_copy(rule->name, &copy->name) && sh_text_copy(rule->on, &copy->on) &&
+        sh_text_copy(rule->note, &copy->note) && sh_text_copy(rule->tag, &copy->tag))
         return copy;
     rule_destroy(copy);
     return NULL;

@@ -208,6 +208,12 @@ bool sh_shard_check(const struct sh_shard *shard, const char **reason) {
     return cursor_bytes == shard->cursor_bytes;
 }
 
+enum sh_status sh_call_params(const struct sh_call *call, const char *const *words, uint32_t count,
+                              struct sh_param *params, struct sh_error *err) {
+    const struct sh_param_names names = {words, count, 0};
+    return sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
+}
+
 void sh_answer_begin(struct sh_call *call, msgpack_packer *packer, uint32_t pair_count) {
     sh_buffer_packer(call->answer->body, packer);
     (void)msgpack_pack_map(packer, (size_t)pair_count + 1);

@@ -209,6 +209,9 @@ enum sh_status sh_handle_referral_get(struct sh_call *call, struct sh_error *err
 enum sh_status sh_handle_referral_refresh(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err);
 
+/* The request's params by a method's words: as sh_params_read, without rows. */
+SH_MUST_CHECK enum sh_status sh_call_params(const struct sh_call *call, const char *const *words, uint32_t count,
+                                            struct sh_param *params, struct sh_error *err);
 /* The map's head of an answer with pair_count pairs, and one more for took_us. */
 void sh_answer_begin(struct sh_call *call, msgpack_packer *packer, uint32_t pair_count);
 /* An answer of one of several shards goes to sh_request_merge, with what merging needs. */
