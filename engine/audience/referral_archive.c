@@ -70,7 +70,9 @@ static bool plan_is_good(const struct sh_referral *referral, const struct sh_ref
         sh_table_attribute(referral->users, plan->attribute)->type != SH_TYPE_STRING)
         return false;
     for (uint32_t i = 0; i < plan->condition_count; i++)
-        if (plan->conditions[i].name.count == 0 || !sh_text_is_utf8(plan->conditions[i].name)) return false;
+        if (plan->conditions[i].name.count == 0 || !sh_text_is_utf8(plan->conditions[i].name) ||
+            !sh_text_is_utf8(plan->conditions[i].where))
+            return false;
     return true;
 }
 

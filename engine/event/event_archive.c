@@ -419,7 +419,8 @@ struct lane {
 static const char *lane_step(const struct sh_event_store *store, struct lane *lane, uint64_t *walked) {
     const uint32_t row = link_row(lane->link);
     if (lane->stage == 0) {
-        if (lane->link >> 32 == 0 || lane->link >> 32 >= store->cell_count)
+        const uint64_t number = lane->link >> 32; /* cells[0] is not used, not even by NULL */
+        if (number == 0 || number >= store->cell_count || store->cells[number] == NULL)
             return "a link names a cell that is not there";
         __builtin_prefetch(link_cell(store, lane->link));
         __builtin_prefetch((const uint8_t *)link_cell(store, lane->link) + 64);
@@ -428,7 +429,7 @@ static const char *lane_step(const struct sh_event_store *store, struct lane *la
     }
     const struct sh_event_cell *cell = link_cell(store, lane->link);
     if (lane->stage == 1) {
-        if (cell == NULL || row >= cell->row_count) return "a link names a row that is not there";
+        if (row >= cell->row_count) return "a link names a row that is not there";
         __builtin_prefetch(&cell->slot_low[row]);
         __builtin_prefetch(&cell->ms[row]);
         __builtin_prefetch(&cell->link[row]);

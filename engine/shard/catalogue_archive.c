@@ -77,6 +77,7 @@ static bool load_versions(struct sh_segment *segment, struct sh_archive_reader *
         version.text = sh_archive_get_text(reader, SH_EXPRESSION_BYTES_MAX, "the text of a segment");
         if (sh_archive_failed(reader)) return false;
         segment->versions[segment->version_count++] = version;
+        if (!sh_text_is_utf8(version.text)) (void)sh_archive_refuse(reader, "the text of a segment is not UTF-8");
         if (version.number == 0 || (i > 0 && version.number != segment->versions[i - 1].number + 1)) {
             (void)sh_archive_refuse(reader, "the versions of a segment do not rise by one");
             return false;
@@ -126,11 +127,11 @@ static bool find_uses(struct sh_catalogue *segments, struct sh_segment *segment,
     struct sh_node *tree;
     sh_arena_reset(&segments->cache);
     const enum sh_status status = sh_query_parse(sh_segment_in_force(segment)->text, &segments->cache, &tree, &err);
-    if (status == SH_ERR_MEMORY) (void)sh_archive_refuse_memory(reader);
-    if (status != SH_OK) {
+    if (status == SH_ERR_MEMORY || status == SH_ERR_LIMIT) /* the arena got none: the text fitted when it was put */
+        (void)sh_archive_refuse_memory(reader);
+    else if (status != SH_OK)
         (void)sh_archive_refuse(reader, "the text of a segment is no expression: %s", err.message);
-        return false;
-    }
+    if (status != SH_OK) return false;
     collect_uses(&uses, tree);
     segment->uses = sh_alloc(uses.count * sizeof(struct sh_segment *));
     if (segment->uses == NULL) {

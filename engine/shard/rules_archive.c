@@ -28,18 +28,21 @@ void sh_rules_save(const struct sh_rules *rules, struct sh_archive_writer *write
     sh_archive_end(writer);
 }
 
-/* Is the rule about the event type that its text names? Binding will trust the number. */
-static bool names_its_type(const struct sh_rule *rule, const struct sh_event_store *events, struct sh_arena *arena) {
+/* The rule must be about the event type that its text names: binding will trust the number. */
+static const char *fault_of_type(const struct sh_rule *rule, const struct sh_event_store *events,
+                                 struct sh_arena *arena, bool *has_memory) {
     struct sh_node *tree;
     sh_arena_reset(arena);
-    if (sh_event_clause_read(rule->on, "on", NULL, arena, &tree, NULL) != SH_OK || tree->kind != SH_NODE_DID)
-        return false;
-    return rule->event_type < sh_event_type_count(events) &&
-           sh_text_equal(tree->operand.event, sh_event_type(events, rule->event_type)->name);
+    const enum sh_status status = sh_event_clause_read(rule->on, "on", NULL, arena, &tree, NULL);
+    *has_memory = status != SH_ERR_MEMORY && status != SH_ERR_LIMIT; /* the text fitted when it was put */
+    if (status == SH_OK && tree->kind == SH_NODE_DID && rule->event_type < sh_event_type_count(events) &&
+        sh_text_equal(tree->operand.event, sh_event_type(events, rule->event_type)->name))
+        return NULL;
+    return "a rule is not about the event type that it names";
 }
 
 static const char *fault_of(const struct sh_rules *rules, const struct sh_rule *rule,
-                            const struct sh_rules_scope *scope, struct sh_arena *arena) {
+                            const struct sh_rules_scope *scope, struct sh_arena *arena, bool *has_memory) {
     if (rule->name.count == 0 || !sh_text_is_utf8(rule->name) || !sh_text_is_utf8(rule->note) || rule->tag.count == 0 ||
         !sh_text_is_utf8(rule->tag))
         return "a text of a rule is empty, or not UTF-8";
@@ -47,8 +50,7 @@ static const char *fault_of(const struct sh_rules *rules, const struct sh_rule *
         return "the names of rules do not ascend";
     if (rule->tag_set >= sh_table_tag_set_count(scope->users)) return "a rule gives a tag of no set";
     if (rule->ttl_ms < 0 || rule->ttl_ms > SH_TTL_DAYS_MAX * SH_DAY_MS) return "a rule's tags last for no span";
-    if (!names_its_type(rule, scope->events, arena)) return "a rule is not about the event type that it names";
-    return NULL;
+    return fault_of_type(rule, scope->events, arena, has_memory);
 }
 
 static bool load_rule(struct sh_rules *rules, const struct sh_rules_scope *scope, struct sh_arena *arena,
@@ -65,8 +67,10 @@ static bool load_rule(struct sh_rules *rules, const struct sh_rules_scope *scope
     rule.changed_ms = sh_archive_get_i64(reader);
     rule.given = sh_archive_get_u64(reader);
     if (!sh_archive_failed(reader)) {
-        const char *fault = fault_of(rules, &rule, scope, arena);
-        if (fault != NULL) (void)sh_archive_refuse(reader, "%s", fault);
+        bool has_memory = true;
+        const char *fault = fault_of(rules, &rule, scope, arena, &has_memory);
+        if (!has_memory) (void)sh_archive_refuse_memory(reader);
+        if (has_memory && fault != NULL) (void)sh_archive_refuse(reader, "%s", fault);
     }
     if (!sh_archive_failed(reader)) {
         if (sh_rules_put(rules, &rule, &changed, &err) == SH_OK)

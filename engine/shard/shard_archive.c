@@ -143,6 +143,7 @@ static void load_workspace(struct sh_shard *shard, struct sh_archive_reader *rea
         const struct sh_text eligible = sh_archive_get_text(reader, SH_EXPRESSION_BYTES_MAX, "the feed's expression");
         workspace->eligible = (char *)(uintptr_t)eligible.bytes;
         workspace->eligible_count = eligible.count;
+        if (!sh_text_is_utf8(eligible)) (void)sh_archive_refuse(reader, "the feed's expression is not UTF-8");
     }
     load_held(workspace, reader);
     if (!sh_archive_failed(reader)) load_rows(workspace, reader);
