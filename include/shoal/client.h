@@ -194,15 +194,16 @@ int shoal_client_call(struct shoal_client *client, const char *method, const str
  * and lists need a writer. It may run twice (SHOAL_CLIENT_IDEMPOTENT), as questions may. What to ask, and where the
  * answer has it (the protocol says the rest):
  *
- *   how far people come      "audience.funnel"     sequence, among, by    steps: [{step, users, from_first_s, dropped}]
- *   who comes back           "audience.retention"  first, return, period  cohorts: [{start, users, returned: [n]}]
- *   how groups cross         "audience.overlap"    (a list: sets)         matrix: [[n]]
- *   what they are like       "audience.insight"    (a list: dimensions)   dimensions: [{values: [{value, count,
- * index}]}] who is lost where        "audience.waterfall"  where                  steps: [{clause, alone, after,
- * removed}] why somebody is in       "audience.why"        user, where            matches, lines: [{depth, holds,
- * clause}] who else is like them    "audience.lookalike"  seeds, exclude, count  ids (count is a number) R, F, M
- * "audience.rfm"        where                  cells, names, lifecycle: [{..., users, amount}] segments "segment.put"
- * name, where            version "segment.of_user"     user                   segments
+ *   how far people come    "audience.funnel"     sequence, among, by    steps: [{step, users, from_first_s, dropped}]
+ *   who comes back         "audience.retention"  first, return, period  cohorts: [{start, users, returned: [n]}]
+ *   how groups cross       "audience.overlap"    sets (a list)          matrix: [[n]]
+ *   what they are like     "audience.insight"    dimensions (a list)    dimensions: [{values: [{value, count}]}]
+ *   who is lost where      "audience.waterfall"  where                  steps: [{clause, alone, after, removed}]
+ *   why somebody is in     "audience.why"        user, where            matches, lines: [{depth, holds, clause}]
+ *   who else is like them  "audience.lookalike"  seeds, exclude, count  ids (count is a number)
+ *   R, F, M                "audience.rfm"        where                  cells, names, lifecycle: [{users, amount}]
+ *   segments               "segment.put"         name, where            version
+ *                          "segment.of_user"     user                   segments
  *
  *   const char *const params[] = {"sequence", "sequence(view -> cart -> purchase, within 3 days)", "by", "city", NULL};
  *   if (shoal_client_ask(client, "audience.funnel", params, &answer, &error) == SHOAL_CLIENT_OK) {
