@@ -29,6 +29,8 @@
  * + and -, equals from left to right. Missing with anything is missing, so is a division by zero, and no comparison
  *     with it holds, nor `between`, `in` nor their `not` forms. A time less a time is a span, compared with `30 days`;
  * a time plus a span is a time. Times are compared with times; where dates and instants meet, by day.
+ *   - `store under 'East'` is `in` with 'East' and every name below it in the hierarchy that the scope has for store:
+ * who is found by two of them is found once, as with in.
  *   - Enums compare by rank. Decimals compare exactly; averages by cross-multiplication.
  *   - sample(p%, 'seed') keeps a row if mix(XXH3(external id), XXH3(seed)) falls below p: nested for growing p.
  */
@@ -56,6 +58,11 @@ struct sh_query_scope {
     enum sh_status (*segment)(void *owner, struct sh_text name, struct sh_arena *arena, struct sh_node **tree,
                               struct sh_error *err);
     void *segment_owner;
+    /* The name and all names below it, in the hierarchy that is meant for this attribute or property: *names is the
+     * owner's. SH_ERR_NAME if there is none. NULL where there are no hierarchies. */
+    enum sh_status (*below)(const void *owner, struct sh_text attribute, struct sh_text name,
+                            const struct sh_text **names, uint32_t *count, struct sh_error *err);
+    const void *below_owner;
 };
 
 /* --- trees: query_form.h makes and prints them; query_check.c, query_bind.c and query_window.c give them meaning ---
@@ -64,7 +71,8 @@ struct sh_query_scope {
 /* Resolve names, types and literals. SH_ERR_NAME with the nearest known name, SH_ERR_TYPE; positions are those of the
  * text. Puts saved expressions in the place of in_segment and brings the tree into canonical form again, so that its
  * text and hash are then those of what it means. Nothing bound depends on now; all of it on the schema and the texts
- * (sh_table_schema_version, sh_table_text_version and those of events). Check a fresh tree, not one checked before. */
+ * (sh_table_schema_version, sh_table_text_version and those of events), saved expressions and hierarchies. Check a
+ * fresh tree, not one checked before. */
 SH_MUST_CHECK enum sh_status sh_query_check(struct sh_node **tree, const struct sh_query_scope *scope,
                                             struct sh_arena *arena, struct sh_error *err);
 /* Can only a write change who matches a checked tree, and not time that passes? False when in doubt. Where tags end

@@ -367,6 +367,38 @@ static enum sh_status bind_list(struct sh_checker *checker, struct sh_node *node
     return SH_OK;
 }
 
+/* `store under 'East'`: as a list of the names at and below it. */
+static enum sh_status bind_under(struct sh_checker *checker, struct sh_node *node,
+                                 const struct sh_query_domain *domain) {
+    const struct sh_query_scope *scope = checker->scope;
+    const struct sh_literal *literal = &node->literals[0];
+    const struct sh_text *names = NULL;
+    uint32_t count = 0;
+    enum sh_status status = SH_OK;
+    if (domain->type != SH_TYPE_STRING && domain->type != SH_TYPE_ENUM)
+        return fail_question(checker, node, domain, "under");
+    if (literal->kind != SH_LITERAL_TEXT) return fail_kind(checker, domain, literal);
+    if (scope->below == NULL)
+        status = sh_fail(checker->err, SH_ERR_NAME, -1, "nothing stands under '%.*s': there are no trees here",
+                         (int)(literal->text.count < SH_NAME_BYTES_MAX ? literal->text.count : SH_NAME_BYTES_MAX),
+                         literal->text.bytes);
+    else
+        status = scope->below(scope->below_owner, node->operand.name, literal->text, &names, &count, checker->err);
+    if (status != SH_OK) {
+        if (checker->err != NULL) checker->err->position = sh_checker_position(literal->position);
+        return status;
+    }
+    node->values = sh_arena_alloc(checker->arena, ((size_t)count + 1) * sizeof *node->values);
+    if (node->values == NULL) return sh_checker_memory(checker);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t value =
+            domain->ids != NULL ? sh_table_find(domain->ids, names[i]) : sh_dictionary_find(domain->texts, names[i]);
+        if (value != UINT32_MAX) node->values[node->value_count++] = value; /* else no row has it */
+    }
+    sort_values(node);
+    return SH_OK;
+}
+
 static bool is_ordered(const struct sh_query_domain *domain) {
     return domain->type != SH_TYPE_STRING && domain->type != SH_TYPE_BOOL;
 }
@@ -395,6 +427,8 @@ enum sh_status sh_query_bind(struct sh_checker *checker, struct sh_node *node, c
                                     "%.*s is %s: a list of values does not fit it", SH_TEXT_ARGS(domain->words),
                                     node->operand.function == SH_FUNCTION_AVG ? "an average" : "a fraction"),
                             "compare it with <, > or between");
+    case SH_NODE_UNDER:
+        return bind_under(checker, node, domain);
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:
         if (domain->type != SH_TYPE_STRING || domain->ids != NULL)

@@ -219,7 +219,7 @@ static enum sh_status fail_tag_set(struct sh_checker *checker, const struct sh_n
                 "%s%.*s is a tag set: it is asked with `has`", item, SH_TEXT_ARGS(operand->name));
     if (node->kind == SH_NODE_MISSING)
         return sh_fail_hint(checker->err, status, "a tag set is never missing, it may be empty");
-    if (node->kind == SH_NODE_IN)
+    if (node->kind == SH_NODE_IN || node->kind == SH_NODE_UNDER)
         return sh_fail_hint(checker->err, status, "write %s%.*s has any (...)", item, SH_TEXT_ARGS(operand->name));
     if (node->literal_count > 0 && node->literals[0].kind == SH_LITERAL_TEXT)
         return sh_fail_hint(checker->err, status, "write %s%s%.*s has '%.*s'",

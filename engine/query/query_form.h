@@ -15,10 +15,10 @@
  *   condition   = operand compare value | value compare operand | operand            -- a bool on its own
  *               | operand [not] in ( value, ... ) | operand [not] between value and value | operand is [not] missing
  *               | operand [not] starts with 'x' | operand [not] contains 'x'
- *               | operand in window | operand in next N days
- *               | operand has 'x' | operand has any|all|none ( 'x', ... )
- *               | did(event [where expression] [, window])
- *               | sequence(event [where expression] -> ... [, within N minutes|hours|days|weeks] [, strict|loose]
+ *               | operand [not] under 'x'                -- x, or what stands below it in a hierarchy, such as a store
+ * tree | operand in window | operand in next N days | operand has 'x' | operand has any|all|none ( 'x', ... ) |
+ * did(event [where expression] [, window]) | sequence(event [where expression] -> ... [, within N
+ * minutes|hours|days|weeks] [, strict|loose]
  *                          [, reach N] [, window])                                -- the rule: query_sequence.h
  *               | sample(10%, 'seed') | in_segment('name') | true | false
  *               | calculation compare calculation | calculation [not] between calculation and calculation
@@ -47,6 +47,7 @@
  *   ["in" | "not_in", operand, [value, ...]]           ["between" | "not_between", operand, value, value]
  *   ["missing" | "not_missing", operand]               ["starts_with" | "not_starts_with", operand, text]
  *   ["contains" | "not_contains", operand, text]       ["has_any" | "has_all" | "has_none", operand, [text, ...]]
+ *   ["under" | "not_under", operand, text]
  *   ["in_window", operand, window]                     ["in_next_days", operand, days]
  *   ["compare", compare, term, term]                   term: a number, ["span", number, "days"], operand, or
  *   ["in" | "not_in", calculated, [number, ...]]              calculated: ["+" | "-" | "*" | "/", term, term]

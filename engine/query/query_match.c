@@ -261,6 +261,7 @@ enum sh_status sh_match_build(const struct sh_node *clause, const struct sh_quer
                                  : (struct sh_match){.kind = SH_MATCH_NONE, .when_missing = true};
         return SH_OK;
     case SH_NODE_IN:
+    case SH_NODE_UNDER:
         return match_list(match, domain, clause, arena, err);
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:

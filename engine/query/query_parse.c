@@ -195,9 +195,16 @@ static enum sh_status parse_part(struct sh_parser *parser, const struct sh_opera
     return add_value(parser, starts ? "after `starts with`" : "after `contains`", *node);
 }
 
+static enum sh_status parse_under(struct sh_parser *parser, const struct sh_operand *operand, bool negated,
+                                  struct sh_node **node) {
+    enum sh_status status = make_asked(parser, SH_NODE_UNDER, operand, negated, node);
+    if (status != SH_OK || (status = sh_parser_next(parser)) != SH_OK) return status;
+    return add_value(parser, "after `under`", *node);
+}
+
 /* Neither a comparison nor the end of the condition stands behind the operand. */
 static enum sh_status fail_asked(struct sh_parser *parser, const struct sh_operand *operand) {
-    static const char *const words[] = {"in", "between", "is", "has", "starts", "contains", "and", "or"};
+    static const char *const words[] = {"in", "between", "is", "has", "starts", "contains", "under", "and", "or"};
     const struct sh_token *token = sh_parser_token(parser);
     char what[160];
     struct sh_text subject = operand->function == SH_FUNCTION_NONE ? operand->name : operand->event;
@@ -262,9 +269,10 @@ static enum sh_status parse_asked(struct sh_parser *parser, const struct sh_oper
     if (sh_parser_at_word(parser, "between")) return parse_between(parser, operand, negated, node);
     if (sh_parser_at_word(parser, "starts") || sh_parser_at_word(parser, "contains"))
         return parse_part(parser, operand, negated, node);
+    if (sh_parser_at_word(parser, "under")) return parse_under(parser, operand, negated, node);
     if (negated) {
         const bool has = sh_parser_at_word(parser, "has");
-        status = sh_parser_expected(parser, "`in`, `between`, `starts with` or `contains` after `not`");
+        status = sh_parser_expected(parser, "`in`, `between`, `starts with`, `contains` or `under` after `not`");
         if (!has) return status;
         return sh_fail_hint(parser->err, status, "write not %.*s has ..., or %.*s has none (...)",
                             SH_TEXT_ARGS(operand->name), SH_TEXT_ARGS(operand->name));

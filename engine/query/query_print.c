@@ -228,6 +228,10 @@ static void print_asked(struct sh_buffer *buffer, const struct sh_node *node) {
         sh_buffer_print(buffer, " %sin ", no);
         print_list(buffer, node);
         return;
+    case SH_NODE_UNDER:
+        sh_buffer_print(buffer, " %sunder ", no);
+        print_literal(buffer, &node->literals[0]);
+        return;
     case SH_NODE_MISSING:
         sh_buffer_print(buffer, " is %smissing", no);
         return;

@@ -385,6 +385,8 @@ static const struct head heads[] = {
     {"not_between", SH_NODE_BETWEEN, 0, true, 4},
     {"in", SH_NODE_IN, 0, false, 3},
     {"not_in", SH_NODE_IN, 0, true, 3},
+    {"under", SH_NODE_UNDER, 0, false, 3},
+    {"not_under", SH_NODE_UNDER, 0, true, 3},
     {"missing", SH_NODE_MISSING, 0, false, 2},
     {"not_missing", SH_NODE_MISSING, 0, true, 2},
     {"starts_with", SH_NODE_STARTS, 0, false, 3},

@@ -27,6 +27,7 @@ bool sh_query_is_timeless(const struct sh_node *tree) {
     case SH_NODE_COMPARE:
     case SH_NODE_BETWEEN:
     case SH_NODE_IN:
+    case SH_NODE_UNDER:
     case SH_NODE_MISSING:
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:
@@ -46,6 +47,7 @@ bool sh_query_where_is_timeless(const struct sh_node *tree) {
     case SH_NODE_COMPARE:
     case SH_NODE_BETWEEN:
     case SH_NODE_IN:
+    case SH_NODE_UNDER:
     case SH_NODE_MISSING:
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:

@@ -46,6 +46,8 @@ enum sh_node_kind {
     SH_NODE_MISSING,  /* operand: "is missing"; `negated` for "is not missing" */
     SH_NODE_STARTS,   /* operand (string), literals[0] */
     SH_NODE_CONTAINS, /* operand (string), literals[0] */
+    SH_NODE_UNDER,    /* operand (string, enum), literals[0]: a name in a hierarchy. As IN with that name and all that
+                         stand below it, as the scope's owner says them; `negated` for "not under" */
     SH_NODE_WINDOW,   /* operand (time) in window: the value lies in it */
     SH_NODE_NEXT,     /* operand "in next N days": time: within (now, now + N days]; date: its yearly day is today or
                          one of the next N - 1 days in the zone; 29 February counts on 28 February in other years */
@@ -229,6 +231,7 @@ struct sh_node {
      *     Strings that no row has are left out, so `values` may be empty.
      *   IN on bools, numbers, times: `values`. An IN of whole days on a time has become OR (or AND) of comparisons.
      *   `!=` and the "not" forms have the values of the plain form, and `negated`: a value outside them satisfies.
+     *   UNDER: `values` as IN has them, of all the names; those that no row has are left out.
      *   STARTS, CONTAINS: literals[0], resolved against the dictionary at plan time.
      *   HAS: `values` = tag codes that exist; a tag nobody ever had keeps its place in literal_count only, so HAS ALL
      *     with value_count < literal_count matches nothing.

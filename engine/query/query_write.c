@@ -252,6 +252,10 @@ static void write_condition(const struct sh_node *node, msgpack_packer *packer) 
         write_asked(node, "contains", "not_contains", 1, packer);
         write_literal(&node->literals[0], packer);
         break;
+    case SH_NODE_UNDER:
+        write_asked(node, "under", "not_under", 1, packer);
+        write_literal(&node->literals[0], packer);
+        break;
     case SH_NODE_WINDOW:
         write_asked(node, "in_window", NULL, 1, packer);
         write_window(&node->window, packer);

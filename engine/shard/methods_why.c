@@ -113,6 +113,7 @@ static enum sh_status pack_found(struct why *why, const struct sh_node *clause, 
     case SH_NODE_COMPARE:
     case SH_NODE_BETWEEN:
     case SH_NODE_IN:
+    case SH_NODE_UNDER:
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:
     case SH_NODE_WINDOW:

@@ -104,7 +104,7 @@ Test(query_error, comparisons) {
         {"city in ('a' 'b')", SH_ERR_SYNTAX, 13, "expected `,` or `)` in the list, found the text 'b'",
          "a comma stands between two values"},
         {"interests not has 'x'", SH_ERR_SYNTAX, 14,
-         "expected `in`, `between`, `starts with` or `contains` after `not`, found the word `has`",
+         "expected `in`, `between`, `starts with`, `contains` or `under` after `not`, found the word `has`",
          "write not interests has ..., or interests has none (...)"},
         {"interests has ('a', 'b')", SH_ERR_SYNTAX, 14, "expected a tag, `any`, `all` or `none` after `has`, found `(`",
          "of several tags write has any (...), has all (...) or has none (...)"},

@@ -163,10 +163,27 @@ static void put_part(struct world *world, struct sh_buffer *text, const struct t
     put_quoted(text, words + from, end - from);
 }
 
+static void put_under(struct world *world, struct sh_buffer *text, const struct twin_field *field) {
+    put(text, split_one_in(&world->random, 3) ? " not under " : " under ");
+    const uint32_t choice = below(world, TWIN_GROUP_COUNT + 2);
+    if (choice < TWIN_GROUP_COUNT) {
+        sh_buffer_print(text, "'group %u'", choice);
+    } else if (choice == TWIN_GROUP_COUNT) {
+        put(text, "'all'");
+    } else {
+        const char *words = field->texts[below(world, field->text_count)];
+        put_quoted(text, words, strlen(words));
+    }
+}
+
 /* An average takes no list. */
 static void put_question(struct world *world, struct sh_buffer *text, const struct twin_field *field,
                          const struct near_values *near, bool takes_list) {
     const bool is_number = field->type == SH_TYPE_INT || field->type == SH_TYPE_DECIMAL;
+    if (field->text_count > 0 && split_one_in(&world->random, 5)) {
+        put_under(world, text, field);
+        return;
+    }
     switch (below(world, 6)) {
     case 0:
         put(text, split_one_in(&world->random, 2) ? " is missing" : " is not missing");

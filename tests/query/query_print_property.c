@@ -251,6 +251,7 @@ static struct sh_node *random_leaf(uint64_t depth) {
         break;
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:
+    case SH_NODE_UNDER:
         add_literals(node, 1);
         break;
     case SH_NODE_WINDOW:

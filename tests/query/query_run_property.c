@@ -44,7 +44,8 @@ static bool make_plan(struct asked *asked) {
     struct sh_error err = {.status = SH_OK};
     const struct sh_text text = {(const char *)asked->text.bytes, (uint32_t)asked->text.count};
     if (asked->about_items)
-        scope = (struct sh_query_scope){.table = scope.items, .zone = scope.zone, .now_ms = scope.now_ms};
+        scope = (struct sh_query_scope){
+            .table = scope.items, .zone = scope.zone, .now_ms = scope.now_ms, .below = world_below};
     enum sh_status status = sh_query_parse(text, &asked->arena, &asked->written, &err);
     if (status == SH_OK) status = sh_query_parse(text, &asked->arena, &bound, &err);
     if (status == SH_OK) status = sh_query_check(&bound, &scope, &asked->arena, &err);

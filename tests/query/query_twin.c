@@ -457,6 +457,15 @@ static bool lies_in_next(const struct twin *twin, const struct value *value, int
     return false;
 }
 
+bool twin_is_under(struct sh_text text, struct sh_text name) {
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < text.count; i++)
+        sum += (uint8_t)text.bytes[i];
+    if (sh_text_equal(text, name) || is_named(name, "all")) return true;
+    return name.count == 7 && memcmp(name.bytes, "group ", 6) == 0 &&
+           sum % TWIN_GROUP_COUNT == (uint32_t)(name.bytes[6] - '0');
+}
+
 static bool clause_holds(const struct context *context, const struct sh_node *tree) {
     const struct value value = operand_value(context, &tree->operand);
     if (tree->kind == SH_NODE_MISSING) return value.is_present == tree->negated;
@@ -474,6 +483,8 @@ static bool clause_holds(const struct context *context, const struct sh_node *tr
         for (uint32_t i = 0; i < tree->literal_count; i++)
             if (compare_literal(twin, &value, &tree->literals[i]) == 0) return !tree->negated;
         return tree->negated;
+    case SH_NODE_UNDER:
+        return twin_is_under(sh_text_of(value.text), tree->literals[0].text) != tree->negated;
     case SH_NODE_STARTS:
     case SH_NODE_CONTAINS:
         return starts_or_contains(tree->kind, value.text, tree->literals[0].text) != tree->negated;

@@ -69,6 +69,12 @@ struct twin {
     uint32_t *last_event;
 };
 
+/* The hierarchy of the world: a text stands below 'group N' by the sum of its bytes, and so does each group below
+ * 'all'.
+ */
+enum { TWIN_GROUP_COUNT = 3 };
+bool twin_is_under(struct sh_text text, struct sh_text name);
+
 /* Is the tree, as parsed, true for the live row? A table of items has no events. */
 /* What stands on the left of a RELATION (not bound), as a fraction. False: it is missing. */
 bool twin_left(const struct twin *twin, const struct twin_table *table, const struct sh_node *tree, uint32_t slot,

@@ -317,6 +317,32 @@ static void make_twin(struct world *world, const struct world_options *options) 
     twin->last_event = must_have(calloc(options->user_count + SPARE_ROWS, sizeof *twin->last_event));
 }
 
+/* ---- What stands under a name ---- */
+
+static void collect_fields(const struct twin_field *fields, uint32_t field_count, struct sh_text name,
+                           struct sh_text *names, uint32_t *count) {
+    for (uint32_t i = 0; i < field_count; i++) {
+        for (uint32_t j = 0; j < fields[i].text_count; j++) {
+            const struct sh_text text = sh_text_of(fields[i].texts[j]);
+            if (twin_is_under(text, name)) names[(*count)++] = text;
+        }
+    }
+}
+
+enum sh_status world_below(const void *owner, struct sh_text attribute, struct sh_text name,
+                           const struct sh_text **names, uint32_t *count, struct sh_error *err) {
+    static struct sh_text found[NOTE_COUNT + 64]; /* some stand twice, as in no real tree */
+    (void)owner;
+    (void)attribute;
+    (void)err;
+    *count = 0;
+    *names = found;
+    collect_fields(user_fields, COUNT_OF(user_fields), name, found, count);
+    collect_fields(item_fields, COUNT_OF(item_fields), name, found, count);
+    collect_fields(view_fields, COUNT_OF(view_fields), name, found, count);
+    return SH_OK;
+}
+
 void world_create(struct world *world, const struct world_options *options) {
     static const char *const zones[] = {"UTC", "Asia/Shanghai", "America/New_York"};
     *world = (struct world){.random = {options->seed}};
@@ -347,7 +373,8 @@ void world_create(struct world *world, const struct world_options *options) {
                                            .items = world->items,
                                            .events = world->events,
                                            .zone = world->zone,
-                                           .now_ms = world->twin.now_ms};
+                                           .now_ms = world->twin.now_ms,
+                                           .below = world_below};
 }
 
 void world_destroy(struct world *world) {

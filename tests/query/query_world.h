@@ -35,6 +35,9 @@ void world_write_event(struct world *world);
 
 /* An expression about users (or items) that checks. depth 0 is one clause. */
 void world_expression(struct world *world, bool about_items, uint32_t depth, struct sh_buffer *text);
+/* For sh_query_scope: what twin_is_under() says. */
+enum sh_status world_below(const void *owner, struct sh_text attribute, struct sh_text name,
+                           const struct sh_text **names, uint32_t *count, struct sh_error *err);
 /* A tag, and a count and sums of the same events. */
 void world_partners(struct world *world, struct sh_buffer *text);
 
