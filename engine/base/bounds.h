@@ -36,6 +36,14 @@ enum {
     SH_HELD_COUNT_MAX = 256,    /* users of a shard that are being merged at a moment */
     /* Rules that tag users by their events, in a workspace: each one of an event's type costs some tens of ns. */
     SH_RULE_COUNT_MAX = 256,
+    /* Trees of names (stores in regions) of a workspace; attributes that one is for; names and levels of one; its
+     * memory.
+     */
+    SH_HIERARCHY_COUNT_MAX = 16,
+    SH_HIERARCHY_OF_COUNT_MAX = 8,
+    SH_HIERARCHY_NODE_COUNT_MAX = 65536,
+    SH_HIERARCHY_DEPTH_MAX = 16,
+    SH_HIERARCHY_BYTES_MAX = 32 << 20,
     SH_NOTE_BYTES_MAX = 1024, /* what a segment is for, in the words of who made it */
 
     /* Requests. 8 MiB carries 100,000 compact rows; a loader gains nothing above 1 MiB. */

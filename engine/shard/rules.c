@@ -62,9 +62,13 @@ enum sh_status sh_rules_fail_unknown(const struct sh_rules *rules, struct sh_tex
 
 /* ---- Changing ---- */
 
+void sh_rules_bind_anew(struct sh_rules *rules) {
+    memset(rules->cache_stamp, 0xFF, sizeof rules->cache_stamp);
+}
+
 static void list_changed(struct sh_rules *rules) {
     memset(rules->type_has_rules, 0, sizeof rules->type_has_rules);
-    memset(rules->cache_stamp, 0xFF, sizeof rules->cache_stamp); /* what is kept of others goes too */
+    sh_rules_bind_anew(rules); /* what is kept of others goes too */
     for (uint32_t i = 0; i < rules->count; i++)
         rules->type_has_rules[rules->list[i]->event_type / 64] |= UINT64_C(1) << (rules->list[i]->event_type % 64);
 }

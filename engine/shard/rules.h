@@ -72,6 +72,9 @@ bool sh_rules_remove(struct sh_rules *rules, struct sh_text name);
 SH_MUST_CHECK enum sh_status sh_rules_fit(const struct sh_rules *rules, const struct sh_query_scope *scope,
                                           struct sh_arena *arena, struct sh_error *err);
 
+/* Something that rules were bound to changed which their stamps do not show: a hierarchy. */
+void sh_rules_bind_anew(struct sh_rules *rules);
+
 static inline bool sh_rules_are_on(const struct sh_rules *rules, uint32_t event_type) {
     return rules->type_has_rules[event_type / 64] >> (event_type % 64) & 1;
 }

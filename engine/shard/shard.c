@@ -42,6 +42,10 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_RULE_GET] = sh_handle_rule_get,
     [SH_METHOD_RULE_LIST] = sh_handle_rule_list,
     [SH_METHOD_RULE_REMOVE] = sh_handle_rule_remove,
+    [SH_METHOD_TREE_PUT] = sh_handle_tree_put,
+    [SH_METHOD_TREE_GET] = sh_handle_tree_get,
+    [SH_METHOD_TREE_LIST] = sh_handle_tree_list,
+    [SH_METHOD_TREE_REMOVE] = sh_handle_tree_remove,
     [SH_METHOD_SCORE_PUT] = sh_handle_score_put,
     [SH_METHOD_SCORE_GET] = sh_handle_score_get,
     [SH_METHOD_SCORE_LIST] = sh_handle_score_list,
@@ -191,6 +195,7 @@ static bool check_workspace(const struct sh_workspace *workspace, const char **r
     if (!sh_catalogue_check(&workspace->segments, reason)) return false;
     if (!sh_referral_check(workspace->referral, reason)) return false;
     if (!sh_rules_check(&workspace->rules, reason)) return false;
+    if (!sh_hierarchies_check(&workspace->trees, reason)) return false;
     if (!sh_aliases_check(&workspace->aliases, reason)) return false;
     *reason = "a listed item is not live";
     return sh_bitmap_is_subset(&workspace->listed, sh_table_live(workspace->items));

@@ -7,7 +7,7 @@
  *       u8 has_eligible; if so its text
  *       u32 count of held users, their ids
  *       the table of users, the table of items, the bitmap of listed items
- *       sections events, feed, rfm, referral, segments, rules, aliases, scores
+ *       sections events, feed, rfm, referral, segments, rules, aliases, scores, trees
  *     section repeats
  *
  * Left out: cursors and jobs, which belong to connections, and what is only remembered to be quick (plans of segments,
@@ -44,6 +44,7 @@ static void save_workspace(const struct sh_workspace *workspace, struct sh_archi
     sh_rules_save(&workspace->rules, writer);
     sh_aliases_save(&workspace->aliases, writer);
     sh_scores_save(workspace->scores, writer);
+    sh_hierarchies_save(&workspace->trees, writer);
     sh_archive_end(writer);
 }
 
@@ -127,8 +128,9 @@ static void load_stores(struct sh_workspace *workspace, struct sh_archive_reader
         (void)sh_archive_refuse_memory(reader);
         return;
     }
-    if (!sh_archive_comes(reader, "scores")) return; /* older archives have none */
-    if (sh_scores_load(workspace->scores, reader) != SH_OK) return;
+    /* older archives have neither */
+    if (sh_archive_comes(reader, "scores") && sh_scores_load(workspace->scores, reader) != SH_OK) return;
+    if (sh_archive_comes(reader, "trees") && sh_hierarchies_load(&workspace->trees, reader) != SH_OK) return;
 }
 
 static void load_workspace(struct sh_shard *shard, struct sh_archive_reader *reader) {

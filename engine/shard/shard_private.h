@@ -17,6 +17,7 @@
 #include "audience.h"
 #include "catalogue.h"
 #include "feed.h"
+#include "hierarchies.h"
 #include "referral.h"
 #include "repeats.h"
 #include "request_params.h"
@@ -39,11 +40,14 @@ enum {
     SH_METHOD_RULE_GET,
     SH_METHOD_RULE_PUT,
     SH_METHOD_SNAPSHOT,
+    SH_METHOD_TREE_GET,
+    SH_METHOD_TREE_PUT,
     SH_METHOD_USER_GET,
     SH_METHOD_USER_PUT,
     SH_METHOD_RULE_LIST,
     SH_METHOD_SCORE_GET,
     SH_METHOD_SCORE_PUT,
+    SH_METHOD_TREE_LIST,
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
     SH_METHOD_SCORE_LIST,
@@ -55,6 +59,7 @@ enum {
     SH_METHOD_SEGMENT_GET,
     SH_METHOD_SEGMENT_PUT,
     SH_METHOD_SHARD_LEARN,
+    SH_METHOD_TREE_REMOVE,
     SH_METHOD_USER_FORGET,
     SH_METHOD_AUDIENCE_ASK,
     SH_METHOD_AUDIENCE_RFM,
@@ -105,6 +110,7 @@ struct sh_workspace {
     uint32_t eligible_count;
     struct sh_catalogue segments;
     struct sh_rules rules;
+    struct sh_hierarchies trees;
     struct sh_aliases aliases; /* other names of users, of all shards */
     struct sh_held_id *held;   /* users of this shard that are being merged */
     uint32_t held_count;
@@ -204,6 +210,10 @@ enum sh_status sh_handle_rule_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rule_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rule_list(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rule_remove(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_tree_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_tree_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_tree_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_tree_remove(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_referral_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_referral_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_referral_refresh(struct sh_call *call, struct sh_error *err);

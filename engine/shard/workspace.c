@@ -23,6 +23,7 @@ static void destroy(struct sh_workspace *workspace) {
     sh_zone_close(workspace->zone);
     sh_catalogue_deinit(&workspace->segments);
     sh_rules_deinit(&workspace->rules);
+    sh_hierarchies_deinit(&workspace->trees);
     sh_aliases_deinit(&workspace->aliases);
     sh_free(workspace->held);
     sh_free(workspace->eligible);
@@ -76,6 +77,7 @@ enum sh_status sh_workspace_begin(struct sh_shard *shard, struct sh_text name, s
     sh_bitmap_init(&workspace->listed, SH_ARRAY_COUNT_FAST);
     sh_catalogue_init(&workspace->segments);
     sh_rules_init(&workspace->rules);
+    sh_hierarchies_init(&workspace->trees);
     const enum sh_status status = sh_zone_open(zone, &workspace->zone, err);
     if (status != SH_OK) {
         destroy(workspace);
@@ -230,6 +232,8 @@ void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t n
         .clock_ms = workspace->clock_ms,
         .segment = of_items ? fail_segment_of_items : sh_catalogue_resolve,
         .segment_owner = &workspace->segments,
+        .below = sh_hierarchies_below,
+        .below_owner = &workspace->trees,
     };
 }
 

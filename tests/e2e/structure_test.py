@@ -6,7 +6,9 @@ A twin in Python says who should have what.
 import csv
 import datetime
 import io
+import os
 import random
+import tempfile
 import unittest
 
 from rpc import Server, shoal
@@ -115,6 +117,79 @@ class Keep(unittest.TestCase):
             client.close()
 
     def test_keep(self):
+        for shards in (1, 2):
+            self.play(shards)
+
+
+class Stores(unittest.TestCase):
+    """Stores in regions: an audience of a region is the union of its stores, each user once."""
+
+    def play(self, shards):
+        rng = random.Random(17)
+        parents = {f"区{n}": None for n in range(4)}
+        parents |= {f"城{n}": f"区{n % 4}" for n in range(12)}
+        parents |= {f"店{n}": f"城{n % 12}" for n in range(60)}
+
+        def below(name):
+            names = {name}
+            for _ in range(4):
+                names |= {child for child, parent in parents.items() if parent in names}
+            return names
+
+        with Server(shards) as server, tempfile.TemporaryDirectory() as folder:
+            client = server.client()
+            now = client.call("hello", version=1, workspace="stores")["now"]
+            client.call("schema.put", users={"attributes": [{"name": "store", "type": "string"}]},
+                        events=[{"name": "purchase", "properties": [{"name": "store", "type": "string"}]}])
+            home = {f"u{n}": rng.choice([None, *(f"店{m}" for m in range(70))]) for n in range(600)}
+            client.call("user.put", users=[{"id": user, "store": store} for user, store in home.items()])
+            bought = [(f"u{rng.randrange(600)}", f"店{rng.randrange(70)}", rng.randrange(60)) for _ in range(2000)]
+            client.call("event.append", events=[{"type": "purchase", "user": user, "time": now - days * DAY - 1000,
+                                                 "store": store} for user, store, days in bought])
+            path = os.path.join(folder, "stores.csv")
+            words = ["--workspace", "stores"]
+
+            def put():
+                lines = [name if parent is None else f"{name},{parent}" for name, parent in parents.items()]
+                rng.shuffle(lines)
+                with open(path, "w", encoding="utf8") as file:
+                    file.write("\n".join(lines) + "\n")
+                return shoal(*words, "tree", "put", "门店", path, address=server.address)
+
+            def check():
+                for name in ["区0", "区3", "城5", "店7"]:
+                    names = below(name)
+                    found = client.call("audience.list", where=f"store under '{name}'", limit=1000, order="id")
+                    self.assertEqual(found["ids"], sorted(user for user, store in home.items() if store in names))
+                    found = client.call("audience.list", where=f"store not under '{name}'", limit=1000, order="id")
+                    self.assertEqual(found["ids"], sorted(user for user, store in home.items()
+                                                          if store is not None and store not in names))
+                    found = client.call("audience.list", limit=1000, order="id",
+                                        where=f"did(purchase where store under '{name}', last 30 days)")
+                    self.assertEqual(found["ids"], sorted({user for user, store, days in bought
+                                                           if store in names and days < 30}))
+
+            self.assertEqual(put(), "门店: 76 names, 3 levels\n")
+            check()
+            client.call("segment.put", name="华东", where="store under '区1'")
+            shown = {entry["name"]: entry for entry in client.call("segment.list")["segments"]}["华东"]
+            self.assertEqual(shown["count"], sum(store in below("区1") for store in home.values()))
+            parents["城5"] = "区3"
+            put()
+            check()
+            shown = {entry["name"]: entry for entry in client.call("segment.list")["segments"]}["华东"]
+            self.assertEqual(shown["count"], sum(store in below("区1") for store in home.values()))
+            self.assertEqual(shown["where"], "store under '区1'")
+            table = list(csv.DictReader(io.StringIO(
+                shoal(*words, "--format", "csv", "tree", "get", "门店", address=server.address))))
+            self.assertEqual({row["name"]: row["parent"] or None for row in table}, parents)
+            with self.assertRaisesRegex(Exception, "华东"):
+                client.call("tree.remove", name="门店")
+            client.call("segment.remove", name="华东")
+            self.assertEqual(shoal(*words, "tree", "remove", "门店", address=server.address), "门店: removed\n")
+            client.close()
+
+    def test_stores(self):
         for shards in (1, 2):
             self.play(shards)
 

@@ -37,7 +37,12 @@ void archive_shop_fill(struct rig *rig) {
                   "'k', brand: 'A'}]}");
     (void)rig_ask(rig, "item.remove", "{id: 'k'}");
     (void)rig_ask(rig, "rfm.put", "{event: 'purchase', days: 90, scores: 3}");
+    (void)rig_ask(rig, "tree.put",
+                  "{name: 'areas', of: ['city', 'store'], nodes: [{name: 'east'}, {name: 'x', parent: 'east'}, {name: "
+                  "'s1', parent: 'east'}, {name: 'west'}, {name: 'z', parent: 'west'}]}");
+    (void)rig_ask(rig, "tree.put", "{name: 'little', of: 'how', nodes: []}");
     (void)rig_ask(rig, "segment.put", "{name: 'grown up', where: 'age >= 18'}");
+    (void)rig_ask(rig, "segment.put", "{name: 'east', where: \"city under 'east'\"}");
     (void)rig_ask(rig, "segment.put", "{name: 'buyers', where: \"in_segment('grown up') and count(purchase) > 0\"}");
     (void)rig_ask(rig, "segment.put", "{name: 'grown up', where: 'age >= 21', note: 'by law'}");
     (void)rig_ask(
@@ -90,6 +95,8 @@ static void write_again(struct rig *rig) {
     (void)rig_ask(rig, "referral.refresh", "{}");
     (void)rig_ask(rig, "user.merge", "{from: 'c', into: 'b'}");
     (void)rig_ask(rig, "segment.put", "{name: 'buyers', where: \"in_segment('grown up')\"}");
+    (void)rig_ask(rig, "tree.put", "{name: 'areas', nodes: [{name: 'east'}, {name: 'new', parent: 'east'}]}");
+    (void)rig_ask(rig, "tree.remove", "{name: 'little'}");
     (void)rig_ask(rig, "schema.put", "{users: {attributes: [{name: 'more', type: 'string'}]}}");
     (void)rig_ask(rig, "user.forget", "{ids: ['a', 'b']}");
     (void)rig_ask(rig, "user.put", "{users: [{id: 'a2'}, {id: 'b2', tags: ['p', 'q', 's']}]}");
@@ -104,6 +111,9 @@ void archive_shop_use(struct rig *rig) {
         {"referral.get", "{}"},
         {"audience.list", "{where: 'invited.users > 0', fields: ['id', 'invited.users', 'invited.buyers']}"},
         {"rule.list", "{}"},
+        {"tree.list", "{}"},
+        {"tree.get", "{name: 'areas'}"},
+        {"audience.list", "{where: \"city under 'east' or did(purchase where store under 'east')\"}"},
         {"segment.list", "{}"},
         {"segment.get", "{name: 'buyers'}"},
         {"score.list", "{}"},

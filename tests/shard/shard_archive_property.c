@@ -70,6 +70,23 @@ static void ask_world(const char *method) {
 
 /* ---- Requests ---- */
 
+static void change_trees(void) {
+    text_clear(&params);
+    if (below(5) == 0) {
+        text_add(&params, "{name: 't%u'}", (uint32_t)below(3));
+        ask_world("tree.remove");
+        return;
+    }
+    const uint32_t tree = (uint32_t)below(3);
+    text_add(&params, "{name: 't%u', of: ['a%u'%s], nodes: [{name: 'all'}", tree, tree, tree == 0 ? ", 'store'" : "");
+    for (uint32_t i = 0; i < 6; i++)
+        text_add(&params, ", {name: 's%u', parent: '%s'}", i, below(3) == 0 || i == 0 ? "all" : "s0");
+    text_add(&params, "]}");
+    ask_world("tree.put");
+    ask(below(2) ? "segment.put" : "segment.remove",
+        below(2) ? "{name: 'in all', where: \"did(x where store under 'all')\"}" : "{name: 'in all'}");
+}
+
 static void add_schema(void) {
     ask("schema.put",
         "{events: [{name: 'x', amount_scale: 3, properties: [{name: 'store', type: 'string'}, {name: 'kind', type: "
@@ -237,7 +254,9 @@ static void write_something(void) {
         ask_world(removes ? "rule.remove" : "rule.put");
         break;
     case 9:
-        if (below(2))
+        if (below(3) == 0)
+            change_trees();
+        else if (below(2))
             score_users();
         else
             count_invitations();
@@ -284,6 +303,9 @@ static void ask_about_everybody(void) {
         {"referral.get", "{}"},
         {"audience.list", "{where: 'invited.users > 0', limit: 100, order: 'id', fields: ['id', 'invited.users']}"},
         {"rule.list", "{}"},
+        {"tree.list", "{}"},
+        {"tree.get", "{name: 't0'}"},
+        {"audience.count", "{where: \"did(x where store under 's0')\"}"},
         {"segment.list", "{counts: false}"},
         {"segment.list", "{max_age_ms: 100000000}"},
         {"feed.trending", "{count: 20, fields: ['brand', 'kinds']}"},

@@ -86,6 +86,10 @@ const struct command commands[] = {
     {"rule", "put|list|remove",
      "tags that events give: put NAME EVENT TAG_SET TAG [--ttl DAYS] [--note TEXT] [--past], list, remove NAME",
      " ttl note past ", 1, 5, false, run_rule},
+    {"tree", "put|get|list|remove",
+     "stores in regions, names below names: put NAME FILE [--of ATTRIBUTE,...] with lines of NAME,PARENT; get NAME, "
+     "list, remove NAME",
+     " of ", 1, 3, false, run_tree},
     {"schema", "[guess FILE]", "what the workspace holds; guess proposes a mapping for a file", "", 0, 2, false,
      run_schema},
     {"keep", "[EVENT DAYS]", "for how many days events of a type are kept, 0 for ever; alone: let go of older ones now",

@@ -91,6 +91,7 @@ int run_rfm(struct session *session, const struct command_options *options, char
 int run_score(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_segment(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_rule(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_tree(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_keep(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_referral(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

@@ -52,8 +52,9 @@ static void learn_words(struct session *session) {
                                            "days_since",  "where",      "days",
                                            "hours",       "minutes",    "today",
                                            "yesterday",   "this month", "previous month",
-                                           "starts with", "contains",   "sample",
-                                           "sequence",    "within",     "strict"};
+                                           "starts with", "contains",   "under",
+                                           "sample",      "sequence",   "within",
+                                           "strict"};
     for (uint32_t i = 0; i < command_count; i++)
         know(commands[i].name, strlen(commands[i].name));
     for (size_t i = 0; i < sizeof language / sizeof language[0]; i++)
