@@ -42,11 +42,11 @@ static struct sh_value_domain value_domain(struct sh_aggregate *aggregate, const
     case SH_SOURCE_ITEM:
         return (struct sh_value_domain){.type = SH_TYPE_INT};
     case SH_SOURCE_TIME:
-        return (struct sh_value_domain){.type = aggregate->function == SH_FUNCTION_MIN ||
-                                                        aggregate->function == SH_FUNCTION_MAX ||
-                                                        aggregate->function == SH_FUNCTION_NTH
-                                                    ? SH_TYPE_TIME
-                                                    : SH_TYPE_INT};
+        return (struct sh_value_domain){
+            .type = aggregate->function == SH_FUNCTION_MIN || aggregate->function == SH_FUNCTION_MAX ||
+                            aggregate->function == SH_FUNCTION_NTH || aggregate->function == SH_FUNCTION_EXPECTED_NEXT
+                        ? SH_TYPE_TIME
+                        : SH_TYPE_INT};
     case SH_SOURCE_AMOUNT:
         return (struct sh_value_domain){.type = SH_TYPE_DECIMAL};
     case SH_SOURCE_PROPERTY:
@@ -195,6 +195,10 @@ struct walk {
     uint64_t skip_count;     /* NTH: then so many are newer */
     uint64_t row_count;      /* gaps: events so far */
     int64_t newer_ms;        /* gaps: the event before in the walk */
+    uint64_t day_count;      /* EXPECTED_NEXT: days with an event so far */
+    int64_t newest_ms;       /* EXPECTED_NEXT: the first event of the walk */
+    int32_t newer_day;       /* EXPECTED_NEXT: of the event before in the walk */
+    int32_t day;             /* of the event at hand */
     struct sh_pair_set seen; /* DISTINCT */
     bool done;               /* older ones change nothing */
 };
@@ -225,6 +229,13 @@ static void add_gap(struct walk *walk, int64_t time_ms) {
     if (walk->aggregate->function == SH_FUNCTION_GAP_MIN && !is_first && walk->state.sum < sum) sum = walk->state.sum;
     if (walk->aggregate->function == SH_FUNCTION_GAP_MAX && walk->state.sum > sum) sum = walk->state.sum;
     sh_aggregate_set_gap(&walk->state, (int64_t)sum, walk->aggregate->function == SH_FUNCTION_GAP_AVG ? gap_count : 1);
+}
+
+static void add_for_next(struct walk *walk, int64_t time_ms) {
+    if (walk->day_count == 0) walk->newest_ms = time_ms;
+    if (walk->day_count == 0 || walk->day != walk->newer_day) walk->day_count++; /* they descend */
+    walk->newer_day = walk->day;
+    sh_aggregate_set_next(&walk->state, time_ms, walk->newest_ms, walk->day_count);
 }
 
 static void add_for_place(struct walk *walk, int64_t value) {
@@ -263,6 +274,9 @@ static enum sh_status add_older(struct walk *walk, int64_t value, struct sh_erro
     case SH_FUNCTION_GAP_AVG:
     case SH_FUNCTION_GAP_MAX:
         add_gap(walk, value);
+        return SH_OK;
+    case SH_FUNCTION_EXPECTED_NEXT:
+        add_for_next(walk, value);
         return SH_OK;
     default:
         break;
@@ -333,6 +347,7 @@ static enum sh_status walk_history(struct walk *walk, const struct sh_event_stor
         if (aggregate->where != NULL && (status = sh_where_test(aggregate->where, ref, &counts, err)) != SH_OK)
             return status;
         if (!counts || !read_value(walk, ref, &value)) continue;
+        walk->day = ref.cell->day;
         if ((status = add_older(walk, value, err)) != SH_OK) return status;
     }
     return SH_OK;

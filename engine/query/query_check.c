@@ -339,7 +339,8 @@ static enum sh_status bind_function(struct sh_checker *checker, const struct sh_
     const enum sh_function function = operand->function;
     operand->subject = SH_SUBJECT_PROPERTY;
     if (operand->name.count == 0) {
-        const bool moment = sh_function_property_use(function) == SH_PROPERTY_MAY;
+        const bool moment =
+            sh_function_property_use(function) == SH_PROPERTY_MAY || function == SH_FUNCTION_EXPECTED_NEXT;
         set_plain(moment ? SH_OPERAND_TIME : SH_OPERAND_NO_INDEX,
                   moment                              ? SH_TYPE_TIME
                   : sh_function_is_fraction(function) ? SH_TYPE_DECIMAL

@@ -38,16 +38,16 @@ static bool take_accumulators(struct sh_plan *plan, const struct sh_aggregate *a
     const enum sh_function function = aggregate->function;
     const bool sums = function == SH_FUNCTION_SUM || function == SH_FUNCTION_AVG;
     const bool orders = sh_aggregate_goes_by_order(aggregate);
+    const bool spans = function == SH_FUNCTION_GAP_AVG || function == SH_FUNCTION_EXPECTED_NEXT;
     const bool counts = sums || function == SH_FUNCTION_COUNT || function >= SH_FUNCTION_DAYS;
     const bool values = !sums && function != SH_FUNCTION_COUNT && function != SH_FUNCTION_DISTINCT;
     if (counts) into->counts = take(plan, into->counts, sizeof *into->counts);
     if (sums) into->sums = take(plan, into->sums, sizeof *into->sums);
     if (values) into->values = take(plan, into->values, sizeof *into->values);
-    if (orders || function == SH_FUNCTION_GAP_AVG) into->times = take(plan, into->times, sizeof *into->times);
+    if (orders || spans) into->times = take(plan, into->times, sizeof *into->times);
     if (orders && into->tied == NULL) into->tied = sh_arena_alloc(plan->arena, SH_BLOCK_BYTES);
     return (!counts || into->counts != NULL) && (!sums || into->sums != NULL) && (!values || into->values != NULL) &&
-           (!orders || (into->times != NULL && into->tied != NULL)) &&
-           (function != SH_FUNCTION_GAP_AVG || into->times != NULL);
+           (!orders || (into->times != NULL && into->tied != NULL)) && (!spans || into->times != NULL);
 }
 
 static enum sh_status take_scratch(struct sh_plan *plan, struct sh_error *err) {
@@ -132,7 +132,8 @@ static void read_chunk(struct sh_event_stream *stream, const struct sh_event_cel
                                      .times = scratch->chunk_times,
                                      .count = count,
                                      .strip = strip,
-                                     .first = first};
+                                     .first = first,
+                                     .day_start_ms = cell->day_start_ms};
     if (!all) {
         chunk->count = (uint32_t)sh_bits->list_u16(scratch->mask, (count + 63) / 64, scratch->rows);
         chunk->slots = scratch->slots;

@@ -1,5 +1,5 @@
 /* query_events.h -- aggregates over a user's events: did, count, sum, min, max, avg, first, last, nth, days_since,
- * days, count(distinct ...), gap_min, gap_avg, gap_max.
+ * days, count(distinct ...), gap_min, gap_avg, gap_max, expected_next.
  *
  *   count(purchase where amount > 50, last 30 days) >= 2
  *
@@ -22,6 +22,10 @@
  * go by (time, arrival); min and max of an enum by rank. days_since is whole elapsed 24 h since the latest event of the
  * window. days counts local days in the workspace's zone. A gap is the time between an event and the next one of the
  * window, in days of 24 h and exact to the millisecond; fewer than two events have none, and it is missing.
+ * expected_next is the time of the latest event and, after it, the user's own mean time between buying days: from the
+ * earliest event to the latest, over the local days with an event less one, in whole ms, rounded down. Events of one
+ * local day are one buy, so the lines of one order are; fewer than two days: missing. It is value.next (rfm.h) of a
+ * plan that counts days, for any `where` and window.
  *
  * Accumulators. When many events fall on a block, count is a u16 or u32 a user and sum an i64 (if kept bounds prove
  * that it cannot overflow), compared as columns are; count(x, w) and sum(x.amount, w) of one expression are packed into
@@ -72,7 +76,7 @@ struct sh_aggregate {
 /* An aggregate over no event, one, many. */
 struct sh_aggregate_state {
     bool is_present;
-    int64_t value; /* min, max, first, last, nth; days_since: of the latest event, the time */
+    int64_t value; /* min, max, first, last, nth, expected_next; days_since: of the latest event, the time */
     __int128 sum;
     uint64_t count; /* events, days or different values; of avg and the gaps, what sum is divided by */
 };
@@ -81,6 +85,11 @@ static inline void sh_aggregate_set_gap(struct sh_aggregate_state *state, int64_
     state->is_present = gap_count > 0;
     state->sum = sum_ms;
     state->count = gap_count * SH_DAY_MS;
+}
+static inline void sh_aggregate_set_next(struct sh_aggregate_state *state, int64_t first_ms, int64_t last_ms,
+                                         uint64_t day_count) {
+    state->is_present = day_count > 1;
+    state->value = day_count > 1 ? last_ms + (last_ms - first_ms) / (int64_t)(day_count - 1) : 0;
 }
 
 SH_MUST_CHECK enum sh_status sh_aggregate_build(struct sh_plan *plan, const struct sh_node *clause,

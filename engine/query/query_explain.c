@@ -45,6 +45,8 @@ static const char *event_name(const struct sh_aggregate *aggregate) {
     case SH_FUNCTION_GAP_AVG:
     case SH_FUNCTION_GAP_MAX:
         return "event window, gaps";
+    case SH_FUNCTION_EXPECTED_NEXT:
+        return "event window, expected next";
     default:
         return "event window, max";
     }

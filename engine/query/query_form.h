@@ -23,9 +23,11 @@
  *               | sample(10%, 'seed') | in_segment('name') | true | false
  *               | calculation compare calculation | calculation [not] between calculation and calculation
  *               | calculation [not] in ( number, ... ) | calculation is [not] missing
- *   calculation = number | number minutes|hours|days|weeks | operand | ( calculation ) | - calculation | calculation +
- * | - | * | / calculation operand     = name | item.name | item                                            -- item:
- * only inside where | count|days|days_since|gap_min|gap_avg|gap_max|first|last ( event [where expression] [, window] )
+ *   calculation = number | number minutes|hours|days|weeks | operand | ( calculation ) | - calculation
+ *               | calculation + | - | * | / calculation
+ *   operand     = name | item.name | item                                               -- item: only inside where
+ *               | count|days|days_since|gap_min|gap_avg|gap_max|expected_next|first|last
+ *                 ( event [where expression] [, window] )
  *               | sum|min|max|avg|first|last ( event.property [where expression] [, window] )
  *               | count ( distinct event.property [where expression] [, window] )        -- property: also item
  *               | nth ( n, event[.property] [where expression] [, window] )

@@ -431,7 +431,7 @@ static enum sh_status parse_segment(struct sh_parser *parser, uint32_t position,
 static enum sh_status fail_function(struct sh_parser *parser, const struct sh_token *word) {
     struct sh_nearest search;
     sh_nearest_init(&search, word->text);
-    for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_GAP_MAX; i++)
+    for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_EXPECTED_NEXT; i++)
         sh_nearest_offer(&search, sh_text_of(sh_function_words[i]));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("did"));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("sequence"));
@@ -444,7 +444,7 @@ static enum sh_status fail_function(struct sh_parser *parser, const struct sh_to
     return sh_fail_hint(
         parser->err, status,
         "the functions are did, count, sum, min, max, avg, first, last, nth, days, days_since, gap_min, gap_avg, "
-        "gap_max, sequence, sample, in_segment");
+        "gap_max, expected_next, sequence, sample, in_segment");
 }
 
 /* ---- Operands ---- */

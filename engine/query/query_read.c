@@ -354,7 +354,7 @@ static enum sh_status read_operand(struct reader *reader, struct sh_operand *ope
         status = sh_fail(reader->err, SH_ERR_SYNTAX, array.offset, "there is no function \"%.*s\"", SH_TEXT_ARGS(word));
         return sh_fail_hint(reader->err, status,
                             "count, count_distinct, sum, min, max, avg, first, last, nth, days, days_since, gap_min, "
-                            "gap_avg, gap_max");
+                            "gap_avg, gap_max, expected_next");
     }
     return read_events(reader, sh_function_words[operand->function], sh_function_property_use(operand->function),
                        operand);

@@ -23,6 +23,7 @@
  *   count(distinct)     different ones
  *   gap_min, gap_max    events            the gap            the latest
  *   gap_avg             events            the earliest       the latest
+ *   expected_next       days              the earliest       the latest
  */
 struct sh_accumulators {
     uint32_t *counts;
@@ -60,6 +61,7 @@ struct sh_event_chunk {
     uint32_t count;
     const struct sh_strip *strip; /* where the values come from, if they do */
     uint32_t first;               /* row of the cell that the chunk begins with */
+    int64_t day_start_ms;         /* of the cell */
     const uint16_t *rows;         /* NULL: all of them */
 };
 

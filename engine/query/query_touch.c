@@ -143,6 +143,23 @@ static enum sh_status touch_gap_average(struct sh_event_stream *stream, const st
     return SH_OK;
 }
 
+/* Days ascend from cell to cell: an event is the first of its day if the latest before it came before that day. */
+static enum sh_status touch_next(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                                 struct sh_error *err) {
+    (void)err;
+    struct sh_accumulators *into = stream->into;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const uint16_t slot = chunk->slots[i];
+        const int64_t time = chunk->values[i];
+        const bool is_new = touch(stream->touched, slot);
+        const uint32_t before = is_new ? 0 : into->counts[slot];
+        into->counts[slot] = before + (is_new || into->times[slot] < chunk->day_start_ms);
+        if (is_new || time < into->values[slot]) into->values[slot] = time;
+        if (is_new || time > into->times[slot]) into->times[slot] = time;
+    }
+    return SH_OK;
+}
+
 /* ---- Days and different values ---- */
 
 static enum sh_status touch_days(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
@@ -197,6 +214,8 @@ sh_chunk_step sh_touching_step(const struct sh_aggregate *aggregate) {
         return touch_gap;
     case SH_FUNCTION_GAP_AVG:
         return touch_gap_average;
+    case SH_FUNCTION_EXPECTED_NEXT:
+        return touch_next;
     default:
         return touch_max; /* MAX, DAYS_SINCE */
     }
@@ -230,6 +249,9 @@ enum sh_status sh_touched_state(const struct sh_event_stream *stream, uint32_t s
         break;
     case SH_FUNCTION_GAP_AVG:
         sh_aggregate_set_gap(state, from->times[slot] - from->values[slot], from->counts[slot] - 1);
+        break;
+    case SH_FUNCTION_EXPECTED_NEXT:
+        sh_aggregate_set_next(state, from->values[slot], from->times[slot], from->counts[slot]);
         break;
     default:
         state->value = from->values[slot];

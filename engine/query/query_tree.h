@@ -77,7 +77,8 @@ enum sh_function {
     SH_FUNCTION_NTH,      /* as FIRST, but the event that is `nth` */
     SH_FUNCTION_GAP_MIN,  /* days between two events that follow each other */
     SH_FUNCTION_GAP_AVG,
-    SH_FUNCTION_GAP_MAX
+    SH_FUNCTION_GAP_MAX,
+    SH_FUNCTION_EXPECTED_NEXT /* the latest event, and the mean time from one day with events to the next */
 };
 
 enum sh_window_kind {

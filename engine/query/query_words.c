@@ -5,13 +5,13 @@
 const char *const sh_compare_words[6] = {"=", "!=", "<", "<=", ">", ">="};
 const char *const sh_term_words[6] = {NULL, NULL, "+", "-", "*", "/"};
 const char *const sh_has_words[3] = {"any", "all", "none"};
-const char *const sh_function_words[SH_FUNCTION_GAP_MAX + 1] = {
-    NULL,   "count",          "sum", "min",     "max",     "avg",    "first", "last", "days_since",
-    "days", "count_distinct", "nth", "gap_min", "gap_avg", "gap_max"};
+const char *const sh_function_words[SH_FUNCTION_EXPECTED_NEXT + 1] = {
+    NULL,   "count",          "sum", "min",     "max",     "avg",     "first",        "last", "days_since",
+    "days", "count_distinct", "nth", "gap_min", "gap_avg", "gap_max", "expected_next"};
 const char *const sh_unit_words[8] = {NULL, "minute", "hour", "day", "week", "month", "quarter", "year"};
 
 enum sh_function sh_function_of(struct sh_text word) {
-    for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_GAP_MAX; i++)
+    for (int i = SH_FUNCTION_COUNT; i <= SH_FUNCTION_EXPECTED_NEXT; i++)
         if (sh_text_equal_keyword(word, sh_function_words[i])) return (enum sh_function)i;
     return SH_FUNCTION_NONE;
 }

@@ -9,8 +9,8 @@
 extern const char *const sh_compare_words[6]; /* by enum sh_compare: "=", "!=" ... */
 extern const char *const sh_term_words[6];    /* by enum sh_term_kind: "+", "-", "*", "/"; else NULL */
 extern const char *const sh_has_words[3];     /* "any", "all", "none" */
-extern const char *const sh_function_words[SH_FUNCTION_GAP_MAX + 1]; /* [SH_FUNCTION_NONE] is NULL */
-extern const char *const sh_unit_words[8];                           /* singular; [SH_UNIT_NONE] is NULL */
+extern const char *const sh_function_words[SH_FUNCTION_EXPECTED_NEXT + 1]; /* [SH_FUNCTION_NONE] is NULL */
+extern const char *const sh_unit_words[8];                                 /* singular; [SH_UNIT_NONE] is NULL */
 
 enum {
     /* last N, next N: 10^6 weeks are 19,000 years; in milliseconds that is far inside 64 bits. */

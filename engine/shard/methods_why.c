@@ -84,6 +84,7 @@ static enum sh_status pack_aggregate(struct why *why, const struct sh_plan *plan
     case SH_FUNCTION_FIRST:
     case SH_FUNCTION_LAST:
     case SH_FUNCTION_NTH:
+    case SH_FUNCTION_EXPECTED_NEXT:
         if (!state.is_present) break;
         pack_property(why, aggregate, operand, state.value);
         return SH_OK;

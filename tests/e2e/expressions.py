@@ -241,6 +241,8 @@ class Events:
 
     def newer_leaf(self, random, form, kind, inside, rows, compare):
         n = random.randint(0, 4)
+        if form == 13:
+            return self.expected_next(random, f"{kind}{inside}", rows)
         if form == 9:
             return f"days({kind}{inside}) {compare} {n}", f"(SELECT count(DISTINCT e.day) {rows}) {compare} {n}"
         if form == 10:
@@ -260,6 +262,31 @@ class Events:
         which = "min" if n == 2 else "max"
         return (f"gap_{which}({kind}{inside}) {compare} {decimal(days, 1)}",
                 f"((SELECT {which}(gap) FROM {gaps}) {compare} {days * DAY // 10}) IS TRUE")
+
+    def expected_next(self, random, events, rows):
+        """Not divided, so that all judges have the same integers: last + floor(span / steps) >= t is
+        span >= (t - last) * steps, and below t is span < that."""
+        day = self.calendar.today() + datetime.timedelta(days=random.randint(-self.days, 60))
+        begin, end = self.calendar.start(day), self.calendar.start(day + datetime.timedelta(days=1))
+        now, ahead = self.calendar.now, random.randint(1, 60)
+
+        def holds(test):
+            return f"((SELECT count(DISTINCT e.day) > 1{test} {rows}) IS TRUE)"
+
+        def from_on(ms):
+            return f" AND max(e.time) - min(e.time) >= ({ms} - max(e.time)) * (count(DISTINCT e.day) - 1)"
+
+        def until(ms):
+            return f" AND max(e.time) - min(e.time) < ({ms} - max(e.time)) * (count(DISTINCT e.day) - 1)"
+
+        name = f"expected_next({events})"
+        return random.choice([
+            (f"{name} is missing", f"NOT {holds('')}"),
+            (f"{name} < '{day}'", holds(until(begin))),
+            (f"{name} > '{day}'", holds(from_on(end))),
+            (f"{name} = '{day}'", holds(from_on(begin) + until(end))),
+            (f"{name} in next {ahead} days", holds(from_on(now + 1) + until(now + ahead * DAY + 1))),
+            (f"{name} in last {ahead} days", holds(from_on(now - ahead * DAY + 1) + until(now + 1)))])
 
     def part(self, random):
         """kind, where and window of an aggregate, and the SQL that has its events."""
@@ -311,8 +338,8 @@ class Events:
                 f" AND e.time >= {begin} AND e.time < {until}{where_sql}")
         inside = f"{where}{window}"
         compare = random.choice(["=", "!=", "<", "<=", ">", ">="])
-        form = random.randint(0, 13 if self.has_sequences else 12)
-        if form == 13:
+        form = random.randint(0, 14 if self.has_sequences else 13)
+        if form == 14:
             return self.sequence(random)
         if form >= 9:
             return self.newer_leaf(random, form, kind, inside, rows, compare)

@@ -144,6 +144,8 @@ class Retail(unittest.TestCase):
                     wanted = expected[user]
                     self.assertEqual((count, amount, first, last), (wanted[0], money(wanted[1]), *wanted[2:]), user)
                     self.assertEqual(following, last + (last - first) // (count - 1) if count > 1 else None, user)
+                equal = client.call("audience.count", where="expected_next(purchase) - value.next = 0 days", now=NOW)["count"]
+                self.assertEqual(equal, sum(row[0] >= 2 for row in expected.values()))
                 report = client.call("audience.rfm", now=NOW)["value"]
                 self.assertEqual((report["users"], report["repeat"]),
                                  (len(expected), sum(row[0] >= 2 for row in expected.values())))

@@ -122,6 +122,50 @@ Test(query_behaviour, one_event_has_no_gap) {
     ANSWERS("gap_max(purchase) != 5", "");
 }
 
+/* ---- The next one ---- */
+
+/* now is 2026-03-11 12:00 */
+Test(query_behaviour, the_next_is_expected_after_the_mean_time_between_days) {
+    bought("a-1", "2026-02-19 10:00", 100); /* a-1: 20 days and half an hour in two steps: 10 days, 15 minutes */
+    bought("a-1", "2026-03-11 10:30", 100);
+    bought("a-1", "2026-03-01 23:00", 100);
+    bought("a-1", "2026-03-11 10:00", 100); /* of the day of the latest: the same buy */
+    bought("a-2", "2026-02-01", 100);
+    bought("a-2", "2026-02-11", 700); /* one step of 10 days: due on 2026-02-21 */
+    bought("a-3", "2026-03-01 08:00", 100);
+    bought("a-3", "2026-03-01 20:00", 100); /* one day only */
+    ANSWERS("expected_next(purchase) = '2026-03-21 10:45'", "a-1 ");
+    ANSWERS("expected_next(purchase) = '2026-03-21'", "a-1 ");
+    ANSWERS("expected_next(purchase) < '2026-03-21 10:45'", "a-2 ");
+    ANSWERS("expected_next(purchase) in next 10 days", "a-1 ");
+    ANSWERS("expected_next(purchase) in next 9 days", "");
+    ANSWERS("expected_next(purchase) in last 30 days", "a-2 "); /* overdue */
+    ANSWERS("expected_next(purchase) between '2026-02-21' and '2026-03-20'", "a-2 ");
+    ANSWERS("expected_next(purchase) is missing", "a-3 ");
+    ANSWERS("expected_next(purchase) != '2026-03-21'", "a-2 ");
+    ANSWERS("expected_next(purchase) - last(purchase) = 10 days", "a-2 ");
+    ANSWERS("expected_next(purchase) + 1 week < first(purchase) + 30 days", "a-2 ");
+    ANSWERS("did(purchase, within 10 days before expected_next(purchase))", "a-2 ");
+    ANSWERS("did(purchase, within 11 days before expected_next(purchase))", "a-1 a-2 ");
+}
+
+Test(query_behaviour, the_next_of_some_events_goes_by_their_own_days) {
+    bought("a-1", "2026-03-01", 100);
+    bought("a-1", "2026-03-02", 900);
+    bought("a-1", "2026-03-05", 100);
+    ANSWERS("expected_next(purchase) = '2026-03-07'", "a-1 ");
+    ANSWERS("expected_next(purchase where amount < 5) = '2026-03-09'", "a-1 ");
+    ANSWERS("expected_next(purchase where amount > 5) is missing", "a-1 a-2 a-3 ");
+    ANSWERS("expected_next(purchase, before '2026-03-05') = '2026-03-03'", "a-1 ");
+}
+
+Test(query_behaviour, the_next_is_of_whole_milliseconds_rounded_down) {
+    bought("a-1", "2026-03-01 00:00:00.000", 100);
+    bought("a-1", "2026-03-03 00:00:00.000", 100);
+    bought("a-1", "2026-03-05 00:00:00.001", 100);
+    ANSWERS("expected_next(purchase) = '2026-03-07 00:00:00.001'", "a-1 ");
+}
+
 /* ---- Windows ---- */
 
 Test(query_behaviour, a_window_may_end_before_now) {

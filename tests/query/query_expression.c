@@ -324,16 +324,16 @@ static void put_time(struct world *world, struct sh_buffer *text);
 /* After or before what the user has, or did. */
 static void put_within(struct world *world, struct sh_buffer *text) {
     static const char *const units[] = {"minute", "hour", "day", "week"};
-    static const char *const functions[] = {"first", "last", "nth(2, ", "nth(3, "};
+    static const char *const functions[] = {"first", "last", "expected_next", "nth(2, ", "nth(3, "};
     const uint32_t type = below(world, world->twin.type_count);
-    const uint32_t function = below(world, 4);
+    const uint32_t function = below(world, 5);
     sh_buffer_print(text, "within %u %s %s ", 1 + below(world, 80), units[below(world, 4)],
                     split_one_in(&world->random, 2) ? "after" : "before");
     if (split_one_in(&world->random, 2)) {
         put_time(world, text);
         return;
     }
-    sh_buffer_print(text, "%s%s%s", functions[function], function < 2 ? "(" : "", world->twin.types[type].name);
+    sh_buffer_print(text, "%s%s%s", functions[function], function < 3 ? "(" : "", world->twin.types[type].name);
     put_where(world, type, text);
     if (split_one_in(&world->random, 2)) {
         put(text, ", ");
@@ -420,7 +420,7 @@ static void event_clause(struct world *world, struct sh_buffer *text) {
     for (uint32_t i = 0; i < 4; i++)
         near.values[i] = (struct twin_value){.is_present = true, .number = (int64_t)split_length(&world->random, 20)};
     const char *name = world->twin.types[type].name;
-    switch (below(world, 10)) {
+    switch (below(world, 11)) {
     case 7:
         partners_clause(world, type, text);
         return;
@@ -443,6 +443,13 @@ static void event_clause(struct world *world, struct sh_buffer *text) {
         sh_buffer_print(text, "gap_%s(%s", (const char *const[]){"min", "avg", "max"}[below(world, 3)], name);
         put_events(world, type, text);
         put_question(world, text, &gap, &near, false);
+        return;
+    case 8:
+        for (uint32_t i = 0; i < 4; i++)
+            near.values[i].number = world->twin.now_ms + ((int64_t)below(world, 120) - 60) * SH_DAY_MS;
+        sh_buffer_print(text, "expected_next(%s", name);
+        put_events(world, type, text);
+        put_question(world, text, &time, &near, true);
         return;
     case 0:
         sh_buffer_print(text, "did(%s", name);
@@ -551,7 +558,7 @@ static void put_term(struct world *world, uint32_t event_type, bool about_items,
 
 static void put_time(struct world *world, struct sh_buffer *text) {
     const char *name = world->twin.types[below(world, world->twin.type_count)].name;
-    switch (below(world, 5)) {
+    switch (below(world, 6)) {
     case 0:
         put(text, "birthday");
         break;
@@ -563,6 +570,9 @@ static void put_time(struct world *world, struct sh_buffer *text) {
         break;
     case 3:
         sh_buffer_print(text, "nth(2, %s)", name);
+        break;
+    case 4:
+        sh_buffer_print(text, "expected_next(%s)", name);
         break;
     default:
         sh_buffer_print(text, "last(%s)", name);

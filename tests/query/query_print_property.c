@@ -155,7 +155,7 @@ static void random_operand(struct sh_operand *operand, uint64_t depth) {
         operand->of_item = below(5) == 0;
         return;
     }
-    operand->function = (enum sh_function)(1 + below(SH_FUNCTION_GAP_MAX));
+    operand->function = (enum sh_function)(1 + below(SH_FUNCTION_EXPECTED_NEXT));
     if (operand->function == SH_FUNCTION_NTH) operand->nth = 1 + (int64_t)split_length(&rng, SH_WINDOW_COUNT_MAX);
     const enum sh_property_use use = sh_function_property_use(operand->function);
     if (use == SH_PROPERTY_MUST || (use == SH_PROPERTY_MAY && below(2) == 0)) operand->name = random_name();

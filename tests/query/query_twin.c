@@ -289,6 +289,17 @@ static struct value gap_value(enum sh_function function, const struct twin_event
     return value;
 }
 
+/* The latest, and the mean time between days. */
+static struct value next_value(const struct twin *twin, const struct twin_event *const *found, uint32_t count) {
+    const int64_t days = count_days(twin, found, count);
+    struct value value = {.is_present = days > 1, .type = SH_TYPE_TIME, .divisor = 1};
+    if (days > 1) {
+        const int64_t last = found[count - 1]->time_ms;
+        value.number = last + (last - found[0]->time_ms) / (days - 1);
+    }
+    return value;
+}
+
 static struct value aggregate_value(const struct context *context, const struct sh_operand *operand) {
     static const struct twin_event *found[TWIN_HISTORY_MAX];
     const struct twin_event_type *type = &context->twin->types[find_type(context->twin, operand->event)];
@@ -299,6 +310,7 @@ static struct value aggregate_value(const struct context *context, const struct 
     if (operand->function == SH_FUNCTION_DAYS) return int_value(count_days(context->twin, found, count));
     if (operand->function == SH_FUNCTION_DISTINCT)
         return int_value(count_different(context->twin, type, operand->name, found, count));
+    if (operand->function == SH_FUNCTION_EXPECTED_NEXT) return next_value(context->twin, found, count);
     if (operand->function >= SH_FUNCTION_GAP_MIN) return gap_value(operand->function, found, count);
     int64_t values = 0;
     if (count == 0) { /* the type is needed all the same */

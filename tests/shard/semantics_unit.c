@@ -136,6 +136,8 @@ Test(semantics, days_different_values_places_and_gaps_are_of_the_events_of_the_w
     WHO("nth(2, purchase) is missing", "bc");
     WHO("gap_avg(purchase) = 1.25", "a");
     WHO("gap_max(purchase) is missing", "bc");
+    WHO("expected_next(purchase) = '2025-10-06 00:00:00'", "a");
+    WHO("expected_next(purchase) is missing", "bc");
     WHO("did(purchase where weekday = 6 and hour = 23)", "b");
 }
 
