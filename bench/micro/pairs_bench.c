@@ -41,7 +41,8 @@ static void like(struct sh_pairs *pairs, const struct shop *shop, uint32_t from,
     for (uint32_t event = from; event < to; event++) {
         struct sh_pair_step step;
         const uint32_t user = user_of(shop, event);
-        sh_pairs_prefetch(pairs, user_of(shop, event + AHEAD));
+        sh_pairs_prefetch(pairs, user_of(shop, event + 2 * AHEAD));
+        sh_pairs_prefetch_list(pairs, user_of(shop, event + AHEAD));
         if (sh_pairs_prepare(pairs, user, item_of(shop, event), weights[event % 8], &step) != SH_OK) abort();
         sh_pairs_take(pairs, user, &step);
     }

@@ -14,6 +14,7 @@
  *   user, feature tag -> affinity    two sums of weight * 2^-(age / half-life), one short-lived, one long-lived
  *   item -> popularity               the sum over all users of weight * 2^-(age / half-life), in integers
  *   visits: who looked at what, one after the other (sessions.h), of events with a weight above 0
+ *   pairs: which items the same people like, and which they bought (pairs.h), of the same events
  *
  * Score. For user u and item i, with N listed items, n_t of them with tag t, and |i| feature tags on the item:
  *
@@ -65,6 +66,7 @@
 #include "bounds.h"
 #include "buffer.h"
 #include "event_store.h"
+#include "pairs.h"
 #include "sessions.h"
 #include "table.h"
 
@@ -153,13 +155,17 @@ struct sh_feed_effect {
     int64_t amount; /* 2^-20 of a weight at the period's end of its half-lives; sums of them are effects too */
 };
 
-/* What an event is for the sibling shards; each part has the item SH_NO_ITEM if there is nothing to tell. */
+/* What an event is for the sibling shards; each part has the item SH_NO_ITEM if there is nothing to tell. The parts
+ * that there are have the item of the effect. */
 struct sh_feed_lesson {
     struct sh_feed_effect effect;
     struct sh_session_click click;
+    struct sh_pair_step liked;
+    struct sh_pair_step bought;
 };
-/* Both halves below for one event of a user of this shard, and its place in the user's visit. *lesson may be NULL. A
- * time after now counts as now; half an hour after it, it is no part of a visit. O(feature tags of the item). */
+/* Both halves below for one event of a user of this shard, its place in the user's visit, and its pairs. *lesson may be
+ * NULL. A time after now counts as now; half an hour after it, it is no part of a visit. O(feature tags of the item).
+ */
 SH_MUST_CHECK enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
                                            struct sh_feed_lesson *lesson);
 /* The user's half: affinity. */
@@ -171,6 +177,9 @@ struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const
 SH_MUST_CHECK enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh_feed_effect *effect);
 /* A click of another shard's user. Clicks commute (sessions.h). */
 SH_MUST_CHECK enum sh_status sh_feed_learn_click(struct sh_feed_model *model, const struct sh_session_click *click);
+/* What another shard's user likes or bought. Steps commute (pairs.h). */
+SH_MUST_CHECK enum sh_status sh_feed_learn_pairs(struct sh_feed_model *model, const struct sh_pair_step *step,
+                                                 bool is_bought);
 /* For batches: ask for the memory that says where the user's affinities are, and some rows later for themselves. Hints.
  */
 void sh_feed_prefetch(const struct sh_feed_model *model, uint32_t user);
@@ -261,7 +270,44 @@ SH_MUST_CHECK enum sh_status sh_feed_trending(struct sh_feed_model *model, const
                                               int64_t now_ms, uint32_t count, struct sh_arena *arena,
                                               struct sh_feed_trend **trends, uint32_t *trend_count,
                                               struct sh_error *err);
-/* One item's, 0 if unknown. */
+/* ---- Companions of an item ---- */
+
+struct sh_feed_pair_request {
+    uint32_t item;
+    uint32_t count;                   /* 1..SH_FEED_COUNT_MAX */
+    const struct sh_bitmap *eligible; /* as above */
+    bool by_walk;                     /* score by RP3beta instead of the shrunk cosine; sh_feed_also_bought only */
+};
+struct sh_feed_companion {
+    uint32_t item;
+    double score;
+    double together; /* C in weights (pairs.h); of purchases, people who bought both */
+    uint32_t reason_count;
+    const struct sh_feed_reason *reasons; /* the largest first; values add up to the score, if there are no more */
+};
+struct sh_feed_companions {
+    struct sh_feed_companion *items; /* best first, ties by external id; listed, and not the item itself */
+    uint32_t count;
+    double liking;  /* N of the item in weights; of purchases, people who bought it */
+    double missing; /* `together` may be too low by up to so much; 0: all are exact */
+};
+/* What buyers of the item also bought: pairs of events whose type is_bought with a weight above 0, each person's
+ * purchase of an item counted once while it is among the latest. Reasons "bought". Nobody bought it: no items. */
+SH_MUST_CHECK enum sh_status sh_feed_also_bought(struct sh_feed_model *model,
+                                                 const struct sh_feed_pair_request *request, struct sh_arena *arena,
+                                                 struct sh_feed_companions *answer, struct sh_error *err);
+/* What is like the item: by pairs of all that is liked, and by common feature tags, which count as much as
+ * SH_PAIR_SHRINK of liking would, so they tell most where few events do and an item without events has neighbours:
+ *
+ *   (C + SHRINK / 4 * t) / (sqrt(N_i N_j) + SHRINK)       t = sqrt(share of i's tags, by log2(1 + N / n_t), that j has
+ *                                                                  * share of j's tags, by number, that i has)
+ *
+ * Reasons "liked", and "tag" with name and group. O(items that have a tag of it) + some microseconds. */
+SH_MUST_CHECK enum sh_status sh_feed_similar(struct sh_feed_model *model, const struct sh_feed_pair_request *request,
+                                             struct sh_arena *arena, struct sh_feed_companions *answer,
+                                             struct sh_error *err);
+
+/* One item's popularity, 0 if unknown. */
 double sh_feed_popularity(const struct sh_feed_model *model, uint32_t item, int64_t now_ms);
 
 /* What a user is drawn to, strongest first, at most max: for user pages and tests. Returns how many. */

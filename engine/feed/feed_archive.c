@@ -8,6 +8,7 @@
  *     users     u32 count of those with affinities, then ascending by slot
  *                                                            struct user_head, u32 tags, float short, float long
  *     section sessions
+ *     sections liked and bought (pairs_archive.c); an archive from before there were pairs has none
  *
  * Roots, recencies, norms and hashes follow from these and from the tables. Room to grow is not written.
  */
@@ -98,6 +99,8 @@ void sh_feed_save(const struct sh_feed_model *model, struct sh_archive_writer *w
     save_items(model, writer);
     save_users(model, writer);
     sh_sessions_save(model->sessions, writer);
+    sh_pairs_save(model->liked, "liked", writer);
+    sh_pairs_save(model->bought, "bought", writer);
     sh_archive_end(writer);
 }
 
@@ -240,6 +243,12 @@ static void load_users(struct sh_feed_model *model, struct sh_archive_reader *re
         load_user(model, &slot_min, reader);
 }
 
+static enum sh_status load_pairs(struct sh_pairs *pairs, const char *name, const struct sh_feed_scope *scope,
+                                 struct sh_archive_reader *reader) {
+    if (!sh_archive_comes(reader, name)) return sh_archive_status(reader, NULL);
+    return sh_pairs_load(pairs, name, sh_table_slot_end(scope->items), sh_table_slot_end(scope->users), reader);
+}
+
 enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive_reader *reader,
                             struct sh_feed_model **loaded) {
     *loaded = NULL;
@@ -253,7 +262,10 @@ enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive
     if (!sh_archive_failed(reader)) load_users(model, reader);
     const uint32_t item_end = sh_table_slot_end(scope->items);
     const uint32_t user_end = sh_table_slot_end(scope->users);
-    if (sh_sessions_load(model->sessions, item_end, user_end, reader) == SH_OK) sh_archive_leave(reader);
+    if (sh_sessions_load(model->sessions, item_end, user_end, reader) == SH_OK &&
+        load_pairs(model->liked, "liked", scope, reader) == SH_OK &&
+        load_pairs(model->bought, "bought", scope, reader) == SH_OK)
+        sh_archive_leave(reader);
     if (sh_archive_failed(reader))
         sh_feed_model_destroy(model);
     else

@@ -65,7 +65,7 @@ static enum sh_status fill_item(const struct feed_run *run, const struct chosen 
     return give_reasons(run, &scored, item);
 }
 
-static enum sh_status reserve_scratch(struct sh_feed_model *model) {
+enum sh_status scratch_reserve(struct sh_feed_model *model) {
     if (model->block_sums != NULL) return SH_OK;
     double *sums = sh_alloc(SH_BLOCK_SLOTS * sizeof *sums);
     uint16_t *slots = sh_alloc(SH_BLOCK_SLOTS * sizeof *slots);
@@ -100,7 +100,7 @@ enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_req
     *answer = (struct sh_feed_answer){.items = NULL};
     if (request->count == 0 || request->count > SH_FEED_COUNT_MAX)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a feed has 1 to %d items", (int)SH_FEED_COUNT_MAX);
-    if (reserve_scratch(model) != SH_OK) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
+    if (scratch_reserve(model) != SH_OK) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
     struct feed_run *run = sh_arena_alloc_zero(arena, sizeof *run);
     if (run == NULL) return arena_full(err);
     popularity_settle(model);

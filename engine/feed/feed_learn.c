@@ -219,10 +219,12 @@ enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_e
 
 void sh_feed_prefetch(const struct sh_feed_model *model, uint32_t user) {
     if (user < model->user_capacity) __builtin_prefetch(&model->users[user]);
+    sh_pairs_prefetch(model->liked, user);
 }
 
 void sh_feed_prefetch_list(const struct sh_feed_model *model, uint32_t user) {
     const struct affinity *affinity = user < model->user_capacity ? model->users[user] : NULL;
+    sh_pairs_prefetch_list(model->liked, user);
     if (affinity == NULL) return;
     /* The tags stand in the first two lines, of the sums it is anybody's guess; a list of four or eight is all of it.
      */
@@ -249,6 +251,8 @@ void sh_feed_forget_visit(struct sh_feed_model *model, uint64_t key) {
 
 void sh_feed_forget(struct sh_feed_model *model, uint32_t user, uint64_t user_hash, struct sh_buffer *visits) {
     forget_visits(model, user, user_hash, visits);
+    sh_pairs_forget(model->liked, user);
+    sh_pairs_forget(model->bought, user);
     if (user >= model->user_capacity || model->users[user] == NULL) return;
     affinity_give(model, model->users[user]);
     model->users[user] = NULL;
@@ -461,19 +465,35 @@ static enum sh_status learn_visit(struct sh_feed_model *model, const struct sh_e
     return sh_sessions_add(model->sessions, event->slot, hash_of_user, model, event->item, event->time_ms, click);
 }
 
+/* What is liked makes pairs by its weight; what is bought also makes pairs of purchases, which all weigh 1. */
+static enum sh_status pairs_prepare(struct sh_feed_model *model, const struct sh_event *event, double weight,
+                                    struct sh_feed_lesson *lesson) {
+    lesson->liked.item = SH_NO_ITEM;
+    lesson->bought.item = SH_NO_ITEM;
+    if (event->item == SH_NO_ITEM || weight <= 0) return SH_OK;
+    enum sh_status status = sh_pairs_prepare(model->liked, event->slot, event->item, weight, &lesson->liked);
+    if (status == SH_OK && model->weights[event->type].is_bought)
+        status = sh_pairs_prepare(model->bought, event->slot, event->item, 1, &lesson->bought);
+    return status;
+}
+
 enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
                              struct sh_feed_lesson *lesson) {
     const double weight = weight_of(model, event->type);
     const struct sh_feed_effect own = effect_of(model, event, now_ms, weight);
-    struct sh_session_click click;
+    struct sh_feed_lesson told;
     struct liking liking;
     enum sh_status status;
+    if (lesson == NULL) lesson = &told;
+    lesson->effect = own;
     /* Room first, so that all parts happen or none; the visit's is the last that can fail. */
     if (own.item != SH_NO_ITEM && (status = item_reserve(model, own.item)) != SH_OK) return status;
     if ((status = liking_prepare(model, event, weight, &liking)) != SH_OK) return status;
-    if ((status = learn_visit(model, event, now_ms, weight, &click)) != SH_OK) return status;
+    if ((status = pairs_prepare(model, event, weight, lesson)) != SH_OK) return status;
+    if ((status = learn_visit(model, event, now_ms, weight, &lesson->click)) != SH_OK) return status;
     liking_add(model, &liking, event, now_ms, weight);
-    if (lesson != NULL) *lesson = (struct sh_feed_lesson){.effect = own, .click = click};
+    if (lesson->liked.item != SH_NO_ITEM) sh_pairs_take(model->liked, event->slot, &lesson->liked);
+    if (lesson->bought.item != SH_NO_ITEM) sh_pairs_take(model->bought, event->slot, &lesson->bought);
     return sh_feed_learn_effect(model, &own);
 }
 
@@ -481,6 +501,10 @@ enum sh_status sh_feed_learn_click(struct sh_feed_model *model, const struct sh_
     if (click->item == SH_NO_ITEM) return SH_OK;
     const enum sh_status status = item_reserve(model, click->item);
     return status != SH_OK ? status : sh_sessions_learn(model->sessions, click);
+}
+
+enum sh_status sh_feed_learn_pairs(struct sh_feed_model *model, const struct sh_pair_step *step, bool is_bought) {
+    return sh_pairs_learn(is_bought ? model->bought : model->liked, step);
 }
 
 double popularity_now(const struct sh_feed_model *model, double root, int64_t now_ms) {

@@ -157,8 +157,10 @@ struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope) {
     model->scope = *scope;
     model->config = sh_feed_config_default();
     model->sessions = sh_sessions_create((struct sh_session_limits){0});
-    if (model->sessions != NULL) return model;
-    sh_free(model);
+    model->liked = sh_pairs_create((struct sh_pair_limits){0});
+    model->bought = sh_pairs_create((struct sh_pair_limits){0});
+    if (model->sessions != NULL && model->liked != NULL && model->bought != NULL) return model;
+    sh_feed_model_destroy(model);
     return NULL;
 }
 
@@ -166,6 +168,8 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     if (model == NULL) return;
     pool_deinit(&model->affinities);
     sh_sessions_destroy(model->sessions);
+    sh_pairs_destroy(model->liked);
+    sh_pairs_destroy(model->bought);
     sh_free(model->session);
     sh_free(model->users);
     sh_free(model->popularity);
@@ -186,6 +190,7 @@ size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
     bytes +=
         (size_t)model->item_capacity * (sizeof(struct popularity) + 6 * sizeof(uint64_t)) + model->item_capacity / 4;
     bytes += sh_sessions_memory_bytes(model->sessions);
+    bytes += sh_pairs_memory_bytes(model->liked) + sh_pairs_memory_bytes(model->bought);
     if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
     return bytes;
 }
@@ -237,7 +242,8 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
     }
     if (user_bytes != model->user_bytes || user_bytes > model->affinities.chunk_bytes)
         return broken(reason, "the bytes of affinities are counted wrong");
-    return check_items(model, reason) && sh_sessions_check(model->sessions, reason);
+    return check_items(model, reason) && sh_sessions_check(model->sessions, reason) &&
+           sh_pairs_check(model->liked, reason) && sh_pairs_check(model->bought, reason);
 }
 
 void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) {

@@ -4,6 +4,7 @@
 
 #include "feed.h"
 #include "feed_pool.h"
+#include "pairs.h"
 #include "sessions.h"
 
 /* ---- Feature tags: feed_tags.c ----
@@ -89,6 +90,8 @@ struct sh_feed_model {
     bool has_recency_landmark;
 
     struct sh_sessions *sessions;
+    struct sh_pairs *liked;  /* pairs of all that is liked, by weight */
+    struct sh_pairs *bought; /* pairs of what is bought, each purchase of a user once */
 
     double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
     uint16_t *block_slots; /* and as many slots */
@@ -209,6 +212,9 @@ static inline void best_offer(struct best *best, uint32_t item, double score) {
 }
 /* Best first. It is no heap any more. */
 void best_sort(struct best *best);
+
+/* feed_get.c: block_sums and block_slots are there from now on. */
+SH_MUST_CHECK enum sh_status scratch_reserve(struct sh_feed_model *model);
 
 /* feed_rank.c */
 

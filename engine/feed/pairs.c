@@ -174,6 +174,10 @@ void sh_pairs_forget(struct sh_pairs *pairs, uint32_t user) {
 }
 
 void sh_pairs_prefetch(const struct sh_pairs *pairs, uint32_t user) {
+    if (user < pairs->user_capacity) __builtin_prefetch(&pairs->users[user]);
+}
+
+void sh_pairs_prefetch_list(const struct sh_pairs *pairs, uint32_t user) {
     if (user >= pairs->user_capacity || pairs->users[user] == NULL) return;
     __builtin_prefetch(pairs->users[user], 1);
     __builtin_prefetch((const uint8_t *)pairs->users[user] + 64, 1);

@@ -15,30 +15,30 @@
  *   walk    C_ij / (N_i sqrt(N_j))               RP3beta with beta 1/2: from the item over its people to an item, what
  *                                                is popular anyway held back
  *
- * Whole numbers, in sixteenths of a weight (SH_PAIR_UNIT). What one event adds (struct sh_pair_step) depends on its user
- * alone, and sums commute: shards that are told each other's steps, in whatever order, hold the same counts - until a
- * list is full.
+ * Whole numbers, in sixteenths of a weight (SH_PAIR_UNIT). What one event adds (struct sh_pair_step) depends on its
+ * user alone, and sums commute: shards that are told each other's steps, in whatever order, hold the same counts -
+ * until a list is full.
  *
  * A full list: an item is kept with at most SH_PAIR_OF_ITEM_MAX others. When one more comes, with gain g, the smallest
- * count d or g, whichever is less, is taken off all counts of the list and off g, what is 0 leaves, and what is left of g
- * comes in (Misra and Gries, 1982). `lost` adds up the d, and then
+ * count d or g, whichever is less, is taken off all counts of the list and off g, what is 0 leaves, and what is left of
+ * g comes in (Misra and Gries, 1982). `lost` adds up the d, and then
  *
  *      count kept <= true C <= count kept + lost          lost <= sum of the gains of this list / (places + 1)
  *
  * in any order of events: all that make up more of an item's pairs than one in 641 stay, and an answer can say how far
  * off it may be. lost == 0, as for every item with at most 640 companions, means exact. Lists of more than 8
- * places do not grow beyond SH_PAIR_PLACE_COUNT_MAX places in all; then those that need more are full sooner. After a loss shards may keep other
- * counts, each within these bounds.
+ * places do not grow beyond SH_PAIR_PLACE_COUNT_MAX places in all; then those that need more are full sooner. After a
+ * loss shards may keep other counts, each within these bounds.
  *
  * Invariants: a list has as many places as count says, no item twice and not its own, and a way from each item's home
  * place to it; at most 5/8 of the places are taken. sh_pairs_check() tests them.
  *
  * Privacy: counts name nobody, and stay when a user is forgotten. The latest items of a user go.
  *
- * Cost: an event has at most 7 pairs, each in two lists: see bench/micro/pairs_bench. A list is read in some microseconds.
- * Memory: 32 bytes an item, 8 a place of its list (8 to 1024 places; those of more than 8 have at most 128 MiB in
- * all); 8 a user slot, and 40 or 72 for a user who liked something. Failure: a step is prepared, which may fail and changes nothing that is
- * counted, and then taken, which cannot. Threads: one.
+ * Cost: an event has at most 7 pairs, each in two lists: see bench/micro/pairs_bench. A list is read in some
+ * microseconds. Memory: 32 bytes an item, 8 a place of its list (8 to 1024 places; those of more than 8 have at most
+ * 128 MiB in all); 8 a user slot, and 40 or 72 for a user who liked something. Failure: a step is prepared, which may
+ * fail and changes nothing that is counted, and then taken, which cannot. Threads: one.
  */
 #ifndef SH_PAIRS_H
 #define SH_PAIRS_H
@@ -66,7 +66,7 @@ struct sh_pair_gain {
     uint32_t gain; /* above 0 */
 };
 struct sh_pair_step {
-    uint32_t item; /* whose sum grows by `added` */
+    uint32_t item;  /* whose sum grows by `added` */
     uint32_t added; /* 0: nothing to tell, and count is 0 */
     uint32_t count;
     struct sh_pair_gain gains[SH_PAIR_LATEST_MAX - 1]; /* the others, each once */
@@ -82,8 +82,8 @@ struct sh_pair_limits {
 struct sh_pairs *sh_pairs_create(struct sh_pair_limits limits);
 void sh_pairs_destroy(struct sh_pairs *pairs); /* NULL is fine */
 
-/* What it means that a user of this shard likes the item so much (above 0; the most is SH_FEED_WEIGHT_MAX), and room for
- * it. *step is to be taken before anything else is prepared, or dropped. */
+/* What it means that a user of this shard likes the item so much (above 0; the most is SH_FEED_WEIGHT_MAX), and room
+ * for it. *step is to be taken before anything else is prepared, or dropped. */
 SH_MUST_CHECK enum sh_status sh_pairs_prepare(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight,
                                               struct sh_pair_step *step);
 /* The step of a user that was just prepared. */
@@ -92,8 +92,10 @@ void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_s
 SH_MUST_CHECK enum sh_status sh_pairs_learn(struct sh_pairs *pairs, const struct sh_pair_step *step);
 /* The user's latest items go (forgotten, merged): the slot may get another person. */
 void sh_pairs_forget(struct sh_pairs *pairs, uint32_t user);
-/* For batches: ask for the memory of a user's latest items. A hint. */
+/* For batches: ask for the memory that says where the user's latest items are, and some rows later for themselves.
+ * Hints. */
 void sh_pairs_prefetch(const struct sh_pairs *pairs, uint32_t user);
+void sh_pairs_prefetch_list(const struct sh_pairs *pairs, uint32_t user);
 
 struct sh_pair {
     uint32_t item;
@@ -110,8 +112,8 @@ double sh_pair_walk(uint64_t count, uint64_t sum, uint64_t sum_other);
 
 /* Write all as the section `name` (there may be several stores). Allocates nothing. */
 void sh_pairs_save(const struct sh_pairs *pairs, const char *name, struct sh_archive_writer *writer);
-/* Into a store that is empty; on a failure it can only be destroyed. Items are below item_end, users below user_end. Any
- * bytes. */
+/* Into a store that is empty; on a failure it can only be destroyed. Items are below item_end, users below user_end.
+ * Any bytes. */
 SH_MUST_CHECK enum sh_status sh_pairs_load(struct sh_pairs *pairs, const char *name, uint32_t item_end,
                                            uint32_t user_end, struct sh_archive_reader *reader);
 

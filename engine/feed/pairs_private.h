@@ -7,8 +7,8 @@
 #include "pairs.h"
 
 enum {
-    PAIR_BITS_MIN = 3,  /* 8 places */
-    PAIR_BITS_MAX = 10, /* 1024 */
+    PAIR_BITS_MIN = 3,      /* 8 places */
+    PAIR_BITS_MAX = 10,     /* 1024 */
     PAIR_BITS_POOL_MAX = 6, /* larger lists are memory of their own */
     LATEST_SIZE_COUNT = 2,  /* room for 4 or 8 items */
 };

@@ -6,6 +6,8 @@
  *   {items: [[id, period, amount], ...  [id], ...]}     [id] alone: became known, and that is all
  *   {items: ..., clicks: [[key, start, i, place, 16 behind_count + behind], ...]}
  *                                                       steps of visits (sessions.h); i counts the items from 0
+ *   {items: ..., pairs: [[i, added, is_bought, j, gain, j, gain, ...]]}
+ *                                                       steps of pairs (pairs.h); i and j count the items from 0
  *   {swept: now}                                        a day has begun: what is kept no longer goes
  *   {forgotten: [user, ...], visits: [key, ...]}        what user.forget tells: these users' other names are free
  *                                                       again, these visits are gone
@@ -19,6 +21,12 @@
 
 enum { SLOTS_MIN = 64 };
 
+/* Its items are places in sums. */
+struct told_pairs {
+    struct sh_pair_step step;
+    bool is_bought;
+};
+
 struct sh_effects {
     struct sh_arena *arena;
     struct sh_feed_effect *sums; /* in order of first sight */
@@ -27,6 +35,9 @@ struct sh_effects {
     struct sh_session_click *clicks; /* whose item is a place in sums */
     uint32_t click_count;
     uint32_t click_capacity;
+    struct told_pairs *pairs;
+    uint32_t pairs_count;
+    uint32_t pairs_capacity;
     uint32_t *table; /* open addressing: place in sums + 1, or 0; twice the capacity of sums, at least */
     uint32_t table_mask;
     bool has_swept;
@@ -113,6 +124,28 @@ static enum sh_status add_click(struct sh_effects *effects, const struct sh_sess
     return SH_OK;
 }
 
+static enum sh_status add_pairs(struct sh_effects *effects, const struct sh_pair_step *step, bool is_bought,
+                                struct sh_error *err) {
+    if (step->item == SH_NO_ITEM || step->added == 0) return SH_OK;
+    struct told_pairs told = {.step = *step, .is_bought = is_bought};
+    struct sh_feed_effect known = {.item = step->item, .period = NO_PERIOD};
+    enum sh_status status = add_effect(effects, &known, &told.step.item, err);
+    for (uint32_t i = 0; i < step->count && status == SH_OK; i++) {
+        known.item = step->gains[i].item;
+        status = add_effect(effects, &known, &told.step.gains[i].item, err);
+    }
+    if (status == SH_OK && effects->pairs_count == effects->pairs_capacity) {
+        const uint32_t capacity = effects->pairs_capacity == 0 ? SLOTS_MIN : effects->pairs_capacity * 2;
+        struct told_pairs *pairs = sh_arena_alloc(effects->arena, capacity * sizeof *pairs);
+        if (pairs == NULL) return sh_fail_memory(err);
+        if (effects->pairs_count > 0) memcpy(pairs, effects->pairs, effects->pairs_count * sizeof *pairs);
+        effects->pairs = pairs;
+        effects->pairs_capacity = capacity;
+    }
+    if (status == SH_OK) effects->pairs[effects->pairs_count++] = told;
+    return status;
+}
+
 enum sh_status sh_effects_add(struct sh_effects **effects, struct sh_arena *arena, const struct sh_feed_effect *effect,
                               struct sh_error *err) {
     uint32_t place;
@@ -123,9 +156,11 @@ enum sh_status sh_effects_add(struct sh_effects **effects, struct sh_arena *aren
 enum sh_status sh_effects_add_lesson(struct sh_effects **effects, struct sh_arena *arena,
                                      const struct sh_feed_lesson *lesson, struct sh_error *err) {
     uint32_t place;
-    if (lesson->effect.item == SH_NO_ITEM) return SH_OK; /* nor is there a click then */
+    if (lesson->effect.item == SH_NO_ITEM) return SH_OK; /* nor is there a click or a pair then */
     enum sh_status status = make(effects, arena, err);
     if (status == SH_OK) status = add_effect(*effects, &lesson->effect, &place, err);
+    if (status == SH_OK) status = add_pairs(*effects, &lesson->liked, false, err);
+    if (status == SH_OK) status = add_pairs(*effects, &lesson->bought, true, err);
     if (status != SH_OK || lesson->click.item == SH_NO_ITEM) return status;
     sh_assert(lesson->click.item == lesson->effect.item);
     return add_click(*effects, &lesson->click, place, err);
@@ -151,11 +186,27 @@ static void pack_clicks(const struct sh_effects *effects, msgpack_packer *packer
     }
 }
 
+static void pack_pairs(const struct sh_effects *effects, msgpack_packer *packer) {
+    sh_pack_literal(packer, "pairs");
+    (void)msgpack_pack_array(packer, effects->pairs_count);
+    for (uint32_t i = 0; i < effects->pairs_count; i++) {
+        const struct sh_pair_step *step = &effects->pairs[i].step;
+        (void)msgpack_pack_array(packer, 3 + 2 * (size_t)step->count);
+        (void)msgpack_pack_uint32(packer, step->item);
+        (void)msgpack_pack_uint32(packer, step->added);
+        (void)msgpack_pack_uint32(packer, effects->pairs[i].is_bought);
+        for (uint32_t k = 0; k < step->count; k++) {
+            (void)msgpack_pack_uint32(packer, step->gains[k].item);
+            (void)msgpack_pack_uint32(packer, step->gains[k].gain);
+        }
+    }
+}
+
 void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace *workspace, struct sh_buffer *buffer) {
     if (effects == NULL) return;
     msgpack_packer packer;
     sh_buffer_packer(buffer, &packer);
-    (void)msgpack_pack_map(&packer, 2u + effects->has_swept);
+    (void)msgpack_pack_map(&packer, 3u + effects->has_swept);
     if (effects->has_swept) {
         sh_pack_literal(&packer, "swept");
         (void)msgpack_pack_int64(&packer, effects->swept_ms);
@@ -172,6 +223,7 @@ void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace
         (void)msgpack_pack_int64(&packer, sum->amount);
     }
     pack_clicks(effects, &packer);
+    pack_pairs(effects, &packer);
 }
 
 /* *item is the item that it is about. */
@@ -262,6 +314,53 @@ static enum sh_status learn_clicks(struct sh_call *call, const struct known_item
     return status;
 }
 
+/* A place among the message's items becomes the item. */
+static enum sh_status read_place(const struct known_items *known, struct sh_cursor *cursor, uint32_t *item,
+                                 struct sh_error *err) {
+    int64_t place = 0;
+    const enum sh_status status = sh_cursor_integer(cursor, 0, (int64_t)known->count - 1, &place, "a pair's item", err);
+    if (status == SH_OK) *item = known->items[place];
+    return status;
+}
+
+static enum sh_status read_gain(struct sh_cursor *cursor, uint32_t *gain, struct sh_error *err) {
+    int64_t number = 0;
+    const enum sh_status status = sh_cursor_integer(cursor, 1, UINT32_MAX, &number, "a gain", err);
+    *gain = (uint32_t)number;
+    return status;
+}
+
+static enum sh_status learn_step(struct sh_call *call, const struct known_items *known, struct sh_cursor *cursor,
+                                 struct sh_error *err) {
+    struct sh_pair_step step;
+    uint32_t count;
+    int64_t is_bought;
+    enum sh_status status;
+    if ((status = sh_cursor_array(cursor, &count, "a step of pairs", err)) != SH_OK) return status;
+    if (count < 3 || count % 2 == 0 || count > 3 + 2 * (SH_PAIR_LATEST_MAX - 1))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a step of pairs is [item, added, is_bought, item, gain, ...]");
+    if ((status = read_place(known, cursor, &step.item, err)) != SH_OK) return status;
+    if ((status = read_gain(cursor, &step.added, err)) != SH_OK) return status;
+    if ((status = sh_cursor_integer(cursor, 0, 1, &is_bought, "whether it is bought", err)) != SH_OK) return status;
+    step.count = (count - 3) / 2;
+    for (uint32_t i = 0; i < step.count; i++) {
+        if ((status = read_place(known, cursor, &step.gains[i].item, err)) != SH_OK) return status;
+        if ((status = read_gain(cursor, &step.gains[i].gain, err)) != SH_OK) return status;
+        if (step.gains[i].item == step.item) return sh_fail(err, SH_ERR_ARGUMENT, -1, "an item is no pair with itself");
+    }
+    return sh_feed_learn_pairs(call->workspace->feed, &step, is_bought != 0) == SH_OK ? SH_OK : sh_fail_memory(err);
+}
+
+static enum sh_status learn_pairs(struct sh_call *call, const struct known_items *known, const struct sh_param *param,
+                                  struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t count;
+    enum sh_status status = sh_param_array(param, "pairs", UINT32_MAX, &cursor, &count, err);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++)
+        status = learn_step(call, known, &cursor, err);
+    return status;
+}
+
 static enum sh_status learn_visits_gone(struct sh_call *call, const struct sh_param *param, struct sh_error *err) {
     struct sh_cursor cursor;
     uint32_t count;
@@ -288,10 +387,10 @@ static enum sh_status learn_forgotten(struct sh_call *call, const struct sh_para
 }
 
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"items",  "forgotten", "rfm",      "swept",
-                                        "clicks", "visits",    "referral", "uninvited"};
-    static const struct sh_param_names names = {words, 8, 0};
-    struct sh_param params[8];
+    static const char *const words[] = {"items",  "forgotten", "rfm",       "swept", "clicks",
+                                        "visits", "referral",  "uninvited", "pairs"};
+    static const struct sh_param_names names = {words, 9, 0};
+    struct sh_param params[9];
     struct known_items known;
     const struct sh_request *request = call->request;
     enum sh_status status;
@@ -310,6 +409,7 @@ enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err)
     if ((status = learn_visits_gone(call, &params[5], err)) != SH_OK) return status;
     if (sh_param_given(&params[6]) && (status = sh_referral_learn_part(call, &params[6], err)) != SH_OK) return status;
     if ((status = sh_referral_learn_forgotten(call, &params[7], err)) != SH_OK) return status;
+    if ((status = learn_pairs(call, &known, &params[8], err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 0);
     return SH_OK;

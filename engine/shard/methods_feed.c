@@ -1,4 +1,4 @@
-/* methods_feed.c -- feed.get and feed.trending. */
+/* methods_feed.c -- feed.get, feed.trending, and the companions of an item: feed.also_bought, feed.similar. */
 #include <inttypes.h>
 
 #include "memory.h"
@@ -114,7 +114,7 @@ static enum sh_status read_fields(struct feed *feed, const struct sh_param *para
     return sh_row_fields_read(&cursor, &source, feed->call->arena, &feed->fields, err);
 }
 
-/* What feed.get and feed.trending both take. */
+/* What all methods of the feed take. */
 static enum sh_status read_common(struct feed *feed, const struct sh_param *count, const struct sh_param *filter,
                                   const struct sh_param *fields, const struct sh_param *now, struct sh_error *err) {
     int64_t wanted = FEED_COUNT_DEFAULT;
@@ -263,4 +263,91 @@ enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *er
     if (status == SH_OK) status = trend(&feed, err);
     sh_bitmap_deinit(&feed.allowed);
     return status;
+}
+
+/* ---- feed.also_bought, feed.similar ---- */
+
+enum { PAIR_ITEM, PAIR_COUNT, PAIR_FILTER, PAIR_FIELDS, PAIR_NOW, PAIR_BY, PAIR_PARAM_COUNT };
+
+static enum sh_status read_item(const struct feed *feed, const struct sh_param *param, uint32_t *slot,
+                                struct sh_error *err) {
+    struct sh_cursor cursor;
+    struct sh_id_reader id;
+    enum sh_status status = sh_param_require(param, "item", err);
+    if (status != SH_OK) return status;
+    sh_param_cursor(param, &cursor);
+    if ((status = sh_id_read(&id, &cursor, "`item`", err)) != SH_OK) return status;
+    *slot = sh_table_find(feed->call->workspace->items, id.text);
+    if (*slot != SH_SLOT_NONE) return SH_OK;
+    return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no item `%.*s`", SH_TEXT_ARGS(id.text));
+}
+
+static enum sh_status read_by(const struct sh_param *param, bool *by_walk, struct sh_error *err) {
+    struct sh_text by = SH_TEXT_LITERAL("cosine");
+    const enum sh_status status = sh_param_text(param, "by", &by, err);
+    if (status != SH_OK) return status;
+    *by_walk = sh_text_equal(by, SH_TEXT_LITERAL("walk"));
+    if (*by_walk || sh_text_equal(by, SH_TEXT_LITERAL("cosine"))) return SH_OK;
+    return sh_fail(err, SH_ERR_ARGUMENT, -1, "`by` is \"cosine\" or \"walk\"");
+}
+
+static void pack_companion(const struct feed *feed, const struct sh_feed_companion *companion, msgpack_packer *packer) {
+    (void)msgpack_pack_map(packer, 4u + feed->has_fields);
+    sh_pack_literal(packer, "id");
+    sh_pack_text(packer, sh_table_id(feed->call->workspace->items, companion->item));
+    sh_pack_literal(packer, "score");
+    (void)msgpack_pack_double(packer, companion->score);
+    sh_pack_literal(packer, "together");
+    (void)msgpack_pack_double(packer, companion->together);
+    sh_pack_literal(packer, "reasons");
+    (void)msgpack_pack_array(packer, companion->reason_count);
+    for (uint32_t i = 0; i < companion->reason_count; i++)
+        pack_reason(&companion->reasons[i], companion->score, packer);
+    pack_fields(feed, companion->item, packer);
+}
+
+static void pack_companions(const struct feed *feed, const struct sh_feed_companions *answer, const char *liking_name) {
+    msgpack_packer packer;
+    sh_answer_begin(feed->call, &packer, 3);
+    sh_pack_literal(&packer, liking_name);
+    (void)msgpack_pack_double(&packer, answer->liking);
+    sh_pack_literal(&packer, "missing");
+    (void)msgpack_pack_double(&packer, answer->missing);
+    sh_pack_literal(&packer, "items");
+    (void)msgpack_pack_array(&packer, answer->count);
+    for (uint32_t i = 0; i < answer->count; i++)
+        pack_companion(feed, &answer->items[i], &packer);
+}
+
+static enum sh_status answer_companions(struct sh_call *call, bool of_bought, struct sh_error *err) {
+    static const char *const words[PAIR_PARAM_COUNT] = {"item", "count", "filter", "fields", "now", "by"};
+    const struct sh_param_names names = {words, of_bought ? PAIR_PARAM_COUNT : PAIR_BY, 0};
+    struct sh_param params[PAIR_PARAM_COUNT];
+    const struct sh_request *request = call->request;
+    enum sh_status status = sh_params_read(request->params, request->params_count, &names, params, NULL, err);
+    if (status != SH_OK) return status;
+    struct feed feed = {.call = call, .allowed = SH_BITMAP_EMPTY};
+    struct sh_feed_pair_request asked = {0};
+    struct sh_feed_companions answer;
+    status = read_item(&feed, &params[PAIR_ITEM], &asked.item, err);
+    if (status == SH_OK && of_bought) status = read_by(&params[PAIR_BY], &asked.by_walk, err);
+    if (status == SH_OK)
+        status =
+            read_common(&feed, &params[PAIR_COUNT], &params[PAIR_FILTER], &params[PAIR_FIELDS], &params[PAIR_NOW], err);
+    asked.count = feed.request.count;
+    asked.eligible = feed.request.eligible;
+    if (status == SH_OK)
+        status = of_bought ? sh_feed_also_bought(call->workspace->feed, &asked, call->arena, &answer, err)
+                           : sh_feed_similar(call->workspace->feed, &asked, call->arena, &answer, err);
+    if (status == SH_OK) pack_companions(&feed, &answer, of_bought ? "buyers" : "liking");
+    sh_bitmap_deinit(&feed.allowed);
+    return status;
+}
+
+enum sh_status sh_handle_feed_also_bought(struct sh_call *call, struct sh_error *err) {
+    return answer_companions(call, true, err);
+}
+
+enum sh_status sh_handle_feed_similar(struct sh_call *call, struct sh_error *err) {
+    return answer_companions(call, false, err);
 }

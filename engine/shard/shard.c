@@ -23,6 +23,8 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_EVENT_SWEEP] = sh_handle_event_sweep,
     [SH_METHOD_AUDIENCE_LIST] = sh_handle_audience_list,
     [SH_METHOD_FEED_TRENDING] = sh_handle_feed_trending,
+    [SH_METHOD_FEED_SIMILAR] = sh_handle_feed_similar,
+    [SH_METHOD_FEED_ALSO_BOUGHT] = sh_handle_feed_also_bought,
     [SH_METHOD_AUDIENCE_CLOSE] = sh_handle_audience_close,
     [SH_METHOD_AUDIENCE_COUNT] = sh_handle_audience_count,
     [SH_METHOD_AUDIENCE_SAMPLE] = sh_handle_audience_sample,

@@ -65,6 +65,7 @@ enum {
     SH_METHOD_AUDIENCE_RFM,
     SH_METHOD_AUDIENCE_WHY,
     SH_METHOD_EVENT_APPEND,
+    SH_METHOD_FEED_SIMILAR,
     SH_METHOD_REFERRAL_GET,
     SH_METHOD_REFERRAL_PUT,
     SH_METHOD_SCORE_REMOVE,
@@ -80,6 +81,7 @@ enum {
     SH_METHOD_AUDIENCE_EXPLAIN,
     SH_METHOD_AUDIENCE_INSIGHT,
     SH_METHOD_AUDIENCE_OVERLAP,
+    SH_METHOD_FEED_ALSO_BOUGHT,
     SH_METHOD_REFERRAL_REFRESH,
     SH_METHOD_AUDIENCE_LOOKALIKE,
     SH_METHOD_AUDIENCE_RETENTION,
@@ -195,6 +197,8 @@ enum sh_status sh_handle_rfm_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rfm_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rfm_refresh(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_similar(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_also_bought(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_user_merge(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_score_put(struct sh_call *call, struct sh_error *err);

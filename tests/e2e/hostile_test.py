@@ -138,7 +138,7 @@ class Storm:
         """A method and params that are right, or nearly."""
         method = self.one_of("user.put", "user.put", "item.put", "event.append", "event.append", "user.get", "item.get", "user.forget",
                              "item.remove", "audience.count", "audience.count", "audience.count", "audience.list", "audience.list",
-                             "audience.sample", "audience.ask", "audience.explain", "audience.close", "feed.get", "feed.trending",
+                             "audience.sample", "audience.ask", "audience.explain", "audience.close", "feed.get", "feed.trending", "feed.similar", "feed.also_bought",
                              "schema.get", "schema.put", "ping", "stats", "hello")
         return method, getattr(self, method.replace(".", "_"))()
 
@@ -213,6 +213,12 @@ class Storm:
 
     def feed_trending(self):
         return {"count": self.one_of(1, 1000), "now": self.now()}
+
+    def feed_similar(self):
+        return {"item": self.item(), "now": self.now()} | self.one_of({}, {"count": self.one_of(1, 1000)}, {"filter": "kind = 'tea'"}, {"fields": ["tags"]})
+
+    def feed_also_bought(self):
+        return self.feed_similar() | self.one_of({}, {"by": self.one_of("cosine", "walk")})
 
     def schema_get(self):
         return {}
@@ -293,7 +299,7 @@ def comparable(method, params, answer):
         return "cursor"
     if method == "stats":
         return repr([answer.get("workspace", {}).get(key) for key in ("users", "items", "listed", "events")])
-    if method in ("hello", "ping", "audience.explain", "feed.get", "feed.trending"):
+    if method in ("hello", "ping", "audience.explain", "feed.get", "feed.trending", "feed.similar", "feed.also_bought"):
         return repr(sorted(answer))
     if method in ("audience.list", "audience.ask") and b"order" not in params:  # then every shard has its own
         return repr({key: len(inner) if isinstance(inner, list) else inner for key, inner in answer.items() if key not in ("list", "sample")})

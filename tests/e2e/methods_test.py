@@ -6,6 +6,7 @@ order are compared as sets).
 import gzip
 import json
 import os
+import sqlite3
 import socket
 import struct
 import subprocess
@@ -502,6 +503,52 @@ class SameAnswers(unittest.TestCase):
             self.assertTrue(tea)
             self.assertTrue(all(fields["category"] == "tea" and fields["stock"] > 0 for fields in tea))
         self.assertEqual(len(self.same("feed.trending", count=15)["items"]), 15)
+
+    def test_companions_of_items_are_the_same_for_any_number_of_shards(self):
+        with self.servers[0].client() as client:
+            popular = [item["id"] for item in client.call("feed.trending", count=5, now=NOW)["items"]]
+        for item in popular:
+            bought = self.same("feed.also_bought", item=item, fields=["category"])
+            self.assertEqual(len(bought["items"]), 20)
+            self.assertGreater(bought["buyers"], bought["items"][0]["together"])
+            scores = [each["score"] for each in bought["items"]]
+            self.assertEqual(scores, sorted(scores, reverse=True))
+            for each in bought["items"]:
+                self.assertNotEqual(each["id"], item)
+                self.assertEqual([reason["kind"] for reason in each["reasons"]], ["bought"])
+            similar = self.same("feed.similar", item=item, filter="category = 'tea'", fields=["category"])
+            self.assertTrue(similar["items"])
+            for each in similar["items"]:
+                self.assertEqual(each["fields"]["category"], "tea")
+                self.assertLessEqual({reason["kind"] for reason in each["reasons"]}, {"liked", "tag"})
+                self.assertAlmostEqual(sum(reason["share"] for reason in each["reasons"]), 1, places=1)
+        self.assertEqual(self.same("feed.also_bought", item=popular[0], count=3, by="walk")["missing"], 0)
+
+    def test_companions_are_counted_as_sql_does(self):
+        """Nobody here buys more than eight different things, so every pair is counted."""
+        baskets = {f"pair-{n}": [f"p{(n * step) % 13}" for step in range(1, 6)] for n in range(40)}
+        database = sqlite3.connect(":memory:")
+        database.execute("CREATE TABLE bought (user TEXT, item TEXT, PRIMARY KEY (user, item)) WITHOUT ROWID")
+        database.executemany("INSERT OR IGNORE INTO bought VALUES (?, ?)", [(u, i) for u, items in baskets.items() for i in items])
+        pairs = database.execute("SELECT a.item, b.item, COUNT(*) FROM bought a JOIN bought b USING (user) WHERE a.item <> b.item GROUP BY 1, 2")
+        expected = {}
+        for one, other, count in pairs:
+            expected.setdefault(one, {})[other] = count
+        buyers = dict(database.execute("SELECT item, COUNT(*) FROM bought GROUP BY 1"))
+        for server in self.servers:
+            with server.client(workspace="pairs") as client:
+                client.call("schema.put", items={"tag_sets": [{"name": "tags"}]}, events=[{"name": "purchase"}])
+                client.call("item.put", items=[{"id": f"p{n}"} for n in range(13)])
+                client.call("event.append", events=[{"type": "purchase", "user": user, "time": NOW - 1000, "item": item}
+                                                    for user, items in baskets.items() for item in items])
+                for item, others in expected.items():
+                    answer = client.call("feed.also_bought", item=item, now=NOW)
+                    self.assertEqual(answer["buyers"], buyers[item])
+                    self.assertEqual({each["id"]: each["together"] for each in answer["items"]}, others)
+                    for each in answer["items"]:
+                        score = each["together"] / ((buyers[item] * buyers[each["id"]]) ** 0.5 + 10)
+                        self.assertAlmostEqual(each["score"], score, places=12)
+                client.call("user.forget", ids=list(baskets))
 
     def test_an_event_changes_the_next_feed(self):
         for server in self.servers:

@@ -45,8 +45,8 @@ static bool check_item(const struct sh_pairs *asked, uint32_t item) {
         if (!promise(kept[other] + lost >= truth, "a count lacks more than was lost")) return false;
     }
     if (limits.of_item == 0 && limits.place_count == 0) return promise(lost == 0, "something was lost without need");
-    return limits.place_count > 0 || promise(lost * (limits.of_item + 1) <= pairs_twin_total(&twin, item),
-                                             "more was lost than full lists lose");
+    return limits.place_count > 0 ||
+           promise(lost * (limits.of_item + 1) <= pairs_twin_total(&twin, item), "more was lost than full lists lose");
 }
 
 static bool check_counts(const struct sh_pairs *asked) {

@@ -1,4 +1,5 @@
-/* pairs_twin.c -- a user's likings are written down before and after an event, and what each pair shares is compared. */
+/* pairs_twin.c -- a user's likings are written down before and after an event, and what each pair shares is compared.
+ */
 #include "pairs_twin.h"
 
 #include <math.h>

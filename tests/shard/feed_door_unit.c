@@ -148,3 +148,69 @@ Test(feed_door, a_forgotten_user_starts_anew) {
     SAY("user.forget", "{id: 'a'}", "{forgotten: 1, unknown: []}");
     cr_assert(strstr(alike("feed.get", "{user: 'a', count: 5}"), "kind: 'affinity'") == NULL);
 }
+
+/* ---- Companions of an item ---- */
+
+/* g and h buy tea and coffee, i buys tea twice and looks at x; every other shard hears of it. */
+static void make_pairs(void) {
+    SAY("event.append",
+        "{fields: ['type', 'user', 'time', 'item'], rows: [['purchase', 'g', 1759999600000, 't1'],"
+        " ['purchase', 'g', 1759999600001, 'c1'], ['purchase', 'h', 1759999600002, 'c1'],"
+        " ['view', 'h', 1759999600003, 't1'], ['purchase', 'h', 1759999600004, 't1'],"
+        " ['purchase', 'i', 1759999600005, 't1'], ['purchase', 'i', 1759999600006, 't1'],"
+        " ['view', 'i', 1759999600007, 'x'], ['view', 'i', 1759999600008, 'ghost']]}",
+        "{accepted: 9, duplicates: 0, refused: []}");
+}
+
+Test(feed_door, what_buyers_also_bought_is_known_in_every_shard) {
+    make_pairs();
+    /* t1 has the buyers f, g, h and i, c1 has c, g and h: 2 of both, 2 / (sqrt(12) + 10). */
+    for (int i = 0; i < 4; i++) {
+        const char *answer = alike("feed.also_bought", "{item: 't1', fields: ['brand']}");
+        const char *expected = "{buyers: 4.0, missing: 0.0, items: [{id: 'c1', score: 0.1485";
+        cr_assert(strncmp(answer, expected, strlen(expected)) == 0, "%s", answer);
+        cr_assert(strstr(answer, "together: 2.0, reasons: [{kind: 'bought', value: 0.1485") != NULL, "%s", answer);
+        cr_assert(strstr(answer, "share: 1.0}], fields: {brand: 'A'}}]") != NULL, "%s", answer);
+    }
+    /* 2 / 4 / sqrt(3): by the walk. */
+    cr_assert(strstr(alike("feed.also_bought", "{item: 't1', by: 'walk'}"), "score: 0.2886") != NULL);
+    cr_assert(strstr(alike("feed.also_bought", "{item: 't1', filter: \"brand = 'B'\"}"), "items: []") != NULL);
+    cr_assert(strstr(alike("feed.also_bought", "{item: 't2'}"), "{buyers: 0.0, missing: 0.0, items: []") != NULL);
+}
+
+Test(feed_door, what_is_similar_goes_by_pairs_and_tags) {
+    make_pairs();
+    const char *answer = alike("feed.similar", "{item: 't1', count: 10}");
+    cr_assert(strstr(answer, "kind: 'liked'") != NULL, "%s", answer);
+    cr_assert(strstr(answer, "kind: 'tag', name: 'tea', of: 'kinds'") != NULL, "%s", answer);
+    cr_assert(strstr(answer, "{id: 'x'") != NULL, "%s", answer); /* by i alone */
+    cr_assert(strstr(answer, "'ghost'") == NULL && strstr(answer, "{id: 't1'") == NULL, "%s", answer);
+    /* A new item, of which only tags are known. */
+    SAY("item.put", "{item: {id: 't3', brand: 'A', kinds: ['tea']}}", "{accepted: 1, created: 1, refused: []}");
+    answer = alike("feed.similar", "{item: 't3'}");
+    cr_assert(strstr(answer, "{liking: 0.0, missing: 0.0, items: [{id: 't1', score: 0.25") != NULL, "%s", answer);
+    /* What is taken off the list is no companion. */
+    (void)alike("item.remove", "{ids: ['t3']}");
+    cr_assert(strstr(alike("feed.similar", "{item: 't1'}"), "'t3'") == NULL);
+}
+
+Test(feed_door, pairs_of_a_forgotten_user_name_nobody_and_stay) {
+    make_pairs();
+    const char *before = alike("feed.also_bought", "{item: 't1'}");
+    char kept[2000];
+    (void)snprintf(kept, sizeof kept, "%s", before);
+    (void)alike("user.forget", "{ids: ['g']}");
+    cr_assert_str_eq(alike("feed.also_bought", "{item: 't1'}"), kept);
+    /* Whoever gets the slot has bought nothing yet: x has one buyer, and no companion. */
+    SAY("event.append", "{event: {type: 'purchase', user: 'j', time: 1759999700000, item: 'x'}}",
+        "{accepted: 1, duplicates: 0, refused: []}");
+    cr_assert(strstr(alike("feed.also_bought", "{item: 'x'}"), "{buyers: 1.0, missing: 0.0, items: []") != NULL);
+}
+
+Test(feed_door, questions_about_companions_that_are_wrong) {
+    SAY("feed.also_bought", "{}", "300 argument: the key `item` is needed");
+    SAY("feed.similar", "{item: 'nothing'}", "304 not_found: there is no item `nothing`");
+    SAY("feed.similar", "{item: 't1', by: 'walk'}", "300 argument: unknown key `by`");
+    SAY("feed.also_bought", "{item: 't1', by: 'luck'}", "300 argument: `by` is \"cosine\" or \"walk\"");
+    SAY("feed.also_bought", "{item: 't1', count: 0}", "300 argument: `count` must be from 1 to 1000");
+}

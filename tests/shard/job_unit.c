@@ -185,6 +185,8 @@ Test(memory, a_request_that_runs_out_of_memory_says_so_and_breaks_nothing) {
         {"audience.explain", "{where: 'n > 1 and n < 4'}"},
         {"feed.get", "{user: 'a', filter: \"b = 'k'\"}"},
         {"feed.trending", "{}"},
+        {"feed.also_bought", "{item: 'i', filter: \"b = 'k'\"}"},
+        {"feed.similar", "{item: 'i'}"},
         {"user.forget", "{ids: ['a', 'n']}"},
         {"stats", "{}"},
     };

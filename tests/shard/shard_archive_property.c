@@ -347,6 +347,10 @@ static void ask_about_each(void) {
         text_clear(&params);
         text_add(&params, "{session: ['i%u', 'i%u'], count: 5}", i, (i + 3) % WORLD_ITEMS);
         ask_world("feed.get");
+        text_clear(&params);
+        text_add(&params, "{item: 'i%u'}", i);
+        ask_world("feed.similar");
+        ask_world("feed.also_bought");
     }
     for (uint32_t i = 0; i < WORLD_SEGMENTS; i++) {
         text_clear(&params);

@@ -206,6 +206,10 @@ static void look_at_feeds(void) {
     text_clear(&params);
     text_add(&params, "{count: 5}");
     (void)ask_all("feed.trending", false);
+    text_clear(&params);
+    text_add(&params, "{item: 'i%d', count: 9}", (int)split_below(&world.rng, WORLD_ITEMS));
+    (void)ask_all("feed.similar", false);
+    (void)ask_all("feed.also_bought", false);
 }
 
 static void change_segment(void) {

@@ -66,8 +66,13 @@ const struct command commands[] = {
     {"merge", "FROM INTO", "two users are one; FROM is another name of INTO from then on", "", 2, 2, false, run_merge},
     {"feed", "[USER]",
      "what this user, or somebody with these clicks, should see next, and why: --session ITEM,ITEM --count N\n"
-     "                          --filter EXPRESSION --exclude a,b --fields a,b",
+     "                            --filter EXPRESSION --exclude a,b --fields a,b",
      " count filter exclude fields seed now session ", 0, 1, false, run_feed},
+    {"also-bought", "ITEM",
+     "what buyers of an item also bought: --count N --filter EXPRESSION --fields a,b --by cosine|walk",
+     " count filter fields by now ", 1, 1, false, run_also_bought},
+    {"similar", "ITEM", "what is like an item: --count N --filter EXPRESSION --fields a,b", " count filter fields now ",
+     1, 1, false, run_similar},
     {"trending", "", "what is popular now: --count N --filter EXPRESSION", " count filter fields now ", 0, 0, false,
      run_trending},
     {"rfm", "[put|refresh|plan|show]",
@@ -124,7 +129,7 @@ void command_usage(FILE *out) {
                 "unix:/path is fine.\n\n",
                 out);
     for (uint32_t i = 0; i < command_count; i++)
-        (void)fprintf(out, "  %-9s %-13s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+        (void)fprintf(out, "  %-11s %-13s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     (void)fputs("\nAn expression: city in ('成都', '上海') and count(purchase, last 30 days) >= 2\n"
                 "See shoal(1).\n",
                 out);

@@ -85,6 +85,8 @@ int run_user(struct session *session, const struct command_options *options, cha
 int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_forget(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_merge(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_similar(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_also_bought(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_rfm(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

@@ -369,8 +369,10 @@ static int print_feed(struct session *session, struct shoal_client_value result,
     if (session->format == OUTPUT_JSON) return print_document(result);
     enum field_shape shapes[FIELD_COUNT_MAX];
     struct output_table *table = output_table_create(session->format, stdout);
+    const bool is_of_pairs = shoal_client_value_kind(shoal_client_get(result, "missing")) != SHOAL_CLIENT_ABSENT;
     output_column(table, "item", false);
     output_column(table, "score", true);
+    if (is_of_pairs) output_column(table, "together", true);
     (void)add_columns(session, table, "items", fields, shapes);
     if (with_reasons) output_column(table, "why", false);
     struct shoal_client_walk walk = shoal_client_walk_begin(shoal_client_get(result, "items"));
@@ -380,6 +382,7 @@ static int print_feed(struct session *session, struct shoal_client_value result,
         char score[40];
         (void)snprintf(score, sizeof score, "%.4f", shoal_client_real(shoal_client_get(item, "score"), 0));
         output_add(table, score);
+        if (is_of_pairs) output_add_value(table, shoal_client_get(item, "together"));
         const struct shoal_client_value values = shoal_client_get(item, "fields");
         const char *rest = fields;
         uint32_t i = 0;
@@ -417,6 +420,33 @@ int run_feed(struct session *session, const struct command_options *options, cha
     struct shoal_client_answer answer;
     if (!send(session, &question, "feed.get", &answer)) return 1;
     return print_feed(session, answer.result, options->fields, true);
+}
+
+/* --- companions of an item --- */
+
+static int ask_companions(struct session *session, const struct command_options *options, const char *item,
+                          const char *method, const char *by) {
+    if (options->fields != NULL) fields_learn(session);
+    struct question question = ask(NULL, options);
+    ask_text(&question, "item", item);
+    ask_text(&question, "by", by);
+    ask_number(&question, "count", options->count != NULL ? options->count : "10");
+    ask_text(&question, "filter", options->filter);
+    ask_list(&question, "fields", options->fields);
+    question.expression = options->filter;
+    struct shoal_client_answer answer;
+    if (!send(session, &question, method, &answer)) return 1;
+    return print_feed(session, answer.result, options->fields, true);
+}
+
+int run_also_bought(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)word_count;
+    return ask_companions(session, options, words[0], "feed.also_bought", options->by);
+}
+
+int run_similar(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)word_count;
+    return ask_companions(session, options, words[0], "feed.similar", NULL);
 }
 
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
