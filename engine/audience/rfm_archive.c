@@ -102,6 +102,15 @@ static bool load_plan(struct sh_rfm *rfm, struct sh_rfm_config *config, struct s
     return !sh_archive_failed(reader);
 }
 
+/* Days since the last event; what lies outside all time was never counted. */
+static bool days_are_good(const struct sh_rfm_cuts *cuts) {
+    for (uint32_t i = 0; i < SH_RFM_CUT_MAX; i++) {
+        const int64_t days = cuts->cuts[SH_RFM_R][i];
+        if (days < SH_INSTANT_MIN / SH_DAY_MS || days > SH_INSTANT_MAX / SH_DAY_MS) return false;
+    }
+    return true;
+}
+
 static bool load_cuts(struct sh_rfm_cuts *cuts, struct sh_archive_reader *reader) {
     cuts->is_set = sh_archive_get_bool(reader);
     cuts->now_ms = sh_archive_get_i64(reader);
@@ -113,7 +122,7 @@ static bool load_cuts(struct sh_rfm_cuts *cuts, struct sh_archive_reader *reader
         cuts->high[axis] = sh_archive_get_u32(reader);
     }
     if (sh_archive_failed(reader)) return false;
-    if (!is_time(cuts->now_ms) || (cuts->is_set && cuts->user_count == 0))
+    if (!is_time(cuts->now_ms) || !days_are_good(cuts) || (cuts->is_set && cuts->user_count == 0))
         (void)sh_archive_refuse(reader, "the cut points are of nobody, or of no time");
     return !sh_archive_failed(reader);
 }

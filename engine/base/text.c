@@ -88,6 +88,7 @@ static bool is_plain(const uint8_t *bytes, uint32_t count) {
 }
 
 bool sh_text_is_utf8(struct sh_text text) {
+    if (text.count == 0) return true; /* also without bytes: nothing is added to a null pointer */
     const uint8_t *at = (const uint8_t *)text.bytes;
     const uint8_t *end = at + text.count;
     if (text.count < PLAIN_BYTES_MAX && is_plain(at, text.count)) return true; /* most texts: ids, labels, numbers */

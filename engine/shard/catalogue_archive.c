@@ -60,6 +60,8 @@ static void load_counted(struct sh_segment_count *counted, struct sh_archive_rea
     counted->write_version = sh_archive_get_u64(reader);
     counted->version = sh_archive_get_u32(reader);
     counted->catalogue = sh_archive_get_u64(reader);
+    if (counted->now_ms < SH_INSTANT_MIN || counted->now_ms > SH_INSTANT_MAX)
+        (void)sh_archive_refuse(reader, "the count of a segment is of no time");
 }
 
 static bool load_versions(struct sh_segment *segment, struct sh_archive_reader *reader) {
