@@ -1,0 +1,29 @@
+"""Ask a Shoal server from Python.
+
+    import shoal
+
+    with shoal.Client("127.0.0.1:7717") as client:
+        print(client.count("tier >= 'gold' and city = '成都'").count)
+
+`shoal.Client` waits for each answer, `shoal.aio.Client` is the same for asyncio. How they are made:
+
+    Client / aio.Client        typed questions; a pool of lanes
+       |  calls.py             a question as a value: method, params, and how its answer is read
+    Lane / AsyncLane           one connection that comes back after a loss, many calls in flight on it
+       |  flight.py            what is in flight, and what is to be sent again: no sockets, no clock
+    wire.py                    MessagePack-RPC frames
+
+Everything that the server knows and that has no method of its own here is asked with `client.call("rfm.put", event="purchase")`.
+"""
+from . import aio, calls
+from .bulk import Report
+from .client import Client, Pipeline, Writer
+from .errors import (ArgumentError, Busy, Closed, Conflict, Corrupt, DeadlineExceeded, ExpressionError, LimitReached, NameUnknown,
+                     NotFound, Overflow, ProtocolError, ReadOnly, ServerIOError, ServerMemoryError, ShoalError, SyntaxFault, TooLarge,
+                     TypeFault, Unsupported)
+from .types import Count, Feed, FeedItem, Page, Reason, Refused, Sample, Written
+
+__all__ = ["ArgumentError", "Busy", "Client", "Closed", "Conflict", "Corrupt", "Count", "DeadlineExceeded", "ExpressionError", "Feed",
+           "FeedItem", "LimitReached", "NameUnknown", "NotFound", "Overflow", "Page", "Pipeline", "ProtocolError", "ReadOnly", "Reason",
+           "Refused", "Report", "Sample", "ServerIOError", "ServerMemoryError", "ShoalError", "SyntaxFault", "TooLarge", "TypeFault",
+           "Unsupported", "Writer", "Written", "aio", "calls"]

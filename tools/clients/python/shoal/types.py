@@ -1,0 +1,119 @@
+"""What answers are made of. Decimals are strings and times are milliseconds since 1970, as the server gives them: exact."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Count:
+    count: int
+    total: int
+    """All users of the workspace."""
+
+
+@dataclass(slots=True)
+class Page:
+    """A page of an audience that was frozen when the first page was asked for."""
+
+    ids: list[str]
+    rows: list[list[Any]] | None
+    """With `fields`: [id, value, ...] of each user; ids has the ids all the same."""
+    count: int | None
+    """How many the audience has; on the first page."""
+    skipped: int
+    """People of this page who were forgotten since the audience was frozen."""
+    cursor: Any = None
+    """For the next page; None on the last one."""
+
+
+@dataclass(slots=True)
+class Sample:
+    count: int
+    """How many the audience has that the sample was drawn from."""
+    ids: list[str]
+    rows: list[list[Any]] | None
+
+
+@dataclass(slots=True)
+class Reason:
+    """Why an item is in a feed: `share` of its score is due to this."""
+
+    kind: str
+    value: float
+    share: float
+    name: str | None = None
+    """The tag or value that it is about, of the tag set or attribute `of`."""
+    of: str | None = None
+
+
+@dataclass(slots=True)
+class FeedItem:
+    id: str
+    score: float
+    sources: list[str] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    """The reasons as they came. They are most of a feed, and most feeds are shown without them."""
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reasons(self) -> list[Reason]:
+        return [Reason(one["kind"], one["value"], one["share"], one.get("name"), one.get("of")) for one in self.told]
+
+
+@dataclass(slots=True)
+class Feed:
+    rec_id: Any
+    items: list[FeedItem]
+    relaxed: list[str]
+    """Rules that had to give way to fill the feed: seen, bought, diversity."""
+    took_us: int
+
+
+@dataclass(slots=True)
+class Refused:
+    """A row that was refused; the others of its batch were not."""
+
+    row: int
+    """Its place, counted from 0: in the batch, or in all that a writer was given."""
+    code: int
+    status: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(slots=True)
+class Written:
+    accepted: int
+    created: int
+    duplicates: int
+    refused: list[Refused]
+
+
+def read_count(result: dict[str, Any]) -> Count:
+    return Count(result["count"], result["total"])
+
+
+def read_page(result: dict[str, Any]) -> Page:
+    rows = result.get("rows")
+    ids = result["ids"] if rows is None else [row[0] for row in rows]
+    return Page(ids, rows, result.get("count"), result.get("skipped", 0), result.get("cursor"))
+
+
+def read_sample(result: dict[str, Any]) -> Sample:
+    rows = result.get("rows")
+    return Sample(result["count"], result["ids"] if rows is None else [row[0] for row in rows], rows)
+
+
+def read_items(items: list[dict[str, Any]]) -> list[FeedItem]:
+    return [FeedItem(item["id"], item["score"], item.get("sources") or [], item.get("reasons") or [], item.get("fields") or {})
+            for item in items]
+
+
+def read_feed(result: dict[str, Any]) -> Feed:
+    return Feed(result["rec_id"], read_items(result["items"]), result.get("relaxed", []), result["took_us"])
+
+
+def read_written(result: dict[str, Any]) -> Written:
+    refused = [Refused(row["row"], row["code"], row["status"], row["message"], row.get("hint")) for row in result["refused"]]
+    return Written(result["accepted"], result.get("created", 0), result.get("duplicates", 0), refused)

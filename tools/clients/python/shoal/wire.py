@@ -1,0 +1,75 @@
+"""MessagePack-RPC frames: [0, msgid, method, [params]] there, [1, msgid, error, result] back.
+
+A writing request has a second map beside its params, {client, seq}: under that number the server does it once, however often
+it is sent. Values that MessagePack does not have: Decimal goes as its digits, datetime as milliseconds (as an ISO 8601 text, in
+the workspace's zone, if it names no zone), date as "2026-03-01", a set as an array.
+"""
+from __future__ import annotations
+
+import datetime
+import decimal
+from typing import Any
+
+import msgpack
+
+ANSWER_BYTES_MAX = 256 << 20
+REQUEST_BYTES_MAX = 8 << 20
+
+# Done once under a number; READS ask only, and may be asked again. A method in neither is sent once, without a number.
+WRITES = frozenset({
+    "event.append", "event.sweep", "item.put", "item.remove", "referral.put", "referral.refresh", "rfm.put", "rfm.refresh", "rule.put",
+    "rule.remove", "schema.put", "score.put", "score.remove", "segment.put", "segment.remove", "tree.put", "tree.remove",
+    "user.forget", "user.merge", "user.put"})
+READS = frozenset({
+    "audience.ask", "audience.close", "audience.count", "audience.explain", "audience.funnel", "audience.insight", "audience.list",
+    "audience.lookalike", "audience.overlap", "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall",
+    "audience.why", "feed.get", "feed.trending", "hello", "item.get", "ping", "referral.get", "rfm.get", "rule.get", "rule.list",
+    "schema.get", "score.get", "score.list", "segment.get", "segment.list", "segment.of_user", "stats", "tree.get", "tree.list", "user.get"})
+# Those that take timeout_ms.
+TIMED = frozenset({
+    "audience.ask", "audience.count", "audience.funnel", "audience.insight", "audience.list", "audience.lookalike", "audience.overlap",
+    "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall"})
+TIMEOUT_MS_MAX = 3_600_000
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+MILLISECOND = datetime.timedelta(milliseconds=1)
+
+
+def plain(value: Any) -> Any:
+    """What a value of Python is in MessagePack."""
+    if isinstance(value, decimal.Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime.datetime):
+        return value.isoformat() if value.tzinfo is None else (value - EPOCH) // MILLISECOND
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} cannot be sent: {value!r}")
+
+
+def pack(value: Any) -> bytes:
+    return msgpack.packb(value, default=plain)
+
+
+def request(msgid: int, method: str, params: bytes, number: bytes = b"") -> bytes:
+    """params and number are packed maps; no number, no second map."""
+    return b"".join((b"\x94\x00", pack(msgid), pack(method), b"\x92" if number else b"\x91", params, number))
+
+
+def number(client: str, seq: int) -> bytes:
+    return pack({"client": client, "seq": seq})
+
+
+def unpacker() -> msgpack.Unpacker:
+    return msgpack.Unpacker(raw=False, max_buffer_size=ANSWER_BYTES_MAX, strict_map_key=False, unicode_errors="replace")
+
+
+def read_address(address: str) -> tuple[str, str, int]:
+    """("unix", path, 0) or ("tcp", host, port) of "127.0.0.1:7717", "tcp:host:7717", "[::1]:7717" or "unix:/path"."""
+    if address.startswith("unix:"):
+        return "unix", address[5:], 0
+    host, colon, port = address.removeprefix("tcp:").rpartition(":")
+    if not colon or not port.isdigit():
+        raise ValueError(f"an address is host:port or unix:/path, not {address!r}")
+    return "tcp", host.removeprefix("[").removesuffix("]"), int(port)
