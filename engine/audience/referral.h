@@ -21,7 +21,8 @@
  *   - Of refreshes that cross, the one with the later (now, id) remains, in whatever order shards hear of them.
  *
  * Cost: a refresh evaluates the conditions for all users and looks up each different inviter once; reading is a load.
- * Memory: 5 bytes a user slot, 4 bytes a slot and count for inviters, and the different inviters' ids.
+ * Memory of a refresh, in force or under way: 5 bytes a user slot, 8 bytes a count and slot up to the last inviter's,
+ * and the different inviters' ids.
  * Threads: one shard.
  */
 #ifndef SH_REFERRAL_H

@@ -234,7 +234,7 @@ static enum sh_status recount_all(struct sh_rfm *rfm, struct measure *measure) {
         .rfm = rfm, .type = sh_event_type(rfm->events, rfm->config.event_type), .measure = measure};
     enum sh_status status = block_end == 0 ? SH_OK : directory_reserve(rfm, block_end - 1);
     if (status == SH_OK && rfm->config.per_day) {
-        recount.day_ever = sh_alloc(2 * SH_BLOCK_SLOTS * sizeof *recount.day_ever);
+        recount.day_ever = sh_alloc((size_t)2 * SH_BLOCK_SLOTS * sizeof *recount.day_ever);
         if (recount.day_ever == NULL) return SH_ERR_MEMORY;
         recount.day_counted = recount.day_ever + SH_BLOCK_SLOTS;
     }

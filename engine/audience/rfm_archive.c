@@ -4,9 +4,10 @@
  *     u8 is_on; and if it is:
  *     plan      u32 event_type, u32 days, u8 per_day, then for each axis   u32 scores, u8 is_fixed, i64 fixed cuts,
  *                                                                          u32 split;   u32 active, cooling, dormant
- *     cuts      u8 is_set, i64 now_ms, u64 id, u64 user_count, then for each axis      i64 cuts, u64 score_sum, u32
- * high horizon   i64 from_ms, i64 measured_ms pending   for each place: u32 shard_count; if not 0    u64 id, i64
- * now_ms, u64 user_count, then for each axis u32 count, i64 values, u64 counts
+ *     cuts      u8 is_set, i64 now_ms, u64 id, u64 user_count, then for each axis   i64 cuts, u64 score_sum, u32 high
+ *     horizon   i64 from_ms, i64 measured_ms
+ *     pending   for each place: u32 shard_count; if not 0   u64 id, i64 now_ms, u64 user_count,
+ *                                                           then for each axis   u32 count, i64 values, u64 counts
  *
  * Lines of users are not written: they are what the events say, and are counted anew.
  */

@@ -25,7 +25,8 @@
  * hundred on. Reading cannot answer an error, so the first fault is kept and told at the end of the request
  * (sh_scores_take_fault).
  *
- * Cost: a block costs what its parts cost as expressions; 65,536 values of a weight about a millisecond more.
+ * Cost: a block costs what its parts cost as expressions; 65,536 values of a weight about a millisecond more. Memory:
+ * SH_SCORE_PREPARED_COUNT_MAX prepared plans, each 1 MiB of sums once a block of it was read.
  */
 #ifndef SH_SCORE_H
 #define SH_SCORE_H

@@ -49,7 +49,7 @@ static bool weigh(const struct sh_score *score, const struct sh_score_part *part
     struct sh_rational product;
     bool fits = sh_rational_multiply(value, weight, &product, NULL) == SH_OK;
     if (fits) *added = divide_half_even(product.numerator, product.denominator);
-    fits = fits && *added<PART_MAX && * added> - PART_MAX;
+    fits = fits && *added < PART_MAX && -PART_MAX < *added;
     if (part->has_cap && (!fits || *added > part->cap || *added < -(__int128)part->cap)) {
         *added = is_negative ? -(__int128)part->cap : part->cap;
         return true;

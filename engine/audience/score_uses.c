@@ -171,7 +171,7 @@ static enum sh_status answer_search(const struct search *search, struct sh_error
         return sh_fail(err, SH_ERR_LIMIT, -1,
                        "scoring plans and segments would use each other in a chain longer than %d", PATH_COUNT_MAX);
     if (!search->is_found) return SH_OK;
-    sh_buffer_init(&words, PATH_COUNT_MAX * (SH_NAME_BYTES_MAX + 16));
+    sh_buffer_init(&words, (size_t)PATH_COUNT_MAX * (SH_NAME_BYTES_MAX + 16));
     print_used(&words, search->wanted);
     for (uint32_t i = 0; i < search->path_count; i++) {
         sh_buffer_print(&words, " -> ");

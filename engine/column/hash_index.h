@@ -17,7 +17,7 @@
  *   - between an entry and the place its tag asks for, there is no free place;
  *   - all directory words of a segment are equal, and the first `depth` bits of its entries are those of its words;
  *   - the directory has at most a quarter as many words as there are entries, or were announced: hostile tags make a
- * segment longer (up to 65,535 entries), never the directory huge.
+ *     segment longer (up to 65,535 entries), never the directory huge.
  */
 #ifndef SH_HASH_INDEX_H
 #define SH_HASH_INDEX_H
@@ -41,8 +41,8 @@ void sh_hash_index_deinit(struct sh_hash_index *index);
 
 /* Walks the values whose tags equal the hash's: usually one right, rarely a wrong one, so compare the key.
  *   struct sh_hash_probe probe;
- *   for (uint32_t v = sh_hash_index_first(index, hash, &probe); v != SH_HASH_INDEX_NONE; v =
- * sh_hash_index_next(&probe))
+ *   for (uint32_t v = sh_hash_index_first(index, hash, &probe); v != SH_HASH_INDEX_NONE;
+ *        v = sh_hash_index_next(&probe))
  */
 struct sh_hash_probe {
     const uint64_t *entries;

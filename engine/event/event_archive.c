@@ -7,9 +7,10 @@
  *     sweeps    i64 day of the latest, u8 is_sweep_due
  *     blocks    u32 count of heads' blocks
  *     cells     u32 count, u32 the number to be given out next of those that were swept, or 0
- *               then by number             struct cell_head; of one that was swept, `day` is the number after it; and
- * if it has rows: link, id_hash if has_ids, ms, slot_low, strips item, amount, properties heads     for each block u32
- * count up to the last that is not empty, u64 links
+ *               then by number             struct cell_head; of one that was swept, `day` is the number after it;
+ *                                          and if it has rows: link, id_hash if has_ids, ms, slot_low,
+ *                                          strips item, amount, properties
+ *     heads     for each block             u32 count up to the last that is not empty, u64 links
  *
  * Cells keep their numbers, so links are written as they are. Room to grow is not written, so that a store and its copy
  * write the same bytes as long as the same happens to both.

@@ -18,9 +18,9 @@
  *
  * Score. For user u and item i, with N listed items, n_t of them with tag t, and |i| feature tags on the item:
  *
- *   A_t    = short_share * short[u,t] + (1 - short_share) * long[u,t]  (+ declared, if a tag of the user reads the
- * same) a_t    = weight_affinity * A_t / (1 + sqrt(sum of A^2)) * log2(1 + N / n_t)        tags that only one item has:
- * 0 score  = sum over t of a_t / sqrt(|i|)                             contribution AFFINITY, one reason a tag
+ *   A_t    = short_share * short[u,t] + (1 - short_share) * long[u,t]    + declared, if the user has that tag
+ *   a_t    = weight_affinity * A_t / (1 + sqrt(sum of A^2)) * log2(1 + N / n_t)    0 for a tag that only one item has
+ *   score  = sum over t of a_t / sqrt(|i|)                             contribution AFFINITY, one reason a tag
  *          + weight_popularity * sqrt(popularity_i / the highest one)  contribution POPULARITY
  *          + weight_recency * 2^-(age of i / half-life)                contribution RECENCY
  *          + weight_session * (near + 3/4 next + 6 again)              contribution SESSION, reasons session and again

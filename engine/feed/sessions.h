@@ -13,12 +13,13 @@
  * ..):
  *
  *   near    neighbours: sessions that share items with the last LAST_MAX of c. A session's likeness is the sum over
- * shared items of their places from the end (the latest counts most), the NEIGHBOUR_MAX most alike vote for all their
- * items with  likeness * (1 - place of the latest shared item / 10),  times log2(1 + N / sessions with the item).  This
- * is VMIS-kNN (Kersbergen, Sprangers, Schelter: Serenade, SIGMOD 2022, section 4) over a store that is added to click
- * by click instead of one that is built offline. next    what came 1, 2, .. 10 clicks after r1 in its sessions counts
- * 1, 1/2, .. 1/10. again   people go back: the share of clicks that returned to the l-th latest different item of the
- * visit, for r2, r3, ..; counted over all clicks ever, shrunk as if AGAIN_PRIOR more had not returned.
+ *           shared items of their places from the end (the latest counts most); the NEIGHBOUR_MAX most alike vote for
+ *           all their items with  likeness * (1 - place of the latest shared item / 10),  times
+ *           log2(1 + N / sessions with the item).  This is VMIS-kNN (Kersbergen, Sprangers, Schelter: Serenade,
+ *           SIGMOD 2022, section 4) over a store that is added to click by click instead of one that is built offline.
+ *   next    what came 1, 2, .. 10 clicks after r1 in its sessions counts 1, 1/2, .. 1/10.
+ *   again   people go back: the share of clicks that returned to the l-th latest different item of the visit, for r2,
+ *           r3, ..; counted over all clicks ever, shrunk as if AGAIN_PRIOR more had not returned.
  *
  * near and next are told as shares of the highest; the item just clicked has none of the three.
  *

@@ -20,18 +20,19 @@
  *     A value that lies ahead (the last day of a coupon) is in a written span of dates: in between, in on, in before.
  *   - now moves windows and expiry only; attributes are today's; item.category is the item's current one.
  *   - days counts local days with an event. count(distinct event.property) counts different values, event.item
- * different items; both are 0 over nothing. nth(n, event.property) is that of the n-th event which has it, by (time,
- * arrival), nth(n, event) its time; fewer: missing. gap_min, gap_avg and gap_max are the time between one event of the
- * window and the next, in days of 24 hours, exact; fewer than two events: missing. expected_next is the latest event
- * and the user's own mean time between local days with an event (last - first over days - 1, whole ms): when the next
- * one is due; fewer than two days: missing. An event that came late is in its own place everywhere. Inside where, hour
- * (0..23) and weekday (1 Monday .. 7) are those of the workspace's clock, unless the event has a property of that name.
+ *     different items; both are 0 over nothing. nth(n, event.property) is that of the n-th event which has it, by
+ *     (time, arrival), nth(n, event) its time; fewer: missing. gap_min, gap_avg and gap_max are the time between one
+ *     event of the window and the next, in days of 24 hours, exact; fewer than two events: missing. expected_next is
+ *     the latest event and the user's own mean time between local days with an event (last - first over days - 1, whole
+ *     ms): when the next one is due; fewer than two days: missing. An event that came late is in its own place
+ *     everywhere. Inside where, hour (0..23) and weekday (1 Monday .. 7) are those of the workspace's clock, unless the
+ *     event has a property of that name.
  *   - Calculations are exact: fractions of 128 bits over 128 bits; what leaves them is SH_ERR_OVERFLOW. * and / before
- * + and -, equals from left to right. Missing with anything is missing, so is a division by zero, and no comparison
+ *     + and -, equals from left to right. Missing with anything is missing, so is a division by zero, and no comparison
  *     with it holds, nor `between`, `in` nor their `not` forms. A time less a time is a span, compared with `30 days`;
- * a time plus a span is a time. Times are compared with times; where dates and instants meet, by day.
+ *     a time plus a span is a time. Times are compared with times; where dates and instants meet, by day.
  *   - `store under 'East'` is `in` with 'East' and every name below it in the hierarchy that the scope has for store:
- * who is found by two of them is found once, as with in.
+ *     who is found by two of them is found once, as with in.
  *   - Enums compare by rank. Decimals compare exactly; averages by cross-multiplication.
  *   - sample(p%, 'seed') keeps a row if mix(XXH3(external id), XXH3(seed)) falls below p: nested for growing p.
  */

@@ -15,10 +15,11 @@
  *   condition   = operand compare value | value compare operand | operand            -- a bool on its own
  *               | operand [not] in ( value, ... ) | operand [not] between value and value | operand is [not] missing
  *               | operand [not] starts with 'x' | operand [not] contains 'x'
- *               | operand [not] under 'x'                -- x, or what stands below it in a hierarchy, such as a store
- * tree | operand in window | operand in next N days | operand has 'x' | operand has any|all|none ( 'x', ... ) |
- * did(event [where expression] [, window]) | sequence(event [where expression] -> ... [, within N
- * minutes|hours|days|weeks] [, strict|loose]
+ *               | operand [not] under 'x'     -- x, or what stands below it in a hierarchy, such as a store tree
+ *               | operand in window | operand in next N days
+ *               | operand has 'x' | operand has any|all|none ( 'x', ... )
+ *               | did(event [where expression] [, window])
+ *               | sequence(event [where expression] -> ... [, within N minutes|hours|days|weeks] [, strict|loose]
  *                          [, reach N] [, window])                                -- the rule: query_sequence.h
  *               | sample(10%, 'seed') | in_segment('name') | true | false
  *               | calculation compare calculation | calculation [not] between calculation and calculation
@@ -60,8 +61,8 @@
  *   ["sample", millionths, seed]                       ["in_segment", name]
  * operand: name | ["item", name] | [function, {"event": name, "property": name, "where": e, "window": window}]
  *          function "count_distinct" is count(distinct ...); "nth" has "nth": n in its map
- * window:  ["last", 7, "days"] | ["ago", 60, "days", 30, "days"] | ["last_calendar", 3, "months"] | ["this", "month"] |
- * ["previous", "day"] |
+ * window:  ["last", 7, "days"] | ["ago", 60, "days", 30, "days"] | ["last_calendar", 3, "months"] |
+ *          ["this", "month"] | ["previous", "day"] |
  *          ["within", 7, "days", "after" | "before", operand] |
  *          ["between", text, text] | ["on", text] | ["since", text] | ["before", text]; "this" "day" is today
  * value:   str, int, bool, a float that is a decimal of at most 15 digits, or ["number", "12.50"] for any other number

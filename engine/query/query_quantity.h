@@ -1,7 +1,7 @@
 /* query_quantity.h -- what a calculation is worth, for one user or for a block of them.
  *
- *   text   "sum(purchase.amount, last 30 days) / 4"  -- sh_quantity_parse --> tree   -- check, plan --> one fraction a
- * user
+ *   text   "sum(purchase.amount, last 30 days) / 4"
+ *     -- sh_quantity_parse --> tree -- check, plan --> one fraction a user
  *
  * The tree is that of the question `text = 0` in canonical form: so its names, its type (a number) and its limits are
  * checked like those of any comparison. It is planned as the calculation that stands in it, and never asked.

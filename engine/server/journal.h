@@ -13,9 +13,9 @@
  *
  * When the log takes no more:
  *   - its memory is full (a burst): errands wait in `unlogged`, in order, until commits have caught up;
- *   - the disk is full: an errand that stands for itself is refused; one that other shards have, too (see
- * sh_part_kind), waits in `unlogged`, because shards must not differ. New writes are refused where they come in, but
- * those that forget a person: the log keeps some room for them;
+ *   - the disk is full: an errand that stands for itself is refused; one that other shards have, too
+ *     (see sh_part_kind), waits in `unlogged`, because shards must not differ. New writes are refused where they come
+ *     in, but those that forget a person: the log keeps some room for them;
  *   - it has failed: what is not durable never will be. Writes are refused from then on, questions are answered.
  *
  * Without a log (sh_journal_init is all that was called) an errand is begun at once.

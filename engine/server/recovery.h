@@ -11,12 +11,13 @@
  * from then on it is as if the crash had come a moment later.
  *
  *   EVERY    the same write in all shards. Loop 0 numbers them 1, 2, 3 ... and sends them out in order, so each log has
- *            all up to some number; the log that has most gives the others the rest. (The design had shard 0's log be
- *            durable first; side by side they cost one commit instead of two, and any of them can complete the others.)
+ *            all up to some number; the log that has most gives the others the rest. No log is written before another,
+ *            so such a write costs one commit, and any log can complete the others.
  *   LESSON   what a part taught the siblings. Replaying the part gives it again; a sibling whose log has no lesson of
  *            that request from that shard gets it now.
- *   HOLD     a merge of users whose rounds were cut off. An END anywhere is completed as EVERY is. Without one: where
- * the person was TAKEn already, the END that was to come is done in all shards; else the users are LET GO.
+ *   HOLD     a merge of users whose rounds were cut off. An END anywhere is completed as EVERY is. Without one:
+ *            where the person was TAKEn already, the END that was to come is done in all shards; else the users are
+ *            LET GO.
  *
  * A snapshot is taken when no write is under way (snapshot.h), so what came before it is whole.
  */

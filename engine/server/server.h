@@ -2,10 +2,10 @@
  *
  *      client        client            client
  *        |             |                 |
- *   +---------+   +---------+       +---------+     a connection stays with the loop that accepted it; a request runs
- * in | loop 0  |   | loop 0  |       | loop 1  |     the shard that owns its user, or in all of them; what is not this
- *   | session |   | session |       | session |     loop's goes to the other by mailbox, and its answer comes back
- *   +----+----+---+----+----+       +----+----+
+ *   +---------+   +---------+       +---------+     a connection stays with the loop that accepted it; a request
+ *   | loop 0  |   | loop 0  |       | loop 1  |     runs in the shard that owns its user, or in all of them; what is
+ *   | session |   | session |       | session |     not this loop's goes to the other by mailbox, and its answer
+ *   +----+----+---+----+----+       +----+----+     comes back
  *        |  shard 0    |   <-- mailbox --> |  shard 1
  *        +-------------+                   +---------
  *

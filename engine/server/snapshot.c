@@ -264,7 +264,7 @@ static void look_at_child(struct sh_loop *loop) {
     struct sh_server *server = loop->server;
     struct sh_snapshots *snapshots = &server->snapshots;
     struct sh_snapshot_report report;
-    int ended;
+    int ended = 0;
     if (waitpid(snapshots->child, &ended, WNOHANG) == 0) {
         if (snapshots->timer.place == 0) look_again(loop);
         return;

@@ -1,8 +1,8 @@
 /* aliases_archive.c -- other names of users as a section of an archive.
  *
  *   section aliases 1
- *     u8 has_any; if so the table of ids, u32 count of its slots, then for each u32 target, u32 next; both 0 for a
- * place that is not live
+ *     u8 has_any; if so the table of ids, u32 count of its slots, then for each
+ *       u32 target, u32 next; both 0 for a place that is not live
  */
 #include "aliases.h"
 #include "memory.h"

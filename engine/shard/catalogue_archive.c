@@ -3,8 +3,8 @@
  *   section segments 1
  *     u64 version, u32 count, then ascending by name
  *       name, note, u32 count of versions, then for each    u32 number, i64 changed_ms, its text
- *       counted   u8 is_known; if so u8 is_timeless, u64 count, i64 now_ms, u64 write_version, u32 version, u64
- * catalogue
+ *       counted   u8 is_known; if so u8 is_timeless, u64 count, i64 now_ms, u64 write_version, u32 version,
+ *                 u64 catalogue
  *
  * Who uses whom is read from the texts in force, and depths follow from that.
  */

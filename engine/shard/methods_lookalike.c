@@ -1,10 +1,11 @@
 /* methods_lookalike.c -- audience.lookalike: the users most like a seed audience. See lookalike.h for the weights.
  *
  *   one shard       seeds are counted -> weights -> scores -> answer                       in one job
- *   several         round 1: each shard counts its seeds: {features: [of, kind, value, seeds, users, ...], seeds,
- * users} between: sh_lookalike_next makes the weights of all shards' counts round 2: the same params and
- * `part_weights`; each shard gives its best: {candidates, weights, ids, scores, mixes}, which the merge puts in one
- * order
+ *   several         round 1: each shard counts its seeds:
+ *                            {features: [of, kind, value, seeds, users, ...], seeds, users}
+ *                   between: sh_lookalike_next makes the weights of all shards' counts
+ *                   round 2: the same params and `part_weights`; each shard gives its best:
+ *                            {candidates, weights, ids, scores, mixes}, which the merge puts in one order
  *
  * The weights are one map in both cases: {seeds, users, list: [[of, kind, value, weight, seeds, users], ...]}; kind is
  * 1 for a tag set, 0 for an attribute.

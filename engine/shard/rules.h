@@ -12,7 +12,7 @@
  *   - A rule only ever lengthens: of two ends the later holds, and a tag that lasts stays lasting.
  *   - A tag that people took away comes back with the next event that matches, not before.
  *   - A condition that cannot be calculated (it overflows) does not hold. A tag that finds no room
- * (SH_TAGS_PER_ROW_MAX, memory) is not given; the event is stored all the same.
+ *     (SH_TAGS_PER_ROW_MAX, memory) is not given; the event is stored all the same.
  *   - Merging and forgetting users asks no rule: tags of a merged user go with their ends, those of a forgotten one go.
  * Events that were there before a rule are asked only if it is put with `past`.
  *

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "csv.h"
 #include "hash.h"
 #include "memory.h"
@@ -128,7 +129,8 @@ static enum sh_status take_row(const struct reading *reading, struct names *item
     for (uint32_t i = 0; i < COLUMN_COUNT; i++) {
         if (reading->columns[i] >= reading->reader.field_count) return fault(reading, err, "a field is missing");
         texts[i] = reading->reader.fields[reading->columns[i]];
-        if (texts[i].count == 0 || texts[i].count > 255) return fault(reading, err, "a field has 1 to 255 bytes");
+        if (texts[i].count == 0 || texts[i].count > SH_ID_BYTES_MAX)
+            return fault(reading, err, "a field has 1 to 255 bytes");
     }
     if (!read_time(texts[2], &click.time_ms)) return fault(reading, err, "the time is no number of seconds since 1970");
     if (clicks->count == CLICKS_COUNT_MAX) return fault(reading, err, "the file has too many clicks");

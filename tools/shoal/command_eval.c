@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bounds.h"
 #include "clicks.h"
 #include "command.h"
 #include "memory.h"
@@ -19,9 +20,9 @@
 
 enum {
     ROWS_PER_CALL = 20000,
-    CLICKS_PER_CALL_MAX = 256, /* SH_FEED_CLICK_COUNT_MAX: the latest of a longer session */
+    CLICKS_PER_CALL_MAX = SH_FEED_CLICK_COUNT_MAX, /* the latest of a longer session */
     K_DEFAULT = 20,
-    K_MAX = 999, /* and the one left out: 1,000 */
+    K_MAX = SH_FEED_COUNT_MAX - 1, /* and the one left out */
 };
 
 struct evaluation {
