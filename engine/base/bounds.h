@@ -52,7 +52,9 @@ enum {
     SH_BATCH_ROW_COUNT_MAX = 65536,
     SH_EXPRESSION_BYTES_MAX = 64 << 10,
     SH_EXPRESSION_NODE_COUNT_MAX = 4096,
-    SH_SEQUENCE_STEP_COUNT_MAX = 16,     /* a bit each in a mark of 16 bytes; nobody reads a funnel of more */
+    SH_KEPT_BYTES_MAX = 256 << 20,   /* of windows that are kept in a workspace: the counts of 10 M users are 10 MiB */
+    SH_KEPT_ROW_COUNT_MIN = 4096,    /* events of a block in a window that is worth keeping: a few microseconds */
+    SH_SEQUENCE_STEP_COUNT_MAX = 16, /* a bit each in a mark of 16 bytes; nobody reads a funnel of more */
     SH_CALCULATION_VALUE_COUNT_MAX = 16, /* in one comparison: each takes up to 1.8 MiB while a block is evaluated */
     SH_EXPRESSION_DEPTH_MAX = 64,        /* recursion in parser and planner: 64 frames of some hundred bytes */
     SH_REQUEST_ARENA_BYTES_MAX = 256 << 20,

@@ -58,9 +58,11 @@ static void remove_row(struct sh_event_store *store, struct sh_event_cell *cell,
     int64_t amount = 0;
     const bool has_amount = sh_strip_get(&cell->amount, row, &amount);
     totals_subtract(&cell->totals, has_amount, amount);
-    totals_subtract(&day_of_number(type, cell->day)->totals, has_amount, amount);
+    struct sh_event_day *day = day_of_number(type, cell->day);
+    totals_subtract(&day->totals, has_amount, amount);
     totals_subtract(&type->totals, has_amount, amount);
     store->event_count--;
+    cell->changed = day->changed = ++store->change;
     store->appended = LINK_NONE;
 
     const uint32_t last = cell->row_count - 1;

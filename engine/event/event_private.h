@@ -38,6 +38,7 @@ struct sh_event_store {
     bool is_sweep_due; /* a type is kept for another time since the latest sweep */
     int64_t next_sweep_ms;
     uint64_t event_count;
+    uint64_t change;   /* see sh_event_change */
     uint64_t appended; /* link of the event stored last, or LINK_NONE */
     uint64_t schema_version;
     uint64_t text_version;

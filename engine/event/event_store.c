@@ -199,6 +199,7 @@ enum sh_status sh_event_append(struct sh_event_store *store, const struct sh_eve
     totals_add(&day->totals, event);
     totals_add(&type->public.totals, event);
     store->event_count++;
+    cell->changed = day->changed = ++store->change;
     store->appended = link;
     return SH_OK;
 
@@ -260,6 +261,24 @@ uint64_t sh_event_window_count(const struct sh_event_store *store, uint32_t type
             if (day->cells[block] != NULL) count += cell_window_count(day->cells[block], from_ms, until_ms);
     }
     return count;
+}
+
+uint64_t sh_event_change(const struct sh_event_store *store) {
+    return store->change;
+}
+
+bool sh_event_is_unchanged(const struct sh_event_store *store, uint32_t type_number, uint32_t block, int64_t from_ms,
+                           int64_t until_ms, uint64_t change) {
+    const struct sh_event_type *type = sh_event_type(store, type_number);
+    if (type->swept > change) return false;
+    for (uint32_t i = sh_event_day_lower(type, from_ms); i < type->day_count; i++) {
+        const struct sh_event_day *day = type->days[i];
+        if (day->start_ms >= until_ms) break;
+        if (day->changed <= change) continue;
+        const struct sh_event_cell *cell = sh_event_day_cell(day, block);
+        if (cell != NULL && cell->changed > change) return false;
+    }
+    return true;
 }
 
 size_t sh_event_memory_bytes(const struct sh_event_store *store) {

@@ -90,6 +90,7 @@ struct sh_event_cell {
     uint8_t type;
     uint16_t property_count; /* strips in properties; the type may have more by now: those are all missing here */
     struct sh_event_totals totals;
+    uint64_t changed;            /* the store's change when a row came or went last */
     struct sh_strip item;        /* item slots */
     struct sh_strip amount;      /* decimal units of the type's amount_scale */
     struct sh_strip *properties; /* canonical values as in table.h; a date is its UTC midnight */
@@ -102,6 +103,7 @@ struct sh_event_day {
     int64_t end_ms;                /* first instant after it */
     struct sh_event_cell **cells;  /* by block; NULL: nobody of that block did this on that day */
     struct sh_event_totals totals; /* over all blocks */
+    uint64_t changed;              /* as a cell's: the latest of them */
 };
 
 struct sh_event_property {
@@ -124,6 +126,7 @@ struct sh_event_type {
     uint32_t day_count;
     struct sh_event_day **days; /* ascending by day */
     struct sh_event_totals totals;
+    uint64_t swept; /* the store's change when days of it were let go last */
 };
 
 /* ---- Life ---- */
@@ -309,6 +312,14 @@ uint32_t sh_event_block_end(const struct sh_event_store *store);
 /* Events of the type in [from_ms, until_ms), all users, from kept sums where whole days lie inside; for estimates and
  * bare counts. Exact. O(days + rows of the cells at the edges). */
 uint64_t sh_event_window_count(const struct sh_event_store *store, uint32_t type, int64_t from_ms, int64_t until_ms);
+
+/* For those who keep what they counted: raised by every event stored, every event forgotten and every sweep that lets
+ * days go. A store that is loaded begins anew. */
+uint64_t sh_event_change(const struct sh_event_store *store);
+/* Are the events of the type and block in all days that touch [from_ms, until_ms) what they were at that change? In
+ * days that did not change no cell is looked at. O(days). */
+bool sh_event_is_unchanged(const struct sh_event_store *store, uint32_t type, uint32_t block, int64_t from_ms,
+                           int64_t until_ms, uint64_t change);
 
 /* ---- Reading one user: the history ---- */
 

@@ -136,6 +136,7 @@ static void free_days(struct sh_event_store *store, struct event_type *type, uin
     public->day_count -= count;
     memmove(public->days, public->days + count, public->day_count * sizeof *public->days);
     type->recent_day = 0;
+    public->swept = ++store->change;
 }
 
 uint64_t sh_event_sweep(struct sh_event_store *store, int64_t now_ms, const struct sh_event_sweep_hearing *hearing) {

@@ -43,6 +43,7 @@
 #include "event_store.h"
 #include "query_derived.h"
 #include "query_form.h"
+#include "query_kept.h"
 #include "table.h"
 
 /* What an expression is about. The caller keeps all of it alive and unchanged in place while a plan is used; a plan
@@ -52,6 +53,7 @@ struct sh_query_scope {
     const struct sh_table *items;        /* for item.<name> inside where; NULL if the rows are items */
     const struct sh_event_store *events; /* NULL if the rows are items */
     const struct sh_derived *derived;    /* values of users that the owner works out; NULL: none */
+    struct sh_kept *kept;                /* what is kept of windows of `events` (query_kept.h); NULL: nothing */
     const struct sh_zone *zone;
     int64_t now_ms;
     int64_t clock_ms; /* the time by the server's clock, or 0; tags have ended by the later of this and now_ms */

@@ -4,6 +4,7 @@
 #include "query_events.h"
 #include "query_pair_set.h"
 #include "query_plan.h"
+#include "query_stream.h"
 #include "query_words.h"
 
 static enum sh_status no_memory(struct sh_error *err) {
@@ -108,6 +109,7 @@ enum sh_status sh_aggregate_build(struct sh_plan *plan, const struct sh_node *cl
         status = sh_anchor_build(plan, &operand->window, &made->anchor, err);
     if (status == SH_OK && operand->where != NULL)
         status = sh_where_build(operand->where, &plan->scope, made->event_type, plan->arena, &made->where, err);
+    if (status == SH_OK) sh_aggregate_set_inner(plan, made);
     *aggregate = made;
     return status;
 }

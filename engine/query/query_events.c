@@ -159,11 +159,7 @@ static void read_chunk(struct sh_event_stream *stream, const struct sh_event_cel
             scratch->chunk_values[i] = stream->ranks[scratch->chunk_values[i]];
 }
 
-typedef enum sh_status (*sh_chunk_step)(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
-                                        struct sh_error *err);
-
-/* Every chunk of every cell of the window. */
-static enum sh_status stream_cells(struct sh_event_stream *stream, sh_chunk_step step, struct sh_error *err) {
+enum sh_status sh_stream_cells(struct sh_event_stream *stream, sh_chunk_step step, struct sh_error *err) {
     const struct sh_aggregate *aggregate = stream->aggregate;
     struct sh_event_cells cells;
     sh_event_cells_begin(&cells, sh_event_type(stream->plan->scope.events, aggregate->event_type), stream->block,
@@ -194,6 +190,17 @@ static enum sh_status mark_users(struct sh_event_stream *stream, const struct sh
     return SH_OK;
 }
 
+static enum sh_status count_u8(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
+                               struct sh_error *err) {
+    (void)err;
+    uint8_t *counts = (uint8_t *)(void *)stream->into->counts;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const uint8_t count = counts[chunk->slots[i]];
+        counts[chunk->slots[i]] = (uint8_t)(count + (count != UINT8_MAX));
+    }
+    return SH_OK;
+}
+
 static enum sh_status count_u16(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
                                 struct sh_error *err) {
     (void)err;
@@ -210,6 +217,10 @@ static enum sh_status count_u32(struct sh_event_stream *stream, const struct sh_
     for (uint32_t i = 0; i < chunk->count; i++)
         counts[chunk->slots[i]]++;
     return SH_OK;
+}
+
+sh_chunk_step sh_counting_step(uint8_t width) {
+    return width == 1 ? count_u8 : width == 2 ? count_u16 : count_u32;
 }
 
 /* A strip's values go straight into the sums: base + unit * distance, the distances being of this type. */
@@ -256,8 +267,11 @@ static enum sh_status sum_i64(struct sh_event_stream *stream, const struct sh_ev
     return SH_OK;
 }
 
-/* The accumulators as a strip, so that they are compared by the same kernels as a column. */
-static struct sh_strip accumulator_strip(void *data, uint8_t width) {
+sh_chunk_step sh_summing_step(void) {
+    return sum_i64;
+}
+
+struct sh_strip sh_accumulator_strip(void *data, uint8_t width) {
     return (struct sh_strip){.data = data,
                              .min = width == 8 ? INT64_MIN : 0,
                              .max = width == 8 ? INT64_MAX : (int64_t)(UINT64_MAX >> (64 - 8 * width)),
@@ -271,8 +285,7 @@ static int64_t clamp_bound(__int128 bound) {
     return bound < INT64_MIN ? INT64_MIN : bound > INT64_MAX ? INT64_MAX : (int64_t)bound;
 }
 
-/* The match that a sum has to satisfy, once it is known to fit 64 bits. */
-static struct sh_match sum_match(const struct sh_aggregate *aggregate) {
+struct sh_match sh_sum_match(const struct sh_aggregate *aggregate) {
     if (!aggregate->is_bounded) return aggregate->match;
     struct sh_match match = {.kind = SH_MATCH_RANGE, .negated = aggregate->match.negated};
     if (aggregate->low > aggregate->high || aggregate->low > INT64_MAX || aggregate->high < INT64_MIN)
@@ -291,16 +304,16 @@ static enum sh_status run_dense(struct sh_event_stream *stream, uint64_t *words,
     void *accumulators = stream->into->sums;
     struct sh_match match = aggregate->match;
     if (aggregate->function == SH_FUNCTION_SUM) {
-        match = sum_match(aggregate);
+        match = sh_sum_match(aggregate);
     } else {
         accumulators = stream->into->counts;
         width = aggregate->is_did ? 1 : stream->row_count <= UINT16_MAX ? 2 : 4;
-        step = aggregate->is_did ? mark_users : width == 2 ? count_u16 : count_u32;
+        step = aggregate->is_did ? mark_users : sh_counting_step(width);
     }
     memset(accumulators, 0, (size_t)SH_BLOCK_SLOTS * width);
-    const enum sh_status status = stream_cells(stream, step, err);
+    const enum sh_status status = sh_stream_cells(stream, step, err);
     if (status != SH_OK) return status;
-    const struct sh_strip strip = accumulator_strip(accumulators, width);
+    const struct sh_strip strip = sh_accumulator_strip(accumulators, width);
     sh_match_strip(&match, &strip, 0, SH_BLOCK_SLOTS, matches);
     sh_bits->and_into(words, matches, SH_BLOCK_WORDS);
     return SH_OK;
@@ -312,7 +325,7 @@ static enum sh_status run_dense(struct sh_event_stream *stream, uint64_t *words,
 static enum sh_status touch_users(struct sh_event_stream *stream, struct sh_error *err) {
     memset(stream->touched, 0, SH_BLOCK_BYTES);
     if (sh_aggregate_goes_by_order(stream->aggregate)) memset(stream->into->tied, 0, SH_BLOCK_BYTES);
-    const enum sh_status status = stream_cells(stream, sh_touching_step(stream->aggregate), err);
+    const enum sh_status status = sh_stream_cells(stream, sh_touching_step(stream->aggregate), err);
     sh_pair_set_deinit(&stream->seen);
     return status;
 }
@@ -343,10 +356,8 @@ static unsigned __int128 magnitude(int64_t value) {
     return value < 0 ? (unsigned __int128)(-(__int128)value) : (unsigned __int128)value;
 }
 
-/* How many rows there are at most, and what they can sum up to at most. */
-static void survey(struct sh_event_stream *stream) {
+void sh_stream_survey(struct sh_event_stream *stream) {
     const struct sh_aggregate *aggregate = stream->packs != NULL ? stream->packs : stream->aggregate;
-    unsigned __int128 sum_max = 0;
     struct sh_event_cells cells;
     sh_event_cells_begin(&cells, sh_event_type(stream->plan->scope.events, aggregate->event_type), stream->block,
                          stream->from_ms, stream->until_ms);
@@ -356,10 +367,10 @@ static void survey(struct sh_event_stream *stream) {
         if (strip == NULL || strip->min > strip->max) continue;
         const unsigned __int128 low = magnitude(strip->min);
         const unsigned __int128 high = magnitude(strip->max);
-        sum_max += (low > high ? low : high) * cells.cell->row_count;
+        stream->sum_max += (low > high ? low : high) * cells.cell->row_count;
     }
-    stream->sum_fits = sum_max <= INT64_MAX;
-    stream->sum_packs = sum_max <= PACKED_SUM_MAX && stream->row_count <= PACKED_ROW_MAX;
+    stream->sum_fits = stream->sum_max <= INT64_MAX;
+    stream->sum_packs = stream->sum_max <= PACKED_SUM_MAX && stream->row_count <= PACKED_ROW_MAX;
 }
 
 static void begin_stream(struct sh_event_stream *stream, const struct sh_block_run *run,
@@ -372,7 +383,7 @@ static void begin_stream(struct sh_event_stream *stream, const struct sh_block_r
                                        .into = into,
                                        .touched = touched,
                                        .ranks = sh_aggregate_ranks(aggregate, run->plan->scope.events)};
-    if (aggregate->anchor == NULL) survey(stream);
+    if (aggregate->anchor == NULL) sh_stream_survey(stream);
 }
 
 /* ---- A count and a sum of the same events ---- */
@@ -413,14 +424,14 @@ static enum sh_status pack_block(const struct sh_block_run *run, const struct sh
                                      .from_ms = count->from_ms,
                                      .until_ms = count->until_ms,
                                      .is_dense = true};
-    survey(&stream);
+    sh_stream_survey(&stream);
     *packed = NULL;
     if (stream.row_count < DENSE_FROM_COUNT || !stream.sum_packs) return SH_OK;
     kept->of = NULL;
     kept->sums = take(plan, kept->sums, sizeof *kept->sums);
     if (kept->sums == NULL) return no_memory(err);
     memset(kept->sums, 0, SH_BLOCK_SLOTS * sizeof *kept->sums);
-    const enum sh_status status = stream_cells(&stream, pack_rows, err);
+    const enum sh_status status = sh_stream_cells(&stream, pack_rows, err);
     if (status != SH_OK) return status;
     kept->of = count;
     kept->run_number = plan->run_number;
@@ -445,7 +456,7 @@ static void match_listed(struct sh_event_scratch *scratch, const struct sh_match
             const uint64_t both = packed[scratch->rows[i]];
             scratch->chunk_values[i] = is_sum ? unpack_sum(both) : unpack_count(both);
         }
-        const struct sh_strip strip = accumulator_strip(scratch->chunk_values, 8);
+        const struct sh_strip strip = sh_accumulator_strip(scratch->chunk_values, 8);
         sh_match_strip(match, &strip, 0, count, scratch->mask);
         memset(words, 0, SH_WHERE_WORDS * sizeof *words);
         for (uint32_t i = 0; i < count; i++) /* no branch to guess */
@@ -460,7 +471,7 @@ static enum sh_status run_packed(const struct sh_block_run *run, const struct sh
     struct sh_accumulators *into = &plan->events->accumulators;
     uint64_t *matches = plan->registers[run->reg + 1];
     const bool is_sum = aggregate->function == SH_FUNCTION_SUM;
-    const struct sh_match match = is_sum ? sum_match(aggregate) : aggregate->match;
+    const struct sh_match match = is_sum ? sh_sum_match(aggregate) : aggregate->match;
     if (run->candidates.count <= PACKED_LISTED_UP_TO) {
         match_listed(plan->events, &match, is_sum, packed, words);
         return SH_OK;
@@ -471,7 +482,7 @@ static enum sh_status run_packed(const struct sh_block_run *run, const struct sh
         sums[i] = unpack_sum(packed[i]);
     for (uint32_t i = 0; i < SH_BLOCK_SLOTS && !is_sum; i++)
         into->counts[i] = (uint32_t)unpack_count(packed[i]);
-    const struct sh_strip strip = accumulator_strip(is_sum ? (void *)sums : into->counts, is_sum ? 8 : 4);
+    const struct sh_strip strip = sh_accumulator_strip(is_sum ? (void *)sums : into->counts, is_sum ? 8 : 4);
     sh_match_strip(&match, &strip, 0, SH_BLOCK_SLOTS, matches);
     sh_bits->and_into(words, matches, SH_BLOCK_WORDS);
     return SH_OK;
@@ -489,11 +500,11 @@ static enum sh_status anchor_stream(struct sh_event_stream *stream, const struct
     if (stream->from_ms < scratch->anchors.from_min_ms) stream->from_ms = scratch->anchors.from_min_ms;
     if (stream->until_ms > scratch->anchors.until_max_ms) stream->until_ms = scratch->anchors.until_max_ms;
     stream->candidates = scratch->anchors.present;
-    if (stream->from_ms < stream->until_ms) survey(stream);
+    if (stream->from_ms < stream->until_ms) sh_stream_survey(stream);
     return SH_OK;
 }
 
-static enum sh_status take_memory(struct sh_event_stream *stream, struct sh_error *err) {
+enum sh_status sh_stream_take_memory(struct sh_event_stream *stream, struct sh_error *err) {
     const enum sh_status status = take_scratch(stream->plan, err);
     if (status != SH_OK) return status;
     stream->scratch = stream->plan->events;
@@ -509,7 +520,7 @@ enum sh_status sh_aggregate_gather(const struct sh_block_run *run, const struct 
     if (aggregate->anchor != NULL) status = anchor_stream(stream, run, candidates, err);
     if (status != SH_OK || stream->row_count == 0) return status;
     if (aggregate->anchor == NULL && run->candidates.count <= SELECTIVE_UP_TO_COUNT) stream->candidates = candidates;
-    status = take_memory(stream, err);
+    status = sh_stream_take_memory(stream, err);
     return status != SH_OK ? status : touch_users(stream, err);
 }
 
@@ -519,6 +530,11 @@ enum sh_status sh_aggregate_block(const struct sh_block_run *run, const struct s
     struct sh_event_stream stream;
     enum sh_status status = take_scratch(plan, err);
     if (status != SH_OK) return status;
+    if (aggregate->is_keepable) {
+        bool is_answered;
+        status = sh_aggregate_again(run, aggregate, &is_answered, result, err);
+        if (status != SH_OK || is_answered) return status;
+    }
     uint64_t *words = plan->registers[run->reg];
     const uint64_t *packed = NULL;
     if (aggregate->partner != NULL && (status = pack_block(run, aggregate, &packed, err)) != SH_OK) return status;
@@ -537,7 +553,7 @@ enum sh_status sh_aggregate_block(const struct sh_block_run *run, const struct s
         *result = sh_aggregate_holds_without(aggregate) ? run->candidates : sh_empty_view();
         return SH_OK;
     }
-    if ((status = take_memory(&stream, err)) != SH_OK) return status;
+    if ((status = sh_stream_take_memory(&stream, err)) != SH_OK) return status;
     sh_block_store(run->candidates, words);
     const bool has_dense_form =
         aggregate->function == SH_FUNCTION_COUNT || (aggregate->function == SH_FUNCTION_SUM && stream.sum_fits);

@@ -36,6 +36,7 @@
 #define SH_QUERY_EVENTS_H
 
 #include "bitmap_block.h"
+#include "query_kept.h"
 #include "query_match.h"
 #include "query_where.h"
 
@@ -63,11 +64,13 @@ struct sh_aggregate {
     struct sh_where *where;   /* NULL: every event of the window */
     /* A count's sum, and that sum's count, of the same events: they are streamed once for both. NULL: it has none. */
     const struct sh_aggregate *partner;
-    struct sh_aggregate *next; /* of the plan's leaves */
-    bool is_did;               /* one event decides */
-    bool by_rank;              /* min, max of an enum */
-    bool is_bounded;           /* sum, avg: compare with low and high; else with match */
-    struct sh_match match;     /* negated and when_missing are for both */
+    struct sh_aggregate *next;   /* of the plan's leaves */
+    bool is_keepable;            /* what the whole days of the window say may be kept (query_kept.h) ... */
+    struct sh_kept_window inner; /* ... and these are they */
+    bool is_did;                 /* one event decides */
+    bool by_rank;                /* min, max of an enum */
+    bool is_bounded;             /* sum, avg: compare with low and high; else with match */
+    struct sh_match match;       /* negated and when_missing are for both */
     __int128 low, high;
     bool low_open, high_open;
     __int128 factor; /* avg: sum * factor against low * count */

@@ -2,6 +2,7 @@
  *
  *   query_events.c   cells to chunks of rows; dense accumulators; the door
  *   query_touch.c    accumulators that begin when they are touched: one step a function, and what they say at the end
+ *   query_again.c    dense accumulators that begin with what is kept of the window's whole days (query_kept.h)
  */
 #ifndef SH_QUERY_STREAM_H
 #define SH_QUERY_STREAM_H
@@ -76,7 +77,8 @@ struct sh_event_stream {
     int64_t from_ms; /* all that the users' windows may be */
     int64_t until_ms;
     uint64_t row_count;         /* of the cells that touch the window: an upper bound */
-    bool sum_fits;              /* every sum, in any order, stays inside 64 bits */
+    unsigned __int128 sum_max;  /* no sum of some of the values, in any order, is further from 0 */
+    bool sum_fits;              /* inside 64 bits */
     bool sum_packs;             /* and with every count beside it */
     bool is_dense;              /* whole arrays; then a chunk's values are left in their strip */
     uint64_t *touched;          /* users whose accumulator means something */
@@ -88,9 +90,36 @@ struct sh_event_stream {
 typedef enum sh_status (*sh_chunk_step)(struct sh_event_stream *stream, const struct sh_event_chunk *chunk,
                                         struct sh_error *err);
 sh_chunk_step sh_touching_step(const struct sh_aggregate *aggregate);
-/* query_events.c: the accumulators of all candidates (words) of the block who have an event in the window; *stream is
+
+/* --- query_events.c --- */
+
+/* What of the plan's scratch and accumulators the aggregate needs. */
+SH_MUST_CHECK enum sh_status sh_stream_take_memory(struct sh_event_stream *stream, struct sh_error *err);
+/* How many rows there are at most, and what they can sum up to at most; adds to what there was. */
+void sh_stream_survey(struct sh_event_stream *stream);
+/* Every chunk of every cell of the window. */
+SH_MUST_CHECK enum sh_status sh_stream_cells(struct sh_event_stream *stream, sh_chunk_step step, struct sh_error *err);
+/* into->counts as an array of u8, which stop at 255, or of u16 or u32, which must have room; into->sums as one of
+ * int64: dense streams only. */
+sh_chunk_step sh_counting_step(uint8_t width);
+sh_chunk_step sh_summing_step(void);
+/* Accumulators as a strip, so that they are compared by the same kernels as a column. */
+struct sh_strip sh_accumulator_strip(void *data, uint8_t width);
+/* The match that a sum has to satisfy, once it is known to fit 64 bits. */
+struct sh_match sh_sum_match(const struct sh_aggregate *aggregate);
+
+/* --- query_again.c --- */
+
+/* As sh_aggregate_block from what is kept, if it is or now comes to be; *is_answered. For keepable aggregates. */
+SH_MUST_CHECK enum sh_status sh_aggregate_again(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
+                                                bool *is_answered, struct sh_block_view *result, struct sh_error *err);
+/* Can it be kept, and what of it? */
+void sh_aggregate_set_inner(const struct sh_plan *plan, struct sh_aggregate *aggregate);
+
+/* --- query_events.c and query_touch.c --- */
+
+/* The accumulators of all candidates (words) of the block who have an event in the window; *stream is
  * for sh_touched_state. */
-struct sh_block_run; /* query_run.h */
 SH_MUST_CHECK enum sh_status sh_aggregate_gather(const struct sh_block_run *run, const struct sh_aggregate *aggregate,
                                                  const uint64_t *candidates, struct sh_accumulators *into,
                                                  uint64_t *touched, struct sh_event_stream *stream,

@@ -23,11 +23,13 @@ static void pack_memory(const struct sh_workspace *workspace, size_t cursors, ms
     sh_table_memory(workspace->users, &users);
     sh_table_memory(workspace->items, &items);
     const size_t events = sh_event_memory_bytes(workspace->events);
+    struct sh_kept_stats kept;
+    sh_kept_stats(workspace->kept, &kept);
     const size_t feed = sh_feed_memory_bytes(workspace->feed);
     const size_t rfm = sh_rfm_memory_bytes(workspace->rfm);
     const size_t referral = sh_referral_memory_bytes(workspace->referral);
     sh_pack_literal(packer, "memory");
-    (void)msgpack_pack_map(packer, 14);
+    (void)msgpack_pack_map(packer, 15);
     pack_number(packer, "users", users.total);
     pack_number(packer, "ids", users.ids);
     pack_number(packer, "columns", users.columns);
@@ -37,11 +39,12 @@ static void pack_memory(const struct sh_workspace *workspace, size_t cursors, ms
     pack_number(packer, "tag_lists", users.tag_lists);
     pack_number(packer, "items", items.total);
     pack_number(packer, "events", events);
+    pack_number(packer, "kept_windows", kept.bytes);
     pack_number(packer, "feed", feed);
     pack_number(packer, "rfm", rfm);
     pack_number(packer, "referral", referral);
     pack_number(packer, "cursors", cursors);
-    pack_number(packer, "total", users.total + items.total + events + feed + rfm + referral + cursors);
+    pack_number(packer, "total", users.total + items.total + events + kept.bytes + feed + rfm + referral + cursors);
 }
 
 enum sh_status sh_handle_stats(struct sh_call *call, struct sh_error *err) {

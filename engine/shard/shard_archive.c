@@ -110,6 +110,10 @@ static void load_stores(struct sh_workspace *workspace, struct sh_archive_reader
     const struct sh_event_bounds bounds = {.users = sh_table_live(workspace->users),
                                            .item_end = sh_table_slot_end(workspace->items)};
     if (sh_event_store_load(workspace->zone, &bounds, reader, &workspace->events) != SH_OK) return;
+    if (!sh_workspace_make_kept(workspace)) {
+        (void)sh_archive_refuse_memory(reader);
+        return;
+    }
     const struct sh_feed_scope scope = {
         .users = workspace->users, .items = workspace->items, .events = workspace->events};
     if (sh_feed_load(&scope, reader, &workspace->feed) != SH_OK) return;

@@ -104,6 +104,7 @@ struct sh_workspace {
     struct sh_table *items;
     struct sh_bitmap listed; /* items that may be shown */
     struct sh_event_store *events;
+    struct sh_kept *kept; /* of windows asked for again and again; in no snapshot */
     struct sh_feed_model *feed;
     struct sh_rfm *rfm;
     struct sh_referral *referral;
@@ -270,6 +271,8 @@ uint32_t sh_workspace_find_user(const struct sh_workspace *workspace, struct sh_
 /* Writes to this user are refused from now on; SH_ERR_BUSY if they are already. */
 SH_MUST_CHECK enum sh_status sh_workspace_hold(struct sh_workspace *workspace, struct sh_text id, struct sh_error *err);
 void sh_workspace_let_go(struct sh_workspace *workspace, struct sh_text id);
+/* Nothing kept yet, once there are events. False: memory is out. */
+bool sh_workspace_make_kept(struct sh_workspace *workspace);
 /* No scores yet, once there are rfm and referral. False: memory is out. */
 bool sh_workspace_make_scores(struct sh_workspace *workspace);
 /* What is derived of users. */

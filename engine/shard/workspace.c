@@ -16,6 +16,7 @@ static void destroy(struct sh_workspace *workspace) {
     sh_scores_destroy(workspace->scores);
     sh_referral_destroy(workspace->referral);
     sh_rfm_destroy(workspace->rfm);
+    sh_kept_destroy(workspace->kept);
     sh_event_store_destroy(workspace->events);
     sh_table_destroy(workspace->items);
     sh_table_destroy(workspace->users);
@@ -44,11 +45,17 @@ bool sh_workspace_make_scores(struct sh_workspace *workspace) {
     return workspace->scores != NULL;
 }
 
+bool sh_workspace_make_kept(struct sh_workspace *workspace) {
+    workspace->kept = sh_kept_create(workspace->events, SH_KEPT_ROW_COUNT_MIN, SH_KEPT_BYTES_MAX);
+    return workspace->kept != NULL;
+}
+
 static bool fill(struct sh_workspace *workspace) {
     workspace->users = sh_table_create();
     workspace->items = sh_table_create();
     workspace->events = sh_event_store_create(workspace->zone);
     if (workspace->users == NULL || workspace->items == NULL || workspace->events == NULL) return false;
+    if (!sh_workspace_make_kept(workspace)) return false;
     const struct sh_feed_scope scope = {
         .users = workspace->users, .items = workspace->items, .events = workspace->events};
     workspace->feed = sh_feed_model_create(&scope);
@@ -226,6 +233,7 @@ void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t n
         .table = of_items ? workspace->items : workspace->users,
         .items = of_items ? NULL : workspace->items,
         .events = of_items ? NULL : workspace->events,
+        .kept = of_items ? NULL : workspace->kept,
         .derived = of_items ? NULL : sh_workspace_derived(workspace),
         .zone = workspace->zone,
         .now_ms = now_ms,

@@ -708,6 +708,6 @@ void world_expression(struct world *world, bool about_items, uint32_t depth, str
 }
 
 void world_partners(struct world *world, struct sh_buffer *text) {
-    sh_buffer_print(text, "interests has 't%u' and ", below(world, 6));
+    if (!split_one_in(&world->random, 3)) sh_buffer_print(text, "interests has 't%u' and ", below(world, 6));
     partners_clause(world, below(world, world->twin.type_count), text);
 }

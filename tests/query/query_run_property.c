@@ -1,5 +1,6 @@
 /* query_run_property.c -- random shops, random expressions: block by block, counted, and row by row, the plan says what
- * the naive twin says. Run: query_run_property SEED COUNT (of shops). SHOAL_ISA chooses the kernels.
+ * the naive twin says; also when it is asked again after writes, forgotten users and time that passed. Run:
+ * query_run_property SEED COUNT (of shops). SHOAL_ISA chooses the kernels.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,11 +9,17 @@
 #include "query_plan.h"
 #include "query_world.h"
 
-enum { EXPRESSIONS = 60, EXPRESSIONS_OF_LARGE = 40 };
+enum { EXPRESSIONS = 60, EXPRESSIONS_OF_LARGE = 40, REMEMBERED = 2, EVENTS_BETWEEN = 10 };
+
+/* Of this shop, to be asked again. */
+static struct sh_buffer remembered[REMEMBERED];
+static uint64_t kept_count; /* blocks of windows that were kept, and read again */
+static uint64_t read_count;
 
 struct asked {
     struct world *world;
     bool about_items;
+    bool is_windows; /* about counts and sums over windows, some of them asked again */
     struct sh_arena arena;
     struct sh_buffer text;
     struct sh_node *written; /* for the twin */
@@ -104,18 +111,32 @@ static bool compare_counts(struct asked *asked, uint64_t expected) {
     return true;
 }
 
+static void write_expression(struct asked *asked, bool is_large) {
+    struct world *world = asked->world;
+    struct sh_buffer *old = &remembered[split_below(&world->random, REMEMBERED)];
+    world->bitmaps_only = is_large && split_one_in(&world->random, 2);
+    asked->about_items = !world->bitmaps_only && split_one_in(&world->random, 8);
+    if (!asked->about_items && old->count > 0 && split_one_in(&world->random, 2)) {
+        sh_buffer_append(&asked->text, old->bytes, old->count);
+        asked->is_windows = true;
+        return;
+    }
+    asked->is_windows = !asked->about_items && split_one_in(&world->random, 3);
+    if (asked->is_windows)
+        world_partners(world, &asked->text);
+    else
+        world_expression(world, asked->about_items, (uint32_t)split_below(&world->random, 4), &asked->text);
+    if (asked->about_items || (!asked->is_windows && !split_one_in(&world->random, 4))) return;
+    sh_buffer_clear(old);
+    sh_buffer_append(old, asked->text.bytes, asked->text.count);
+}
+
 static bool compare_one(struct asked *asked, bool is_large) {
     uint64_t sum = 0;
     bool is_written = false;
-    asked->world->bitmaps_only = is_large && split_one_in(&asked->world->random, 2);
-    asked->about_items = !asked->world->bitmaps_only && split_one_in(&asked->world->random, 8);
-    if (is_large && !asked->about_items && split_one_in(&asked->world->random, 4))
-        world_partners(asked->world, &asked->text); /* in a small shop they have too few events to meet */
-    else
-        world_expression(asked->world, asked->about_items, (uint32_t)split_below(&asked->world->random, 4),
-                         &asked->text);
+    write_expression(asked, is_large);
     if (!make_plan(asked)) return false;
-    const uint64_t way = split_below(&asked->world->random, 3);
+    const uint64_t way = asked->is_windows ? 2 : split_below(&asked->world->random, 3);
     if (way > 0) set_row_ns(asked->plan->root, way == 1 ? 0 : 1e9);
     const uint32_t block_count = sh_plan_block_count(asked->plan);
     for (uint32_t block = 0; block < block_count; block++) {
@@ -140,6 +161,10 @@ static bool ask(struct world *world, bool is_large) {
     sh_arena_deinit(&asked.arena);
     for (uint32_t i = 0; i < 3; i++)
         world_write_user(world);
+    for (uint32_t i = 0; asked.is_windows && i < EVENTS_BETWEEN; i++)
+        world_write_event(world);
+    if (split_one_in(&world->random, 4)) world_forget_user(world);
+    if (split_one_in(&world->random, 3)) world_pass_time(world);
     return ok;
 }
 
@@ -158,9 +183,17 @@ static bool one_shop(uint64_t seed, uint64_t shop) {
         options.forget_one_in = shop % 16 == 7 ? 0 : 50;
     }
     world_create(&world, &options);
+    for (uint32_t i = 0; i < REMEMBERED; i++)
+        sh_buffer_init(&remembered[i], SH_EXPRESSION_BYTES_MAX);
     bool ok = true;
     for (uint32_t i = 0; ok && i < (is_large ? EXPRESSIONS_OF_LARGE : EXPRESSIONS); i++)
         ok = ask(&world, is_large);
+    struct sh_kept_stats kept;
+    sh_kept_stats(world.kept, &kept);
+    kept_count += kept.made_count;
+    read_count += kept.read_count;
+    for (uint32_t i = 0; i < REMEMBERED; i++)
+        sh_buffer_deinit(&remembered[i]);
     world_destroy(&world);
     return ok;
 }
@@ -176,5 +209,6 @@ int main(int argument_count, char **arguments) {
         printf("shop %" PRIu64 " differs from the twin\n", shop);
         return 1;
     }
+    printf("%" PRIu64 " blocks of windows kept, %" PRIu64 " read\n", kept_count, read_count);
     return 0;
 }

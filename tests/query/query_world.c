@@ -228,6 +228,16 @@ static void forget_user(struct world *world, uint32_t slot) {
     twin->first_event[slot] = twin->last_event[slot] = 0;
 }
 
+void world_forget_user(struct world *world) {
+    forget_user(world, below(world, world->twin.users.row_count));
+}
+
+void world_pass_time(struct world *world) {
+    static const int64_t steps_ms[] = {SH_MINUTE_MS, SH_HOUR_MS, SH_DAY_MS};
+    world->twin.now_ms += (int64_t)(1 + below(world, 30)) * steps_ms[below(world, 6) % 3] / 2;
+    world->scope.now_ms = world->twin.now_ms;
+}
+
 /* ---- Events ---- */
 
 static int64_t random_time(struct world *world) {
@@ -351,6 +361,8 @@ void world_create(struct world *world, const struct world_options *options) {
     world->users = must_have(sh_table_create());
     world->items = must_have(sh_table_create());
     world->events = must_have(sh_event_store_create(world->zone));
+    world->kept =
+        must_have(sh_kept_create(world->events, below(world, 100), 100000 + below(world, 20) * (size_t)200000));
     make_twin(world, options);
     /* Around the end of a February, or any time. */
     world->twin.now_ms = (split_one_in(&world->random, 2) ? 20878 : 20000 + below(world, 1500)) * SH_DAY_MS +
@@ -372,6 +384,7 @@ void world_create(struct world *world, const struct world_options *options) {
     world->scope = (struct sh_query_scope){.table = world->users,
                                            .items = world->items,
                                            .events = world->events,
+                                           .kept = world->kept,
                                            .zone = world->zone,
                                            .now_ms = world->twin.now_ms,
                                            .below = world_below};
@@ -379,6 +392,7 @@ void world_create(struct world *world, const struct world_options *options) {
 
 void world_destroy(struct world *world) {
     struct twin *twin = &world->twin;
+    sh_kept_destroy(world->kept);
     sh_event_store_destroy(world->events);
     sh_table_destroy(world->users);
     sh_table_destroy(world->items);

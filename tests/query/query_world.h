@@ -20,6 +20,7 @@ struct world {
     struct sh_table *users;
     struct sh_table *items;
     struct sh_event_store *events;
+    struct sh_kept *kept; /* little, and any window is worth it */
     struct sh_query_scope scope;
     struct twin twin;
     bool bitmaps_only; /* expressions ask only for tags and equality */
@@ -33,12 +34,17 @@ void world_write_user(struct world *world);
 /* One more event. */
 void world_write_event(struct world *world);
 
+/* A user and what they did are gone. */
+void world_forget_user(struct world *world);
+/* now moves on: minutes, hours or days. */
+void world_pass_time(struct world *world);
+
 /* An expression about users (or items) that checks. depth 0 is one clause. */
 void world_expression(struct world *world, bool about_items, uint32_t depth, struct sh_buffer *text);
 /* For sh_query_scope: what twin_is_under() says. */
 enum sh_status world_below(const void *owner, struct sh_text attribute, struct sh_text name,
                            const struct sh_text **names, uint32_t *count, struct sh_error *err);
-/* A tag, and a count and sums of the same events. */
+/* Often a tag, and a count and sums of the same events. */
 void world_partners(struct world *world, struct sh_buffer *text);
 
 #endif
