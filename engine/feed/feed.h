@@ -190,8 +190,8 @@ SH_MUST_CHECK enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint3
 /* After an item was taken from the list: it is no candidate any more; its popularity stays for when it comes back. */
 void sh_feed_item_remove(struct sh_feed_model *model, uint32_t item);
 /* Forget a user, whose events are still there: affinity goes, and the visits (user_hash: of the id, as sh_id_hash),
- * whose keys are appended to `visits`, eight bytes each, for the sibling shards (NULL: nobody asks). What is summed
- * over all users names nobody and stays. */
+ * whose keys are appended to `visits`, eight bytes each, for the sibling shards. NULL: the person goes on under another
+ * name, and the visits stay in all shards. What is summed over all users names nobody and stays. */
 void sh_feed_forget(struct sh_feed_model *model, uint32_t user, uint64_t user_hash, struct sh_buffer *visits);
 /* A visit of a user that another shard forgot. */
 void sh_feed_forget_visit(struct sh_feed_model *model, uint64_t key);

@@ -38,7 +38,8 @@ static void put_double(struct sh_archive_writer *writer, double value) {
 static void save_config(const struct sh_feed_config *config, struct sh_archive_writer *writer) {
     const double numbers[] = {config->half_life_short_ms,   config->half_life_long_ms, config->half_life_popularity_ms,
                               config->half_life_recency_ms, config->short_share,       config->declared,
-                              config->weight_affinity,      config->weight_popularity, config->weight_recency};
+                              config->weight_affinity,      config->weight_popularity, config->weight_recency,
+                              config->weight_session};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         put_double(writer, numbers[i]);
     sh_archive_put_u32(writer, (uint32_t)config->listed_attribute);
@@ -123,7 +124,8 @@ static void load_config(struct sh_feed_model *model, struct sh_archive_reader *r
     double *const numbers[] = {
         &config->half_life_short_ms,   &config->half_life_long_ms, &config->half_life_popularity_ms,
         &config->half_life_recency_ms, &config->short_share,       &config->declared,
-        &config->weight_affinity,      &config->weight_popularity, &config->weight_recency};
+        &config->weight_affinity,      &config->weight_popularity, &config->weight_recency,
+        &config->weight_session};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         *numbers[i] = get_double(reader);
     config->listed_attribute = (int32_t)sh_archive_get_u32(reader);

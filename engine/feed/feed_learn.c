@@ -237,11 +237,12 @@ void sh_feed_prefetch_list(const struct sh_feed_model *model, uint32_t user) {
 static void forget_visits(struct sh_feed_model *model, uint32_t user, uint64_t user_hash, struct sh_buffer *visits) {
     struct sh_event_ref event;
     sh_sessions_forget(model->sessions, user);
+    if (visits == NULL) return;
     if (!sh_event_history_first(model->scope.events, user, &event)) return;
     do {
         const uint64_t key = sh_session_key(user_hash, sh_event_ref_time(event));
         if (sh_event_ref_item(event) == SH_NO_ITEM || !sh_sessions_drop(model->sessions, key)) continue;
-        if (visits != NULL) sh_buffer_append(visits, &key, sizeof key);
+        sh_buffer_append(visits, &key, sizeof key);
     } while (sh_event_history_next(model->scope.events, &event));
 }
 

@@ -110,7 +110,7 @@ static void change_schema(void) {
                           "1, window: 3}, listed_since: 'since'}}");
         break;
     default:
-        ask("schema.put", "{feed: {eligible: '', explore_every: 0, scores: {affinity: 2, recency: 1}}}");
+        ask("schema.put", "{feed: {eligible: '', explore_every: 0, scores: {affinity: 2, recency: 1, session: 3}}}");
         break;
     }
 }
