@@ -207,17 +207,20 @@ class Durable(unittest.TestCase):
     def test_snapshots_are_taken_by_themselves_and_let_go_of_the_log(self):
         wire = self.start(2, "epoll", "--snapshot-log", "1")
         wire.call("schema.put", **SCHEMA)
-        stats = {}
-        for batch in range(20000):
-            rows = [[f"u{batch % 7}-{i}", batch] for i in range(2000)]
-            wire.call("user.put", fields=["id", "n"], rows=rows)
-            stats = wire.call("stats")["server"]
-            if stats["snapshots"] >= 3:
-                break
-        self.assertGreaterEqual(stats["snapshots"], 3)
+        counts, written = [], []
+        batch = 0
+        for wanted in (3, 12):
+            stats = {"snapshots": 0}
+            while stats["snapshots"] < wanted:
+                rows = [[f"u{batch % 7}-{i}", batch] for i in range(2000)]
+                wire.call("user.put", fields=["id", "n"], rows=rows)
+                stats = wire.call("stats")["server"]
+                batch += 1
+            counts.append(len(list(pathlib.Path(f"{self.folder}/data/shard-0").glob("log-*"))))
+            written.append(stats["log_bytes"])
         self.assertGreater(stats["snapshot_bytes"], 0)
-        segments = list(pathlib.Path(f"{self.folder}/data/shard-0").glob("log-*"))
-        self.assertLess(len(segments), 14, "the log of what snapshots have is used again")
+        self.assertGreater(written[1], 2 * written[0])
+        self.assertLess(counts[1], 2 * counts[0], "the log of what snapshots have is used again")
         self.assertEqual(len(list(pathlib.Path(f"{self.folder}/data/snapshots").glob("snapshot-*"))), 2)
         total = wire.call("audience.count", where="true")
         self.server.kill()
