@@ -48,7 +48,7 @@ enum {
 
     /* Requests. 8 MiB carries 100,000 compact rows; a loader gains nothing above 1 MiB. */
     SH_FRAME_BYTES_MAX = 8 << 20,
-    SH_PART_BYTES_MAX = 2 * SH_FRAME_BYTES_MAX, /* one shard's part of a request, or what it teaches the others */
+    SH_PART_BYTES_MAX = 4 * SH_FRAME_BYTES_MAX, /* one shard's part of a request, or what it teaches the others */
     SH_BATCH_ROW_COUNT_MAX = 65536,
     SH_EXPRESSION_BYTES_MAX = 64 << 10,
     SH_EXPRESSION_NODE_COUNT_MAX = 4096,

@@ -468,13 +468,6 @@ enum sh_status sh_recover(struct sh_loop *loop, struct sh_error *err) {
     return SH_OK;
 }
 
-uint64_t sh_recovery_record_bytes(const struct sh_recovery *recovery) {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < recovery->shard_count; i++)
-        bytes += recovery->shards[i].end.record_bytes;
-    return bytes;
-}
-
 void sh_recovery_report(const struct sh_recovery *recovery, char *line, size_t line_bytes) {
     struct shard_notes sum = {0};
     for (uint32_t i = 0; i < recovery->shard_count; i++) {

@@ -41,8 +41,6 @@ void sh_recovery_abort(struct sh_recovery *recovery);
 /* On the loop's thread, once its io and its empty shard are made: afterwards its shard is what it was, and its journal
  * open. All loops fail if one does. */
 SH_MUST_CHECK enum sh_status sh_recover(struct sh_loop *loop, struct sh_error *err);
-/* Of the records that were done again: what a next start would have to do again, too. */
-uint64_t sh_recovery_record_bytes(const struct sh_recovery *recovery);
 /* One line for people, once all loops have recovered. */
 void sh_recovery_report(const struct sh_recovery *recovery, char *line, size_t line_bytes);
 

@@ -141,12 +141,10 @@ static enum sh_status open_data(struct sh_server *server, const struct sh_server
     return sh_recovery_create(server, &server->recovery, err);
 }
 
-static void report_recovery(struct sh_server *server) {
+static void report_recovery(const struct sh_server *server) {
     char line[256];
     if (server->recovery == NULL) return;
     sh_recovery_report(server->recovery, line, sizeof line);
-    /* Counted as if they had been written since the last snapshot, which they have: below 0, modulo 2^64. */
-    server->snapshots.log_bytes_before = 0 - sh_recovery_record_bytes(server->recovery);
     sh_log(SH_LOG_INFO, "%s", line);
 }
 

@@ -198,7 +198,10 @@ enum sh_status sh_handle_schema_put(struct sh_call *call, struct sh_error *err) 
     status = put_schema(&put, err);
     sh_buffer_deinit(&put.eligible);
     if (status != SH_OK) {
-        if (put.is_new) sh_workspace_destroy_last(call->shard);
+        if (put.is_new) {
+            sh_workspace_destroy_last(call->shard);
+            call->workspace = NULL; /* the door looks at it afterwards */
+        }
         return status;
     }
     msgpack_packer packer;

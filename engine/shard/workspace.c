@@ -100,6 +100,7 @@ enum sh_status sh_workspace_create(struct sh_shard *shard, struct sh_text name, 
     const enum sh_status status = sh_workspace_begin(shard, name, zone, created, err);
     if (status != SH_OK || fill(*created)) return status;
     sh_workspace_destroy_last(shard);
+    *created = NULL;
     return sh_fail_memory(err);
 }
 

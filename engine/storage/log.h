@@ -55,7 +55,7 @@ enum sh_log_durability {
 enum {
     SH_LOG_SEGMENT_BYTES_DEFAULT = 64 << 20, /* one file: a moment to fill with zeroes, a second of the heaviest load */
     SH_LOG_SEGMENT_BYTES_MIN = 64 << 10,
-    SH_LOG_GROUP_BYTES_MAX = 32 << 20, /* waiting for the next commit; above it an append is refused with BUSY */
+    SH_LOG_GROUP_BYTES_MAX = 64 << 20, /* waiting for the next commit; above it an append is refused with BUSY */
     SH_LOG_SPARE_COUNT = 2,            /* files kept ready; more are removed */
     SH_LOG_INTERVAL_MS_DEFAULT = 100,
 };

@@ -241,7 +241,7 @@ static void put(uint8_t **bytes, uint64_t *size, uint64_t *capacity, uint64_t of
                 uint64_t count) {
     *bytes = more(*bytes, capacity, offset + count);
     if (offset > *size) memset(*bytes + *size, 0, offset - *size);
-    memcpy(*bytes + offset, from, count);
+    if (count > 0) memcpy(*bytes + offset, from, count);
     if (offset + count > *size) *size = offset + count;
 }
 
