@@ -60,7 +60,8 @@ struct sh_counters {
     sh_counter letter_count;     /* posted to other loops */
     sh_counter log_record_count; /* of the log, since the start: appended */
     sh_counter log_record_bytes;
-    sh_counter log_commit_count; /* writes to the disk */
+    sh_counter log_replayed_bytes; /* of records that the start did again */
+    sh_counter log_commit_count;   /* writes to the disk */
     sh_counter log_commit_bytes;
     sh_counter log_refused_count;
     sh_counter snapshot_count;    /* since the start */

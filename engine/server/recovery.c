@@ -464,6 +464,7 @@ enum sh_status sh_recover(struct sh_loop *loop, struct sh_error *err) {
         if (loop->next_request < recovery->shards[i].next_request)
             loop->next_request = recovery->shards[i].next_request;
     }
+    sh_count_set(&loop->counters.log_replayed_bytes, recovery->shards[loop->index].end.record_bytes);
     if (loop->index == 0) recovery->end_ns = sh_io_exact_ns(loop->io);
     return SH_OK;
 }

@@ -33,10 +33,12 @@ static enum sh_snapshot_phase phase_of(const struct sh_server *server) {
     return (enum sh_snapshot_phase)atomic_load(&server->snapshots.phase);
 }
 
+/* What a start would have to do again if no snapshot had been taken since this one's: what it did again counts, too. */
 static uint64_t log_bytes(const struct sh_server *server) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < server->loop_count; i++)
-        bytes += sh_counted(&server->loops[i].counters.log_record_bytes);
+        bytes += sh_counted(&server->loops[i].counters.log_record_bytes) +
+                 sh_counted(&server->loops[i].counters.log_replayed_bytes);
     return bytes;
 }
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -203,6 +204,22 @@ class Durable(unittest.TestCase):
         self.assertGreaterEqual(wire.call("audience.count", where="true")["count"], answered)
         self.assertGreater(answered, 0)
         self.server.stop()
+
+    def test_what_a_start_did_again_counts_towards_the_next_snapshot(self):
+        wire = self.start(2, "epoll", "--snapshot-log", "4")
+        wire.call("schema.put", **SCHEMA)
+        for start in range(4):  # each writes about 1.5 MiB, and no one of them 4
+            for batch in range(60):
+                rows = [[f"u{start}-{batch}-{i}", batch] for i in range(2000)]
+                wire.call("user.put", fields=["id", "n"], rows=rows)
+            deadline = time.monotonic() + 3
+            while start == 3 and wire.call("stats")["server"]["snapshots"] == 0 and time.monotonic() < deadline:
+                time.sleep(0.1)
+            if start < 3:
+                self.assertEqual(wire.call("stats")["server"]["snapshots"], 0)
+                self.server.stop()
+                wire = self.start(2, "epoll", "--snapshot-log", "4")
+        self.assertGreater(wire.call("stats")["server"]["snapshots"], 0)
 
     def test_snapshots_are_taken_by_themselves_and_let_go_of_the_log(self):
         wire = self.start(2, "epoll", "--snapshot-log", "1")
