@@ -18,7 +18,7 @@
 
 enum {
     SH_LATENCY_BUCKET_COUNT = 36 * 4,
-    SH_COUNTED_METHOD_COUNT_MAX = 64,
+    SH_COUNTED_METHOD_COUNT_MAX = 128,
 };
 
 typedef _Atomic(uint64_t) sh_counter;

@@ -201,7 +201,7 @@ void sh_task_finish(struct sh_loop *loop, struct sh_task *task) {
 
 /* May it use the room that the log keeps when the disk is full? */
 static bool is_urgent(const struct sh_method *method) {
-    return method->writes && strcmp(method->name, "user.forget") == 0;
+    return (method->flags & SH_METHOD_URGENT) != 0;
 }
 
 /* A write in the only shard finishes at once: its params are read where they arrived, and its answer is written where

@@ -34,6 +34,7 @@
 #include "archive.h"
 #include "bounds.h"
 #include "buffer.h"
+#include "roles.h"
 
 struct sh_shard;
 struct sh_job; /* a request that is not finished yet */
@@ -58,6 +59,12 @@ struct sh_method {
     bool writes;
     bool internal;   /* between shards only; refused from clients */
     uint32_t number; /* dense, for counters; below sh_method_count() */
+    uint32_t roles;  /* of enum sh_role: a client needs one of them */
+    uint32_t flags;  /* of enum sh_method_flag */
+};
+enum sh_method_flag {
+    SH_METHOD_URGENT = 1,  /* goes on when the disk is full, in room that is kept for it */
+    SH_METHOD_AUDITED = 2, /* who called it, and how it went, is written down for good */
 };
 /* NULL if there is none; err then has the nearest name. */
 const struct sh_method *sh_method_find(struct sh_text name, struct sh_error *err);
