@@ -49,8 +49,8 @@
  * Cost of one feed: every eligible item is scored, exactly; a source says why an item is a candidate, it does not cut
  * the others off. The affinities of a block of 65,536 items are added tag by tag along the tags' bitmaps into sums that
  * stay in L2, so the work is the users' tags times the items that have them, plus a few operations an eligible item:
- * about 0.35 ms for 100,000 items with 38 % eligible and a user with 72 tags (bench/micro/feed_bench). Sources that
- * propose a few hundred instead, and a second phase of scoring, fit between run_prepare() and rank_items(). Memory: 112
+ * about 0.35 ms for 100,000 items with 38 % eligible and a user with 72 tags (bench/micro/feed_bench). The stages, and
+ * how something new comes into the score: feed_feature.h; a second phase: feed_second.h. Memory: 104
  * bytes an item that an event named or that was put (slots in use, with room to grow by half); 8 bytes a user slot, and
  * for a user who acted 16 and 12 for each of at most SH_FEED_AFFINITY_COUNT_MAX feature tags, in steps of four: 400 at
  * most (feed_pool.h: what a grown or forgotten list leaves waits for the next list of its size); 0.6 MiB of scratch
@@ -80,6 +80,29 @@ enum {
     SH_FEED_PERIOD_COUNT = 7,         /* of popularity, with its period number one cache line an item */
 };
 
+/* ---- Names ---- */
+
+enum sh_feed_source {
+    SH_FEED_SOURCE_AFFINITY,  /* has a tag that the user's events are drawn to */
+    SH_FEED_SOURCE_DECLARED,  /* has a tag that the user has */
+    SH_FEED_SOURCE_SESSION,   /* visits like this one lead to it */
+    SH_FEED_SOURCE_POPULAR,   /* somebody did something with it lately */
+    SH_FEED_SOURCE_NEW,       /* listed within two half-lives of recency */
+    SH_FEED_SOURCE_EXPLORE,   /* drawn by the seed */
+    SH_FEED_SOURCE_CATALOGUE, /* none of these: eligible, and there was room */
+    SH_FEED_SOURCE_COUNT
+};
+/* What adds to a score, in the order in which it is added: feed_feature.h says how to add one. */
+enum sh_feed_feature {
+    SH_FEED_AFFINITY,
+    SH_FEED_POPULARITY,
+    SH_FEED_RECENCY,
+    SH_FEED_SESSION,
+    SH_FEED_RANKER, /* from here on: what the second phase says, when all above is known */
+    SH_FEED_FEATURE_COUNT
+};
+enum sh_feed_relaxed { SH_FEED_RELAXED_NONE, SH_FEED_RELAXED_SEEN, SH_FEED_RELAXED_BOUGHT, SH_FEED_RELAXED_COUNT };
+
 /* ---- Configuration ---- */
 
 /* What one type of event means. */
@@ -95,12 +118,9 @@ struct sh_feed_config {
     double half_life_long_ms;
     double half_life_popularity_ms;
     double half_life_recency_ms;
-    double short_share;     /* 0..1: how much of an affinity is the short-lived one */
-    double declared;        /* affinity of a tag that the user has, as if by so many fresh events of weight 1 */
-    double weight_affinity; /* of the four features, each >= 0 */
-    double weight_popularity;
-    double weight_recency;
-    double weight_session;
+    double short_share;             /* 0..1: how much of an affinity is the short-lived one */
+    double declared;                /* affinity of a tag that the user has, as if by so many fresh events of weight 1 */
+    double weights[SH_FEED_RANKER]; /* of the features, each >= 0 */
     int32_t listed_attribute; /* item attribute of type time that says since when it is listed; -1: since it was put */
     uint32_t bought_days;     /* items bought within so many days are left out; 0: none are */
     uint32_t seen_days;       /* the same for seen */
@@ -111,8 +131,8 @@ struct sh_feed_config {
 };
 #define SH_FEED_HALF_LIFE_MIN_MS 60000.0
 
-/* Half-lives 1 d and 30 d, popularity 7 d, recency 30 d; shares and weights 0.5, 2, 1, 0.5, 0.25, 1; bought 30 days,
- * seen none; no diversity, no exploration. */
+/* Half-lives 1 d and 30 d, popularity 7 d, recency 30 d; short share 0.5, declared 2, and each feature's own weight;
+ * bought 30 days, seen none; no diversity, no exploration. */
 struct sh_feed_config sh_feed_config_default(void);
 /* By the type's name: view 1 and click 1 (seen), favorite 2, cart 3, purchase 5 (bought), all others 1. */
 struct sh_feed_weight sh_feed_weight_default(struct sh_text type_name);
@@ -198,21 +218,12 @@ void sh_feed_forget_visit(struct sh_feed_model *model, uint64_t key);
 
 /* ---- Asking ---- */
 
-enum sh_feed_source {
-    SH_FEED_SOURCE_AFFINITY,  /* has a tag that the user's events are drawn to */
-    SH_FEED_SOURCE_DECLARED,  /* has a tag that the user has */
-    SH_FEED_SOURCE_SESSION,   /* visits like this one lead to it */
-    SH_FEED_SOURCE_POPULAR,   /* somebody did something with it lately */
-    SH_FEED_SOURCE_NEW,       /* listed within two half-lives of recency */
-    SH_FEED_SOURCE_EXPLORE,   /* drawn by the seed */
-    SH_FEED_SOURCE_CATALOGUE, /* none of these: eligible, and there was room */
-    SH_FEED_SOURCE_COUNT
-};
-enum sh_feed_feature { SH_FEED_AFFINITY, SH_FEED_POPULARITY, SH_FEED_RECENCY, SH_FEED_SESSION, SH_FEED_FEATURE_COUNT };
-enum sh_feed_relaxed { SH_FEED_RELAXED_NONE, SH_FEED_RELAXED_SEEN, SH_FEED_RELAXED_BOUGHT, SH_FEED_RELAXED_COUNT };
-
 /* "affinity", "declared", "session", "popular", "new", "explore", "catalogue". */
 const char *sh_feed_source_name(enum sh_feed_source source);
+/* "affinity", "popularity", "recency", "session", .. "ranker". */
+const char *sh_feed_feature_name(enum sh_feed_feature feature);
+/* Of a feature before SH_FEED_RANKER. */
+double sh_feed_feature_weight_default(enum sh_feed_feature feature);
 /* "", "seen", "bought". */
 const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed);
 
@@ -240,10 +251,11 @@ struct sh_feed_reason {
 struct sh_feed_item {
     uint32_t item;
     uint32_t sources; /* bit enum sh_feed_source */
-    double score;     /* contributions[0] + [1] + [2] + [3], in that order, exactly */
+    double score;     /* the sum of the contributions in their order, exactly */
     double contributions[SH_FEED_FEATURE_COUNT];
     enum sh_feed_relaxed relaxed; /* the rule that gave way for it */
     bool undiverse;               /* the diversity rule gave way for it */
+    double propensity;            /* of it at its place, given the request and the state; 1: nothing was drawn */
     uint32_t reason_count;        /* the largest by absolute value first */
     const struct sh_feed_reason *reasons;
 };

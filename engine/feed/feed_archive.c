@@ -1,7 +1,9 @@
 /* feed_archive.c -- the model as a section of an archive.
  *
- *   section feed 1
- *     config    its fields in their order; doubles as their bits
+ *   section feed 2
+ *     config    its fields in their order, without the features' weights; doubles as their bits
+ *     features  u32 count, for each                          text name, u64 weight       those left out have their own
+ *               (in 1: the weights of the first four in their order, between `declared` and listed_attribute)
  *     weights   u32 count of event types, then for each      u8 has_weight; if so u64 weight, u8 is_seen, u8 is_bought
  *     moments   u8 has_base_period, i64 base_period, u8 has_recency_landmark, i64 recency_landmark_ms
  *     items     u32 count up to the last that is listed or popular, i64 listed_ms of each, struct popularity of each
@@ -18,7 +20,7 @@
 #include "feed_private.h"
 #include "memory.h"
 
-enum { FEED_VERSION = 1, AHEAD = 8 };
+enum { FEED_VERSION = 2, FEATURE_NAME_BYTES_MAX = 64, AHEAD = 8 };
 
 struct user_head {
     int64_t landmark_ms;
@@ -37,9 +39,7 @@ static void put_double(struct sh_archive_writer *writer, double value) {
 
 static void save_config(const struct sh_feed_config *config, struct sh_archive_writer *writer) {
     const double numbers[] = {config->half_life_short_ms,   config->half_life_long_ms, config->half_life_popularity_ms,
-                              config->half_life_recency_ms, config->short_share,       config->declared,
-                              config->weight_affinity,      config->weight_popularity, config->weight_recency,
-                              config->weight_session};
+                              config->half_life_recency_ms, config->short_share,       config->declared};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         put_double(writer, numbers[i]);
     sh_archive_put_u32(writer, (uint32_t)config->listed_attribute);
@@ -49,6 +49,11 @@ static void save_config(const struct sh_feed_config *config, struct sh_archive_w
     sh_archive_put_u32(writer, config->diversity_count);
     sh_archive_put_u32(writer, config->diversity_window);
     sh_archive_put_u32(writer, config->explore_every);
+    sh_archive_put_u32(writer, SH_FEED_RANKER);
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++) {
+        sh_archive_put_text(writer, sh_text_of(sh_feed_feature_name((enum sh_feed_feature)i)));
+        put_double(writer, config->weights[i]);
+    }
 }
 
 static void save_weights(const struct sh_feed_model *model, struct sh_archive_writer *writer) {
@@ -118,16 +123,33 @@ static bool is_instant(int64_t time_ms) {
     return time_ms >= SH_INSTANT_MIN && time_ms <= SH_INSTANT_MAX;
 }
 
-static void load_config(struct sh_feed_model *model, struct sh_archive_reader *reader) {
+static void load_features(struct sh_feed_config *config, struct sh_archive_reader *reader) {
+    const uint32_t count =
+        sh_archive_get_count(reader, SH_FEED_RANKER, sizeof(uint32_t) + sizeof(uint64_t), "features of a score");
+    for (uint32_t i = 0; i < count && !sh_archive_failed(reader); i++) {
+        uint32_t feature = 0;
+        const struct sh_text name = sh_archive_get_text(reader, FEATURE_NAME_BYTES_MAX, "a feature of a score");
+        while (feature < SH_FEED_RANKER &&
+               !sh_text_equal(name, sh_text_of(sh_feed_feature_name((enum sh_feed_feature)feature))))
+            feature++;
+        sh_free((char *)(uintptr_t)name.bytes);
+        if (feature == SH_FEED_RANKER)
+            (void)sh_archive_refuse(reader, "there is no feature of that name");
+        else
+            config->weights[feature] = get_double(reader);
+    }
+}
+
+static void load_config(struct sh_feed_model *model, uint16_t version, struct sh_archive_reader *reader) {
     struct sh_feed_config *config = &model->config;
     struct sh_error err;
     double *const numbers[] = {
         &config->half_life_short_ms,   &config->half_life_long_ms, &config->half_life_popularity_ms,
-        &config->half_life_recency_ms, &config->short_share,       &config->declared,
-        &config->weight_affinity,      &config->weight_popularity, &config->weight_recency,
-        &config->weight_session};
+        &config->half_life_recency_ms, &config->short_share,       &config->declared};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         *numbers[i] = get_double(reader);
+    for (uint32_t i = SH_FEED_AFFINITY; i <= SH_FEED_SESSION && version == 1; i++)
+        config->weights[i] = get_double(reader);
     config->listed_attribute = (int32_t)sh_archive_get_u32(reader);
     config->bought_days = sh_archive_get_u32(reader);
     config->seen_days = sh_archive_get_u32(reader);
@@ -135,6 +157,7 @@ static void load_config(struct sh_feed_model *model, struct sh_archive_reader *r
     config->diversity_count = sh_archive_get_u32(reader);
     config->diversity_window = sh_archive_get_u32(reader);
     config->explore_every = sh_archive_get_u32(reader);
+    if (version > 1) load_features(config, reader);
     if (!sh_archive_failed(reader) && sh_feed_config_check(config, model->scope.items, &err) != SH_OK)
         (void)sh_archive_refuse(reader, "%s", err.message);
 }
@@ -254,10 +277,11 @@ static enum sh_status load_pairs(struct sh_pairs *pairs, const char *name, const
 enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive_reader *reader,
                             struct sh_feed_model **loaded) {
     *loaded = NULL;
-    if (sh_archive_enter(reader, "feed", FEED_VERSION) == 0) return sh_archive_status(reader, NULL);
+    const uint16_t version = sh_archive_enter(reader, "feed", FEED_VERSION);
+    if (version == 0) return sh_archive_status(reader, NULL);
     struct sh_feed_model *model = sh_feed_model_create(scope);
     if (model == NULL) return sh_archive_refuse_memory(reader);
-    load_config(model, reader);
+    load_config(model, version, reader);
     if (!sh_archive_failed(reader)) load_weights(model, reader);
     if (!sh_archive_failed(reader)) load_moments(model, reader);
     if (!sh_archive_failed(reader)) load_items(model, reader);

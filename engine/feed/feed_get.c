@@ -1,8 +1,11 @@
 /* feed_get.c -- the pipeline from request to answer, and trends. */
 #include <math.h>
+#include <string.h>
 
+#include "feed_explore.h"
+#include "feed_feature.h"
 #include "feed_math.h"
-#include "feed_private.h"
+#include "feed_second.h"
 #include "memory.h"
 
 static enum sh_status arena_full(struct sh_error *err) {
@@ -19,50 +22,46 @@ static int by_strength(const void *left, const void *right) {
     return by_group != 0 ? by_group : sh_text_compare(a->name, b->name);
 }
 
-static enum sh_status give_reasons(const struct feed_run *run, const struct scored *scored, struct sh_feed_item *item) {
-    const struct sh_feed_model *model = run->model;
-    struct sh_feed_reason reasons[PROFILE_COUNT_MAX + 4];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < scored->matched_count; i++) {
-        const struct profile_tag *tag = &run->profile[scored->matched[i]];
-        reasons[count++] = (struct sh_feed_reason){.kind = tag->declared > tag->affinity / 2 ? "declared" : "affinity",
-                                                   .name = tag_name(model->scope.items, tag->tag),
-                                                   .group = tag_group(model->scope.items, tag->tag),
-                                                   .value = tag->weight * model->inverse_norm[item->item]};
+static enum sh_status give_reasons(const struct feed_run *run, const struct feed_candidate *candidate,
+                                   struct sh_feed_item *item) {
+    struct feed_reasons reasons;
+    reasons.count = 0;
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++) {
+        const double value = candidate->contributions[i];
+        if (value == 0) continue;
+        if (feed_features[i]->explain != NULL)
+            feed_features[i]->explain(run, run->states[i], candidate->item, value, &reasons);
+        else
+            feed_reason_add(&reasons, feed_features[i]->name, value);
     }
-    static const char *const kinds[] = {[SH_FEED_POPULARITY] = "popular", [SH_FEED_RECENCY] = "new"};
-    for (uint32_t feature = SH_FEED_POPULARITY; feature <= SH_FEED_RECENCY; feature++)
-        if (item->contributions[feature] > 0)
-            reasons[count++] = (struct sh_feed_reason){.kind = kinds[feature], .value = item->contributions[feature]};
-    if (item->contributions[SH_FEED_SESSION] > 0) {
-        double session;
-        double again;
-        visit_parts(run, item->item, &session, &again);
-        if (session > 0) reasons[count++] = (struct sh_feed_reason){.kind = "session", .value = session};
-        if (again > 0) reasons[count++] = (struct sh_feed_reason){.kind = "again", .value = again};
+    if (candidate->contributions[SH_FEED_RANKER] != 0) {
+        if (run->model->ranker->explain != NULL)
+            run->model->ranker->explain(run, candidate, &reasons);
+        else
+            feed_reason_add(&reasons, "ranker", candidate->contributions[SH_FEED_RANKER]);
     }
-    qsort(reasons, count, sizeof *reasons, by_strength);
-    item->reason_count = count < SH_FEED_REASON_COUNT_MAX ? count : SH_FEED_REASON_COUNT_MAX;
-    item->reasons = sh_arena_copy(run->arena, reasons, item->reason_count * sizeof *reasons);
-    return item->reasons == NULL && count > 0 ? SH_ERR_LIMIT : SH_OK;
+    qsort(reasons.list, reasons.count, sizeof *reasons.list, by_strength);
+    item->reason_count = reasons.count < SH_FEED_REASON_COUNT_MAX ? reasons.count : SH_FEED_REASON_COUNT_MAX;
+    item->reasons = sh_arena_copy(run->arena, reasons.list, item->reason_count * sizeof *reasons.list);
+    return item->reasons == NULL && item->reason_count > 0 ? SH_ERR_LIMIT : SH_OK;
 }
 
 /* ---- The feed ---- */
 
 static enum sh_status fill_item(const struct feed_run *run, const struct chosen *chosen, struct sh_feed_item *item) {
-    struct scored scored;
-    score_item(run, chosen->ranked.item, &scored);
-    sh_assert(scored.score == chosen->ranked.score); /* the fast way and the plain one are the same number */
-    *item = (struct sh_feed_item){.item = chosen->ranked.item,
-                                  .sources = item_sources(run, chosen->ranked.item, &scored),
-                                  .score = scored.score,
+    struct feed_candidate candidate;
+    score_item(run, chosen->ranked.item, &candidate);
+    sh_assert(candidate.score == chosen->ranked.score); /* the fast way and the plain one are the same number */
+    *item = (struct sh_feed_item){.item = candidate.item,
+                                  .sources = item_sources(run, &candidate),
+                                  .score = candidate.score,
                                   .relaxed = chosen->relaxed,
-                                  .undiverse = chosen->undiverse};
-    for (uint32_t i = 0; i < SH_FEED_FEATURE_COUNT; i++)
-        item->contributions[i] = scored.contributions[i];
+                                  .undiverse = chosen->undiverse,
+                                  .propensity = chosen->explored ? explore_propensity(run, candidate.item) : 1};
+    memcpy(item->contributions, candidate.contributions, sizeof item->contributions);
     if (chosen->explored) item->sources |= 1u << SH_FEED_SOURCE_EXPLORE;
     if (item->sources == 0) item->sources = 1u << SH_FEED_SOURCE_CATALOGUE;
-    return give_reasons(run, &scored, item);
+    return give_reasons(run, &candidate, item);
 }
 
 enum sh_status scratch_reserve(struct sh_feed_model *model) {
@@ -79,14 +78,18 @@ enum sh_status scratch_reserve(struct sh_feed_model *model) {
     return SH_OK;
 }
 
-static enum sh_status rank_and_fill(struct feed_run *run, struct sh_feed_answer *answer, struct sh_error *err) {
+static enum sh_status rank_and_fill(struct feed_run *run, struct sh_feed_answer *answer) {
     struct chosen *chosen;
     uint32_t count;
-    if (run_prepare(run) != SH_OK || rank_items(run, &chosen, &count) != SH_OK) return arena_full(err);
+    enum sh_status status;
+    profile_begin(run);
+    if ((status = held_begin(run)) != SH_OK) return status;
+    if ((status = features_begin(run)) != SH_OK) return status;
+    if ((status = rank_items(run, &chosen, &count)) != SH_OK) return status;
     answer->items = sh_arena_alloc(run->arena, (count + (size_t)1) * sizeof *answer->items);
-    if (answer->items == NULL) return arena_full(err);
+    if (answer->items == NULL) return SH_ERR_LIMIT;
     for (uint32_t i = 0; i < count; i++) {
-        if (fill_item(run, &chosen[i], &answer->items[i]) != SH_OK) return arena_full(err);
+        if ((status = fill_item(run, &chosen[i], &answer->items[i])) != SH_OK) return status;
         if (chosen[i].relaxed != SH_FEED_RELAXED_NONE) answer->relaxed |= 1u << chosen[i].relaxed;
         answer->undiverse_count += chosen[i].undiverse;
     }
@@ -107,10 +110,9 @@ enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_req
     run->model = model;
     run->request = request;
     run->arena = arena;
-    if (visit_begin(run) != SH_OK) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
-    const enum sh_status status = rank_and_fill(run, answer, err);
-    visit_end(run);
-    return status;
+    const enum sh_status status = rank_and_fill(run, answer);
+    if (status == SH_ERR_MEMORY) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
+    return status == SH_OK ? SH_OK : arena_full(err);
 }
 
 /* ---- Trends ---- */

@@ -268,13 +268,10 @@ enum sh_status item_reserve(struct sh_feed_model *model, uint32_t item) {
     if (capacity > UINT32_MAX) return SH_ERR_LIMIT;
     const size_t old = model->item_capacity;
     /* Each array may be longer than item_capacity says; it counts when all of them are. */
-    void **const arrays[] = {(void **)&model->popularity, (void **)&model->popularity_root,
-                             (void **)&model->recency,    (void **)&model->inverse_norm,
-                             (void **)&model->session,    (void **)&model->listed_ms,
-                             (void **)&model->id_hash};
-    static const size_t element_bytes[] = {
-        sizeof(struct popularity), sizeof(double),  sizeof(double), sizeof(double), sizeof(double),
-        sizeof(int64_t),           sizeof(uint64_t)};
+    void **const arrays[] = {(void **)&model->popularity,   (void **)&model->popularity_root, (void **)&model->recency,
+                             (void **)&model->inverse_norm, (void **)&model->listed_ms,       (void **)&model->id_hash};
+    static const size_t element_bytes[] = {sizeof(struct popularity), sizeof(double),  sizeof(double), sizeof(double),
+                                           sizeof(int64_t),           sizeof(uint64_t)};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         uint8_t *grown = sh_realloc(*arrays[i], old * element_bytes[i], capacity * element_bytes[i]);
         if (grown == NULL) return SH_ERR_MEMORY;

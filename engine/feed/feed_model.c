@@ -6,14 +6,7 @@
 #include "feed_private.h"
 #include "memory.h"
 
-static const char *const source_names[SH_FEED_SOURCE_COUNT] = {"affinity", "declared", "session",  "popular",
-                                                               "new",      "explore",  "catalogue"};
 static const char *const relaxed_names[SH_FEED_RELAXED_COUNT] = {"", "seen", "bought"};
-
-const char *sh_feed_source_name(enum sh_feed_source source) {
-    sh_assert((uint32_t)source < SH_FEED_SOURCE_COUNT);
-    return source_names[source];
-}
 
 const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed) {
     sh_assert((uint32_t)relaxed < SH_FEED_RELAXED_COUNT);
@@ -23,23 +16,22 @@ const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed) {
 /* ---- Configuration ---- */
 
 struct sh_feed_config sh_feed_config_default(void) {
-    return (struct sh_feed_config){.half_life_short_ms = (double)SH_DAY_MS,
-                                   .half_life_long_ms = 30 * (double)SH_DAY_MS,
-                                   .half_life_popularity_ms = 7 * (double)SH_DAY_MS,
-                                   .half_life_recency_ms = 30 * (double)SH_DAY_MS,
-                                   .short_share = 0.5,
-                                   .declared = 2,
-                                   .weight_affinity = 1,
-                                   .weight_popularity = 0.5,
-                                   .weight_recency = 0.25,
-                                   .weight_session = 1,
-                                   .listed_attribute = -1,
-                                   .bought_days = 30,
-                                   .seen_days = 0,
-                                   .diversity_attribute = -1,
-                                   .diversity_count = 2,
-                                   .diversity_window = 4,
-                                   .explore_every = 0};
+    struct sh_feed_config config = {.half_life_short_ms = (double)SH_DAY_MS,
+                                    .half_life_long_ms = 30 * (double)SH_DAY_MS,
+                                    .half_life_popularity_ms = 7 * (double)SH_DAY_MS,
+                                    .half_life_recency_ms = 30 * (double)SH_DAY_MS,
+                                    .short_share = 0.5,
+                                    .declared = 2,
+                                    .listed_attribute = -1,
+                                    .bought_days = 30,
+                                    .seen_days = 0,
+                                    .diversity_attribute = -1,
+                                    .diversity_count = 2,
+                                    .diversity_window = 4,
+                                    .explore_every = 0};
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
+        config.weights[i] = sh_feed_feature_weight_default((enum sh_feed_feature)i);
+    return config;
 }
 
 struct sh_feed_weight sh_feed_weight_default(struct sh_text type_name) {
@@ -75,11 +67,11 @@ enum sh_status sh_feed_config_check(const struct sh_feed_config *config, const s
     if (status != SH_OK) return status;
     if (!is_between(config->short_share, 0, 1))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "the share of the short half-life is 0 to 1");
-    const double weights[] = {config->declared, config->weight_affinity, config->weight_popularity,
-                              config->weight_recency, config->weight_session};
-    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
-        if (!is_between(weights[i], 0, SH_FEED_WEIGHT_MAX))
-            return sh_fail(err, SH_ERR_ARGUMENT, -1, "a weight of the score is 0 to %g", SH_FEED_WEIGHT_MAX);
+    bool weights_are_right = is_between(config->declared, 0, SH_FEED_WEIGHT_MAX);
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
+        weights_are_right = weights_are_right && is_between(config->weights[i], 0, SH_FEED_WEIGHT_MAX);
+    if (!weights_are_right)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a weight of the score is 0 to %g", SH_FEED_WEIGHT_MAX);
     const int64_t attribute_count = sh_table_attribute_count(items);
     if (config->listed_attribute >= attribute_count || config->diversity_attribute >= attribute_count)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "items have no attribute of that number");
@@ -170,7 +162,6 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     sh_sessions_destroy(model->sessions);
     sh_pairs_destroy(model->liked);
     sh_pairs_destroy(model->bought);
-    sh_free(model->session);
     sh_free(model->users);
     sh_free(model->popularity);
     sh_free(model->popularity_root);
@@ -188,7 +179,7 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
 size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
     size_t bytes = sizeof *model + model->affinities.chunk_bytes + model->user_capacity * sizeof(struct affinity *);
     bytes +=
-        (size_t)model->item_capacity * (sizeof(struct popularity) + 6 * sizeof(uint64_t)) + model->item_capacity / 4;
+        (size_t)model->item_capacity * (sizeof(struct popularity) + 5 * sizeof(uint64_t)) + model->item_capacity / 4;
     bytes += sh_sessions_memory_bytes(model->sessions);
     bytes += sh_pairs_memory_bytes(model->liked) + sh_pairs_memory_bytes(model->bought);
     if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
@@ -222,7 +213,6 @@ static bool check_items(const struct sh_feed_model *model, const char **reason) 
         const double root = model->popularity_root[item];
         if (item_is_listed(model, item) != (model->listed_ms[item] != INT64_MIN))
             return broken(reason, "an item is listed without a time, or the other way round");
-        if (model->session[item] != 0) return broken(reason, "a visit's scores were left behind");
         listed_count += item_is_listed(model, item);
         if (!item_is_stale(model, item) && root != popularity_root_of(model, &model->popularity[item]))
             return broken(reason, "a root of popularity is not that of its sums");
@@ -257,9 +247,10 @@ void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) 
                     config->half_life_short_ms / (double)SH_DAY_MS, config->half_life_long_ms / (double)SH_DAY_MS,
                     config->short_share, config->half_life_popularity_ms / (double)SH_DAY_MS,
                     config->half_life_recency_ms / (double)SH_DAY_MS);
-    sh_buffer_print(buffer, "  weights: affinity %g (declared %g), popularity %g, recency %g, session %g\n",
-                    config->weight_affinity, config->declared, config->weight_popularity, config->weight_recency,
-                    config->weight_session);
+    sh_buffer_print(buffer, "  weights: declared %g", config->declared);
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
+        sh_buffer_print(buffer, ", %s %g", sh_feed_feature_name((enum sh_feed_feature)i), config->weights[i]);
+    sh_buffer_print(buffer, "\n");
     sh_buffer_print(buffer, "  %u visits known\n", sh_sessions_count(model->sessions));
     sh_buffer_print(buffer, "  bought left out for %u days, seen for %u; ", config->bought_days, config->seen_days);
     if (config->diversity_attribute >= 0)

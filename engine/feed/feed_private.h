@@ -75,7 +75,6 @@ struct sh_feed_model {
     double *popularity_root; /* square root of the sum over periods of sum * 4^(period - base_period) */
     double *recency;         /* 2^((listed_ms - recency_landmark_ms) / H) */
     double *inverse_norm;    /* 1 / sqrt(feature tags); 0 without any */
-    double *session;         /* scratch: what the request's visit adds to the score; all 0 between requests */
     int64_t *listed_ms;      /* INT64_MIN: not listed */
     uint64_t *id_hash;
     uint64_t *listed;       /* a bit an item: words, so that taking one off cannot fail */
@@ -90,8 +89,9 @@ struct sh_feed_model {
     bool has_recency_landmark;
 
     struct sh_sessions *sessions;
-    struct sh_pairs *liked;  /* pairs of all that is liked, by weight */
-    struct sh_pairs *bought; /* pairs of what is bought, each purchase of a user once */
+    struct sh_pairs *liked;           /* pairs of all that is liked, by weight */
+    struct sh_pairs *bought;          /* pairs of what is bought, each purchase of a user once */
+    const struct feed_ranker *ranker; /* of the second phase (feed_second.h); NULL: there is none */
 
     double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
     uint16_t *block_slots; /* and as many slots */
@@ -133,7 +133,7 @@ void recency_refresh(struct sh_feed_model *model, int64_t landmark_ms);
 /* 2^-20 * root^2 decayed to now. */
 double popularity_now(const struct sh_feed_model *model, double root, int64_t now_ms);
 
-/* ---- One request: feed_score.c, feed_rank.c, feed_get.c ---- */
+/* ---- One request: feed_feature.h has the stages ---- */
 
 /* A feature tag that speaks for or against items, for one user and moment. */
 struct profile_tag {
@@ -145,29 +145,28 @@ struct profile_tag {
     const struct sh_bitmap *items;
 };
 
+struct feed_sparse;
 struct feed_run {
     struct sh_feed_model *model;
     const struct sh_feed_request *request;
     struct sh_arena *arena;
     struct profile_tag profile[PROFILE_COUNT_MAX];
     uint32_t profile_count;
-    uint32_t by_tag[PROFILE_COUNT_MAX];   /* indexes into profile, ascending by tag */
-    double popularity_scale;              /* contribution of a root */
-    double recency_scale;                 /* decay of a recency to now */
-    const struct sh_session_score *visit; /* what the visit leads to; those at items beyond item_capacity have no say */
-    uint32_t visit_count;
+    uint32_t by_tag[PROFILE_COUNT_MAX]; /* indexes into profile, ascending by tag */
+    void *states[SH_FEED_RANKER];       /* of the features */
+    struct feed_sparse *ranked;         /* what the second phase said; NULL: nothing yet */
     /* Ascending, without doubles; bought has none of excluded, seen none of both. */
     uint32_t *excluded, *bought, *seen;
     uint32_t excluded_count, bought_count, seen_count;
     uint32_t eligible_count; /* scored */
 };
 
-/* Everything about one item's score. */
-struct scored {
-    double contributions[SH_FEED_FEATURE_COUNT];
+/* An item on its way to a place. Its score is the sum of its contributions, added in their order. */
+struct feed_candidate {
+    uint32_t item;
     double score;
-    uint32_t matched[PROFILE_COUNT_MAX]; /* the profile's tags that the item has, in the profile's order */
-    uint32_t matched_count;
+    double contributions[SH_FEED_FEATURE_COUNT];
+    uint32_t sources; /* bits enum sh_feed_source, where somebody asked for them */
 };
 
 /* An item in a ranking. */
@@ -176,16 +175,22 @@ struct ranked {
     uint32_t item;
 };
 
+/* feed_profile.c */
+
+/* The user's tags. */
+void profile_begin(struct feed_run *run);
+/* The place of a tag in the profile, or profile_count. */
+uint32_t profile_place(const struct feed_run *run, uint32_t tag);
+
+/* feed_held.c: excluded, bought and seen. */
+SH_MUST_CHECK enum sh_status held_begin(struct feed_run *run);
+
 /* feed_score.c */
 
-SH_MUST_CHECK enum sh_status run_prepare(struct feed_run *run);
-/* What the visit leads to, spread over model->session; visit_end makes that zero again, also after a failure. */
-SH_MUST_CHECK enum sh_status visit_begin(struct feed_run *run);
-void visit_end(struct feed_run *run);
-/* The item's two parts of contribution SESSION. */
-void visit_parts(const struct feed_run *run, uint32_t item, double *session, double *again);
-void score_item(const struct feed_run *run, uint32_t item, struct scored *scored);
-uint32_t item_sources(const struct feed_run *run, uint32_t item, const struct scored *scored);
+/* All contributions so far, and the score. */
+void score_item(const struct feed_run *run, uint32_t item, struct feed_candidate *candidate);
+/* Bits enum sh_feed_source of a candidate that score_item has filled. */
+uint32_t item_sources(const struct feed_run *run, const struct feed_candidate *candidate);
 /* May the item be shown at all? (eligible and listed; what was seen, bought or excluded is not looked at) */
 bool item_is_eligible(const struct feed_run *run, uint32_t item);
 struct best;

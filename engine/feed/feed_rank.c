@@ -1,5 +1,9 @@
 /* feed_rank.c -- from scores to places: the best, the diversity window, explored places, rules that give way. */
+#include "feed_explore.h"
 #include "feed_private.h"
+#include "feed_second.h"
+
+#include <string.h>
 
 enum {
     /* With a diversity rule, so many more than the places asked for are kept to choose from. */
@@ -26,19 +30,34 @@ static enum sh_status pool_init(struct pool *pool, const struct feed_run *run, u
     return best_init(&pool->best, run->model->scope.items, capacity, run->arena);
 }
 
+/* The second phase over a pool that is in order: the best of it get new scores, and come before the rest. */
+static enum sh_status pool_rank(struct pool *pool, struct feed_run *run) {
+    if (!second_is_on(run)) return SH_OK;
+    struct best again;
+    const uint32_t count = pool->best.count < SECOND_COUNT ? pool->best.count : SECOND_COUNT;
+    enum sh_status status = best_init(&again, run->model->scope.items, count, run->arena);
+    if (status == SH_OK) status = second_rank(run, pool->best.items, count);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++)
+        best_offer(&again, pool->best.items[i].item, pool->best.items[i].score);
+    if (status != SH_OK) return status;
+    best_sort(&again);
+    memcpy(pool->best.items, again.items, count * sizeof *again.items);
+    return SH_OK;
+}
+
 /* The items of a list that may be shown at all, best first. */
-static enum sh_status pool_of_list(struct pool *pool, const struct feed_run *run, const uint32_t *slots, uint32_t count,
+static enum sh_status pool_of_list(struct pool *pool, struct feed_run *run, const uint32_t *slots, uint32_t count,
                                    enum sh_feed_relaxed relaxed) {
     const enum sh_status status = pool_init(pool, run, count, relaxed);
     if (status != SH_OK) return status;
     for (uint32_t i = 0; i < count; i++) {
-        struct scored scored;
+        struct feed_candidate candidate;
         if (!item_is_eligible(run, slots[i])) continue;
-        score_item(run, slots[i], &scored);
-        best_offer(&pool->best, slots[i], scored.score);
+        score_item(run, slots[i], &candidate);
+        best_offer(&pool->best, slots[i], candidate.score);
     }
     best_sort(&pool->best);
-    return SH_OK;
+    return pool_rank(pool, run);
 }
 
 /* ---- Choosing ---- */
@@ -86,10 +105,11 @@ static void pool_mark(struct pool *pool, uint32_t item) {
 /* The pool once more, with more items; those in the feed already are used. Nothing changes if it has all there are. */
 static enum sh_status deepen(struct feed_run *run, struct pool *pool, const struct chosen *chosen, uint32_t place) {
     if (pool->best.count < pool->best.capacity) return SH_OK;
-    const enum sh_status status = pool_init(pool, run, pool->best.capacity + DEEP_COUNT, pool->relaxed);
+    enum sh_status status = pool_init(pool, run, pool->best.capacity + DEEP_COUNT, pool->relaxed);
     if (status != SH_OK) return status;
     score_all(run, &pool->best, NULL);
     best_sort(&pool->best);
+    if ((status = pool_rank(pool, run)) != SH_OK) return status;
     for (uint32_t i = 0; i < place; i++)
         pool_mark(pool, chosen[i].ranked.item);
     return SH_OK;
@@ -97,12 +117,11 @@ static enum sh_status deepen(struct feed_run *run, struct pool *pool, const stru
 
 static bool choose_explored(const struct feed_run *run, struct pool *explored, struct pool *others,
                             struct chosen *chosen, uint32_t place) {
-    const uint32_t every = run->model->config.explore_every;
-    if (every == 0 || (place + 1) % every != 0 || !choose_from(run, explored, false, chosen, place)) return false;
+    if (!explore_wants(run, place) || !choose_from(run, explored, false, chosen, place)) return false;
     struct ranked *ranked = &chosen[place].ranked;
-    struct scored scored;
-    score_item(run, ranked->item, &scored);
-    ranked->score = scored.score;
+    struct feed_candidate candidate;
+    score_item(run, ranked->item, &candidate);
+    ranked->score = candidate.score;
     chosen[place].explored = true;
     pool_mark(others, ranked->item);
     return true;
@@ -112,9 +131,9 @@ enum sh_status rank_items(struct feed_run *run, struct chosen **chosen, uint32_t
     enum { MAIN, SEEN, BOUGHT, POOL_COUNT };
     const struct sh_feed_config *config = &run->model->config;
     const uint32_t wanted = run->request->count;
-    const uint32_t kept = config->diversity_attribute < 0 ? wanted : wanted * DIVERSE_FACTOR + DIVERSE_MORE;
-    /* Twice as many drawn as there are places for them: some will stand in the feed already. */
-    const uint32_t drawn = config->explore_every == 0 ? 0 : wanted / config->explore_every * 2;
+    const uint32_t drawn = explore_count(run);
+    uint32_t kept = config->diversity_attribute < 0 ? wanted : wanted * DIVERSE_FACTOR + DIVERSE_MORE;
+    if (second_is_on(run) && kept < SECOND_COUNT) kept = SECOND_COUNT;
     struct pool pools[POOL_COUNT];
     struct pool explored;
     enum sh_status status;
@@ -123,6 +142,7 @@ enum sh_status rank_items(struct feed_run *run, struct chosen **chosen, uint32_t
     score_all(run, &pools[MAIN].best, drawn > 0 ? &explored.best : NULL);
     best_sort(&pools[MAIN].best);
     best_sort(&explored.best);
+    if ((status = pool_rank(&pools[MAIN], run)) != SH_OK) return status;
     status = pool_of_list(&pools[SEEN], run, run->seen, run->seen_count, SH_FEED_RELAXED_SEEN);
     if (status != SH_OK) return status;
     status = pool_of_list(&pools[BOUGHT], run, run->bought, run->bought_count, SH_FEED_RELAXED_BOUGHT);

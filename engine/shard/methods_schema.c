@@ -98,12 +98,12 @@ static enum sh_status set_eligible(struct put *put, struct sh_error *err) {
 }
 
 static bool configs_are_equal(const struct sh_feed_config *a, const struct sh_feed_config *b) {
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
+        if (a->weights[i] != b->weights[i]) return false;
     return a->half_life_short_ms == b->half_life_short_ms && a->half_life_long_ms == b->half_life_long_ms &&
            a->half_life_popularity_ms == b->half_life_popularity_ms &&
            a->half_life_recency_ms == b->half_life_recency_ms && a->short_share == b->short_share &&
-           a->declared == b->declared && a->weight_affinity == b->weight_affinity &&
-           a->weight_popularity == b->weight_popularity && a->weight_recency == b->weight_recency &&
-           a->weight_session == b->weight_session && a->listed_attribute == b->listed_attribute &&
+           a->declared == b->declared && a->listed_attribute == b->listed_attribute &&
            a->bought_days == b->bought_days && a->seen_days == b->seen_days &&
            a->diversity_attribute == b->diversity_attribute && a->diversity_count == b->diversity_count &&
            a->diversity_window == b->diversity_window && a->explore_every == b->explore_every;
@@ -338,11 +338,9 @@ static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *pack
     pack_count(packer, "bought_days", config->bought_days);
     pack_count(packer, "seen_days", config->seen_days);
     sh_pack_literal(packer, "scores");
-    (void)msgpack_pack_map(packer, 6);
-    pack_number(packer, "affinity", config->weight_affinity);
-    pack_number(packer, "popularity", config->weight_popularity);
-    pack_number(packer, "recency", config->weight_recency);
-    pack_number(packer, "session", config->weight_session);
+    (void)msgpack_pack_map(packer, SH_FEED_RANKER + 2);
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
+        pack_number(packer, sh_feed_feature_name((enum sh_feed_feature)i), config->weights[i]);
     pack_number(packer, "declared", config->declared);
     pack_number(packer, "short_share", config->short_share);
     pack_count(packer, "explore_every", config->explore_every);

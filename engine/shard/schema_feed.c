@@ -32,13 +32,17 @@ static enum sh_status read_half_lives(const struct sh_param *param, struct sh_fe
 }
 
 static enum sh_status read_scores(const struct sh_param *param, struct sh_feed_config *config, struct sh_error *err) {
-    static const char *const words[] = {"affinity", "popularity", "recency", "session", "declared", "short_share"};
-    double *const values[] = {&config->weight_affinity, &config->weight_popularity, &config->weight_recency,
-                              &config->weight_session,  &config->declared,          &config->short_share};
-    struct sh_param params[6];
-    enum sh_status status = read_map(param, words, 6, params, err);
-    for (uint32_t i = 0; i < 6 && status == SH_OK; i++)
-        status = sh_param_real(&params[i], words[i], 0, i == 5 ? 1 : 1e6, values[i], err);
+    enum { DECLARED = SH_FEED_RANKER, SHORT_SHARE, WORD_COUNT };
+    const char *words[WORD_COUNT] = {[DECLARED] = "declared", [SHORT_SHARE] = "short_share"};
+    double *values[WORD_COUNT] = {[DECLARED] = &config->declared, [SHORT_SHARE] = &config->short_share};
+    struct sh_param params[WORD_COUNT];
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++) {
+        words[i] = sh_feed_feature_name((enum sh_feed_feature)i);
+        values[i] = &config->weights[i];
+    }
+    enum sh_status status = read_map(param, words, WORD_COUNT, params, err);
+    for (uint32_t i = 0; i < WORD_COUNT && status == SH_OK; i++)
+        status = sh_param_real(&params[i], words[i], 0, i == SHORT_SHARE ? 1 : 1e6, values[i], err);
     return status;
 }
 

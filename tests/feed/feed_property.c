@@ -69,9 +69,9 @@ static void configure(void) {
     config.seen_days = random_below(3) * 5;
     config.short_share = random_below(11) / 10.0;
     config.declared = random_below(4);
-    config.weight_affinity = random_below(3);
-    config.weight_recency = random_below(3) / 4.0;
-    config.weight_session = random_below(4) / 2.0;
+    config.weights[SH_FEED_AFFINITY] = random_below(3);
+    config.weights[SH_FEED_RECENCY] = random_below(3) / 4.0;
+    config.weights[SH_FEED_SESSION] = random_below(4) / 2.0;
     if (random_below(4) == 0) {
         config.diversity_attribute = (int32_t)shop.category;
         config.diversity_count = 1 + random_below(2);

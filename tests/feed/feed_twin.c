@@ -220,8 +220,8 @@ static void add_visit(const struct shop *shop, uint32_t user, int64_t now_ms, st
     }
     sessions_twin_score(&twin, clicks, click_count, user, led, item_count);
     for (uint32_t i = 0; i < item_count; i++)
-        scores[i].contributions[SH_FEED_SESSION] =
-            sh_feed_config(shop->model)->weight_session * (led[i].near + 0.75 * led[i].next + 6 * led[i].again);
+        scores[i].contributions[SH_FEED_SESSION] = sh_feed_config(shop->model)->weights[SH_FEED_SESSION] *
+                                                   (led[i].near + 0.75 * led[i].next + 6 * led[i].again);
 }
 
 void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores,
@@ -253,12 +253,13 @@ void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct 
         for (uint32_t t = 0; t < tag_count; t++)
             if (item_has_tag(shop, item, tags[t]))
                 score->contributions[SH_FEED_AFFINITY] +=
-                    config->weight_affinity / (1 + sqrt(squares)) * weights[t] / sqrt(own_count);
+                    config->weights[SH_FEED_AFFINITY] / (1 + sqrt(squares)) * weights[t] / sqrt(own_count);
         if (top > 0)
-            score->contributions[SH_FEED_POPULARITY] = config->weight_popularity * sqrt(popularity[item] / top);
+            score->contributions[SH_FEED_POPULARITY] =
+                config->weights[SH_FEED_POPULARITY] * sqrt(popularity[item] / top);
         const double age_ms = (double)(now_ms - shop->listed_ms[item]);
         score->contributions[SH_FEED_RECENCY] =
-            config->weight_recency * (age_ms < 0 ? 1 : half(age_ms, config->half_life_recency_ms));
+            config->weights[SH_FEED_RECENCY] * (age_ms < 0 ? 1 : half(age_ms, config->half_life_recency_ms));
     }
     add_visit(shop, user, now_ms, scores, item_count);
     for (uint32_t item = 0; item < item_count; item++)

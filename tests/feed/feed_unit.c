@@ -495,7 +495,7 @@ Test(feed, changed_half_lives_ask_for_learning_again) {
     config.half_life_short_ms *= 2;
     configure(&config, true);
     cr_expect_eq(sh_feed_affinities(shop.model, user, NOW_MS, found, 1), 0);
-    config.weight_affinity = 3;
+    config.weights[SH_FEED_AFFINITY] = 3;
     configure(&config, false);
 }
 
@@ -507,7 +507,7 @@ Test(feed, wrong_configurations_are_refused_and_change_nothing) {
     wrong[0].half_life_short_ms = 0;
     wrong[1].half_life_recency_ms = NAN;
     wrong[2].short_share = 1.1;
-    wrong[3].weight_affinity = -1;
+    wrong[3].weights[SH_FEED_AFFINITY] = -1;
     wrong[4].listed_attribute = 99;
     wrong[5].listed_attribute = (int32_t)shop.category;
     wrong[6].diversity_attribute = (int32_t)shop.category;

@@ -1,0 +1,111 @@
+/* feed_affinity.c -- the feature "affinity": tags of the item that the user is drawn to, or has.
+ *
+ * For all items, affinities are added tag by tag over the items that have the tag (a bitmap), a block of 65,536 items
+ * at a time, so that the sums of a block stay in L2. An item's sum thereby receives its tags in the profile's order:
+ * the same additions in the same order as for one item.
+ */
+#include <string.h>
+
+#include "feed_feature.h"
+
+/* An item has few tags and a user has many, so the item's are looked up among the user's; only where an item has more
+ * than ITEM_TAG_COUNT_MAX are the tags' bitmaps asked. Both give the profile's order. */
+static uint32_t match_item(const struct feed_run *run, uint32_t item, uint32_t matched[PROFILE_COUNT_MAX]) {
+    uint32_t tags[ITEM_TAG_COUNT_MAX];
+    uint32_t all;
+    const uint32_t count = item_tags(run->model->scope.items, item, tags, ITEM_TAG_COUNT_MAX, &all);
+    bool has[PROFILE_COUNT_MAX + 1] = {false}; /* the last one is for tags that the user does not have */
+    if (all <= ITEM_TAG_COUNT_MAX)
+        for (uint32_t i = 0; i < count; i++)
+            has[profile_place(run, tags[i])] = true;
+    else
+        for (uint32_t i = 0; i < run->profile_count; i++)
+            has[i] = sh_bitmap_contains(run->profile[i].items, item);
+    uint32_t matched_count = 0;
+    for (uint32_t i = 0; i < run->profile_count; i++)
+        if (has[i]) matched[matched_count++] = i;
+    return matched_count;
+}
+
+static double value(const struct feed_run *run, const void *state, uint32_t item) {
+    uint32_t matched[PROFILE_COUNT_MAX];
+    double sum = 0;
+    (void)state;
+    const uint32_t count = match_item(run, item, matched);
+    for (uint32_t i = 0; i < count; i++)
+        sum += run->profile[matched[i]].weight * run->model->inverse_norm[item];
+    return sum;
+}
+
+/* The items of a block that have a tag: a pointer into the bitmap where it keeps a list, else listed here; of bits only
+ * the candidates are listed, which are fewer. */
+static uint32_t list_items(const struct feed_run *run, struct sh_block_view view, const uint64_t *candidates,
+                           const uint16_t **slots) {
+    *slots = run->model->block_slots;
+    if (view.form == SH_BLOCK_ARRAY) {
+        *slots = sh_block_list(view);
+        return view.count;
+    }
+    if (view.form != SH_BLOCK_BITS) return sh_block_list_u16(view, run->model->block_slots);
+    uint64_t words[SH_BLOCK_WORDS];
+    memcpy(words, candidates, sizeof words);
+    const uint32_t count = sh_block_and_into_count(words, view);
+    return sh_block_list_u16(sh_block_of_words(words, count), run->model->block_slots);
+}
+
+static void add_block(const struct feed_run *run, const void *state, const struct feed_block *block) {
+    const double *inverse_norm = run->model->inverse_norm + block->first;
+    (void)state;
+    for (uint32_t i = 0; i < run->profile_count; i++) {
+        const double weight = run->profile[i].weight;
+        const uint16_t *slots;
+        uint32_t count =
+            list_items(run, sh_bitmap_block(run->profile[i].items, block->number), block->candidates, &slots);
+        while (count > 0 && slots[count - 1] >= block->place_count)
+            count--; /* rows that were never put have no place yet */
+        for (uint32_t k = 0; k < count; k++)
+            block->sums[slots[k]] += weight * inverse_norm[slots[k]];
+    }
+}
+
+static uint32_t sources(const struct feed_run *run, const void *state, uint32_t item, double sum) {
+    uint32_t matched[PROFILE_COUNT_MAX];
+    uint32_t bits = 0;
+    (void)state;
+    (void)sum; /* one tag that draws proposes, whatever the others say against */
+    const uint32_t count = match_item(run, item, matched);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct profile_tag *tag = &run->profile[matched[i]];
+        if (tag->weight <= 0) continue;
+        if (tag->declared > 0) bits |= 1u << SH_FEED_SOURCE_DECLARED;
+        if (tag->affinity > tag->declared) bits |= 1u << SH_FEED_SOURCE_AFFINITY;
+    }
+    return bits;
+}
+
+static void explain(const struct feed_run *run, const void *state, uint32_t item, double sum,
+                    struct feed_reasons *reasons) {
+    const struct sh_table *items = run->model->scope.items;
+    uint32_t matched[PROFILE_COUNT_MAX];
+    (void)state;
+    (void)sum;
+    const uint32_t count = match_item(run, item, matched);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct profile_tag *tag = &run->profile[matched[i]];
+        feed_reason_add(reasons, tag->declared > tag->affinity / 2 ? "declared" : "affinity",
+                        tag->weight * run->model->inverse_norm[item]);
+        if (reasons->count == 0) continue;
+        struct sh_feed_reason *reason = &reasons->list[reasons->count - 1];
+        reason->name = tag_name(items, tag->tag);
+        reason->group = tag_group(items, tag->tag);
+    }
+}
+
+const struct feed_feature feed_affinity = {
+    .name = "affinity",
+    .weight = 1,
+    .value = value,
+    .add_block = add_block,
+    .sources = sources,
+    .explain = explain,
+};
