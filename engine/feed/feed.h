@@ -231,7 +231,8 @@ struct sh_feed_request {
     uint32_t user; /* SH_SLOT_NONE: nobody known; popular and new things then */
     uint32_t count;
     int64_t now_ms;
-    uint64_t seed;                    /* for explored places: same seed, same feed */
+    const double *weights; /* SH_FEED_RANKER of them, each 0..SH_FEED_WEIGHT_MAX; NULL: the configured ones */
+    uint64_t seed;         /* for explored places: same seed, same feed */
     const struct sh_bitmap *eligible; /* items; NULL: all that are listed. Others never appear */
     const uint32_t *excluded;         /* item slots, any order, doubles are fine */
     uint32_t excluded_count;

@@ -11,9 +11,12 @@ const struct feed_feature *const feed_features[SH_FEED_RANKER] = {
 };
 
 static const char *const source_names[SH_FEED_SOURCE_COUNT] = {
-    [SH_FEED_SOURCE_AFFINITY] = "affinity",   [SH_FEED_SOURCE_DECLARED] = "declared",
-    [SH_FEED_SOURCE_SESSION] = "session",     [SH_FEED_SOURCE_POPULAR] = "popular",
-    [SH_FEED_SOURCE_NEW] = "new",             [SH_FEED_SOURCE_EXPLORE] = "explore",
+    [SH_FEED_SOURCE_AFFINITY] = "affinity",
+    [SH_FEED_SOURCE_DECLARED] = "declared",
+    [SH_FEED_SOURCE_SESSION] = "session",
+    [SH_FEED_SOURCE_POPULAR] = "popular",
+    [SH_FEED_SOURCE_NEW] = "new",
+    [SH_FEED_SOURCE_EXPLORE] = "explore",
     [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
 };
 

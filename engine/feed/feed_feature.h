@@ -92,11 +92,11 @@ extern const struct feed_feature feed_affinity, feed_popular, feed_recent, feed_
 /* By enum sh_feed_feature, as far as SH_FEED_RANKER. */
 extern const struct feed_feature *const feed_features[SH_FEED_RANKER];
 
-/* All that have a weight begin. */
+/* All that have a weight (run->weights) begin. */
 SH_MUST_CHECK enum sh_status features_begin(struct feed_run *run);
 /* Is it part of this request's scores? */
 static inline bool feature_is_on(const struct feed_run *run, uint32_t feature) {
-    return run->model->config.weights[feature] > 0;
+    return run->weights[feature] > 0;
 }
 double feature_value(const struct feed_run *run, uint32_t feature, uint32_t item);
 void feature_add_block(const struct feed_run *run, uint32_t feature, const struct feed_block *block);

@@ -110,6 +110,7 @@ enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_req
     run->model = model;
     run->request = request;
     run->arena = arena;
+    memcpy(run->weights, request->weights != NULL ? request->weights : model->config.weights, sizeof run->weights);
     const enum sh_status status = rank_and_fill(run, answer);
     if (status == SH_ERR_MEMORY) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
     return status == SH_OK ? SH_OK : arena_full(err);

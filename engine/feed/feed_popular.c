@@ -19,7 +19,7 @@ struct recent_state {
 static enum sh_status popular_begin(struct feed_run *run, void *state) {
     struct popular_state *popular = state;
     const struct sh_feed_model *model = run->model;
-    popular->scale = model->top_root > 0 ? model->config.weights[SH_FEED_POPULARITY] / model->top_root : 0;
+    popular->scale = model->top_root > 0 ? run->weights[SH_FEED_POPULARITY] / model->top_root : 0;
     return SH_OK;
 }
 
@@ -78,12 +78,12 @@ static double recent_now(const struct feed_run *run, const void *state, uint32_t
 }
 
 static double recent_value(const struct feed_run *run, const void *state, uint32_t item) {
-    return run->model->config.weights[SH_FEED_RECENCY] * recent_now(run, state, item);
+    return run->weights[SH_FEED_RECENCY] * recent_now(run, state, item);
 }
 
 static void recent_add_block(const struct feed_run *run, const void *state, const struct feed_block *block) {
     const double scale = ((const struct recent_state *)state)->scale;
-    const double weight = run->model->config.weights[SH_FEED_RECENCY];
+    const double weight = run->weights[SH_FEED_RECENCY];
     const double *recency = run->model->recency + block->first;
     double *sums = block->sums;
     for (uint32_t place = 0; place < block->place_count; place++) {

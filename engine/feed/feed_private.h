@@ -153,6 +153,7 @@ struct feed_run {
     struct profile_tag profile[PROFILE_COUNT_MAX];
     uint32_t profile_count;
     uint32_t by_tag[PROFILE_COUNT_MAX]; /* indexes into profile, ascending by tag */
+    double weights[SH_FEED_RANKER];     /* of the features: the workspace's, or the request's */
     void *states[SH_FEED_RANKER];       /* of the features */
     struct feed_sparse *ranked;         /* what the second phase said; NULL: nothing yet */
     /* Ascending, without doubles; bought has none of excluded, seen none of both. */

@@ -69,7 +69,7 @@ static void weigh_profile(struct feed_run *run) {
     double squares = 0;
     for (uint32_t i = 0; i < run->profile_count; i++)
         squares += run->profile[i].affinity * run->profile[i].affinity;
-    const double scale = model->config.weights[SH_FEED_AFFINITY] / (1.0 + sqrt(squares));
+    const double scale = run->weights[SH_FEED_AFFINITY] / (1.0 + sqrt(squares));
     uint32_t kept = 0;
     for (uint32_t i = 0; i < run->profile_count; i++) {
         struct profile_tag tag = run->profile[i];

@@ -6,16 +6,16 @@
 #define AGAIN_FACTOR 6.0
 
 struct visit_state {
-    struct feed_sparse values; /* first: the pipeline reads it */
+    struct feed_sparse values;             /* first: the pipeline reads it */
     const struct sh_session_score *scores; /* of the same items, in the same order */
 };
 
 static double part_session(const struct feed_run *run, const struct sh_session_score *score) {
-    return run->model->config.weights[SH_FEED_SESSION] * (score->near + NEXT_FACTOR * score->next);
+    return run->weights[SH_FEED_SESSION] * (score->near + NEXT_FACTOR * score->next);
 }
 
 static double part_again(const struct feed_run *run, const struct sh_session_score *score) {
-    return run->model->config.weights[SH_FEED_SESSION] * AGAIN_FACTOR * score->again;
+    return run->weights[SH_FEED_SESSION] * AGAIN_FACTOR * score->again;
 }
 
 static enum sh_status begin(struct feed_run *run, void *state) {
