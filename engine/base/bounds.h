@@ -82,6 +82,15 @@ enum {
     SH_RETENTION_PERIOD_COUNT_MAX = 366, /* a year of days; the grid then has 67,000 numbers */
     SH_RETENTION_PERIOD_COUNT_DEFAULT = 12,
 
+    /* Training tables of items from who liked what (train.h). One workspace is trained at a time. */
+    SH_TRAIN_ITEM_COUNT_MAX = 1 << 20,
+    SH_TRAIN_ENTRY_COUNT_MAX = 1 << 25, /* likings: 512 MiB while one is under way */
+    SH_TRAIN_EPOCH_COUNT_MAX = 100,
+    SH_TRAIN_NEIGHBOUR_COUNT_MAX = 1024, /* of an item in a list: beyond some hundred nothing gets better */
+    SH_FACTOR_DIMENSION_MAX = 256,       /* the matrix of a fold-in is 256 KiB then, which L2 keeps */
+    SH_EASE_SIDE_MAX = 8192,        /* the smaller of items and users: the matrix is 512 MiB, an inverse a minute */
+    SH_EASE_ITEM_COUNT_MAX = 65536, /* each column of a table goes through all of them */
+
     /* Archives (archive.h). A frame and the copy of it stay in the L2 cache while they are hashed; a section in a
      * section is a part in a table in a workspace. */
     SH_ARCHIVE_FRAME_BYTES_MAX = 128 << 10,
