@@ -101,10 +101,22 @@ enum {
     SH_CLIENT_SEQ_COUNT_MAX = 1024,   /* numbers of one of them: a whole pipeline may have to be sent again */
     SH_REPEAT_ANSWER_BYTES_MAX = 256, /* of an answer that is kept; without refused rows it has about 40 */
 
+    /* Access. A service has a token of its own, a person too: thousands, not millions. */
+    SH_TOKEN_COUNT_MAX = 4096,
+    SH_TOKEN_NOTE_BYTES_MAX = 127,
+    SH_TOKEN_RATE_MAX = 1000000,        /* requests a second: more than a loop can serve */
+    SH_ACCESS_FILE_BYTES_MAX = 8 << 20, /* of all tokens: 4,096 with two secrets are 3 MiB */
+    SH_REVOKED_KEEP_DAYS = 90,          /* a revoked token's id is not given again for so long */
+
     SH_SHARD_COUNT_MAX = 64,
     SH_CONNECTION_COUNT_MAX = 10000,
     SH_PIPELINE_COUNT_MAX = 1024, /* requests in flight on one connection before it is no longer read */
     SH_PIPELINE_BYTES_MAX = 2 * SH_FRAME_BYTES_MAX, /* all of them together, likewise */
+
+    SH_UNKNOWN_FRAME_BYTES_MAX = 4 << 10, /* a message of a connection that has shown no token: a hello with room */
+    SH_UNKNOWN_MS_MAX = 5000,             /* until it must have shown one */
+    SH_ROTATE_GRACE_S_MAX = 365 * 86400,  /* a rotated token's old secret lives on for at most */
+    SH_ROTATE_GRACE_S_DEFAULT = 86400,
 
     /* The server's loops. */
     SH_MAILBOX_COUNT = 1024,            /* letters from one loop to another: a turn's worth; the rest waits in a list */

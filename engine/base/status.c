@@ -66,6 +66,10 @@ const char *sh_status_name(enum sh_status status) {
         return "too_large";
     case SH_ERR_UNSUPPORTED:
         return "unsupported";
+    case SH_ERR_UNAUTHENTICATED:
+        return "unauthenticated";
+    case SH_ERR_FORBIDDEN:
+        return "forbidden";
     case SH_ERR_ARGUMENT:
         return "argument";
     case SH_ERR_SYNTAX:
@@ -88,6 +92,8 @@ const char *sh_status_name(enum sh_status status) {
         return "limit";
     case SH_ERR_READ_ONLY:
         return "read_only";
+    case SH_ERR_RATE_LIMITED:
+        return "rate_limited";
     case SH_ERR_CLOSED:
         return "closed";
     case SH_ERR_MEMORY:

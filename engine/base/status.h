@@ -13,28 +13,31 @@
 #define SH_MUST_CHECK        __attribute__((warn_unused_result))
 #define SH_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* The numbers are what clients see as `code`: never renumber. 1xx protocol, 3xx request, 4xx may work later, 5xx
- * server. */
+/* The numbers are what clients see as `code`: never renumber. 1xx protocol, 2xx access, 3xx request, 4xx may work later,
+ * 5xx server. */
 enum sh_status {
     SH_OK = 0,
-    SH_ERR_PROTOCOL = 100,    /* bytes that are not a valid frame or msgpack value */
-    SH_ERR_TOO_LARGE = 102,   /* one frame, row, text or list is over its limit */
-    SH_ERR_UNSUPPORTED = 103, /* a version or feature this build does not have */
-    SH_ERR_ARGUMENT = 300,    /* a parameter is missing, unknown, or of the wrong type or range */
-    SH_ERR_SYNTAX = 301,      /* an expression that cannot be read */
-    SH_ERR_TYPE = 302,        /* an expression that can be read but compares unlike things */
-    SH_ERR_NAME = 303,        /* an attribute, tag set, event type or method that does not exist */
-    SH_ERR_NOT_FOUND = 304,   /* no such user, item, cursor */
-    SH_ERR_CONFLICT = 305,    /* it exists already, and differently */
-    SH_ERR_OVERFLOW = 306,    /* a sum or a value is outside what its type holds */
-    SH_ERR_BUSY = 400,        /* a queue is full: try again */
-    SH_ERR_DEADLINE = 401,    /* the request's time was over before it ran */
-    SH_ERR_LIMIT = 402,       /* the engine's own limit (rows, memory, open cursors) is reached */
-    SH_ERR_CLOSED = 403,      /* the connection or the server is closing */
-    SH_ERR_READ_ONLY = 404,   /* the disk is full: nothing is written until there is room */
-    SH_ERR_MEMORY = 500,      /* an allocation failed; nothing was changed */
-    SH_ERR_IO = 501,          /* the kernel refused a read, write or socket call */
-    SH_ERR_CORRUPT = 502,     /* stored bytes are not what was written */
+    SH_ERR_PROTOCOL = 100,        /* bytes that are not a valid frame or msgpack value */
+    SH_ERR_TOO_LARGE = 102,       /* one frame, row, text or list is over its limit */
+    SH_ERR_UNSUPPORTED = 103,     /* a version or feature this build does not have */
+    SH_ERR_UNAUTHENTICATED = 200, /* no token, or none that is alive */
+    SH_ERR_FORBIDDEN = 201,       /* the token's roles do not open it */
+    SH_ERR_ARGUMENT = 300,        /* a parameter is missing, unknown, or of the wrong type or range */
+    SH_ERR_SYNTAX = 301,          /* an expression that cannot be read */
+    SH_ERR_TYPE = 302,            /* an expression that can be read but compares unlike things */
+    SH_ERR_NAME = 303,            /* an attribute, tag set, event type or method that does not exist */
+    SH_ERR_NOT_FOUND = 304,       /* no such user, item, cursor */
+    SH_ERR_CONFLICT = 305,        /* it exists already, and differently */
+    SH_ERR_OVERFLOW = 306,        /* a sum or a value is outside what its type holds */
+    SH_ERR_BUSY = 400,            /* a queue is full: try again */
+    SH_ERR_DEADLINE = 401,        /* the request's time was over before it ran */
+    SH_ERR_LIMIT = 402,           /* the engine's own limit (rows, memory, open cursors) is reached */
+    SH_ERR_CLOSED = 403,          /* the connection or the server is closing */
+    SH_ERR_READ_ONLY = 404,       /* the disk is full: nothing is written until there is room */
+    SH_ERR_RATE_LIMITED = 405,    /* more requests than the token's limit: try again later */
+    SH_ERR_MEMORY = 500,          /* an allocation failed; nothing was changed */
+    SH_ERR_IO = 501,              /* the kernel refused a read, write or socket call */
+    SH_ERR_CORRUPT = 502,         /* stored bytes are not what was written */
 };
 
 enum { SH_ERROR_MESSAGE_BYTES_MAX = 512, SH_ERROR_HINT_BYTES_MAX = 256 };

@@ -51,6 +51,7 @@ struct sh_io_operations;
 struct sh_io_connection {
     void *owner;
     bool is_local; /* a Unix socket */
+    bool is_owner; /* of a Unix socket: the peer runs as this process's user, or as root */
 };
 
 /* An address that is listened on: open before the loops start, given to each of them, closed after the last has gone.

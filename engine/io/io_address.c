@@ -41,6 +41,13 @@ void sh_io_socket_prepare(int handle, bool is_local) {
 
 /* ---- Unix sockets ---- */
 
+bool sh_io_peer_is_owner(int handle, bool is_local) {
+    struct ucred peer;
+    socklen_t peer_bytes = sizeof peer;
+    if (!is_local || getsockopt(handle, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) != 0) return false;
+    return peer_bytes == sizeof peer && (peer.uid == geteuid() || peer.uid == 0);
+}
+
 /* A socket file that nobody answers is left over from a server that was killed. */
 static bool is_stale(const struct sockaddr_un *name) {
     struct stat info;

@@ -234,6 +234,7 @@ static void adopt(struct epoll_io *self, const struct epoll_listener *listener, 
     sh_io_socket_prepare(handle, listener->is_local);
     connection->watched = (struct watched){.kind = WATCHED_CONNECTION, .handle = handle};
     connection->base.is_local = listener->is_local;
+    connection->base.is_owner = sh_io_peer_is_owner(handle, listener->is_local);
     self->base.statistics.accept_count++;
     self->base.events->on_accept(self->base.context, &connection->base);
     watch(self, connection);

@@ -50,6 +50,7 @@ void sh_io_clock_take(struct sh_io *io);
 void sh_io_clock_system(int64_t *now_ms, uint64_t *monotonic_ns);
 /* Options of a socket that has just been accepted: no delay of small answers, and lost peers are found. */
 void sh_io_socket_prepare(int handle, bool is_local);
+bool sh_io_peer_is_owner(int handle, bool is_local);
 
 /* Files by plain system calls. */
 void sh_io_file_run(struct sh_io_file_request *request);

@@ -316,6 +316,7 @@ static void adopt(struct uring *self, const struct uring_listener *listener, int
     sh_io_socket_prepare(handle, listener->is_local);
     connection->handle = handle;
     connection->base.is_local = listener->is_local;
+    connection->base.is_owner = sh_io_peer_is_owner(handle, listener->is_local);
     self->base.statistics.accept_count++;
     self->base.events->on_accept(self->base.context, &connection->base);
     receive_again(self, connection);

@@ -103,6 +103,7 @@ void sh_counters_pack(const struct sh_counters_context *context, struct sh_buffe
         {"evicted", offsetof(struct sh_counters, evicted_count)},
         {"faulty", offsetof(struct sh_counters, faulty_count)},
         {"unknown_methods", offsetof(struct sh_counters, unknown_count)},
+        {"denied", offsetof(struct sh_counters, denied_count)},
         {"received_bytes", offsetof(struct sh_counters, received_bytes)},
         {"sent_bytes", offsetof(struct sh_counters, sent_bytes)},
         {"unsent_bytes", offsetof(struct sh_counters, unsent_bytes)},

@@ -48,6 +48,7 @@ struct sh_counters {
     sh_counter evicted_count; /* closed because they read or wrote too slowly */
     sh_counter faulty_count;  /* streams that were no MessagePack-RPC */
     sh_counter unknown_count; /* requests for methods that do not exist */
+    sh_counter denied_count;  /* requests of nobody, without the role, or beyond the token's limit */
     sh_counter received_bytes;
     sh_counter sent_bytes;
     sh_counter unsent_bytes;  /* of answers, now */

@@ -88,8 +88,11 @@ enum sh_status sh_data_peek(struct sh_disk *disk, const char *path, uint32_t *sh
 
 static void look_at_name(void *context, const char *name) {
     bool *is_empty = context;
-    if (strcmp(name, "lock") != 0 && strcmp(name, "shoal.data.aside") != 0 && strcmp(name, "lost+found") != 0)
-        *is_empty = false;
+    static const char *const harmless[] = {"lock", "shoal.data.aside", "lost+found", SH_DATA_ACCESS_NAME,
+                                           SH_DATA_ACCESS_NAME ".lock"};
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+        if (strcmp(name, harmless[i]) == 0) return;
+    *is_empty = false;
 }
 
 static enum sh_status begin_new(struct sh_data *data, const char *file, uint32_t shard_count, struct sh_error *err) {

@@ -9,6 +9,7 @@
  *     shard-0/       the log of shard 0 (log.h)
  *     shard-1/
  *     snapshots/     snapshot_files.h
+ *     access.json    who may do what (access_file.h), if tokens are kept here; may be there before everything else
  *
  * A directory without shoal.data is new if it holds nothing but the lock; otherwise it is somebody else's, and refused.
  */
@@ -20,6 +21,7 @@
 #include "log.h"
 
 enum { SH_DATA_PATH_BYTES_MAX = 4096 };
+#define SH_DATA_ACCESS_NAME "access.json"
 
 struct sh_data_options {
     const char *path;

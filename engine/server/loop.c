@@ -88,6 +88,16 @@ static void copy_counters(struct sh_loop *loop) {
     if (loop->journal.log != NULL) copy_log_counters(loop);
 }
 
+/* Another program may have made or revoked one. */
+static void look_at_tokens(struct sh_access *access) {
+    struct sh_error err;
+    bool has_changed;
+    if (sh_access_poll(access, &has_changed, &err) != SH_OK)
+        sh_log(SH_LOG_ERROR, "the tokens stay as they were: %s", err.message);
+    else if (has_changed)
+        sh_log(SH_LOG_INFO, "tokens are read anew: there are %u", sh_access_token_count(access));
+}
+
 static void on_tick(void *context, struct sh_io_timer *timer) {
     struct sh_loop *loop = context;
     const uint64_t now_ns = sh_io_monotonic_ns(loop->io);
@@ -95,6 +105,7 @@ static void on_tick(void *context, struct sh_io_timer *timer) {
     for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
         sh_session_check_time(session, now_ns);
     if (loop->index == 0 && loop->server->data != NULL) sh_snapshots_tick(loop);
+    if (loop->index == 0 && loop->server->access != NULL) look_at_tokens(loop->server->access);
     if (loop->unsent_bytes > SH_OUTPUT_TOTAL_BYTES_MAX) sh_session_close_worst(loop);
     const enum sh_status status = sh_io_timer_start(loop->io, timer, now_ns + TICK_MS * UINT64_C(1000000));
     sh_assert(status == SH_OK); /* its place in the heap is the one it just left */

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "access.h"
 #include "counters.h"
 #include "data_directory.h"
 #include "io.h"
@@ -75,8 +76,9 @@ struct sh_server {
     uint32_t address_count;
     const struct sh_counters **counters;
     uint64_t start_ns;
-    struct sh_data *data;  /* NULL: all is in memory only */
-    uint64_t every_number; /* loop 0's: of the latest write that went to every shard */
+    struct sh_data *data;     /* NULL: all is in memory only */
+    struct sh_access *access; /* NULL: everybody may do everything */
+    uint64_t every_number;    /* loop 0's: of the latest write that went to every shard */
     struct sh_snapshots snapshots;
     struct sh_recovery *recovery;  /* until it serves */
     _Atomic(bool) holds_writes;    /* a snapshot waits for those under way */
@@ -112,8 +114,21 @@ SH_MUST_CHECK enum sh_status sh_envelope_read(const struct sh_frame *frame, stru
 SH_MUST_CHECK enum sh_status sh_check_no_params(const struct sh_request *request, struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_answer_hello(struct sh_session *session, const struct sh_request *request,
                                              struct sh_buffer *body, struct sh_error *err);
+/* The names of the roles in the mask. */
+void sh_pack_roles(msgpack_packer *packer, uint32_t roles);
 /* Put the server's counters into the answer of `stats`, a map that begins at body->bytes + begin. */
 SH_MUST_CHECK enum sh_status sh_answer_add_counters(struct sh_loop *loop, struct sh_buffer *body, size_t begin,
                                                     struct sh_error *err);
+
+/* ---- token_methods.c: token.create, token.list, token.rotate, token.revoke ---- */
+
+SH_MUST_CHECK enum sh_status sh_answer_token_create(struct sh_session *session, const struct sh_request *request,
+                                                    struct sh_buffer *body, struct sh_error *err);
+SH_MUST_CHECK enum sh_status sh_answer_token_list(struct sh_session *session, const struct sh_request *request,
+                                                  struct sh_buffer *body, struct sh_error *err);
+SH_MUST_CHECK enum sh_status sh_answer_token_rotate(struct sh_session *session, const struct sh_request *request,
+                                                    struct sh_buffer *body, struct sh_error *err);
+SH_MUST_CHECK enum sh_status sh_answer_token_revoke(struct sh_session *session, const struct sh_request *request,
+                                                    struct sh_buffer *body, struct sh_error *err);
 
 #endif

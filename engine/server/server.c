@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "address.h"
 #include "loop.h"
 #include "memory.h"
 #include "recovery.h"
@@ -49,6 +50,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     pthread_cond_init(&server->changed, NULL);
     sh_snapshots_init(&server->snapshots);
     server->io = options->io;
+    server->access = options->access;
     server->loop_count = options->shard_count;
     server->address_count = options->address_count;
     server->connection_count_max = or_bound(options->connection_count_max, SH_CONNECTION_COUNT_MAX);
@@ -148,11 +150,27 @@ static void report_recovery(const struct sh_server *server) {
     sh_log(SH_LOG_INFO, "%s", line);
 }
 
+/* Whoever can reach an address may do what the tokens say; without tokens, that is everything. */
+static enum sh_status check_addresses(const struct sh_server_options *options, struct sh_error *err) {
+    for (uint32_t i = 0; i < options->address_count; i++) {
+        struct sh_address address;
+        const enum sh_status status = sh_address_parse(options->addresses[i], &address, err);
+        if (status != SH_OK) return status;
+        if (options->access != NULL || sh_io_address_is_local(options->addresses[i])) continue;
+        (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "%s can be reached from other machines, and there is no access control",
+                      options->addresses[i]);
+        return sh_fail_hint(err, SH_ERR_ARGUMENT,
+                            "give --access FILE, and make tokens with `shoal token create`; or listen on 127.0.0.1");
+    }
+    return SH_OK;
+}
+
 enum sh_status sh_server_start(const struct sh_server_options *options, struct sh_server **server,
                                struct sh_error *err) {
     *server = NULL;
     struct sh_server *made;
-    enum sh_status status = server_make(options, &made, err);
+    enum sh_status status = check_addresses(options, err);
+    if (status == SH_OK) status = server_make(options, &made, err);
     if (status != SH_OK) return status;
     status = listen_everywhere(made, options->addresses, err);
     if (status == SH_OK && options->data != NULL) status = open_data(made, options, err);

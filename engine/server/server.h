@@ -14,6 +14,7 @@
 #ifndef SH_SERVER_H
 #define SH_SERVER_H
 
+#include "access.h"
 #include "bounds.h"
 #include "data_directory.h"
 #include "io.h"
@@ -26,6 +27,9 @@ struct sh_server_options {
     uint32_t shard_count;         /* 1 to SH_SHARD_COUNT_MAX */
     enum sh_io_body io;
     const struct sh_data_options *data; /* NULL: all is in memory only, and gone with the server */
+    /* Who may do what; the caller's, until the server has ended. NULL: everybody may do everything, and only addresses
+     * that other machines cannot reach are listened on. */
+    struct sh_access *access;
     /* Tests make these small; 0 is the bound of the same name in bounds.h. */
     uint32_t connection_count_max;
     uint32_t frame_stall_ms_max;

@@ -67,6 +67,12 @@ static void say_farewell(struct sh_session *session, const struct sh_error *err)
     sh_session_end(session);
 }
 
+void sh_session_refuse(struct sh_session *session) {
+    session->is_faulty = true;
+    session->is_blocked = false;
+    sh_session_end(session);
+}
+
 static void evict(struct sh_session *session, const char *why) {
     sh_log(SH_LOG_WARN, "a connection is closed: %s", why);
     sh_count(&session->loop->counters.evicted_count, 1);
@@ -97,6 +103,11 @@ static bool run_frame(struct sh_session *session, const uint8_t *bytes, size_t b
     return true;
 }
 
+/* Who has not said who he is gets little room to say it in. */
+static size_t frame_bytes_max(const struct sh_session *session) {
+    return session->principal.is_known ? SH_FRAME_BYTES_MAX : SH_UNKNOWN_FRAME_BYTES_MAX;
+}
+
 /* Run the whole messages of these bytes while there is room. Returns how many bytes were used. */
 static size_t consume(struct sh_session *session, const uint8_t *bytes, size_t byte_count) {
     size_t used = 0;
@@ -115,8 +126,9 @@ static size_t consume(struct sh_session *session, const uint8_t *bytes, size_t b
             break;
         }
         if (frame_bytes == 0) break;
-        sh_frame_scan_init(&session->scan, SH_FRAME_BYTES_MAX);
-        if (!run_frame(session, bytes + used, frame_bytes)) {
+        const bool has_run = run_frame(session, bytes + used, frame_bytes);
+        sh_frame_scan_init(&session->scan, frame_bytes_max(session));
+        if (!has_run) {
             session->is_blocked = true;
             break;
         }
@@ -291,7 +303,9 @@ static void on_accept(void *context, struct sh_io_connection *connection) {
     sh_buffer_init(&session->input, SH_FRAME_BYTES_MAX + 2 * (size_t)SH_IO_RECEIVE_BYTES);
     sh_buffer_init(&session->output, OUTPUT_LIMIT_BYTES);
     sh_buffer_init(&session->sending, OUTPUT_LIMIT_BYTES);
-    sh_frame_scan_init(&session->scan, SH_FRAME_BYTES_MAX);
+    if (loop->server->access == NULL || connection->is_owner) session->principal = sh_principal_of_owner();
+    session->accepted_ns = sh_io_monotonic_ns(loop->io);
+    sh_frame_scan_init(&session->scan, frame_bytes_max(session));
     memcpy(session->workspace, "default", 7);
     session->workspace_count = 7;
     session->after = loop->sessions;
@@ -399,6 +413,10 @@ void sh_session_check_time(struct sh_session *session, uint64_t now_ns) {
         return;
     }
     rest_if_idle(session);
+    if (!session->principal.is_known && is_older(session->accepted_ns, now_ns, SH_UNKNOWN_MS_MAX)) {
+        evict(session, "it has shown no token in time");
+        return;
+    }
     if (session->is_sending && is_older(session->sending_since_ns, now_ns, server->send_stall_ms_max)) {
         sh_log(SH_LOG_WARN, "a connection is closed: its client does not read");
         sh_count(&session->loop->counters.evicted_count, 1);

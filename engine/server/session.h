@@ -21,6 +21,7 @@
 #ifndef SH_SESSION_H
 #define SH_SESSION_H
 
+#include "access.h"
 #include "frame.h"
 #include "io.h"
 #include "task.h"
@@ -66,6 +67,8 @@ struct sh_session {
     size_t counted_unsent_bytes; /* what the loop's sums know of */
     size_t counted_partial_bytes;
     uint64_t linger_until_ns;
+    uint64_t accepted_ns;
+    struct sh_principal principal; /* who it is; nobody yet, until it has shown a token */
     char workspace[SH_NAME_BYTES_MAX];
     uint32_t workspace_count;
 };
@@ -81,6 +84,8 @@ bool sh_session_has_room(const struct sh_session *session);
 void sh_session_hold(struct sh_session *session, struct sh_task *task);
 /* Once a second. Closes it if it stands still. */
 void sh_session_check_time(struct sh_session *session, uint64_t now_ns);
+/* Nothing more of it is done, because of who it is (not). What is answered already goes out, then it is closed. */
+void sh_session_refuse(struct sh_session *session);
 /* Read no more; answer what has come in; close. */
 void sh_session_end(struct sh_session *session);
 void sh_session_close(struct sh_session *session);

@@ -5,12 +5,13 @@ enum { PROTOCOL_VERSION = 1 };
 
 /* ---- hello ---- */
 
-enum { HELLO_VERSION, HELLO_WORKSPACE, HELLO_CLIENT, HELLO_KEY_COUNT };
-static const char *const hello_keys[HELLO_KEY_COUNT] = {"version", "workspace", "client"};
+enum { HELLO_VERSION, HELLO_WORKSPACE, HELLO_CLIENT, HELLO_TOKEN, HELLO_KEY_COUNT };
+static const char *const hello_keys[HELLO_KEY_COUNT] = {"version", "workspace", "client", "token"};
 
 struct hello {
     int64_t version;
     struct sh_text workspace;
+    struct sh_text token;
     bool given[HELLO_KEY_COUNT];
 };
 
@@ -42,6 +43,8 @@ static enum sh_status read_pair(struct sh_cursor *cursor, struct hello *hello, s
         return sh_cursor_integer(cursor, 0, INT32_MAX, &hello->version, "`version`", err);
     case HELLO_WORKSPACE:
         return sh_cursor_text(cursor, &hello->workspace, "`workspace`", err);
+    case HELLO_TOKEN:
+        return sh_cursor_text(cursor, &hello->token, "`token`", err);
     default:
         return sh_cursor_text(cursor, &client, "`client`", err);
     }
@@ -91,22 +94,47 @@ static bool find_zone(struct sh_session *session, const struct sh_request *hello
     return false;
 }
 
+/* Who the session is from now on, and where. On a failure it is who it was. */
+static enum sh_status admit(struct sh_session *session, const struct sh_request *request, const struct hello *hello,
+                            struct sh_error *err) {
+    struct sh_access *access = session->loop->server->access;
+    struct sh_principal principal = session->principal;
+    struct sh_text workspace;
+    enum sh_status status = SH_OK;
+    if (hello->given[HELLO_TOKEN])
+        status = sh_access_authenticate(access, hello->token, request->now_ms, &principal, err);
+    const uint64_t now_ns = sh_io_monotonic_ns(session->loop->io);
+    if (status == SH_OK) status = sh_access_check(access, &principal, request->method, request->now_ms, now_ns, err);
+    if (status == SH_OK) status = sh_access_workspace(&principal, hello->workspace, &workspace, err);
+    if (status != SH_OK) return status;
+    const bool is_other = hello->workspace.count > 0 || strcmp(principal.token, session->principal.token) != 0;
+    session->principal = principal;
+    if (!is_other) return SH_OK;
+    memcpy(session->workspace, workspace.bytes, workspace.count);
+    session->workspace_count = workspace.count;
+    return SH_OK;
+}
+
+void sh_pack_roles(msgpack_packer *packer, uint32_t roles) {
+    msgpack_pack_array(packer, (size_t)__builtin_popcount(roles));
+    for (uint32_t i = 0; i < SH_ROLE_COUNT; i++)
+        if ((roles >> i & 1) != 0) sh_pack_literal(packer, sh_role_name(i));
+}
+
 enum sh_status sh_answer_hello(struct sh_session *session, const struct sh_request *request, struct sh_buffer *body,
                                struct sh_error *err) {
     struct hello hello = {0};
-    const enum sh_status status = read_hello(request, &hello, err);
+    enum sh_status status = read_hello(request, &hello, err);
+    if (status == SH_OK) status = admit(session, request, &hello, err);
     if (status != SH_OK) return status;
-    if (hello.workspace.bytes != NULL) {
-        memcpy(session->workspace, hello.workspace.bytes, hello.workspace.count);
-        session->workspace_count = hello.workspace.count;
-    }
+    const bool has_token = session->principal.token[0] != '\0';
     struct sh_buffer schema;
     sh_buffer_init(&schema, SH_FRAME_BYTES_MAX);
     struct sh_text zone;
     const bool has_zone = find_zone(session, request, &schema, &zone);
     msgpack_packer packer;
     sh_buffer_packer(body, &packer);
-    msgpack_pack_map(&packer, 7);
+    msgpack_pack_map(&packer, has_token ? 9 : 7);
     sh_pack_literal(&packer, "version");
     msgpack_pack_int(&packer, PROTOCOL_VERSION);
     sh_pack_literal(&packer, "server");
@@ -122,6 +150,12 @@ enum sh_status sh_answer_hello(struct sh_session *session, const struct sh_reque
         msgpack_pack_nil(&packer);
     sh_pack_literal(&packer, "now");
     msgpack_pack_int64(&packer, request->now_ms);
+    if (has_token) {
+        sh_pack_literal(&packer, "token");
+        sh_pack_literal(&packer, session->principal.token);
+        sh_pack_literal(&packer, "roles");
+        sh_pack_roles(&packer, session->principal.roles);
+    }
     sh_buffer_deinit(&schema);
     return sh_buffer_status(body, err);
 }

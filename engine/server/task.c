@@ -184,7 +184,8 @@ void sh_task_finish(struct sh_loop *loop, struct sh_task *task) {
     struct sh_errand *errand = &task->errand;
     const struct sh_method *method = errand->request.method;
     struct sh_session *session = task->session;
-    if (errand->status == SH_OK && method->spread == SH_SPREAD_ALL && strcmp(method->name, "stats") == 0)
+    if (errand->status == SH_OK && method->spread == SH_SPREAD_ALL && strcmp(method->name, "stats") == 0 &&
+        session != NULL && session->principal.names_workspace)
         errand->status = sh_answer_add_counters(loop, &errand->body, task->head_bytes, &errand->err);
     count_request(loop, method, task->begin_ns, errand->status != SH_OK);
     if (errand->status == SH_OK) {
@@ -223,18 +224,43 @@ static void run_in_place(struct sh_session *session, const struct sh_frame *fram
     if (status != SH_OK) answer_error(session, frame, &err);
 }
 
-static void run_hello(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
+/* ---- what the server answers itself ---- */
+
+/* Methods of SH_SPREAD_SESSION that are answered at once. */
+struct session_method {
+    const char *name;
+    enum sh_status (*answer)(struct sh_session *session, const struct sh_request *request, struct sh_buffer *body,
+                             struct sh_error *err);
+};
+static const struct session_method session_methods[] = {
+    {"hello", sh_answer_hello},
+    {"token.create", sh_answer_token_create},
+    {"token.list", sh_answer_token_list},
+    {"token.rotate", sh_answer_token_rotate},
+    {"token.revoke", sh_answer_token_revoke},
+};
+
+static const struct session_method *find_session_method(const struct sh_method *method) {
+    for (size_t i = 0; method->spread == SH_SPREAD_SESSION && i < sizeof session_methods / sizeof session_methods[0];
+         i++)
+        if (strcmp(session_methods[i].name, method->name) == 0) return &session_methods[i];
+    return NULL;
+}
+
+static void run_session_method(struct sh_session *session, const struct sh_frame *frame,
+                               const struct sh_request *request, const struct session_method *known) {
     struct sh_loop *loop = session->loop;
     struct sh_error err;
     struct sh_buffer *output = &session->output;
     const size_t begin = output->count;
     const uint64_t begin_ns = loop->clock_ns;
     sh_frame_write_answer(output, frame->msgid);
-    const enum sh_status status = sh_answer_hello(session, request, output, &err);
+    const enum sh_status status = known->answer(session, request, output, &err);
     count_request(loop, request->method, begin_ns, status != SH_OK);
     if (status == SH_OK) sh_frame_write_took(output, took_us(loop, begin_ns));
     if (status != SH_OK || frame->kind == SH_FRAME_NOTICE) output->count = begin;
     if (status != SH_OK) answer_error(session, frame, &err);
+    if (status == SH_ERR_UNAUTHENTICATED) sh_session_refuse(session);
 }
 
 /* Answered when the snapshot is there. */
@@ -291,11 +317,12 @@ static bool is_admitted(const struct sh_loop *loop, const struct sh_method *meth
 
 static void run_request(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
     const struct sh_method *method = request->method;
+    const struct session_method *known = find_session_method(method);
     struct sh_error err;
-    if (method->spread == SH_SPREAD_SESSION && strcmp(method->name, "snapshot") == 0) {
-        if (run_snapshot(session, frame, request, &err) != SH_OK) answer_error(session, frame, &err);
+    if (known != NULL) {
+        run_session_method(session, frame, request, known);
     } else if (method->spread == SH_SPREAD_SESSION) {
-        run_hello(session, frame, request);
+        if (run_snapshot(session, frame, request, &err) != SH_OK) answer_error(session, frame, &err);
     } else if (method->writes && session->loop->journal.log == NULL && session->loop->server->loop_count == 1) {
         run_in_place(session, frame, request);
     } else {
@@ -303,17 +330,34 @@ static void run_request(struct sh_session *session, const struct sh_frame *frame
     }
 }
 
+/* May this session call it? method NULL: what was asked for is not there, as *err says; but who is nobody is not told
+ * which methods there are. */
+static enum sh_status check_open(struct sh_session *session, const struct sh_method *method, struct sh_error *err) {
+    struct sh_loop *loop = session->loop;
+    struct sh_access *access = loop->server->access;
+    if (access == NULL || (method == NULL && session->principal.is_known)) return SH_OK;
+    /* hello looks at the token that it brings. */
+    if (method != NULL && find_session_method(method) == &session_methods[0]) return SH_OK;
+    return sh_access_check(access, &session->principal, method, sh_io_now_ms(loop->io), sh_io_monotonic_ns(loop->io),
+                           err);
+}
+
+static const struct sh_method *find_method(struct sh_text name, struct sh_error *err) {
+    const struct sh_method *method = sh_method_find(name, err);
+    if (method == NULL || !method->internal) return method;
+    (void)sh_fail(err, SH_ERR_NAME, -1, "`%s` is for shards only", method->name);
+    return NULL;
+}
+
 bool sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct sh_frame *frame) {
     struct sh_error err;
-    const struct sh_method *method = sh_method_find(frame->method, &err);
-    if (method != NULL && method->internal) {
-        (void)sh_fail(&err, SH_ERR_NAME, -1, "`%s` is for shards only", method->name);
-        method = NULL;
-    }
+    const struct sh_method *method = find_method(frame->method, &err);
     if (method != NULL && !may_begin(session, method)) return false;
-    if (method == NULL) {
-        sh_count(&loop->counters.unknown_count, 1);
+    const enum sh_status status = check_open(session, method, &err);
+    if (method == NULL || status != SH_OK) {
+        sh_count(status == SH_OK ? &loop->counters.unknown_count : &loop->counters.denied_count, 1);
         answer_error(session, frame, &err);
+        if (status == SH_ERR_UNAUTHENTICATED) sh_session_refuse(session);
     } else {
         struct sh_request request = {
             .method = method,

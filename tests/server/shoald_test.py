@@ -104,12 +104,20 @@ class Serving(unittest.TestCase):
             with Running("--listen", address) as server:
                 connect(address).close()
 
-    def test_an_open_address_is_warned_about(self):
-        with Running("--listen", "0.0.0.0:0") as server:
-            server.process.send_signal(signal.SIGINT)
-            code, err = server.end()
-            self.assertEqual(code, 0)
-            self.assertIn("other machines", err)
+    def test_an_open_address_without_access_control_is_refused(self):
+        for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:7717"):
+            with self.subTest(address=address):
+                done = run("--listen", "127.0.0.1:0", "--listen", address)
+                self.assertEqual(done.returncode, 64)
+                self.assertEqual(done.stdout, "")
+                self.assertIn(f"{address} can be reached from other machines", done.stderr)
+                self.assertIn("--access", done.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            with Running("--listen", "0.0.0.0:0", "--access", f"{folder}/tokens") as server:
+                server.process.send_signal(signal.SIGINT)
+                code, err = server.end()
+                self.assertEqual(code, 0)
+                self.assertIn("no tokens", err)
 
 
 class Stopping(unittest.TestCase):

@@ -23,9 +23,10 @@ DIRECT = {
     "feed": ["audience", "train"],
     "storage": ["io"],
     "shard": ["feed", "storage"],
+    "access": ["shard"],
     "protocol": ["base"],
     "client": ["protocol"],
-    "server": ["protocol", "shard", "io"],
+    "server": ["protocol", "access", "io"],
 }
 
 

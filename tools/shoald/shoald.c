@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bitmap_kernels.h"
 #include "isa.h"
@@ -29,7 +30,7 @@ static const char default_address[] = "127.0.0.1:7717";
 
 static const char usage[] =
     "Usage: shoald [--listen ADDRESS]... [--data DIR [--durability MODE]] [--shards N] [--io uring|epoll]\n"
-    "              [--log-level LEVEL]\n"
+    "              [--access FILE] [--log-level LEVEL]\n"
     "\n"
     "Keeps users, items and events in memory and answers questions about them.\n"
     "\n"
@@ -41,13 +42,15 @@ static const char usage[] =
     "                     none: when it survives the end of the server\n"
     "  --segment SIZE     of one file of the log, in MiB (default 64)\n"
     "  --snapshot-log N   MiB of log until a snapshot is taken (default 1024; 0: only when asked)\n"
+    "  --access FILE      only who shows a token of FILE is served (shoal token makes them; default: DIR/access.json\n"
+    "                     if it is there). Without tokens only addresses of this machine are listened on\n"
     "  --shards N         loops, each with a part of the users (default: as in DIR, or one a processor)\n"
     "  --io BODY          uring or epoll (default: uring where the kernel has it; also SHOAL_IO)\n"
     "  --log-level LEVEL  error, warn, info or debug (default info)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
-    "SIGTERM or SIGINT: answer what has come in, then stop. A second one: stop at once.\n"
+    "SIGHUP: read the tokens anew. SIGTERM or SIGINT: answer what has come in, then stop. A second one: stop at once.\n"
     "Exit status: 0 stopped, 64 wrong flags, 65 DIR is damaged, 71 the system refuses, 74 the disk refuses or is "
     "full,\n"
     "75 another server has DIR.\n";
@@ -58,6 +61,8 @@ struct settings {
     uint32_t shard_count;        /* 0: not given */
     struct sh_data_options data; /* path NULL: none */
     bool has_durability;
+    const char *access; /* path; NULL: none */
+    char access_of_data[SH_DATA_PATH_BYTES_MAX];
     const char *io;
     enum sh_log_level log_level;
 };
@@ -113,6 +118,7 @@ static struct settings read_settings(int argument_count, char **arguments) {
         {"snapshot-log", required_argument, NULL, 'n'},
         {"shards", required_argument, NULL, 's'},
         {"io", required_argument, NULL, 'i'},
+        {"access", required_argument, NULL, 'a'},
         {"log-level", required_argument, NULL, 'v'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -141,6 +147,9 @@ static struct settings read_settings(int argument_count, char **arguments) {
             break;
         case 'n':
             settings.data.snapshot_log_bytes = parse_snapshot_log(optarg);
+            break;
+        case 'a':
+            settings.access = optarg;
             break;
         case 'i':
             settings.io = optarg;
@@ -187,13 +196,26 @@ static void print_ready(const struct sh_server *server, const struct settings *s
     (void)fflush(stdout);
 }
 
+static void read_anew(struct sh_access *access) {
+    struct sh_error err;
+    if (access == NULL) return;
+    if (sh_access_reload(access, &err) == SH_OK)
+        sh_log(SH_LOG_INFO, "tokens are read anew: there are %u", sh_access_token_count(access));
+    else
+        sh_log(SH_LOG_ERROR, "the tokens stay as they were: %s", err.message);
+}
+
 /* Until the loops have ended. */
-static void serve(struct sh_server *server, const sigset_t *signals) {
+static void serve(struct sh_server *server, struct sh_access *access, const sigset_t *signals) {
     const struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
     bool stopping = false;
     while (!sh_server_has_ended(server)) {
         const int signal_number = sigtimedwait(signals, NULL, &look);
         if (signal_number <= 0) continue;
+        if (signal_number == SIGHUP) {
+            read_anew(access);
+            continue;
+        }
         if (stopping) {
             sh_log(SH_LOG_WARN, "a second signal: closing at once");
             sh_server_abort(server);
@@ -238,6 +260,24 @@ static enum sh_status choose_shards(struct settings *settings, struct sh_error *
     return status;
 }
 
+/* Tokens of a file that is named, or of one in the data directory: who has put it there is not to be left without it
+ * because a flag was forgotten. */
+static enum sh_status open_access(struct settings *settings, struct sh_access **opened, struct sh_error *err) {
+    *opened = NULL;
+    if (settings->access == NULL && settings->data.path != NULL) {
+        const int count = snprintf(settings->access_of_data, sizeof settings->access_of_data, "%s/%s",
+                                   settings->data.path, SH_DATA_ACCESS_NAME);
+        if (count < (int)sizeof settings->access_of_data && access(settings->access_of_data, F_OK) == 0)
+            settings->access = settings->access_of_data;
+    }
+    if (settings->access == NULL) return SH_OK;
+    const enum sh_status status = sh_access_open(settings->access, opened, err);
+    if (status == SH_OK && sh_access_token_count(*opened) == 0)
+        sh_log(SH_LOG_WARN, "there are no tokens in %s yet: only this user is served, at a Unix socket",
+               settings->access);
+    return status;
+}
+
 int main(int argument_count, char **arguments) {
     struct settings settings = read_settings(argument_count, arguments);
     sh_log_set_level(settings.log_level);
@@ -246,6 +286,7 @@ int main(int argument_count, char **arguments) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     raise_descriptor_limit();
 
@@ -254,22 +295,24 @@ int main(int argument_count, char **arguments) {
     if (sh_isa_check(&err) != SH_OK) refuse(err.message);
     if (sh_io_choose(settings.io, &io, &err) != SH_OK) refuse(err.message);
     if (err.message[0] != '\0') sh_log(SH_LOG_WARN, "%s", err.message);
-    for (uint32_t i = 0; i < settings.address_count; i++)
-        if (!sh_io_address_is_local(settings.addresses[i]))
-            sh_log(SH_LOG_WARN, "%s can be reached from other machines, and everybody there may read and write",
-                   settings.addresses[i]);
     if (settings.data.path == NULL)
         sh_log(SH_LOG_WARN, "without --data all is in memory only, and gone when the server ends");
     if (choose_shards(&settings, &err) != SH_OK) return fail(&err, exit_status(err.status));
+    struct sh_access *access;
+    if (open_access(&settings, &access, &err) != SH_OK) return fail(&err, exit_status(err.status));
     const struct sh_server_options options = {.addresses = settings.addresses,
                                               .address_count = settings.address_count,
                                               .shard_count = settings.shard_count,
                                               .io = io,
+                                              .access = access,
                                               .data = settings.data.path == NULL ? NULL : &settings.data};
     struct sh_server *server;
-    if (sh_server_start(&options, &server, &err) != SH_OK) return fail(&err, exit_status(err.status));
-    print_ready(server, &settings, io);
-    serve(server, &signals);
-    if (sh_server_join(server, &err) == SH_OK) return 0;
-    return fail(&err, exit_status(err.status));
+    enum sh_status status = sh_server_start(&options, &server, &err);
+    if (status == SH_OK) {
+        print_ready(server, &settings, io);
+        serve(server, access, &signals);
+        status = sh_server_join(server, &err);
+    }
+    sh_access_close(access);
+    return status == SH_OK ? 0 : fail(&err, exit_status(err.status));
 }
