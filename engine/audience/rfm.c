@@ -12,16 +12,7 @@
 /* ---- Lines ---- */
 
 static struct sh_rfm_user nobody(void) {
-    return (struct sh_rfm_user){.first_ms = SH_RFM_NEVER, .previous_ms = SH_RFM_NEVER};
-}
-
-void rfm_blocks_free(struct sh_rfm_block *blocks, uint32_t block_count) {
-    for (uint32_t i = 0; i < block_count; i++) {
-        sh_free(blocks[i].users);
-        sh_free(blocks[i].last_ms);
-        sh_free(blocks[i].scores);
-    }
-    sh_free(blocks);
+    return (struct sh_rfm_user){.first_ms = SH_RFM_NEVER, .previous_ms = SH_RFM_NEVER, .last_ms = SH_RFM_NEVER};
 }
 
 /* Room for a place of a block. */
@@ -66,14 +57,14 @@ static enum sh_status directory_reserve(struct sh_rfm *rfm, uint32_t block) {
 }
 
 /* An event in any order of time. */
-static inline void take_time(struct sh_rfm_user *user, int64_t *last_ms, int64_t time_ms) {
-    if (time_ms > *last_ms) {
-        user->previous_ms = *last_ms;
-        *last_ms = time_ms;
+static inline void take_time(struct sh_rfm_user *user, int64_t time_ms) {
+    if (time_ms > user->last_ms) {
+        user->previous_ms = user->last_ms;
+        user->last_ms = time_ms;
         user->first_ms = user->first_ms == SH_RFM_NEVER ? time_ms : user->first_ms; /* no branch: it is hard to guess */
         return;
     }
-    if (time_ms < *last_ms && time_ms > user->previous_ms) user->previous_ms = time_ms;
+    if (time_ms < user->last_ms && time_ms > user->previous_ms) user->previous_ms = time_ms;
     if (time_ms < user->first_ms) user->first_ms = time_ms;
 }
 
@@ -88,10 +79,19 @@ struct sh_rfm *sh_rfm_create(const struct sh_event_store *events) {
     return NULL;
 }
 
+static void blocks_free(struct sh_rfm_block *blocks, uint32_t block_count) {
+    for (uint32_t i = 0; i < block_count; i++) {
+        sh_free(blocks[i].users);
+        sh_free(blocks[i].last_ms);
+        sh_free(blocks[i].scores);
+    }
+    sh_free(blocks);
+}
+
 void sh_rfm_destroy(struct sh_rfm *rfm) {
     if (rfm == NULL) return;
     rfm_pending_drop(rfm);
-    rfm_blocks_free(rfm->blocks, rfm->block_count);
+    blocks_free(rfm->blocks, rfm->block_count);
     rfm_fields_deinit(rfm);
     sh_free(rfm);
 }
@@ -125,22 +125,19 @@ size_t sh_rfm_memory_bytes(const struct sh_rfm *rfm) {
 /* Lines lie 4 MiB apart at most: in the L3 cache, asked for so many rows ahead. */
 enum { CELL_CHUNK = 1024, AHEAD = 12 };
 
-/* What a refresh wants to know of the users, each while its line is in the caches. */
-struct measure {
-    int64_t now_ms;
-    struct sh_rfm_values values[SH_RFM_AXIS_COUNT];
-    bool failed; /* out of memory for them; everything else is done all the same */
-};
-
 struct recount {
     struct sh_rfm *rfm;
     const struct sh_event_type *type;
-    struct measure *measure; /* NULL: only count */
-    int32_t *day_ever;       /* per_day: the day last counted, of each place; else NULL */
+    int32_t *day_ever; /* per_day: the day last counted, of each place; else NULL */
     int32_t *day_counted;
 };
 
 #define DAY_NONE INT32_MIN
+
+/* Of the chunk that begins there. */
+static uint32_t rows_from(const struct sh_event_cell *cell, uint32_t first) {
+    return cell->row_count - first < CELL_CHUNK ? cell->row_count - first : CELL_CHUNK;
+}
 
 static void recount_rows(const struct recount *recount, struct sh_rfm_block *block, const struct sh_event_cell *cell,
                          uint32_t first, uint32_t count) {
@@ -149,15 +146,11 @@ static void recount_rows(const struct recount *recount, struct sh_rfm_block *blo
     sh_strip_read(&cell->amount, first, count, amounts);
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t place = cell->slot_low[first + i];
-        if (i + AHEAD < count) {
-            const uint32_t ahead = cell->slot_low[first + i + AHEAD];
-            __builtin_prefetch(&block->users[ahead], 1);
-            __builtin_prefetch(&block->last_ms[ahead], 1);
-        }
+        if (i + AHEAD < count) __builtin_prefetch(&block->users[cell->slot_low[first + i + AHEAD]], 1);
         const int64_t time_ms = cell->day_start_ms + (int64_t)cell->ms[first + i];
         const bool is_inside = time_ms > from_ms;
         struct sh_rfm_user *user = &block->users[place];
-        take_time(user, &block->last_ms[place], time_ms);
+        take_time(user, time_ms);
         user->amount_ever += amounts[i];
         user->amount += is_inside ? amounts[i] : 0;
         if (recount->day_ever == NULL) {
@@ -173,42 +166,10 @@ static void recount_rows(const struct recount *recount, struct sh_rfm_block *blo
     }
 }
 
-/* M as 64 bits: who has more is as good as anybody. */
-static int64_t clamp(__int128 amount) {
-    if (amount > INT64_MAX) return INT64_MAX;
-    return amount < INT64_MIN ? INT64_MIN : (int64_t)amount;
-}
-
-/* Events after now are not of this refresh: such users are looked up in their past. Scores are by the cut points there
- * are, until there are others. */
-static void measure_block(const struct sh_rfm *rfm, uint32_t number, struct measure *measure) {
-    const struct sh_rfm_block *block = &rfm->blocks[number];
-    const int64_t now_ms = measure->now_ms;
-    for (uint32_t i = 0; i < block->capacity; i++) {
-        uint32_t count = block->users[i].count;
-        __int128 amount = block->users[i].amount;
-        int64_t last_ms = block->last_ms[i];
-        block->scores[i] = rfm_scores_of(rfm, count, amount);
-        if (last_ms > now_ms) {
-            struct sh_rfm_line line;
-            sh_rfm_line(rfm, number * SH_BLOCK_SLOTS + i, now_ms, &line);
-            count = line.count;
-            amount = line.amount;
-            last_ms = line.last_ms;
-        }
-        if (count == 0 || measure->failed) continue;
-        measure->failed = !sh_rfm_values_add(&measure->values[SH_RFM_R], -((now_ms - last_ms) / SH_DAY_MS)) ||
-                          !sh_rfm_values_add(&measure->values[SH_RFM_F], count) ||
-                          !sh_rfm_values_add(&measure->values[SH_RFM_M], clamp(amount));
-    }
-}
-
-static enum sh_status recount_block(const struct recount *recount, uint32_t number) {
+static void recount_block(const struct recount *recount, uint32_t number) {
     struct sh_rfm_block *block = &recount->rfm->blocks[number];
-    for (uint32_t i = 0; i < block->capacity; i++) {
+    for (uint32_t i = 0; i < block->capacity; i++)
         block->users[i] = nobody();
-        block->last_ms[i] = SH_RFM_NEVER;
-    }
     if (block->capacity > 0) memset(block->scores, 0, block->capacity);
     for (uint32_t i = 0; recount->day_ever != NULL && i < SH_BLOCK_SLOTS; i++)
         recount->day_ever[i] = recount->day_counted[i] = DAY_NONE;
@@ -216,114 +177,95 @@ static enum sh_status recount_block(const struct recount *recount, uint32_t numb
     sh_event_cells_begin(&cells, recount->type, number, SH_INSTANT_MIN, INT64_MAX);
     while (sh_event_cells_next(&cells)) {
         const struct sh_event_cell *cell = cells.cell;
-        for (uint32_t first = 0; first < cell->row_count; first += CELL_CHUNK) {
-            const uint32_t count = cell->row_count - first < CELL_CHUNK ? cell->row_count - first : CELL_CHUNK;
-            uint32_t highest = 0;
-            for (uint32_t i = 0; block->capacity < SH_BLOCK_SLOTS && i < count; i++)
-                highest = cell->slot_low[first + i] > highest ? cell->slot_low[first + i] : highest;
-            if (block_reserve(block, highest) != SH_OK) return SH_ERR_MEMORY;
-            recount_rows(recount, block, cell, first, count);
-        }
+        for (uint32_t first = 0; first < cell->row_count; first += CELL_CHUNK)
+            recount_rows(recount, block, cell, first, rows_from(cell, first));
     }
-    return SH_OK;
+    for (uint32_t i = 0; i < block->capacity; i++)
+        block->last_ms[i] = block->users[i].last_ms;
 }
 
-static enum sh_status recount_all(struct sh_rfm *rfm, struct measure *measure) {
+/* A line for everybody who has events. On a failure some have room that they do not need. */
+static enum sh_status reserve_all(struct sh_rfm *rfm) {
     const uint32_t block_end = sh_event_block_end(rfm->events);
-    struct recount recount = {
-        .rfm = rfm, .type = sh_event_type(rfm->events, rfm->config.event_type), .measure = measure};
     enum sh_status status = block_end == 0 ? SH_OK : directory_reserve(rfm, block_end - 1);
-    if (status == SH_OK && rfm->config.per_day) {
+    for (uint32_t block = 0; status == SH_OK && block < block_end; block++) {
+        const uint32_t capacity = sh_event_block_capacity(rfm->events, block);
+        if (capacity > 0) status = block_reserve(&rfm->blocks[block], capacity - 1);
+    }
+    return status;
+}
+
+/* Everything by the plan and the horizon, in the lines that are there. SH_ERR_MEMORY before anything changed. */
+static enum sh_status recount_all(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms) {
+    struct recount recount = {.rfm = rfm, .type = sh_event_type(rfm->events, config->event_type)};
+    if (reserve_all(rfm) != SH_OK) return SH_ERR_MEMORY;
+    if (config->per_day) {
         recount.day_ever = sh_alloc((size_t)2 * SH_BLOCK_SLOTS * sizeof *recount.day_ever);
         if (recount.day_ever == NULL) return SH_ERR_MEMORY;
         recount.day_counted = recount.day_ever + SH_BLOCK_SLOTS;
     }
-    for (uint32_t block = 0; status == SH_OK && block < rfm->block_count; block++) {
-        status = recount_block(&recount, block);
-        if (status == SH_OK && measure != NULL) measure_block(rfm, block, measure);
-    }
+    rfm->config = *config;
+    rfm->from_ms = from_ms;
+    for (uint32_t block = 0; block < rfm->block_count; block++)
+        recount_block(&recount, block);
     sh_free(recount.day_ever);
-    return status;
+    return SH_OK;
 }
 
 enum sh_status rfm_rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms,
                            struct sh_error *err) {
-    struct sh_rfm next = *rfm;
-    next.config = *config;
-    next.from_ms = from_ms;
-    next.blocks = NULL;
-    next.block_count = 0;
-    next.block_capacity = 0;
-    if (recount_all(&next, NULL) != SH_OK) {
-        rfm_blocks_free(next.blocks, next.block_count);
-        return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting events for rfm");
-    }
-    rfm_blocks_free(rfm->blocks, rfm->block_count);
-    rfm->config = *config;
-    rfm->from_ms = from_ms;
-    rfm->blocks = next.blocks;
-    rfm->block_count = next.block_count;
-    rfm->block_capacity = next.block_capacity;
-    return SH_OK;
-}
-
-/* The same plan, another horizon: every user has a line already, so they are counted in place. */
-static enum sh_status move_horizon(struct sh_rfm *rfm, int64_t from_ms, struct measure *measure, struct sh_error *err) {
-    const int64_t before_ms = rfm->from_ms;
-    rfm->from_ms = from_ms;
-    if (recount_all(rfm, measure) == SH_OK) return SH_OK;
-    rfm->from_ms = before_ms; /* nothing was counted yet: only the days' stamps take memory */
+    if (recount_all(rfm, config, from_ms) == SH_OK) return SH_OK;
     return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting events for rfm");
 }
 
-static int64_t horizon_from(const struct sh_rfm_config *config, int64_t now_ms) {
-    return config->days == 0 ? INT64_MIN : now_ms - config->days * SH_DAY_MS;
+/* ---- Moving the horizon ---- */
+
+/* Events of the block in (low_ms, high_ms] enter the horizon, or leave it. */
+static void cross_horizon(struct sh_rfm *rfm, uint32_t number, int64_t low_ms, int64_t high_ms, bool is_entering) {
+    struct sh_rfm_block *block = &rfm->blocks[number];
+    int64_t amounts[CELL_CHUNK];
+    struct sh_event_cells cells;
+    sh_event_cells_begin(&cells, sh_event_type(rfm->events, rfm->config.event_type), number, low_ms + 1, high_ms + 1);
+    while (sh_event_cells_next(&cells)) {
+        const struct sh_event_cell *cell = cells.cell;
+        for (uint32_t first = 0; first < cell->row_count; first += CELL_CHUNK) {
+            const uint32_t count = rows_from(cell, first);
+            sh_strip_read(&cell->amount, first, count, amounts);
+            for (uint32_t i = 0; i < count; i++) {
+                const uint32_t ms = cell->ms[first + i];
+                struct sh_rfm_user *user = &block->users[cell->slot_low[first + i]];
+                if (i + AHEAD < count) __builtin_prefetch(&block->users[cell->slot_low[first + i + AHEAD]], 1);
+                if (ms < cells.ms_low || ms > cells.ms_high) continue;
+                user->count += is_entering ? 1 : UINT32_MAX;
+                user->amount += is_entering ? amounts[i] : -(__int128)amounts[i];
+            }
+        }
+    }
+}
+
+/* Every user has a line already, and only what lies between the old end and the new one changes. Whether a day is the
+ * first of a user's days inside is another question: those are counted anew. */
+enum sh_status rfm_move_horizon(struct sh_rfm *rfm, int64_t from_ms, struct sh_error *err) {
+    if (rfm->config.per_day) return rfm_rebuild(rfm, &rfm->config, from_ms, err);
+    const int64_t low_ms = from_ms < rfm->from_ms ? from_ms : rfm->from_ms;
+    const int64_t high_ms = from_ms < rfm->from_ms ? rfm->from_ms : from_ms;
+    for (uint32_t block = 0; low_ms < high_ms && block < rfm->block_count; block++)
+        cross_horizon(rfm, block, low_ms, high_ms, from_ms < rfm->from_ms);
+    rfm->from_ms = from_ms;
+    return SH_OK;
 }
 
 enum sh_status sh_rfm_configure(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t now_ms,
                                 struct sh_error *err) {
     enum sh_status status = sh_rfm_config_check(config, err);
     if (status != SH_OK) return status;
-    if ((status = rfm_rebuild(rfm, config, horizon_from(config, now_ms), err)) != SH_OK) return status;
+    if ((status = rfm_rebuild(rfm, config, rfm_horizon_from(config, now_ms), err)) != SH_OK) return status;
     rfm->is_on = true;
     rfm->measured_ms = INT64_MIN;
     rfm->cuts = (struct sh_rfm_cuts){.is_set = false};
     rfm_pending_drop(rfm);
     rfm_fields_update(rfm);
     return SH_OK;
-}
-
-/* ---- Refresh: measure ---- */
-
-enum sh_status sh_rfm_measure(struct sh_rfm *rfm, int64_t now_ms, struct sh_rfm_spread *spread, struct sh_error *err) {
-    sh_rfm_spread_init(spread);
-    sh_assert(rfm->is_on);
-    if (now_ms < rfm->measured_ms) {
-        (void)sh_fail(err, SH_ERR_CONFLICT, -1, "rfm has been refreshed with a later now already");
-        return sh_fail_hint(err, SH_ERR_CONFLICT, "the latest refresh had now %lld", (long long)rfm->measured_ms);
-    }
-    size_t room = 1;
-    for (uint32_t b = 0; b < rfm->block_count; b++)
-        room += rfm->blocks[b].capacity;
-    struct measure measure = {.now_ms = now_ms};
-    enum sh_status status = SH_OK;
-    for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
-        if (!sh_rfm_values_init(&measure.values[axis], room)) status = SH_ERR_MEMORY;
-    if (status != SH_OK)
-        (void)sh_fail(err, status, -1, "out of memory while counting scores");
-    else
-        status = move_horizon(rfm, horizon_from(&rfm->config, now_ms), &measure, err);
-    if (status == SH_OK) {
-        rfm->measured_ms = now_ms;
-        spread->user_count = measure.values[SH_RFM_F].count;
-        if (measure.failed) status = SH_ERR_MEMORY;
-        for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT && status == SH_OK; axis++)
-            status = sh_rfm_tally_count(&spread->tallies[axis], &measure.values[axis]);
-        if (status != SH_OK) (void)sh_fail(err, status, -1, "out of memory while counting scores");
-    }
-    for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
-        sh_rfm_values_deinit(&measure.values[axis]);
-    return status;
 }
 
 /* ---- Events ---- */
@@ -378,7 +320,8 @@ enum sh_status sh_rfm_add(struct sh_rfm *rfm, const struct sh_event *event) {
         user->count_ever++;
         user->count += is_inside;
     }
-    take_time(user, &block->last_ms[place], event->time_ms);
+    take_time(user, event->time_ms);
+    block->last_ms[place] = user->last_ms;
     user->amount_ever += amount;
     if (!is_inside) return SH_OK;
     user->amount += amount;
@@ -452,6 +395,7 @@ void sh_rfm_recount(struct sh_rfm *rfm, uint32_t slot) {
     struct sh_rfm_user *user = &block->users[place];
     user->first_ms = line.first_ms;
     user->previous_ms = line.previous_ms;
+    user->last_ms = line.last_ms;
     user->count = line.count;
     user->count_ever = line.count_ever;
     user->amount = line.amount;

@@ -64,7 +64,7 @@
  * makes the same cut points of the sum.
  *
  * Cost: one line and two bytes' worth of arrays an event, asked for ahead (sh_rfm_prefetch); a condition about 1 ns a
- * user; a refresh reads every event of the type once. Memory: 73 bytes a user slot below the highest one that has an
+ * user; a refresh reads the events that leave the horizon and a line a user, a new plan every event of the type. Memory: 73 bytes a user slot below the highest one that has an
  * event, in blocks that double.
  * Rules (sh_rfm_check): every line says what a walk over the user's history says.
  * Threads: one shard.
@@ -141,7 +141,7 @@ void sh_rfm_recount(struct sh_rfm *rfm, uint32_t slot);
 
 /* ---- Refresh ---- */
 
-/* Move the horizon to end at now_ms, counting anew, and count how often each value occurs. SH_ERR_CONFLICT if a refresh
+/* Move the horizon to end at now_ms, and count how often each value occurs. SH_ERR_CONFLICT if a refresh
  * with a later now was begun. The spread is the caller's to deinit, also after a failure. */
 SH_MUST_CHECK enum sh_status sh_rfm_measure(struct sh_rfm *rfm, int64_t now_ms, struct sh_rfm_spread *spread,
                                             struct sh_error *err);

@@ -1,14 +1,14 @@
 /* rfm_private.h -- what the files of RFM share.
  *
- *   rfm.c          lines of users: events in, counting anew, walks into the past
- *   rfm_refresh.c  from values to cut points, over shards; F and M scores
+ *   rfm.c          lines of users: events in, counting anew, moving the horizon, walks into the past
+ *   rfm_refresh.c  from lines to values, from values to cut points, over shards; F and M scores
  *   rfm_fields.c   what expressions, orders and fields read
  *   rfm_archive.c  into a snapshot and back
  *   rfm_spread.c   how often each value occurs
  *
  *   block of 65,536 slots, as many of them as there are users with events, doubled
  *     lines      64 bytes a user: one cache line an event
- *     last_ms     8 bytes: the latest event, for R, read in a row by every condition
+ *     last_ms     8 bytes: the latest event once more, for R, read in a row by every condition
  *     scores      1 byte:  0 not scored, else 1 + 5 (f - 1) + (m - 1)
  */
 #ifndef SH_RFM_PRIVATE_H
@@ -22,10 +22,11 @@ enum {
 };
 
 struct sh_rfm_user {
-    int64_t first_ms;
-    int64_t previous_ms;
     __int128 amount;
     __int128 amount_ever;
+    int64_t first_ms;
+    int64_t previous_ms;
+    int64_t last_ms;
     uint32_t count;
     uint32_t count_ever;
 };
@@ -63,10 +64,14 @@ struct sh_rfm {
 };
 
 /* rfm.c */
-void rfm_blocks_free(struct sh_rfm_block *blocks, uint32_t block_count);
-/* The lines for another plan or horizon; on a failure the old ones stay. Scores are all 0. */
+static inline int64_t rfm_horizon_from(const struct sh_rfm_config *config, int64_t now_ms) {
+    return config->days == 0 ? INT64_MIN : now_ms - config->days * SH_DAY_MS;
+}
+/* Everything counted anew, by a plan and a horizon; on a failure all is as it was. Scores are all 0. */
 SH_MUST_CHECK enum sh_status rfm_rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms,
                                          struct sh_error *err);
+/* Another horizon for the same plan: by the events that enter it or leave it. */
+SH_MUST_CHECK enum sh_status rfm_move_horizon(struct sh_rfm *rfm, int64_t from_ms, struct sh_error *err);
 /* The F and M part of a code. */
 static inline uint8_t rfm_scores_of(const struct sh_rfm *rfm, uint32_t count, __int128 amount) {
     const struct sh_rfm_config *config = &rfm->config;

@@ -40,6 +40,78 @@ enum sh_status sh_rfm_config_check(const struct sh_rfm_config *config, struct sh
     return SH_OK;
 }
 
+/* ---- Refresh: measure ---- */
+
+/* What a refresh wants to know of the users. */
+struct measure {
+    int64_t now_ms;
+    struct sh_rfm_values values[SH_RFM_AXIS_COUNT];
+    bool failed; /* out of memory for them; everything else is done all the same */
+};
+
+/* M as 64 bits: who has more is as good as anybody. */
+static int64_t clamp(__int128 amount) {
+    if (amount > INT64_MAX) return INT64_MAX;
+    return amount < INT64_MIN ? INT64_MIN : (int64_t)amount;
+}
+
+/* Events after now are not of this refresh: such users are looked up in their past. Scores are by the cut points there
+ * are, until there are others. */
+static void measure_block(const struct sh_rfm *rfm, uint32_t number, struct measure *measure) {
+    const struct sh_rfm_block *block = &rfm->blocks[number];
+    const int64_t now_ms = measure->now_ms;
+    for (uint32_t i = 0; i < block->capacity; i++) {
+        uint32_t count = block->users[i].count;
+        __int128 amount = block->users[i].amount;
+        int64_t last_ms = block->users[i].last_ms;
+        block->scores[i] = rfm_scores_of(rfm, count, amount);
+        if (last_ms > now_ms) {
+            struct sh_rfm_line line;
+            sh_rfm_line(rfm, number * SH_BLOCK_SLOTS + i, now_ms, &line);
+            count = line.count;
+            amount = line.amount;
+            last_ms = line.last_ms;
+        }
+        if (count == 0 || measure->failed) continue;
+        measure->failed = !sh_rfm_values_add(&measure->values[SH_RFM_R], -((now_ms - last_ms) / SH_DAY_MS)) ||
+                          !sh_rfm_values_add(&measure->values[SH_RFM_F], count) ||
+                          !sh_rfm_values_add(&measure->values[SH_RFM_M], clamp(amount));
+    }
+}
+
+enum sh_status sh_rfm_measure(struct sh_rfm *rfm, int64_t now_ms, struct sh_rfm_spread *spread, struct sh_error *err) {
+    sh_rfm_spread_init(spread);
+    sh_assert(rfm->is_on);
+    if (now_ms < rfm->measured_ms) {
+        (void)sh_fail(err, SH_ERR_CONFLICT, -1, "rfm has been refreshed with a later now already");
+        return sh_fail_hint(err, SH_ERR_CONFLICT, "the latest refresh had now %lld", (long long)rfm->measured_ms);
+    }
+    size_t room = 1;
+    for (uint32_t b = 0; b < rfm->block_count; b++)
+        room += rfm->blocks[b].capacity;
+    struct measure measure = {.now_ms = now_ms};
+    enum sh_status status = SH_OK;
+    for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
+        if (!sh_rfm_values_init(&measure.values[axis], room)) status = SH_ERR_MEMORY;
+    if (status != SH_OK)
+        (void)sh_fail(err, status, -1, "out of memory while counting scores");
+    else
+        status = rfm_move_horizon(rfm, rfm_horizon_from(&rfm->config, now_ms), err);
+    for (uint32_t block = 0; status == SH_OK && block < rfm->block_count; block++)
+        measure_block(rfm, block, &measure);
+    if (status == SH_OK) {
+        rfm->measured_ms = now_ms;
+        spread->user_count = measure.values[SH_RFM_F].count;
+        if (measure.failed) status = SH_ERR_MEMORY;
+        for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT && status == SH_OK; axis++)
+            status = sh_rfm_tally_count(&spread->tallies[axis], &measure.values[axis]);
+        if (status != SH_OK) (void)sh_fail(err, status, -1, "out of memory while counting scores");
+    }
+    for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
+        sh_rfm_values_deinit(&measure.values[axis]);
+    return status;
+}
+
 /* ---- Cut points ---- */
 
 /* A value of the spread, where more is better: R is minus days. */

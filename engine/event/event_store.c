@@ -50,6 +50,10 @@ uint32_t sh_event_block_end(const struct sh_event_store *store) {
     return store->head_block_count;
 }
 
+uint32_t sh_event_block_capacity(const struct sh_event_store *store, uint32_t block) {
+    return store->heads[block].capacity;
+}
+
 /* ---- Appending ---- */
 
 /* An event after it was looked at: values by property number. */

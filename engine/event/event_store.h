@@ -309,6 +309,8 @@ static inline bool sh_event_cells_next(struct sh_event_cells *cells) {
 }
 /* Blocks with any event of any type are below it. */
 uint32_t sh_event_block_end(const struct sh_event_store *store);
+/* Slots of that block with any event of any type are below it; the block is below sh_event_block_end. */
+uint32_t sh_event_block_capacity(const struct sh_event_store *store, uint32_t block);
 /* Events of the type in [from_ms, until_ms), all users, from kept sums where whole days lie inside; for estimates and
  * bare counts. Exact. O(days + rows of the cells at the edges). */
 uint64_t sh_event_window_count(const struct sh_event_store *store, uint32_t type, int64_t from_ms, int64_t until_ms);
