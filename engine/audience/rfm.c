@@ -1,9 +1,4 @@
-/* rfm.c -- see rfm.h, rfm_private.h.
- *
- * COUNTING ANEW reads the cells of the type, block by block, days ascending: the lines of a block are 4 MiB at most.
- * Rows of a cell come in order of arrival, so a line takes events in any order: the latest two times are kept by
- * comparing. Days are counted by a stamp a user, the day last counted.
- */
+/* rfm.c -- see rfm.h, rfm_private.h. */
 #include <string.h>
 
 #include "memory.h"
@@ -11,12 +6,8 @@
 
 /* ---- Lines ---- */
 
-static struct sh_rfm_user nobody(void) {
-    return (struct sh_rfm_user){.first_ms = SH_RFM_NEVER, .previous_ms = SH_RFM_NEVER, .last_ms = SH_RFM_NEVER};
-}
-
 /* Room for a place of a block. */
-static enum sh_status block_reserve(struct sh_rfm_block *block, uint32_t place) {
+enum sh_status rfm_block_reserve(struct sh_rfm_block *block, uint32_t place) {
     uint32_t capacity = block->capacity == 0 ? SH_RFM_SLOTS_MIN : block->capacity;
     if (place < block->capacity) return SH_OK;
     while (capacity <= place)
@@ -37,7 +28,7 @@ static enum sh_status block_reserve(struct sh_rfm_block *block, uint32_t place) 
         memcpy(grown.scores, block->scores, block->capacity);
     }
     for (uint32_t i = block->capacity; i < capacity; i++) {
-        grown.users[i] = nobody();
+        grown.users[i] = rfm_nobody();
         grown.last_ms[i] = SH_RFM_NEVER;
     }
     sh_free(block->users);
@@ -47,25 +38,13 @@ static enum sh_status block_reserve(struct sh_rfm_block *block, uint32_t place) 
     return SH_OK;
 }
 
-static enum sh_status directory_reserve(struct sh_rfm *rfm, uint32_t block) {
+enum sh_status rfm_directory_reserve(struct sh_rfm *rfm, uint32_t block) {
     if (block < rfm->block_count) return SH_OK;
     if (sh_grow((void **)&rfm->blocks, &rfm->block_capacity, (uint64_t)block + 1, sizeof *rfm->blocks) != SH_OK)
         return SH_ERR_MEMORY;
     memset(rfm->blocks + rfm->block_count, 0, (block + 1 - rfm->block_count) * sizeof *rfm->blocks);
     rfm->block_count = block + 1;
     return SH_OK;
-}
-
-/* An event in any order of time. */
-static inline void take_time(struct sh_rfm_user *user, int64_t time_ms) {
-    if (time_ms > user->last_ms) {
-        user->previous_ms = user->last_ms;
-        user->last_ms = time_ms;
-        user->first_ms = user->first_ms == SH_RFM_NEVER ? time_ms : user->first_ms; /* no branch: it is hard to guess */
-        return;
-    }
-    if (time_ms < user->last_ms && time_ms > user->previous_ms) user->previous_ms = time_ms;
-    if (time_ms < user->first_ms) user->first_ms = time_ms;
 }
 
 /* ---- Life ---- */
@@ -120,140 +99,7 @@ size_t sh_rfm_memory_bytes(const struct sh_rfm *rfm) {
     return bytes;
 }
 
-/* ---- Counting anew ---- */
-
-/* Lines lie 4 MiB apart at most: in the L3 cache, asked for so many rows ahead. */
-enum { CELL_CHUNK = 1024, AHEAD = 12 };
-
-struct recount {
-    struct sh_rfm *rfm;
-    const struct sh_event_type *type;
-    int32_t *day_ever; /* per_day: the day last counted, of each place; else NULL */
-    int32_t *day_counted;
-};
-
-#define DAY_NONE INT32_MIN
-
-/* Of the chunk that begins there. */
-static uint32_t rows_from(const struct sh_event_cell *cell, uint32_t first) {
-    return cell->row_count - first < CELL_CHUNK ? cell->row_count - first : CELL_CHUNK;
-}
-
-static void recount_rows(const struct recount *recount, struct sh_rfm_block *block, const struct sh_event_cell *cell,
-                         uint32_t first, uint32_t count) {
-    const int64_t from_ms = recount->rfm->from_ms;
-    int64_t amounts[CELL_CHUNK];
-    sh_strip_read(&cell->amount, first, count, amounts);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t place = cell->slot_low[first + i];
-        if (i + AHEAD < count) __builtin_prefetch(&block->users[cell->slot_low[first + i + AHEAD]], 1);
-        const int64_t time_ms = cell->day_start_ms + (int64_t)cell->ms[first + i];
-        const bool is_inside = time_ms > from_ms;
-        struct sh_rfm_user *user = &block->users[place];
-        take_time(user, time_ms);
-        user->amount_ever += amounts[i];
-        user->amount += is_inside ? amounts[i] : 0;
-        if (recount->day_ever == NULL) {
-            user->count_ever++;
-            user->count += is_inside;
-            continue;
-        }
-        user->count_ever += recount->day_ever[place] != cell->day;
-        recount->day_ever[place] = cell->day;
-        if (!is_inside) continue;
-        user->count += recount->day_counted[place] != cell->day;
-        recount->day_counted[place] = cell->day;
-    }
-}
-
-static void recount_block(const struct recount *recount, uint32_t number) {
-    struct sh_rfm_block *block = &recount->rfm->blocks[number];
-    for (uint32_t i = 0; i < block->capacity; i++)
-        block->users[i] = nobody();
-    if (block->capacity > 0) memset(block->scores, 0, block->capacity);
-    for (uint32_t i = 0; recount->day_ever != NULL && i < SH_BLOCK_SLOTS; i++)
-        recount->day_ever[i] = recount->day_counted[i] = DAY_NONE;
-    struct sh_event_cells cells;
-    sh_event_cells_begin(&cells, recount->type, number, SH_INSTANT_MIN, INT64_MAX);
-    while (sh_event_cells_next(&cells)) {
-        const struct sh_event_cell *cell = cells.cell;
-        for (uint32_t first = 0; first < cell->row_count; first += CELL_CHUNK)
-            recount_rows(recount, block, cell, first, rows_from(cell, first));
-    }
-    for (uint32_t i = 0; i < block->capacity; i++)
-        block->last_ms[i] = block->users[i].last_ms;
-}
-
-/* A line for everybody who has events. On a failure some have room that they do not need. */
-static enum sh_status reserve_all(struct sh_rfm *rfm) {
-    const uint32_t block_end = sh_event_block_end(rfm->events);
-    enum sh_status status = block_end == 0 ? SH_OK : directory_reserve(rfm, block_end - 1);
-    for (uint32_t block = 0; status == SH_OK && block < block_end; block++) {
-        const uint32_t capacity = sh_event_block_capacity(rfm->events, block);
-        if (capacity > 0) status = block_reserve(&rfm->blocks[block], capacity - 1);
-    }
-    return status;
-}
-
-/* Everything by the plan and the horizon, in the lines that are there. SH_ERR_MEMORY before anything changed. */
-static enum sh_status recount_all(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms) {
-    struct recount recount = {.rfm = rfm, .type = sh_event_type(rfm->events, config->event_type)};
-    if (reserve_all(rfm) != SH_OK) return SH_ERR_MEMORY;
-    if (config->per_day) {
-        recount.day_ever = sh_alloc((size_t)2 * SH_BLOCK_SLOTS * sizeof *recount.day_ever);
-        if (recount.day_ever == NULL) return SH_ERR_MEMORY;
-        recount.day_counted = recount.day_ever + SH_BLOCK_SLOTS;
-    }
-    rfm->config = *config;
-    rfm->from_ms = from_ms;
-    for (uint32_t block = 0; block < rfm->block_count; block++)
-        recount_block(&recount, block);
-    sh_free(recount.day_ever);
-    return SH_OK;
-}
-
-enum sh_status rfm_rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms,
-                           struct sh_error *err) {
-    if (recount_all(rfm, config, from_ms) == SH_OK) return SH_OK;
-    return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory while counting events for rfm");
-}
-
-/* ---- Moving the horizon ---- */
-
-/* Events of the block in (low_ms, high_ms] enter the horizon, or leave it. */
-static void cross_horizon(struct sh_rfm *rfm, uint32_t number, int64_t low_ms, int64_t high_ms, bool is_entering) {
-    struct sh_rfm_block *block = &rfm->blocks[number];
-    int64_t amounts[CELL_CHUNK];
-    struct sh_event_cells cells;
-    sh_event_cells_begin(&cells, sh_event_type(rfm->events, rfm->config.event_type), number, low_ms + 1, high_ms + 1);
-    while (sh_event_cells_next(&cells)) {
-        const struct sh_event_cell *cell = cells.cell;
-        for (uint32_t first = 0; first < cell->row_count; first += CELL_CHUNK) {
-            const uint32_t count = rows_from(cell, first);
-            sh_strip_read(&cell->amount, first, count, amounts);
-            for (uint32_t i = 0; i < count; i++) {
-                const uint32_t ms = cell->ms[first + i];
-                struct sh_rfm_user *user = &block->users[cell->slot_low[first + i]];
-                if (i + AHEAD < count) __builtin_prefetch(&block->users[cell->slot_low[first + i + AHEAD]], 1);
-                if (ms < cells.ms_low || ms > cells.ms_high) continue;
-                user->count += is_entering ? 1 : UINT32_MAX;
-                user->amount += is_entering ? amounts[i] : -(__int128)amounts[i];
-            }
-        }
-    }
-}
-
-/* Every user has a line already, and only what lies between the old end and the new one changes. Whether a day is the
- * first of a user's days inside is another question: those are counted anew. */
-enum sh_status rfm_move_horizon(struct sh_rfm *rfm, int64_t from_ms, struct sh_error *err) {
-    if (rfm->config.per_day) return rfm_rebuild(rfm, &rfm->config, from_ms, err);
-    const int64_t low_ms = from_ms < rfm->from_ms ? from_ms : rfm->from_ms;
-    const int64_t high_ms = from_ms < rfm->from_ms ? rfm->from_ms : from_ms;
-    for (uint32_t block = 0; low_ms < high_ms && block < rfm->block_count; block++)
-        cross_horizon(rfm, block, low_ms, high_ms, from_ms < rfm->from_ms);
-    rfm->from_ms = from_ms;
-    return SH_OK;
-}
+/* ---- The plan ---- */
 
 enum sh_status sh_rfm_configure(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t now_ms,
                                 struct sh_error *err) {
@@ -308,9 +154,9 @@ static void count_day(const struct sh_rfm *rfm, const struct sh_event *event, st
 enum sh_status sh_rfm_add(struct sh_rfm *rfm, const struct sh_event *event) {
     if (!rfm->is_on || event->type != rfm->config.event_type) return SH_OK;
     const uint32_t place = event->slot % SH_BLOCK_SLOTS;
-    if (directory_reserve(rfm, event->slot / SH_BLOCK_SLOTS) != SH_OK) return SH_ERR_MEMORY;
+    if (rfm_directory_reserve(rfm, event->slot / SH_BLOCK_SLOTS) != SH_OK) return SH_ERR_MEMORY;
     struct sh_rfm_block *block = &rfm->blocks[event->slot / SH_BLOCK_SLOTS];
-    if (block_reserve(block, place) != SH_OK) return SH_ERR_MEMORY;
+    if (rfm_block_reserve(block, place) != SH_OK) return SH_ERR_MEMORY;
     struct sh_rfm_user *user = &block->users[place];
     const bool is_inside = event->time_ms > rfm->from_ms;
     const int64_t amount = event->has_amount ? event->amount : 0;
@@ -320,7 +166,7 @@ enum sh_status sh_rfm_add(struct sh_rfm *rfm, const struct sh_event *event) {
         user->count_ever++;
         user->count += is_inside;
     }
-    take_time(user, event->time_ms);
+    rfm_take_time(user, event->time_ms);
     block->last_ms[place] = user->last_ms;
     user->amount_ever += amount;
     if (!is_inside) return SH_OK;
@@ -333,7 +179,7 @@ void sh_rfm_forget(struct sh_rfm *rfm, uint32_t slot) {
     struct sh_rfm_block *block;
     uint32_t place;
     if (!find_place(rfm, slot, &block, &place)) return;
-    block->users[place] = nobody();
+    block->users[place] = rfm_nobody();
     block->last_ms[place] = SH_RFM_NEVER;
     block->scores[place] = 0;
 }
@@ -343,8 +189,8 @@ void sh_rfm_forget(struct sh_rfm *rfm, uint32_t slot) {
 /* The history, newest event first. */
 static void walk(const struct sh_rfm *rfm, uint32_t slot, int64_t now_ms, struct sh_rfm_line *line) {
     struct sh_event_ref ref;
-    int32_t day_ever = DAY_NONE;
-    int32_t day_counted = DAY_NONE;
+    int32_t day_ever = SH_RFM_DAY_NONE;
+    int32_t day_counted = SH_RFM_DAY_NONE;
     bool more = sh_event_history_first(rfm->events, slot, &ref);
     *line = (struct sh_rfm_line){
         .first_ms = SH_RFM_NEVER, .last_ms = SH_RFM_NEVER, .previous_ms = SH_RFM_NEVER, .count = 0};

@@ -1,15 +1,6 @@
 /* rfm_count_values.h -- how often each of many values occurs: included by rfm_spread.c for values of four bytes and for
  * values of eight, as VALUE and NAMED say.
  */
-static struct span NAMED(span_of)(const VALUE *values, size_t count) {
-    struct span span = {.least = INT64_MAX, .most = INT64_MIN};
-    for (size_t i = 0; i < count; i++) {
-        span.least = values[i] < span.least ? values[i] : span.least;
-        span.most = values[i] > span.most ? values[i] : span.most;
-    }
-    return span;
-}
-
 /* Both arrays are used; which of them holds the sorted values is returned. */
 static VALUE *NAMED(sort)(VALUE *values, VALUE *spare, size_t count, struct span span) {
     const uint64_t greatest = (uint64_t)span.most - (uint64_t)span.least;
@@ -47,11 +38,11 @@ static enum sh_status NAMED(count_sorted)(struct sh_rfm_tally *tally, const VALU
     return SH_OK;
 }
 
-static size_t NAMED(count_near)(const VALUE *values, size_t count, int64_t least, uint32_t *counters) {
-    size_t distinct = 0;
+/* counters: COUNTER_SETS sets of one for each value of the span. */
+static void NAMED(count_near)(const VALUE *values, size_t count, struct span span, uint32_t *counters) {
+    const size_t span_count = (size_t)(span.most - span.least) + 1;
     for (size_t i = 0; i < count; i++)
-        distinct += counters[values[i] - least]++ == 0;
-    return distinct;
+        counters[i % COUNTER_SETS * span_count + (size_t)(values[i] - span.least)]++;
 }
 
 static enum sh_status NAMED(count_far)(struct sh_rfm_tally *tally, VALUE *values, size_t count, struct span span) {

@@ -1,6 +1,7 @@
 /* rfm_private.h -- what the files of RFM share.
  *
- *   rfm.c          lines of users: events in, counting anew, moving the horizon, walks into the past
+ *   rfm.c          lines of users: events in, walks into the past
+ *   rfm_recount.c  lines of all users: counting anew, moving the horizon
  *   rfm_refresh.c  from lines to values, from values to cut points, over shards; F and M scores
  *   rfm_fields.c   what expressions, orders and fields read
  *   rfm_archive.c  into a snapshot and back
@@ -63,14 +64,34 @@ struct sh_rfm {
     int64_t code_values[6][SH_RFM_CODE_COUNT]; /* r, f, m, score, segment, name of each code */
 };
 
+#define SH_RFM_DAY_NONE INT32_MIN
+
 /* rfm.c */
+/* A line for that place of the block; places for blocks. On SH_ERR_MEMORY nothing changed. */
+SH_MUST_CHECK enum sh_status rfm_block_reserve(struct sh_rfm_block *block, uint32_t place);
+SH_MUST_CHECK enum sh_status rfm_directory_reserve(struct sh_rfm *rfm, uint32_t block);
+static inline struct sh_rfm_user rfm_nobody(void) {
+    return (struct sh_rfm_user){.first_ms = SH_RFM_NEVER, .previous_ms = SH_RFM_NEVER, .last_ms = SH_RFM_NEVER};
+}
+/* An event in any order of time. */
+static inline void rfm_take_time(struct sh_rfm_user *user, int64_t time_ms) {
+    if (time_ms > user->last_ms) {
+        user->previous_ms = user->last_ms;
+        user->last_ms = time_ms;
+        user->first_ms = user->first_ms == SH_RFM_NEVER ? time_ms : user->first_ms; /* no branch: it is hard to guess */
+        return;
+    }
+    if (time_ms < user->last_ms && time_ms > user->previous_ms) user->previous_ms = time_ms;
+    if (time_ms < user->first_ms) user->first_ms = time_ms;
+}
+/* rfm_recount.c */
 static inline int64_t rfm_horizon_from(const struct sh_rfm_config *config, int64_t now_ms) {
     return config->days == 0 ? INT64_MIN : now_ms - config->days * SH_DAY_MS;
 }
 /* Everything counted anew, by a plan and a horizon; on a failure all is as it was. Scores are all 0. */
 SH_MUST_CHECK enum sh_status rfm_rebuild(struct sh_rfm *rfm, const struct sh_rfm_config *config, int64_t from_ms,
                                          struct sh_error *err);
-/* Another horizon for the same plan: by the events that enter it or leave it. */
+/* Another horizon for the same plan: by the events that enter it or leave it. Scores are by the cut points there are. */
 SH_MUST_CHECK enum sh_status rfm_move_horizon(struct sh_rfm *rfm, int64_t from_ms, struct sh_error *err);
 /* The F and M part of a code. */
 static inline uint8_t rfm_scores_of(const struct sh_rfm *rfm, uint32_t count, __int128 amount) {

@@ -55,8 +55,7 @@ static int64_t clamp(__int128 amount) {
     return amount < INT64_MIN ? INT64_MIN : (int64_t)amount;
 }
 
-/* Events after now are not of this refresh: such users are looked up in their past. Scores are by the cut points there
- * are, until there are others. */
+/* Events after now are not of this refresh: such users are looked up in their past. */
 static void measure_block(const struct sh_rfm *rfm, uint32_t number, struct measure *measure) {
     const struct sh_rfm_block *block = &rfm->blocks[number];
     const int64_t now_ms = measure->now_ms;
@@ -64,7 +63,6 @@ static void measure_block(const struct sh_rfm *rfm, uint32_t number, struct meas
         uint32_t count = block->users[i].count;
         __int128 amount = block->users[i].amount;
         int64_t last_ms = block->users[i].last_ms;
-        block->scores[i] = rfm_scores_of(rfm, count, amount);
         if (last_ms > now_ms) {
             struct sh_rfm_line line;
             sh_rfm_line(rfm, number * SH_BLOCK_SLOTS + i, now_ms, &line);

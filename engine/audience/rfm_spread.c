@@ -31,7 +31,8 @@ static enum sh_status tally_make(struct sh_rfm_tally *tally, size_t count) {
 /* ---- Values ---- */
 
 bool sh_rfm_values_init(struct sh_rfm_values *values, size_t room) {
-    *values = (struct sh_rfm_values){.narrow = sh_alloc(room * sizeof *values->narrow), .room = room};
+    *values = (struct sh_rfm_values){
+        .narrow = sh_alloc(room * sizeof *values->narrow), .room = room, .least = INT64_MAX, .most = INT64_MIN};
     return values->narrow != NULL;
 }
 
@@ -59,7 +60,12 @@ bool sh_rfm_values_add_wide(struct sh_rfm_values *values, int64_t value) {
  * Values that lie close together (days, events) have a counter each. Others are sorted by their distance to the least,
  * 11 bits at a time from the lowest, as many as the greatest has: money in cents takes two or three passes. */
 
-enum { DIGIT_BITS = 11, DIGIT_VALUES = 1 << DIGIT_BITS, COUNTERS_MAX = 1 << 16 };
+enum {
+    DIGIT_BITS = 11,
+    DIGIT_VALUES = 1 << DIGIT_BITS,
+    COUNTERS_MAX = 1 << 16,
+    COUNTER_SETS = 4, /* taken in turn: the same value twice running does not wait for its counter */
+};
 
 /* Order as unsigned is order as signed. */
 static uint64_t key_of(int64_t value) {
@@ -80,15 +86,24 @@ struct span {
 #define NAMED(name) name##_wide
 #include "rfm_count_values.h"
 
-static enum sh_status count_near(struct sh_rfm_tally *tally, const struct sh_rfm_values *values, int64_t least) {
-    uint32_t *counters = sh_alloc_zero(COUNTERS_MAX * sizeof *counters);
+static enum sh_status count_near(struct sh_rfm_tally *tally, const struct sh_rfm_values *values, struct span span) {
+    const size_t span_count = (size_t)(span.most - span.least) + 1;
+    uint32_t *counters = sh_alloc_zero(COUNTER_SETS * span_count * sizeof *counters);
     if (counters == NULL) return SH_ERR_MEMORY;
-    const size_t distinct = values->narrow != NULL ? count_near_narrow(values->narrow, values->count, least, counters)
-                                                   : count_near_wide(values->wide, values->count, least, counters);
+    if (values->narrow != NULL)
+        count_near_narrow(values->narrow, values->count, span, counters);
+    else
+        count_near_wide(values->wide, values->count, span, counters);
+    size_t distinct = 0;
+    for (size_t i = 0; i < span_count; i++) {
+        for (uint32_t set = 1; set < COUNTER_SETS; set++)
+            counters[i] += counters[set * span_count + i];
+        distinct += counters[i] != 0;
+    }
     const enum sh_status status = tally_make(tally, distinct);
-    for (uint32_t i = 0; i < COUNTERS_MAX && status == SH_OK; i++) {
+    for (size_t i = 0; i < span_count && status == SH_OK; i++) {
         if (counters[i] == 0) continue;
-        tally->values[tally->count] = least + i;
+        tally->values[tally->count] = span.least + (int64_t)i;
         tally->counts[tally->count++] = counters[i];
     }
     sh_free(counters);
@@ -97,10 +112,9 @@ static enum sh_status count_near(struct sh_rfm_tally *tally, const struct sh_rfm
 
 enum sh_status sh_rfm_tally_count(struct sh_rfm_tally *tally, struct sh_rfm_values *values) {
     const size_t count = values->count;
-    const struct span span =
-        values->narrow != NULL ? span_of_narrow(values->narrow, count) : span_of_wide(values->wide, count);
+    const struct span span = {.least = values->least, .most = values->most};
     if (count == 0) return tally_make(tally, 0);
-    if ((uint64_t)span.most - (uint64_t)span.least < COUNTERS_MAX) return count_near(tally, values, span.least);
+    if ((uint64_t)span.most - (uint64_t)span.least < COUNTERS_MAX) return count_near(tally, values, span);
     return values->narrow != NULL ? count_far_narrow(tally, values->narrow, count, span)
                                   : count_far_wide(tally, values->wide, count, span);
 }

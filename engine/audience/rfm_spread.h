@@ -31,12 +31,16 @@ struct sh_rfm_values {
     int64_t *wide;
     size_t count;
     size_t room;
+    int64_t least; /* of those that were added */
+    int64_t most;
 };
 /* False: out of memory. Deinit after all. */
 SH_MUST_CHECK bool sh_rfm_values_init(struct sh_rfm_values *values, size_t room);
 void sh_rfm_values_deinit(struct sh_rfm_values *values);
 SH_MUST_CHECK bool sh_rfm_values_add_wide(struct sh_rfm_values *values, int64_t value);
 SH_MUST_CHECK static inline bool sh_rfm_values_add(struct sh_rfm_values *values, int64_t value) {
+    values->least = value < values->least ? value : values->least;
+    values->most = value > values->most ? value : values->most;
     if (values->narrow == NULL || value < INT32_MIN || value > INT32_MAX) return sh_rfm_values_add_wide(values, value);
     values->narrow[values->count++] = (int32_t)value;
     return true;

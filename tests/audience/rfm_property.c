@@ -427,7 +427,9 @@ static void run_round(void) {
         for (uint32_t i = 0; i < count; i++)
             append_one(now_ms);
         if (split_one_in(&rng, 3)) forget_one();
-        if (split_one_in(&rng, 6)) configure(now_ms);
+        /* A plan that was put later than now: the next refresh moves the horizon back. */
+        if (split_one_in(&rng, 6))
+            configure(now_ms + (split_one_in(&rng, 2) ? (int64_t)split_length(&rng, 60 * (uint64_t)SH_DAY_MS) : 0));
         if (split_one_in(&rng, 2)) refresh(now_ms, 3 * step + 1);
         if (split_one_in(&rng, 4)) refresh_twice(now_ms, 3 * step + 2);
         compare(now_ms);
