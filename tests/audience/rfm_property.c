@@ -257,7 +257,10 @@ static void refresh_twice(int64_t now_ms, uint64_t id) {
 static void refresh(int64_t now_ms, uint64_t id) {
     struct sh_rfm_spread spreads[STORES_MAX];
     for (uint32_t s = 0; s < store_count; s++) {
+        const char *reason = "";
         must(sh_rfm_measure(rfms[s], now_ms, &spreads[s], NULL) == SH_OK, "measure");
+        const bool is_whole = sh_rfm_check(rfms[s], &reason);
+        must(is_whole, reason);
         must(sh_rfm_learn(rfms[s], id, now_ms, &spreads[s], store_count, NULL) == SH_OK, "learn");
     }
     for (uint32_t s = 0; s < store_count; s++) {
@@ -428,8 +431,8 @@ static void run_round(void) {
             append_one(now_ms);
         if (split_one_in(&rng, 3)) forget_one();
         /* A plan that was put later than now: the next refresh moves the horizon back. */
-        if (split_one_in(&rng, 6))
-            configure(now_ms + (split_one_in(&rng, 2) ? (int64_t)split_length(&rng, 60 * (uint64_t)SH_DAY_MS) : 0));
+        if (split_one_in(&rng, 4))
+            configure(now_ms + (int64_t)split_below(&rng, 2) * (int64_t)split_below(&rng, 60 * (uint64_t)SH_DAY_MS));
         if (split_one_in(&rng, 2)) refresh(now_ms, 3 * step + 1);
         if (split_one_in(&rng, 4)) refresh_twice(now_ms, 3 * step + 2);
         compare(now_ms);
