@@ -98,7 +98,8 @@ static void text_field(struct fields *fields, const char *name, bool is_needed, 
     target[0] = '\0';
     if (found == NULL && !is_needed) return;
     if (!json_is_string(found) || json_string_length(found) > bytes_max ||
-        (is_needed && json_string_length(found) == 0) || strlen(json_string_value(found)) != json_string_length(found)) {
+        (is_needed && json_string_length(found) == 0) ||
+        strlen(json_string_value(found)) != json_string_length(found)) {
         (void)refuse(fields, name, "is no text that it can be");
         return;
     }
@@ -152,7 +153,8 @@ static enum sh_status fields_end(struct fields *fields) {
         used += (size_t)count;
         if (used >= sizeof names) break;
     }
-    fields->status = sh_fail(fields->err, SH_ERR_CORRUPT, -1, "%s: there is an unknown key among %s", fields->of, names);
+    fields->status =
+        sh_fail(fields->err, SH_ERR_CORRUPT, -1, "%s: there is an unknown key among %s", fields->of, names);
     return fields->status;
 }
 
@@ -249,7 +251,7 @@ static enum sh_status read_open_file(int handle, const char *path, struct sh_tok
     char *text = sh_alloc((size_t)info.st_size + 1);
     if (text == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to read %s", path);
     size_t byte_count = 0;
-    for (ssize_t got = 1; got > 0 && byte_count < (size_t)info.st_size; byte_count += got > 0 ? (size_t)got : 0)
+    for (ssize_t got = 1; got > 0 && byte_count<(size_t)info.st_size; byte_count += got> 0 ? (size_t)got : 0)
         got = read(handle, text + byte_count, (size_t)info.st_size - byte_count);
     struct sh_error why;
     enum sh_status status = sh_access_text_read(text, byte_count, table, &why);
@@ -302,11 +304,10 @@ static json_t *write_token(const struct sh_token *token) {
         if ((token->roles >> i & 1) != 0) (void)json_array_append_new(roles, json_string(sh_role_name(i)));
     for (uint32_t i = 0; i < token->secret_count; i++) {
         const struct sh_token_secret *secret = &token->secrets[i];
-        (void)json_array_append_new(secrets, json_pack("{s:o, s:o, s:I, s:I}", "salt",
-                                                       hex_of(secret->salt, sizeof secret->salt), "sha256",
-                                                       hex_of(secret->hash, sizeof secret->hash), "created",
-                                                       (json_int_t)secret->created_ms, "expires",
-                                                       (json_int_t)secret->expires_ms));
+        (void)json_array_append_new(
+            secrets, json_pack("{s:o, s:o, s:I, s:I}", "salt", hex_of(secret->salt, sizeof secret->salt), "sha256",
+                               hex_of(secret->hash, sizeof secret->hash), "created", (json_int_t)secret->created_ms,
+                               "expires", (json_int_t)secret->expires_ms));
     }
     const bool is_whole = json_array_size(secrets) == token->secret_count;
     json_t *object =

@@ -133,6 +133,25 @@ enum {
     SH_SNAPSHOT_LOG_BYTES = 1 << 30,     /* of log until the next snapshot: some ten seconds of doing it again */
     SH_SNAPSHOT_HOLD_MS_MAX = 2000,      /* for writes to end before one; a slow disk's commits take some 10 ms */
     SH_STOP_MS_MAX = 10000,              /* for all that is in to be answered when the server stops */
+    SH_GUEST_COUNT_MAX = 64,             /* connections of the process itself that a loop has not taken in yet */
+
+    /* HTTP (engine/http). Threads that ask for HTTP's clients: a question keeps one of them until it is answered, and
+     * a console asks for some five things at a time. */
+    SH_HTTP_WORKER_COUNT = 16,
+    SH_HTTP_WAITING_COUNT_MAX = 256, /* calls that wait for a thread; more are refused with `busy` */
+    SH_HTTP_CONNECTION_COUNT_MAX = 1000,
+    SH_HTTP_BODY_BYTES_MAX = SH_FRAME_BYTES_MAX,           /* of one request, as JSON */
+    SH_HTTP_BODY_TOTAL_BYTES_MAX = 8 * SH_FRAME_BYTES_MAX, /* of all that are read or wait */
+    SH_HTTP_ANSWER_BYTES_MAX = 64 << 20,                   /* of one answer, as JSON: longer lists come in pages */
+    SH_HTTP_ANSWER_TOTAL_BYTES_MAX = 256 << 20,            /* of all that are being sent */
+    SH_HTTP_TOKEN_BYTES_MAX = 256,
+    SH_HTTP_IDLE_S_MAX = 15,        /* nothing came and nothing went: closed */
+    SH_HTTP_STALL_MS_MAX = 20000,   /* for a request's head, and for each further piece of its body */
+    SH_HTTP_STALL_BYTES = 64 << 10, /* such a piece; a reader must take as much in a second, on average */
+    SH_HTTP_CALL_MS_MAX = 300000,   /* for an answer of the shards */
+    SH_HTTP_STOOD_MS_MAX = 60000,   /* a loop that has not turned for so long is said to be dead */
+    SH_CONSOLE_FILE_COUNT_MAX = 512,
+    SH_CONSOLE_FILE_BYTES_MAX = 16 << 20, /* of one, and of all together four times as much */
 };
 
 #endif

@@ -186,6 +186,10 @@ enum sh_status sh_io_accept(struct sh_io *io, const struct sh_io_listener *liste
     return io->operations->accept(io, listener, err);
 }
 
+struct sh_io_connection *sh_io_adopt(struct sh_io *io, int handle) {
+    return io->operations->adopt(io, handle);
+}
+
 void sh_io_accept_stop(struct sh_io *io) {
     io->operations->accept_stop(io);
 }

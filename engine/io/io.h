@@ -144,6 +144,9 @@ bool sh_io_address_is_local(const char *address);
 /* Accept from now on. A listener of a Unix address may be given to several loops, which then share its connections. */
 SH_MUST_CHECK enum sh_status sh_io_accept(struct sh_io *io, const struct sh_io_listener *listener,
                                           struct sh_error *err);
+/* Take over a connected socket, as if it had been accepted: its bytes are read from the next turn on. NULL, and the
+ * socket is closed, when there is no memory. Also inside a callback. */
+struct sh_io_connection *sh_io_adopt(struct sh_io *io, int handle);
 /* Accept no more, from any listener of this io. */
 void sh_io_accept_stop(struct sh_io *io);
 

@@ -225,26 +225,40 @@ static void accept_retry(void *context, struct sh_io_timer *timer) {
     if (!listener->is_stopped) (void)listener_watch((struct epoll_io *)listener->io, listener);
 }
 
-static void adopt(struct epoll_io *self, const struct epoll_listener *listener, int handle) {
+static struct epoll_connection *connection_make(struct epoll_io *self, int handle, bool is_local) {
     struct epoll_connection *connection = sh_alloc_zero(sizeof *connection);
     if (connection == NULL) {
         (void)close(handle);
-        return;
+        return NULL;
     }
-    sh_io_socket_prepare(handle, listener->is_local);
+    sh_io_socket_prepare(handle, is_local);
     connection->watched = (struct watched){.kind = WATCHED_CONNECTION, .handle = handle};
-    connection->base.is_local = listener->is_local;
-    connection->base.is_owner = sh_io_peer_is_owner(handle, listener->is_local);
+    connection->base.is_local = is_local;
     self->base.statistics.accept_count++;
+    return connection;
+}
+
+static void welcome(struct epoll_io *self, const struct epoll_listener *listener, int handle) {
+    struct epoll_connection *connection = connection_make(self, handle, listener->is_local);
+    if (connection == NULL) return;
+    connection->base.is_owner = sh_io_peer_is_owner(handle, listener->is_local);
     self->base.events->on_accept(self->base.context, &connection->base);
     watch(self, connection);
+}
+
+static struct sh_io_connection *epoll_adopt(struct sh_io *io, int handle) {
+    struct epoll_io *self = (struct epoll_io *)io;
+    struct epoll_connection *connection = connection_make(self, handle, true);
+    if (connection == NULL) return NULL;
+    watch(self, connection);
+    return &connection->base;
 }
 
 static void accept_some(struct epoll_io *self, struct epoll_listener *listener) {
     for (uint32_t i = 0; i < EVENT_COUNT && !listener->is_stopped; i++) {
         const int handle = accept4(listener->watched.handle, NULL, NULL, SOCK_CLOEXEC);
         if (handle >= 0) {
-            adopt(self, listener, handle);
+            welcome(self, listener, handle);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
@@ -369,6 +383,7 @@ static const struct sh_io_operations epoll_operations = {
     .wake = epoll_wake,
     .clock = sh_io_clock_system,
     .accept = epoll_accept,
+    .adopt = epoll_adopt,
     .accept_stop = epoll_accept_stop,
     .send = epoll_send,
     .pause = epoll_pause,

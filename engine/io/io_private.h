@@ -13,6 +13,7 @@ struct sh_io_operations {
     void (*wake)(struct sh_io *io);
     void (*clock)(int64_t *now_ms, uint64_t *monotonic_ns); /* now_ms may be NULL */
     enum sh_status (*accept)(struct sh_io *io, const struct sh_io_listener *listener, struct sh_error *err);
+    struct sh_io_connection *(*adopt)(struct sh_io *io, int handle);
     void (*accept_stop)(struct sh_io *io);
     void (*send)(struct sh_io *io, struct sh_io_connection *connection, const void *bytes, size_t byte_count);
     void (*pause)(struct sh_io *io, struct sh_io_connection *connection);

@@ -307,24 +307,42 @@ static void accept_later(struct uring *self, struct uring_listener *listener) {
     if (sh_io_timer_start(&self->base, &listener->retry, due_ns) != SH_OK) accept_again(self, listener);
 }
 
-static void adopt(struct uring *self, const struct uring_listener *listener, int handle) {
-    struct uring_connection *connection = listener->is_stopped ? NULL : sh_alloc_zero(sizeof *connection);
+static struct uring_connection *connection_make(struct uring *self, int handle, bool is_local) {
+    struct uring_connection *connection = sh_alloc_zero(sizeof *connection);
     if (connection == NULL) {
+        (void)close(handle);
+        return NULL;
+    }
+    sh_io_socket_prepare(handle, is_local);
+    connection->handle = handle;
+    connection->base.is_local = is_local;
+    self->base.statistics.accept_count++;
+    return connection;
+}
+
+static void welcome(struct uring *self, const struct uring_listener *listener, int handle) {
+    if (listener->is_stopped) {
         (void)close(handle);
         return;
     }
-    sh_io_socket_prepare(handle, listener->is_local);
-    connection->handle = handle;
-    connection->base.is_local = listener->is_local;
+    struct uring_connection *connection = connection_make(self, handle, listener->is_local);
+    if (connection == NULL) return;
     connection->base.is_owner = sh_io_peer_is_owner(handle, listener->is_local);
-    self->base.statistics.accept_count++;
     self->base.events->on_accept(self->base.context, &connection->base);
     receive_again(self, connection);
 }
 
+static struct sh_io_connection *uring_adopt(struct sh_io *io, int handle) {
+    struct uring *self = (struct uring *)io;
+    struct uring_connection *connection = connection_make(self, handle, true);
+    if (connection == NULL) return NULL;
+    receive_again(self, connection);
+    return &connection->base;
+}
+
 static void on_accept(struct uring *self, struct uring_listener *listener, const struct io_uring_cqe *cqe) {
     if ((cqe->flags & IORING_CQE_F_MORE) == 0) listener->is_armed = false;
-    if (cqe->res >= 0) adopt(self, listener, cqe->res);
+    if (cqe->res >= 0) welcome(self, listener, cqe->res);
     if (listener->is_armed) return;
     const bool short_of = cqe->res == -EMFILE || cqe->res == -ENFILE || cqe->res == -ENOMEM || cqe->res == -ENOBUFS;
     if (short_of && !listener->is_stopped)
@@ -554,6 +572,7 @@ static const struct sh_io_operations uring_operations = {
     .wake = uring_wake,
     .clock = sh_io_clock_system,
     .accept = uring_accept,
+    .adopt = uring_adopt,
     .accept_stop = uring_accept_stop,
     .send = uring_send,
     .pause = uring_pause,

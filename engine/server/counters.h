@@ -55,6 +55,7 @@ struct sh_counters {
     sh_counter partial_bytes; /* of unfinished messages, now */
     sh_counter turn_count;
     sh_counter sleep_count;
+    sh_counter seen_ms;          /* when it was last seen to turn, by the monotonic clock; at least once a second */
     sh_counter task_count;       /* requests in flight, now */
     sh_counter job_count;        /* of them: being worked on in turn */
     sh_counter job_wait_count;   /* of them: not begun */

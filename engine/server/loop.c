@@ -101,6 +101,7 @@ static void look_at_tokens(struct sh_access *access) {
 static void on_tick(void *context, struct sh_io_timer *timer) {
     struct sh_loop *loop = context;
     const uint64_t now_ns = sh_io_monotonic_ns(loop->io);
+    sh_count_set(&loop->counters.seen_ms, now_ns / 1000000u);
     sh_shard_tick(loop->shard, sh_io_now_ms(loop->io));
     for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
         sh_session_check_time(session, now_ns);

@@ -22,6 +22,13 @@
 #include "snapshot.h"
 #include "task.h"
 
+/* guests.c: connections of this process itself, made by other threads and not yet taken in by the loop. */
+struct sh_guests {
+    pthread_mutex_t mutex;
+    int handles[SH_GUEST_COUNT_MAX];
+    uint32_t count;
+};
+
 struct sh_loop {
     struct sh_server *server;
     uint32_t index;
@@ -30,6 +37,7 @@ struct sh_loop {
     struct sh_shard *shard;
     struct sh_io_timer tick;
     struct sh_doorbell doorbell;
+    struct sh_guests guests;
     uint64_t next_request;
     uint64_t clock_ns; /* when the last request was done, or the next one began to be read */
     uint64_t begun_ns; /* spent in this turn on errands that were begun as they came */
@@ -101,6 +109,13 @@ void *sh_loop_main(void *loop);
 void sh_loop_post(struct sh_loop *loop, uint32_t to, struct sh_errand *errand);
 uint64_t sh_loop_request_id(struct sh_loop *loop);
 void sh_loop_wake_all(struct sh_server *server);
+
+/* ---- guests.c ---- */
+
+void sh_guests_init(struct sh_guests *guests);
+/* Those who were never taken in are closed. */
+void sh_guests_deinit(struct sh_guests *guests);
+void sh_guests_welcome(struct sh_loop *loop);
 
 /* ---- envelope.c: what a request is, apart from its method ---- */
 

@@ -15,6 +15,7 @@ void sh_loop_wake_all(struct sh_server *server) {
 
 static void server_free(struct sh_server *server) {
     for (uint32_t i = 0; server->loops != NULL && i < server->loop_count; i++) {
+        sh_guests_deinit(&server->loops[i].guests);
         sh_io_destroy(server->loops[i].io);
         sh_log_abandon(server->loops[i].journal.log); /* one that has failed outlives its io */
     }
@@ -32,6 +33,12 @@ static void server_free(struct sh_server *server) {
     sh_free(server->listeners);
     sh_free(server->counters);
     sh_free(server);
+}
+
+static uint64_t monotonic_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 static uint32_t or_bound(uint32_t option, uint32_t bound) {
@@ -68,13 +75,12 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     for (uint32_t i = 0; i < server->loop_count; i++) {
         server->loops[i].server = server;
         server->loops[i].index = i;
+        sh_guests_init(&server->loops[i].guests);
         server->counters[i] = &server->loops[i].counters;
     }
     for (size_t i = 0; i < loop_count * options->address_count; i++)
         server->listeners[i].handle = -1;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    server->start_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    server->start_ns = monotonic_ns();
     *made = server;
     return SH_OK;
 }
@@ -189,6 +195,31 @@ enum sh_status sh_server_start(const struct sh_server_options *options, struct s
 const char *sh_server_address(const struct sh_server *server, uint32_t number) {
     sh_assert(number < server->address_count);
     return server->listeners[number].address;
+}
+
+struct sh_counters_context sh_server_counters(const struct sh_server *server) {
+    return (struct sh_counters_context){
+        .loops = server->counters,
+        .loop_count = server->loop_count,
+        .uptime_ms = (monotonic_ns() - server->start_ns) / 1000000u,
+        .io = sh_io_body_name(server->io),
+        .version = SHOAL_VERSION,
+    };
+}
+
+struct sh_server_health sh_server_health(const struct sh_server *server) {
+    const uint64_t now_ms = monotonic_ns() / 1000000u;
+    struct sh_server_health health = {
+        .is_stopping = atomic_load(&server->stop) != SH_STOP_NOT,
+        .full_logs = atomic_load(&server->full_logs),
+        .failed_logs = atomic_load(&server->failed_logs),
+    };
+    for (uint32_t i = 0; i < server->loop_count; i++) {
+        uint64_t seen_ms = sh_counted(&server->counters[i]->seen_ms);
+        if (seen_ms == 0) seen_ms = server->start_ns / 1000000u;
+        if (now_ms > seen_ms && now_ms - seen_ms > health.stood_ms) health.stood_ms = now_ms - seen_ms;
+    }
+    return health;
 }
 
 static void raise_stop(struct sh_server *server, uint32_t wanted) {

@@ -16,6 +16,7 @@
 
 #include "access.h"
 #include "bounds.h"
+#include "counters.h"
 #include "data_directory.h"
 #include "io.h"
 
@@ -43,6 +44,20 @@ SH_MUST_CHECK enum sh_status sh_server_start(const struct sh_server_options *opt
                                              struct sh_error *err);
 /* The addresses as clients can use them: port 0 has become a number. */
 const char *sh_server_address(const struct sh_server *server, uint32_t number);
+/* A connection of this process itself, which speaks the protocol as every other; loop `number` modulo their count serves
+ * it. *handle is the caller's end of it, a socket to be closed. From any thread. SH_ERR_BUSY: too many wait already. */
+SH_MUST_CHECK enum sh_status sh_server_connect(struct sh_server *server, uint32_t number, int *handle,
+                                               struct sh_error *err);
+/* What the loops count, from any thread; good until the server is joined. */
+struct sh_counters_context sh_server_counters(const struct sh_server *server);
+/* How it is, from any thread. */
+struct sh_server_health {
+    bool is_stopping;
+    uint64_t full_logs;   /* a bit a shard: no room on the disk for its log */
+    uint64_t failed_logs; /* a bit a shard: its log takes nothing until the next start */
+    uint64_t stood_ms;    /* since the loop that has stood still longest was last seen to turn */
+};
+struct sh_server_health sh_server_health(const struct sh_server *server);
 /* Accept no more, answer what has come in, close. Returns at once; from any thread, again is fine. */
 void sh_server_stop(struct sh_server *server);
 /* Close everything now. */

@@ -289,8 +289,7 @@ static void session_free(struct sh_session *session) {
     sh_free(session);
 }
 
-static void on_accept(void *context, struct sh_io_connection *connection) {
-    struct sh_loop *loop = context;
+void sh_session_begin(struct sh_loop *loop, struct sh_io_connection *connection) {
     const uint32_t before = atomic_fetch_add_explicit(&loop->server->connection_count, 1, memory_order_relaxed);
     struct sh_session *session = sh_alloc_zero(sizeof *session);
     connection->owner = session;
@@ -319,6 +318,10 @@ static void on_accept(void *context, struct sh_io_connection *connection) {
     (void)sh_fail(&err, SH_ERR_LIMIT, -1, "the server has %u connections, as many as it takes",
                   loop->server->connection_count_max);
     say_farewell(session, &err);
+}
+
+static void on_accept(void *context, struct sh_io_connection *connection) {
+    sh_session_begin(context, connection);
 }
 
 static void on_bytes(void *context, struct sh_io_connection *connection, const uint8_t *bytes, size_t byte_count) {
@@ -378,7 +381,7 @@ static void on_closed(void *context, struct sh_io_connection *connection) {
 }
 
 static void on_wake(void *context) {
-    (void)context; /* the loop looks into its mailboxes and at the stop in every turn */
+    sh_guests_welcome(context); /* into its mailboxes and at the stop the loop looks in every turn */
 }
 
 const struct sh_io_events sh_session_events = {

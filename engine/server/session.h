@@ -76,6 +76,8 @@ struct sh_session {
 /* The context of the callbacks is the loop. */
 extern const struct sh_io_events sh_session_events;
 
+/* A client has connected. */
+void sh_session_begin(struct sh_loop *loop, struct sh_io_connection *connection);
 void sh_session_mark_dirty(struct sh_session *session);
 /* Go on reading if there is room, send what there is, end what is over. */
 void sh_session_settle(struct sh_session *session);

@@ -183,14 +183,7 @@ enum sh_status sh_answer_add_counters(struct sh_loop *loop, struct sh_buffer *bo
     uint8_t *head = body->bytes + begin;
     sh_assert(*head >= 0x80 && *head < 0x8F);
     ++*head;
-    struct sh_server *server = loop->server;
-    const struct sh_counters_context context = {
-        .loops = server->counters,
-        .loop_count = server->loop_count,
-        .uptime_ms = (sh_io_monotonic_ns(loop->io) - server->start_ns) / 1000000u,
-        .io = sh_io_body_name(server->io),
-        .version = SHOAL_VERSION,
-    };
+    const struct sh_counters_context context = sh_server_counters(loop->server);
     msgpack_packer packer;
     sh_buffer_packer(body, &packer);
     sh_pack_literal(&packer, "server");

@@ -207,8 +207,7 @@ enum sh_status sh_answer_token_revoke(struct sh_session *session, const struct s
     enum sh_status status = check_caller(session, err);
     if (status == SH_OK) status = read_params(request, rotate_names, 1, params, err);
     if (status == SH_OK) status = sh_param_needed_text(&params[ROTATE_ID], "id", &id, err);
-    if (status == SH_OK)
-        status = sh_access_revoke_token(session->loop->server->access, id, request->now_ms, err);
+    if (status == SH_OK) status = sh_access_revoke_token(session->loop->server->access, id, request->now_ms, err);
     if (status != SH_OK) return status;
     msgpack_packer packer;
     sh_buffer_packer(body, &packer);

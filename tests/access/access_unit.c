@@ -38,8 +38,7 @@ static void end(void) {
 TestSuite(access, .init = begin, .fini = end);
 
 static void create(const char *id, const char *workspace, uint32_t roles) {
-    const struct sh_token_order order = {
-        .id = sh_text_of(id), .workspace = sh_text_of(workspace), .roles = roles};
+    const struct sh_token_order order = {.id = sh_text_of(id), .workspace = sh_text_of(workspace), .roles = roles};
     cr_assert_eq(sh_access_create_token(tokens, &order, NOW, shown, &err), SH_OK, "%s", err.message);
 }
 
@@ -72,7 +71,14 @@ Test(access, wrong_tokens_all_get_the_same_words) {
     char stranger[SH_TOKEN_TEXT_BYTES_MAX];
     memcpy(stranger, shown, sizeof stranger);
     stranger[0] = 'x';
-    const char *const all[] = {wrong, stranger, "", ".", "app", "app.", "app.short", "-------------------------------------------",
+    const char *const all[] = {wrong,
+                               stranger,
+                               "",
+                               ".",
+                               "app",
+                               "app.",
+                               "app.short",
+                               "-------------------------------------------",
                                "nobody.-------------------------------------------"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         cr_assert_eq(enter(all[i], NOW), SH_ERR_UNAUTHENTICATED, "%s", all[i]);
@@ -181,8 +187,7 @@ Test(access, the_workspace_is_the_tokens_whatever_is_asked_for) {
 }
 
 Test(access, a_token_has_so_many_requests_a_second_over_all_its_connections) {
-    const struct sh_token_order order = {
-        .id = SH_TEXT_LITERAL("slow"), .roles = SH_ROLE_FEED, .rate = 10, .burst = 5};
+    const struct sh_token_order order = {.id = SH_TEXT_LITERAL("slow"), .roles = SH_ROLE_FEED, .rate = 10, .burst = 5};
     cr_assert_eq(sh_access_create_token(tokens, &order, NOW, shown, &err), SH_OK);
     cr_assert_eq(enter(shown, NOW), SH_OK);
     const struct sh_principal first = principal;
@@ -286,8 +291,12 @@ Test(access, texts_that_are_no_file_of_tokens_are_refused) {
         cr_assert_eq(sh_access_text_read(text, strlen(text), &table, &err), SH_ERR_CORRUPT, "%s", text);
         cr_assert_eq(strncmp(err.message, "token 1: ", 9), 0, "%s", err.message);
     }
-    static const char *const documents[] = {"", "[]", "{}", "{\"shoal_access\": 2, \"tokens\": []}",
-                                            "{\"shoal_access\": 1}", "{\"shoal_access\": 1, \"tokens\": [], \"x\": 1}"};
+    static const char *const documents[] = {"",
+                                            "[]",
+                                            "{}",
+                                            "{\"shoal_access\": 2, \"tokens\": []}",
+                                            "{\"shoal_access\": 1}",
+                                            "{\"shoal_access\": 1, \"tokens\": [], \"x\": 1}"};
     for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
         struct sh_token_table table;
         cr_assert_eq(sh_access_text_read(documents[i], strlen(documents[i]), &table, &err), SH_ERR_CORRUPT);

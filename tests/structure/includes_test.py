@@ -27,6 +27,7 @@ DIRECT = {
     "protocol": ["base"],
     "client": ["protocol"],
     "server": ["protocol", "access", "io"],
+    "http": ["server"],
 }
 
 

@@ -1,5 +1,6 @@
 /* shoald.c -- the server program: flags, signals, one line when it serves. */
 #include <getopt.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "bitmap_kernels.h"
+#include "http.h"
 #include "isa.h"
 #include "server.h"
 #include "server_log.h"
@@ -30,7 +32,7 @@ static const char default_address[] = "127.0.0.1:7717";
 
 static const char usage[] =
     "Usage: shoald [--listen ADDRESS]... [--data DIR [--durability MODE]] [--shards N] [--io uring|epoll]\n"
-    "              [--access FILE] [--log-level LEVEL]\n"
+    "              [--access FILE] [--http ADDRESS [--http-host NAME]... [--console DIR]] [--log-level LEVEL]\n"
     "\n"
     "Keeps users, items and events in memory and answers questions about them.\n"
     "\n"
@@ -45,6 +47,9 @@ static const char usage[] =
     "  --access FILE      only who shows a token of FILE is served (shoal token makes them; default: DIR/access.json\n"
     "                     if it is there). Without tokens only addresses of this machine are listened on\n"
     "  --shards N         loops, each with a part of the users (default: as in DIR, or one a processor)\n"
+    "  --http ADDRESS     also serve HTTP: the console, calls as JSON, probes, metrics (usually 127.0.0.1:7718)\n"
+    "  --http-host NAME   a name, besides localhost, under which browsers may call it; up to 8 times\n"
+    "  --console DIR      the console's files (default: ../share/shoal/console beside this program)\n"
     "  --io BODY          uring or epoll (default: uring where the kernel has it; also SHOAL_IO)\n"
     "  --log-level LEVEL  error, warn, info or debug (default info)\n"
     "  --version          print the version\n"
@@ -63,6 +68,8 @@ struct settings {
     bool has_durability;
     const char *access; /* path; NULL: none */
     char access_of_data[SH_DATA_PATH_BYTES_MAX];
+    struct sh_http_options http; /* address NULL: none */
+    const char *http_hosts[SH_HTTP_HOST_COUNT_MAX];
     const char *io;
     enum sh_log_level log_level;
 };
@@ -117,6 +124,9 @@ static struct settings read_settings(int argument_count, char **arguments) {
         {"segment", required_argument, NULL, 'g'},
         {"snapshot-log", required_argument, NULL, 'n'},
         {"shards", required_argument, NULL, 's'},
+        {"http", required_argument, NULL, 't'},
+        {"http-host", required_argument, NULL, 'o'},
+        {"console", required_argument, NULL, 'c'},
         {"io", required_argument, NULL, 'i'},
         {"access", required_argument, NULL, 'a'},
         {"log-level", required_argument, NULL, 'v'},
@@ -151,6 +161,16 @@ static struct settings read_settings(int argument_count, char **arguments) {
         case 'a':
             settings.access = optarg;
             break;
+        case 't':
+            settings.http.address = optarg;
+            break;
+        case 'o':
+            if (settings.http.host_count == SH_HTTP_HOST_COUNT_MAX) refuse("--http-host may be given 8 times");
+            settings.http_hosts[settings.http.host_count++] = optarg;
+            break;
+        case 'c':
+            settings.http.console = optarg;
+            break;
         case 'i':
             settings.io = optarg;
             break;
@@ -172,6 +192,10 @@ static struct settings read_settings(int argument_count, char **arguments) {
     if (settings.data.path == NULL &&
         (settings.has_durability || settings.data.segment_bytes != 0 || settings.data.snapshot_log_bytes != 0))
         refuse("--durability, --segment and --snapshot-log go with --data");
+    if (settings.http.address == NULL && (settings.http.host_count > 0 || settings.http.console != NULL))
+        refuse("--http-host and --console go with --http");
+    if (settings.http.address != NULL && !sh_io_address_is_local(settings.http.address))
+        refuse("--http is for this machine only: 127.0.0.1:PORT, [::1]:PORT or unix:/path");
     if (settings.address_count == 0) settings.addresses[settings.address_count++] = default_address;
     return settings;
 }
@@ -187,10 +211,36 @@ static void raise_descriptor_limit(void) {
                (unsigned long long)limit.rlim_cur, SH_CONNECTION_COUNT_MAX);
 }
 
-static void print_ready(const struct sh_server *server, const struct settings *settings, enum sh_io_body io) {
+/* Beside the program, in the build tree as where it is installed. NULL if there is no such folder. */
+static const char *find_console(void) {
+    static char folder[PATH_MAX];
+    const ssize_t count = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    for (ssize_t cut = count, slashes = 0; cut > 0 && slashes < 2; cut--)
+        if (folder[cut - 1] == '/' && ++slashes == 2) {
+            const size_t room = sizeof folder - (size_t)cut;
+            if (snprintf(folder + cut, room, "share/shoal/console") >= (int)room) return NULL;
+            return access(folder, R_OK | X_OK) == 0 ? folder : NULL;
+        }
+    return NULL;
+}
+
+/* HTTP answers its probes while what was kept is being loaded. */
+static enum sh_status start_http(struct settings *settings, struct sh_access *access, struct sh_http **http,
+                                 struct sh_error *err) {
+    *http = NULL;
+    if (settings->http.address == NULL) return SH_OK;
+    settings->http.hosts = settings->http_hosts;
+    settings->http.access = access;
+    if (settings->http.console == NULL) settings->http.console = find_console();
+    return sh_http_start(&settings->http, http, err);
+}
+
+static void print_ready(const struct sh_server *server, const struct sh_http *http, const struct settings *settings,
+                        enum sh_io_body io) {
     printf("shoald ready");
     for (uint32_t i = 0; i < settings->address_count; i++)
         printf(" %s", sh_server_address(server, i));
+    if (http != NULL) printf(" http://%s", sh_http_address(http));
     printf(" (version %s, %u %s, %s, %s)\n", SHOAL_VERSION, settings->shard_count,
            settings->shard_count == 1 ? "shard" : "shards", sh_io_body_name(io), sh_bits->name);
     (void)fflush(stdout);
@@ -206,7 +256,7 @@ static void read_anew(struct sh_access *access) {
 }
 
 /* Until the loops have ended. */
-static void serve(struct sh_server *server, struct sh_access *access, const sigset_t *signals) {
+static void serve(struct sh_server *server, struct sh_access *access, struct sh_http *http, const sigset_t *signals) {
     const struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
     bool stopping = false;
     while (!sh_server_has_ended(server)) {
@@ -221,6 +271,7 @@ static void serve(struct sh_server *server, struct sh_access *access, const sigs
             sh_server_abort(server);
         } else {
             sh_log(SH_LOG_INFO, "stopping: what has come in is answered");
+            if (http != NULL) sh_http_quiet(http);
             sh_server_stop(server);
         }
         stopping = true;
@@ -242,6 +293,11 @@ static int exit_status(enum sh_status status) {
     default:
         return EXIT_SYSTEM;
     }
+}
+
+/* An address that is in use, a console that cannot be read: nothing about what is kept. */
+static int http_exit_status(enum sh_status status) {
+    return status == SH_ERR_ARGUMENT ? EXIT_USAGE : EXIT_SYSTEM;
 }
 
 static int fail(const struct sh_error *err, int status) {
@@ -307,11 +363,21 @@ int main(int argument_count, char **arguments) {
                                               .access = access,
                                               .data = settings.data.path == NULL ? NULL : &settings.data};
     struct sh_server *server;
-    enum sh_status status = sh_server_start(&options, &server, &err);
+    struct sh_http *http;
+    enum sh_status status = start_http(&settings, access, &http, &err);
+    if (status != SH_OK) {
+        sh_access_close(access);
+        return fail(&err, http_exit_status(status));
+    }
+    status = sh_server_start(&options, &server, &err);
     if (status == SH_OK) {
-        print_ready(server, &settings, io);
-        serve(server, access, &signals);
+        if (http != NULL) sh_http_serve(http, server);
+        print_ready(server, http, &settings, io);
+        serve(server, access, http, &signals);
+        sh_http_stop(http);
         status = sh_server_join(server, &err);
+    } else {
+        sh_http_stop(http);
     }
     sh_access_close(access);
     return status == SH_OK ? 0 : fail(&err, exit_status(err.status));

@@ -1,0 +1,390 @@
+"""HTTP as its users meet it: calls as JSON, probes, the console's files, and everything that must be refused."""
+import concurrent.futures
+import gzip
+import http.client
+import json
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import rpc  # noqa: E402
+
+JSON = {"Content-Type": "application/json"}
+SCHEMA = {"users": {"attributes": [{"name": "会员", "type": "enum", "labels": ["银卡", "金卡"]},
+                                   {"name": "points", "type": "int"}, {"name": "joined", "type": "time"},
+                                   {"name": "spent", "type": "decimal"}],
+                    "tag_sets": [{"name": "interests"}]},
+          "events": [{"name": "purchase", "properties": []}]}
+
+
+class Running:
+    """shoald with HTTP on a free port."""
+
+    def __init__(self, *flags, shards=1):
+        self.process = subprocess.Popen(
+            [rpc.SHOALD, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--shards", str(shards), *flags],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        words = self.process.stdout.readline().split()
+        self.address = words[2]
+        self.http = next(word for word in words if word.startswith("http://")).removeprefix("http://")
+        self.host, port = self.http.split(":")
+        self.port = int(port)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        _, self.log = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, f"{self.process.returncode}\n{self.log}"
+
+    def ask(self, verb, path, body=None, headers=None):
+        """(status, headers, bytes) of one request on a connection of its own."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            connection.request(verb, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def get(self, path, **headers):
+        return self.ask("GET", path, None, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def rpc(self, method, params=None, query="", body=None):
+        """(status, JSON) of one call."""
+        body = json.dumps(params or {}).encode() if body is None else body
+        status, headers, answer = self.ask("POST", f"/rpc/{method}{query}", body, JSON)
+        assert headers["Content-Type"] == "application/json", headers
+        return status, json.loads(answer)
+
+    def must(self, method, query="", **params):
+        status, answer = self.rpc(method, params, query)
+        assert status == 200 and "took_us" in answer, (method, status, answer)
+        return answer
+
+    def raw(self, data, wait=3):
+        """What comes back for these bytes until the server closes or is silent."""
+        with socket.create_connection((self.host, self.port)) as peer:
+            peer.settimeout(wait)
+            got = b""
+            try:
+                peer.sendall(data)
+                while piece := peer.recv(65536):
+                    got += piece
+            except (TimeoutError, ConnectionError):
+                pass
+            return got
+
+
+def fill(server, count=500):
+    server.must("schema.put", **SCHEMA)
+    rows = [[f"u{i}", "金卡" if i % 4 == 0 else "银卡", i, 1767225600000 + i, f"{i}.50"] for i in range(count)]
+    server.must("user.put", fields=["id", "会员", "points", "joined", "spent"], rows=rows)
+
+
+class Calls(unittest.TestCase):
+    def test_the_same_questions_have_the_same_answers_as_over_messagepack(self):
+        for shards in (1, 2):
+            with self.subTest(shards=shards), Running(shards=shards) as server:
+                fill(server)
+                questions = [("audience.count", {"where": "会员 >= '金卡' and points > 100"}),
+                             ("audience.list", {"where": "points < 7", "order": "points",
+                                                "fields": ["会员", "points", "joined", "spent", "interests"]}),
+                             ("user.get", {"ids": ["u3", "nobody"]}), ("schema.get", {}),
+                             ("audience.insight", {"where": "points > 3", "dimensions": ["会员", "points"]})]
+                with rpc.Client(server.address) as client:
+                    for method, params in questions:
+                        asked = server.must(method, **params)
+                        told = client.call(method, **params)
+                        asked.pop("took_us"), told.pop("took_us")
+                        self.assertEqual(asked, told)
+
+    def test_errors_have_codes_and_positions_and_a_status(self):
+        with Running() as server:
+            status, answer = server.rpc("audience.count", {"where": "points > 1"})
+            self.assertEqual((status, answer["error"]["status"]), (404, "not_found"))
+            fill(server, 10)
+            cases = [("audience.count", {"where": "会员 >> 1"}, 400, 301, 8),
+                     ("audience.count", {"where": "pionts > 1"}, 400, 303, 0),
+                     ("audience.count", {"where": "points > 1", "wheer": 1}, 400, 300, None),
+                     ("user.get", {"id": "nobody"}, 404, 304, None),
+                     ("schema.put", {"zone": "Asia/Shanghai"}, 409, 305, None),
+                     ("snapshot", {}, 501, 103, None),
+                     ("no.such", {}, 404, 303, None),
+                     ("shard.learn", {}, 404, 303, None)]
+            with rpc.Client(server.address) as client:
+                for method, params, status, code, position in cases:
+                    with self.subTest(method=method, params=params):
+                        got, answer = server.rpc(method, params)
+                        self.assertEqual((got, answer["error"]["code"], answer["error"].get("position")),
+                                         (status, code, position))
+                        with self.assertRaises(rpc.RpcError) as told:
+                            client.call(method, **params)
+                        self.assertEqual(told.exception.error, answer["error"])
+
+    def test_bad_json_is_said_where_it_is(self):
+        with Running() as server:
+            for body, position in ((b'{"where": }', 10), (b'{"a": 1,}', 8), (b"[1, 2", 5), (b'{"a": 01}', 6),
+                                   (b'{"a": "\\ud800"}', 7), (b'{"a": "\\u0000"}', 7), (b'{"a": 1} x', 9),
+                                   (b'{"a": 18446744073709551616}', 6), (b'{"a": 1e999}', 6), (b'{"a": NaN}', 6),
+                                   (b"[" * 100, 80), (b'{"a": "x', 8), (b'{a: 1}', 1)):
+                with self.subTest(body=body):
+                    status, answer = server.rpc("ping", body=body)
+                    self.assertEqual((status, answer["error"]["code"], answer["error"].get("position")),
+                                     (400, 100, position))
+            for body in (b'"\xff"', b'{"a\x00b": 1}'):
+                self.assertEqual(server.rpc("ping", body=body)[0], 400)
+            status, answer = server.rpc("ping", body=b"[1]")
+            self.assertEqual((status, answer["error"]["message"]), (400, "the params are one object, not an array"))
+            self.assertEqual(server.rpc("ping", body=b"")[0], 200)
+
+    def test_numbers_of_64_bits_are_exact(self):
+        with Running() as server:
+            fill(server, 1)
+            for number in (0, -1, 2**53 - 1, -(2**53) + 1, 2**53, -(2**53), 2**63 - 1, -(2**63)):
+                self.assertEqual(server.must("user.put", user={"id": "u0", "points": number})["accepted"], 1)
+                got = server.must("user.get", id="u0")["user"]["points"]
+                self.assertEqual(got, number if abs(number) < 2**53 else str(number))
+
+    def test_workspaces_are_apart_and_a_session_is_nobody_elses(self):
+        with Running(shards=2) as server:
+            one, two = ("?workspace=" + urllib.parse.quote(name) for name in ("商户一", "商户二"))
+            for query in (one, two):
+                server.must("schema.put", query, **SCHEMA)
+            server.must("user.put", one, user={"id": "u", "points": 1})
+
+            def count(number):
+                query = one if number % 2 else two
+                return server.must("audience.count", query, where="points is not missing")["count"] == number % 2
+
+            with concurrent.futures.ThreadPoolExecutor(32) as pool:
+                self.assertTrue(all(pool.map(count, range(400))))
+            # hello is answered, and leaves nothing behind for the next caller.
+            for _ in range(40):
+                self.assertEqual(server.must("hello", version=1, workspace="商户一")["workspace"], "商户一")
+                status, answer = server.rpc("audience.count", {"where": "points = 1"})
+                self.assertEqual((status, answer["error"]["status"]), (404, "not_found"))
+            self.assertEqual(server.rpc("ping", query="?workspace=" + "x" * 65)[0], 400)
+            self.assertEqual(server.rpc("ping", query="?worksapce=x")[0], 400)
+
+    def test_a_numbered_write_is_done_once(self):
+        with Running() as server:
+            fill(server, 1)
+            event = {"event": {"type": "purchase", "user": "u0", "time": 1767225600000}}
+            for _ in range(3):
+                self.assertEqual(server.rpc("event.append", event, "?client=shop&seq=7")[1]["accepted"], 1)
+            self.assertEqual(server.must("audience.count", where="count(purchase, ever) = 1")["count"], 1)
+            status, answer = server.rpc("event.append", {**event, "event": {**event["event"], "time": 1}},
+                                        "?client=shop&seq=7")
+            self.assertEqual((status, answer["error"]["status"]), (409, "conflict"))
+            for query in ("?client=shop", "?seq=7", "?client=shop&seq=0", "?client=shop&seq=7x", "?client=&seq=1"):
+                self.assertEqual(server.rpc("event.append", event, query)[0], 400)
+
+    def test_one_connection_serves_many_calls(self):
+        with Running() as server:
+            connection = http.client.HTTPConnection(server.host, server.port)
+            for _ in range(300):
+                connection.request("POST", "/rpc/ping", b"{}", JSON)
+                self.assertEqual(connection.getresponse().read()[:11], b'{"took_us":')
+            connection.close()
+
+
+class Strangers(unittest.TestCase):
+    def test_only_this_servers_pages_may_call_it(self):
+        with Running("--http-host", "shoal.shop.cn") as server:
+            own = f"http://{server.http}"
+            for headers, status in (({}, 200), ({"Origin": own}, 200), ({"Origin": own, "Sec-Fetch-Site": "same-origin"}, 200),
+                                    ({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403),
+                                    ({"Origin": f"http://{server.host}:1"}, 403),
+                                    ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "same-site"}, 403),
+                                    ({"Host": "evil.example"}, 421), ({"Host": f"evil.example:{server.port}"}, 421),
+                                    ({"Host": "127.0.0.1.evil.example"}, 421), ({"Host": "[::1"}, 421),
+                                    ({"Host": "shoal.shop.cn"}, 200), ({"Host": "SHOAL.shop.cn:80"}, 200),
+                                    ({"Host": f"localhost:{server.port}"}, 200), ({"Host": "[::1]:7718"}, 200),
+                                    ({"Content-Type": "text/plain"}, 415),
+                                    ({"Content-Type": "application/json; charset=utf-8"}, 200),
+                                    ({"Content-Type": "application/jsonx"}, 415),
+                                    ({"Content-Type": "application/x-www-form-urlencoded"}, 415)):
+                with self.subTest(headers=headers):
+                    got, said, _ = server.ask("POST", "/rpc/ping", b"{}", {**JSON, **headers})
+                    self.assertEqual(got, status)
+                    self.assertNotIn("Access-Control-Allow-Origin", said)
+            self.assertEqual(server.ask("POST", "/rpc/ping", b"{}")[0], 415)
+            self.assertEqual(server.get("/livez", Host="evil.example")[0], 421)
+            self.assertEqual(server.ask("OPTIONS", "/rpc/ping", headers={"Origin": "http://evil.example"})[0], 405)
+            self.assertEqual(server.get("/rpc/ping")[0], 405)
+            self.assertEqual(server.ask("POST", "/metrics", b"", JSON)[0], 405)
+
+    def test_only_this_machine_is_served(self):
+        done = subprocess.run([rpc.SHOALD, "--http", "0.0.0.0:0"], capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("this machine only", done.stderr)
+
+    def test_what_is_too_large_is_refused(self):
+        with Running() as server:
+            for headers in (JSON, {**JSON, "Transfer-Encoding": "chunked"}):
+                pieces = (b" " * 65536 for _ in range(8 * 16 + 1))
+                body = b" " * (8 * 2**20 + 1) if headers is JSON else pieces
+                connection = http.client.HTTPConnection(server.host, server.port)
+                try:
+                    connection.request("POST", "/rpc/ping", body, headers, encode_chunked=headers is not JSON)
+                    self.assertEqual(connection.getresponse().status, 413)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.assertIs(headers, JSON)  # it said so before the body came, and closed
+                connection.close()
+            # One that goes on for ever is cut.
+            head = b"POST /rpc/ping HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            with socket.create_connection((server.host, server.port)) as peer:
+                peer.settimeout(20)
+                peer.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+                chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+                with self.assertRaises(ConnectionError):
+                    for _ in range(64 * 16):
+                        peer.sendall(chunk)
+            # What is nested, or has no end, costs nothing.
+            self.assertEqual(server.rpc("ping", body=b"[" * (8 * 2**20))[0], 400)
+            self.assertEqual(server.rpc("ping", body=b"[],"* (2 * 2**20))[0], 400)
+            self.assertEqual(server.must("ping").keys(), {"took_us"})
+
+    def test_garbage_is_survived(self):
+        with Running() as server:
+            for data in (b"\x00" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x94\x00\x07\xa4ping\x90",
+                         b"GET / HTTP/1.1\r\n" + b"A: " + b"x" * 100000 + b"\r\n\r\n",
+                         b"GET /%00%ff/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                         b"POST /rpc/ping HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         b"Content-Length: -5\r\n\r\n",
+                         b"POST /rpc/ping HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         b"Content-Length: 99999999999999999999\r\n\r\n",
+                         b"POST /rpc/ping HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"):
+                got = server.raw(data, wait=1)
+                self.assertTrue(got == b"" or b" 200 " not in got[:20], got[:200])
+            self.assertEqual(server.get("/livez")[0], 200)
+
+
+class Tokens(unittest.TestCase):
+    def test_with_access_control_a_token_is_needed_and_opens_what_its_roles_open(self):
+        with tempfile.TemporaryDirectory() as folder:
+            flags = ["--listen", f"unix:{folder}/socket", "--access", f"{folder}/access.json"]
+            with Running(*flags, shards=2) as server, rpc.Client(f"unix:{folder}/socket") as owner:
+                owner.call("hello", version=1, workspace="shop")
+                owner.call("schema.put", **SCHEMA)
+                owner.call("user.put", user={"id": "u", "points": 5})
+                shown = {name: owner.call("token.create", id=name, workspace=workspace, roles=roles)["token"]
+                         for name, workspace, roles in (("asks", "shop", ["audience"]), ("loads", "shop", ["ingest"]),
+                                                        ("other", "elsewhere", ["audience"]),
+                                                        ("scrape", "*", ["metrics"]), ("one", "shop", ["metrics"]))}
+                count = {"where": "points = 5"}
+
+                def ask(token, method="audience.count", params=count, query=""):
+                    headers = {**JSON, **({} if token is None else {"Authorization": f"Bearer {token}"})}
+                    status, said, body = server.ask("POST", f"/rpc/{method}{query}", json.dumps(params), headers)
+                    return status, said, json.loads(body)
+
+                self.assertEqual(ask(shown["asks"])[2]["count"], 1)
+                self.assertEqual(ask(shown["asks"], query="?workspace=shop")[0], 200)
+                self.assertEqual(ask(shown["asks"], query="?workspace=elsewhere")[0], 403)
+                status, said, body = ask(None)
+                self.assertEqual((status, said["WWW-Authenticate"], body["error"]["code"]), (401, "Bearer", 200))
+                for wrong in (shown["asks"][:-1], "asks.x", "x" * 257, "", shown["asks"] + "x"):
+                    self.assertEqual(ask(wrong)[0], 401)
+                self.assertEqual(ask(shown["loads"])[0], 403)
+                self.assertEqual(ask(shown["loads"], "user.put", {"user": {"id": "v", "points": 5}})[0], 200)
+                self.assertEqual(ask(shown["other"])[0], 404)  # there is no such workspace yet, and no other is seen
+                # One caller's session is never another's, also under load.
+                with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                    names = ["asks", None, "loads", "other"] * 50
+                    got = list(pool.map(lambda name: ask(shown.get(name))[0], names))
+                self.assertEqual(got, [200, 401, 403, 404] * 50)
+                # hello with another token in its params gives that caller nothing beyond its own answer.
+                self.assertEqual(ask(shown["loads"], "hello", {"version": 1, "token": shown["asks"]})[0], 200)
+                self.assertEqual(ask(shown["loads"])[0], 403)
+                owner.call("token.revoke", id="asks")
+                self.assertEqual(ask(shown["asks"])[0], 401)
+                for token, status in ((None, 401), ("x.y", 401), (shown["loads"], 403), (shown["one"], 403),
+                                      (shown["scrape"], 200)):
+                    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+                    self.assertEqual(server.get("/metrics", **headers)[0], status, token)
+                self.assertEqual(server.get("/livez")[0], 200)
+                self.assertEqual(server.get("/readyz")[0], 200)
+
+
+class Console(unittest.TestCase):
+    def test_files_are_served_from_memory_with_tags_and_gzip(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = "<!doctype html><title>圈人</title>" + "<p>hello</p>" * 100
+            root = pathlib.Path(folder, "page")
+            (root / "lib").mkdir(parents=True)
+            (root / "index.html").write_text(page)
+            (root / "lib" / "a.js").write_text("export const a = 1;\n" * 100)
+            (root / "tiny.css").write_text("p{}")
+            (root / ".hidden.js").write_text("no")
+            (root / "notes.md").write_text("no")
+            pathlib.Path(folder, "secret.json").write_text("no")
+            with Running("--console", str(root)) as server:
+                status, headers, body = server.get("/")
+                self.assertEqual((status, body.decode(), headers["Content-Type"]), (200, page, "text/html; charset=utf-8"))
+                self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+                self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+                status, packed, body = server.get("/", Accept_Encoding="br, gzip;q=0.9")
+                self.assertEqual((status, gzip.decompress(body).decode()), (200, page))
+                self.assertEqual(packed["Content-Encoding"], "gzip")
+                self.assertNotEqual(packed["ETag"], headers["ETag"])
+                self.assertIsNone(server.get("/", Accept_Encoding="gzip;q=0")[1]["Content-Encoding"])
+                for tag in (headers["ETag"], f'"x", {headers["ETag"]}', f'W/{headers["ETag"]}'):
+                    status, again, body = server.get("/index.html", If_None_Match=tag)
+                    self.assertEqual((status, body, again["ETag"]), (304, b"", headers["ETag"]))
+                self.assertEqual(server.get("/", If_None_Match='"x"')[0], 200)
+                status, head, body = server.ask("HEAD", "/lib/a.js")
+                self.assertEqual((status, body, head["Content-Length"]), (200, b"", "2000"))
+                self.assertIsNone(server.get("/tiny.css", Accept_Encoding="gzip")[1]["Content-Encoding"])
+                (root / "index.html").write_text("changed")
+                self.assertEqual(server.get("/")[2].decode(), page)
+                for path in ("/.hidden.js", "/notes.md", "/../secret.json", "/%2e%2e/secret.json", "/lib", "/lib/",
+                             "/index.html/", "//index.html", "/" + "x" * 5000):
+                    with self.subTest(path=path[:40]):
+                        self.assertIn(server.get(path)[0], (404, 414))
+
+    def test_a_folder_that_is_not_there_is_said(self):
+        done = subprocess.run([rpc.SHOALD, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--console", "/no/such"],
+                              capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 71)
+        self.assertIn("/no/such", done.stderr)
+
+
+class Probes(unittest.TestCase):
+    def test_probes_answer_while_long_questions_run_and_hung_up_questions_end(self):
+        with Running() as server:
+            fill(server, 5)
+            self.assertEqual(server.get("/livez")[2], b"alive\n")
+            self.assertEqual(server.get("/readyz")[2], b"ready\n")
+            with concurrent.futures.ThreadPoolExecutor(40) as pool:
+                calls = [pool.submit(server.must, "audience.count", where="points > 1") for _ in range(400)]
+                for _ in range(20):
+                    self.assertEqual(server.get("/livez")[0], 200)
+                self.assertEqual({call.result()["count"] for call in calls}, {3})
+
+    def test_stopping_is_said_and_what_is_under_way_is_answered(self):
+        with Running(shards=2) as server:
+            fill(server)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                calls = [pool.submit(server.rpc, "audience.count", {"where": "points >= 0"}) for _ in range(8)]
+                concurrent.futures.wait(calls)
+                server.process.send_signal(signal.SIGTERM)
+                begin = time.monotonic()
+                self.assertEqual(server.process.wait(20), 0)
+                self.assertLess(time.monotonic() - begin, 6)
+            self.assertEqual([call.result()[1]["count"] for call in calls], [500] * 8)
+
+
+if __name__ == "__main__":
+    unittest.main()
