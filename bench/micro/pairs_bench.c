@@ -14,11 +14,11 @@
 #include "hash.h"
 #include "pairs.h"
 
-enum { AHEAD = 8 };
+enum { AHEAD = 6 };
 
 static double now_seconds(void) {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -41,8 +41,10 @@ static void like(struct sh_pairs *pairs, const struct shop *shop, uint32_t from,
     for (uint32_t event = from; event < to; event++) {
         struct sh_pair_step step;
         const uint32_t user = user_of(shop, event);
-        sh_pairs_prefetch(pairs, user_of(shop, event + 2 * AHEAD));
-        sh_pairs_prefetch_list(pairs, user_of(shop, event + AHEAD));
+        for (uint32_t ahead = SH_PAIRS_AHEAD_ROOTS; ahead <= SH_PAIRS_AHEAD_PLACES; ahead++) {
+            const uint32_t later = event + (SH_PAIRS_AHEAD_PLACES + 1 - ahead) * AHEAD;
+            sh_pairs_prefetch(pairs, (enum sh_pairs_ahead)ahead, user_of(shop, later), item_of(shop, later));
+        }
         if (sh_pairs_prepare(pairs, user, item_of(shop, event), weights[event % 8], &step) != SH_OK) abort();
         sh_pairs_take(pairs, user, &step);
     }

@@ -84,7 +84,7 @@ static void save_users(const struct sh_feed_model *model, struct sh_archive_writ
     sh_archive_put_u32(writer, count);
     for (uint32_t slot = 0; slot < model->user_capacity; slot++) {
         struct affinity *affinity = model->users[slot];
-        if (slot + AHEAD < model->user_capacity) sh_feed_prefetch_list(model, slot + AHEAD);
+        if (slot + AHEAD < model->user_capacity) affinity_prefetch(model, slot + AHEAD);
         if (affinity == NULL) continue;
         const struct user_head head = {affinity->landmark_ms, slot, affinity->count};
         sh_archive_put(writer, &head, sizeof head);

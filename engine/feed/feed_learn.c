@@ -217,22 +217,6 @@ enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_e
     return status;
 }
 
-void sh_feed_prefetch(const struct sh_feed_model *model, uint32_t user) {
-    if (user < model->user_capacity) __builtin_prefetch(&model->users[user]);
-    sh_pairs_prefetch(model->liked, user);
-}
-
-void sh_feed_prefetch_list(const struct sh_feed_model *model, uint32_t user) {
-    const struct affinity *affinity = user < model->user_capacity ? model->users[user] : NULL;
-    sh_pairs_prefetch_list(model->liked, user);
-    if (affinity == NULL) return;
-    /* The tags stand in the first two lines, of the sums it is anybody's guess; a list of four or eight is all of it.
-     */
-    __builtin_prefetch(affinity, 1);
-    __builtin_prefetch((const uint8_t *)affinity + 64, 1);
-    __builtin_prefetch((const uint8_t *)affinity + 128, 1);
-}
-
 /* The user's events say when visits may have begun. */
 static void forget_visits(struct sh_feed_model *model, uint32_t user, uint64_t user_hash, struct sh_buffer *visits) {
     struct sh_event_ref event;

@@ -108,6 +108,9 @@ static inline bool item_is_listed(const struct sh_feed_model *model, uint32_t it
 /* feed_model.c: the rules of one user's list. */
 bool affinity_check(struct affinity *affinity, const char **reason);
 
+/* feed_batch.c: ask for the user's list, which may be none. */
+void affinity_prefetch(const struct sh_feed_model *model, uint32_t user);
+
 /* feed_learn.c */
 
 /* A place for the user's list, which may be none. */

@@ -39,14 +39,6 @@ enum sh_status pair_items_reserve(struct sh_pairs *pairs, uint32_t item) {
     return status;
 }
 
-struct sh_pair *pair_place(const struct item_pairs *list, uint32_t item) {
-    const uint32_t mask = (1u << list->bits) - 1;
-    uint32_t at = pair_home(item, list->bits);
-    while (list->places[at].count != 0 && list->places[at].item != item)
-        at = (at + 1) & mask;
-    return &list->places[at];
-}
-
 static size_t list_bytes(uint32_t bits) {
     return sizeof(struct sh_pair) << bits;
 }
@@ -173,14 +165,40 @@ void sh_pairs_forget(struct sh_pairs *pairs, uint32_t user) {
     pairs->users[user] = NULL;
 }
 
-void sh_pairs_prefetch(const struct sh_pairs *pairs, uint32_t user) {
-    if (user < pairs->user_capacity) __builtin_prefetch(&pairs->users[user]);
+static const struct latest *latest_of(const struct sh_pairs *pairs, uint32_t user) {
+    return user < pairs->user_capacity ? pairs->users[user] : NULL;
 }
 
-void sh_pairs_prefetch_list(const struct sh_pairs *pairs, uint32_t user) {
-    if (user >= pairs->user_capacity || pairs->users[user] == NULL) return;
-    __builtin_prefetch(pairs->users[user], 1);
-    __builtin_prefetch((const uint8_t *)pairs->users[user] + 64, 1);
+static void prefetch_place(const struct item_pairs *list, uint32_t item) {
+    if (list->bits > 0) __builtin_prefetch(&list->places[pair_home(item, list->bits)], 1);
+}
+
+static void prefetch_places(const struct sh_pairs *pairs, const struct latest *latest, uint32_t item) {
+    const struct item_pairs *own = &pairs->items[item];
+    for (uint32_t i = 0; i < latest->count; i++) {
+        const uint32_t other = latest->items[i].item;
+        prefetch_place(own, other);
+        prefetch_place(&pairs->items[other], item);
+    }
+}
+
+void sh_pairs_prefetch(const struct sh_pairs *pairs, enum sh_pairs_ahead step, uint32_t user, uint32_t item) {
+    if (step == SH_PAIRS_AHEAD_ROOTS) {
+        if (user < pairs->user_capacity) __builtin_prefetch(&pairs->users[user]);
+        if (item < pairs->item_capacity) __builtin_prefetch(&pairs->items[item], 1);
+        return;
+    }
+    const struct latest *latest = latest_of(pairs, user);
+    if (latest == NULL || item >= pairs->item_capacity) return;
+    if (step == SH_PAIRS_AHEAD_LATEST) {
+        __builtin_prefetch(latest, 1);
+        __builtin_prefetch((const uint8_t *)latest + 64, 1);
+    } else if (step == SH_PAIRS_AHEAD_ITEMS) {
+        for (uint32_t i = 0; i < latest->count; i++)
+            __builtin_prefetch(&pairs->items[latest->items[i].item], 1);
+    } else {
+        prefetch_places(pairs, latest, item);
+    }
 }
 
 /* ---- Steps ---- */
@@ -213,10 +231,6 @@ static void step_of(const struct sh_pairs *pairs, const struct latest *latest, u
         __builtin_prefetch(&pairs->items[other->item]);
         step->gains[step->count++] = (struct sh_pair_gain){other->item, gain};
     }
-}
-
-static void prefetch_place(const struct item_pairs *list, uint32_t item) {
-    if (list->bits > 0) __builtin_prefetch(&list->places[pair_home(item, list->bits)], 1);
 }
 
 static enum sh_status step_reserve(struct sh_pairs *pairs, const struct sh_pair_step *step) {

@@ -92,10 +92,10 @@ void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_s
 SH_MUST_CHECK enum sh_status sh_pairs_learn(struct sh_pairs *pairs, const struct sh_pair_step *step);
 /* The user's latest items go (forgotten, merged): the slot may get another person. */
 void sh_pairs_forget(struct sh_pairs *pairs, uint32_t user);
-/* For batches: ask for the memory that says where the user's latest items are, and some rows later for themselves.
- * Hints. */
-void sh_pairs_prefetch(const struct sh_pairs *pairs, uint32_t user);
-void sh_pairs_prefetch_list(const struct sh_pairs *pairs, uint32_t user);
+/* For batches: ask for the memory that a liking will touch, in four steps some events apart: where things are; the
+ * user's latest items; where their companions are; and the places of the pairs. Hints. */
+enum sh_pairs_ahead { SH_PAIRS_AHEAD_ROOTS, SH_PAIRS_AHEAD_LATEST, SH_PAIRS_AHEAD_ITEMS, SH_PAIRS_AHEAD_PLACES };
+void sh_pairs_prefetch(const struct sh_pairs *pairs, enum sh_pairs_ahead step, uint32_t user, uint32_t item);
 
 struct sh_pair {
     uint32_t item;

@@ -60,6 +60,15 @@ static inline uint32_t pair_places_counted(uint32_t bits) {
 static inline uint32_t pair_home(uint32_t item, uint32_t bits) {
     return (uint32_t)(item * UINT32_C(0x9E3779B1)) >> (32 - bits);
 }
+/* The place of the item in the list, which has places, or the free one where it would be. */
+static inline struct sh_pair *pair_place(const struct item_pairs *list, uint32_t item) {
+    const uint32_t mask = (1u << list->bits) - 1;
+    uint32_t at = pair_home(item, list->bits);
+    while (list->places[at].count != 0 && list->places[at].item != item)
+        at = (at + 1) & mask;
+    return &list->places[at];
+}
+
 static inline size_t latest_bytes(uint32_t size) {
     return sizeof(struct latest) + ((size_t)4 << size) * sizeof(struct liked);
 }
@@ -70,8 +79,6 @@ SH_MUST_CHECK enum sh_status pair_items_reserve(struct sh_pairs *pairs, uint32_t
 SH_MUST_CHECK enum sh_status pair_users_reserve(struct sh_pairs *pairs, uint32_t user);
 /* 1 << bits places, moved from fewer. */
 SH_MUST_CHECK enum sh_status pair_list_resize(struct sh_pairs *pairs, struct item_pairs *list, uint32_t bits);
-/* The place of the item in the list, which has places, or the free one where it would be. */
-struct sh_pair *pair_place(const struct item_pairs *list, uint32_t item);
 /* Room for the user's list to have `count` items. */
 SH_MUST_CHECK enum sh_status pair_latest_reserve(struct sh_pairs *pairs, uint32_t user, uint32_t count);
 

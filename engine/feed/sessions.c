@@ -186,7 +186,7 @@ static uint32_t list_rank(const struct sh_sessions *sessions, const struct item_
     const uint32_t *list = item->list + item->begin;
     uint32_t low = 0;
     uint32_t high = item->count;
-    if (high > 0 && is_older(sessions, list[high - 1], session)) return high;
+    if (item->latest_start_ms < sessions->sessions[session].start_ms) return high;
     while (low < high) {
         const uint32_t middle = (low + high) / 2;
         if (is_older(sessions, list[middle], session))
@@ -212,6 +212,8 @@ static void list_insert(struct sh_sessions *sessions, uint32_t item_slot, uint32
     memmove(place + 1, place, (item->count - rank) * sizeof *place);
     *place = session;
     item->count++;
+    const int64_t start_ms = sessions->sessions[session].start_ms;
+    if (item->count == 1 || start_ms > item->latest_start_ms) item->latest_start_ms = start_ms;
 }
 
 static void list_remove(struct sh_sessions *sessions, uint32_t item_slot, uint32_t session) {
@@ -313,9 +315,9 @@ static void count_behind(struct sh_sessions *sessions, const struct sh_session_c
     if (click->behind > 0) sessions->behind_hits[click->behind]++;
 }
 
-/* *number: the session the click is in, SH_SLOT_NONE if none is kept. */
+/* *number: the session the click is in if it is known, else SH_SLOT_NONE; then the one that was made for it, or still
+ * SH_SLOT_NONE if none is kept. */
 static enum sh_status learn(struct sh_sessions *sessions, const struct sh_session_click *click, uint32_t *number) {
-    *number = find(sessions, click->key);
     sh_assert(click->behind_count < SH_SESSION_AGAIN_COUNT && click->behind <= click->behind_count);
     if (click->place >= SH_SESSION_CLICK_COUNT_MAX) {
         count_behind(sessions, click);
@@ -341,8 +343,9 @@ static enum sh_status learn(struct sh_sessions *sessions, const struct sh_sessio
 }
 
 enum sh_status sh_sessions_learn(struct sh_sessions *sessions, const struct sh_session_click *click) {
-    uint32_t number;
-    return click->item == SH_NO_ITEM ? SH_OK : learn(sessions, click, &number);
+    if (click->item == SH_NO_ITEM) return SH_OK;
+    uint32_t number = find(sessions, click->key);
+    return learn(sessions, click, &number);
 }
 
 /* ---- a user's clicks ---- */
@@ -352,6 +355,24 @@ static uint32_t session_of(const struct sh_sessions *sessions, uint32_t user) {
     if (user >= sessions->user_capacity || sessions->users[user] == 0) return SH_SLOT_NONE;
     const uint32_t number = sessions->users[user] - 1;
     return sessions->sessions[number].user == user ? number : SH_SLOT_NONE;
+}
+
+void sh_sessions_prefetch(const struct sh_sessions *sessions, enum sh_sessions_ahead step, uint32_t user,
+                          uint32_t item) {
+    if (step == SH_SESSIONS_AHEAD_ROOTS) {
+        if (user < sessions->user_capacity) __builtin_prefetch(&sessions->users[user], 1);
+        if (item < sessions->item_capacity) __builtin_prefetch(&sessions->items[item], 1);
+        return;
+    }
+    const uint32_t visit = user < sessions->user_capacity ? sessions->users[user] : 0;
+    if (step == SH_SESSIONS_AHEAD_VISIT) {
+        if (visit != 0) __builtin_prefetch(&sessions->sessions[visit - 1], 1);
+        const struct item_sessions *of_item = item < sessions->item_capacity ? &sessions->items[item] : NULL;
+        if (of_item != NULL && of_item->count > 0)
+            __builtin_prefetch(of_item->list + of_item->begin + of_item->count, 1);
+    } else if (visit != 0 && sessions->sessions[visit - 1].count > 0) {
+        __builtin_prefetch(sessions->sessions[visit - 1].clicks, 1);
+    }
 }
 
 enum sh_status session_users_reserve(struct sh_sessions *sessions, uint32_t user) {
@@ -404,6 +425,7 @@ enum sh_status sh_sessions_add(struct sh_sessions *sessions, uint32_t user,
     } else {
         click.key = sh_session_key(user_hash(context, user), time_ms);
         click.start_ms = time_ms;
+        number = find(sessions, click.key);
     }
     enum sh_status status = session_users_reserve(sessions, user);
     if (status != SH_OK || (status = learn(sessions, &click, &number)) != SH_OK) return status;

@@ -38,7 +38,7 @@
  *
  * Cost: a click a few hundred nanoseconds (the user's place, the session, the item's list); a score some tens of
  * microseconds: at most LAST_MAX * SH_SESSION_OF_ITEM_MAX sessions are looked at, NEIGHBOUR_MAX of them click by click.
- * Memory: 56 bytes and 16 to 128 for the clicks a session, 4 to 8 an item in it, 24 an item, 4 a user slot; at most
+ * Memory: 56 bytes and 16 to 128 for the clicks a session, 4 to 8 an item in it, 32 an item, 4 a user slot; at most
  * about 60 MiB for sessions. Failure: on SH_ERR_MEMORY a click has taught nothing. Threads: one.
  */
 #ifndef SH_SESSIONS_H
@@ -91,6 +91,10 @@ SH_MUST_CHECK enum sh_status sh_sessions_add(struct sh_sessions *sessions, uint3
                                              struct sh_session_click *click);
 /* What a sibling told. A place beyond SH_SESSION_CLICK_COUNT_MAX, or one that is taken, is left out. */
 SH_MUST_CHECK enum sh_status sh_sessions_learn(struct sh_sessions *sessions, const struct sh_session_click *click);
+/* For batches: ask for the memory that a click will touch, in three steps some clicks apart. Hints. */
+enum sh_sessions_ahead { SH_SESSIONS_AHEAD_ROOTS, SH_SESSIONS_AHEAD_VISIT, SH_SESSIONS_AHEAD_CLICKS };
+void sh_sessions_prefetch(const struct sh_sessions *sessions, enum sh_sessions_ahead step, uint32_t user,
+                          uint32_t item);
 /* The key of a session of a user that began at start_ms. */
 uint64_t sh_session_key(uint64_t user_hash, int64_t start_ms);
 /* Drop a session. Unknown ones are fine: true if it was there. */

@@ -200,6 +200,7 @@ static bool load_list(struct loading *loading, uint32_t slot) {
         if (session_list_reserve(sessions, slot) != SH_OK) return no_memory(loading);
         struct item_sessions *item = &sessions->items[slot];
         item->list[item->begin + item->count++] = number;
+        item->latest_start_ms = session->start_ms; /* lists ascend */
         before = session;
     }
     return !sh_archive_failed(loading->reader);

@@ -27,7 +27,8 @@ struct item_sessions {
     uint32_t begin;
     uint32_t count;
     uint32_t capacity;
-    uint32_t session_count; /* kept ones that have the item, listed or not */
+    uint32_t session_count;  /* kept ones that have the item, listed or not */
+    int64_t latest_start_ms; /* no listed one began later: a visit that goes on is the latest, and nobody has to look */
 };
 
 /* A session that shares items with a visit. */

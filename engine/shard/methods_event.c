@@ -4,8 +4,8 @@
 #include "event_reader.h"
 #include "memory.h"
 
-/* Rows ahead: first where the user is to be found, then what is found there, then what that leads to. */
-enum { PREFETCH_FAR = 18, PREFETCH_MIDDLE = 12, PREFETCH_NEAR = 6 };
+/* Rows ahead: first where the user is to be found, then what is found there. */
+enum { PREFETCH_FAR = 18, PREFETCH_MIDDLE = 12 };
 
 struct append {
     struct sh_call *call;
@@ -14,6 +14,9 @@ struct append {
     struct sh_refusals refusals;
     struct sh_effects *effects;
     struct sh_event_preview *previews;
+    struct sh_event *learned; /* events stored, in order, for the feed, which hears of all of them at once */
+    uint32_t *new_items;      /* as many: the item that the row made known, or SH_NO_ITEM */
+    uint32_t learned_count;
     struct sh_event_ref *ruled; /* events stored whose type has rules, in order; NULL: no rule is there */
     uint32_t ruled_count;
     uint32_t accepted;
@@ -31,7 +34,9 @@ static int compare_previews(const void *left, const void *right) {
 static enum sh_status order_rows(struct append *append, struct sh_error *err) {
     const uint32_t row_count = append->batch.row_count;
     append->previews = sh_alloc(((size_t)row_count + 1) * sizeof *append->previews);
-    if (append->previews == NULL) return sh_fail_memory(err);
+    append->learned = sh_alloc(((size_t)row_count + 1) * sizeof *append->learned);
+    append->new_items = sh_alloc(((size_t)row_count + 1) * sizeof *append->new_items);
+    if (append->previews == NULL || append->learned == NULL || append->new_items == NULL) return sh_fail_memory(err);
     bool in_order = true;
     for (uint32_t row = 0; row < row_count; row++) {
         struct sh_event_preview *preview = &append->previews[row];
@@ -56,41 +61,35 @@ static void look_ahead(const struct append *append, uint32_t at) {
         if (slot != SH_SLOT_NONE) {
             sh_table_prefetch_id(workspace->users, slot);
             sh_event_prefetch(workspace->events, slot);
-            sh_feed_prefetch(workspace->feed, slot);
             sh_rfm_prefetch(workspace->rfm, slot);
         }
     }
-    if (at + PREFETCH_NEAR < row_count && preview[PREFETCH_NEAR].slot != SH_SLOT_NONE)
-        sh_feed_prefetch_list(workspace->feed, preview[PREFETCH_NEAR].slot);
 }
 
 /* What RFM, the feed and the siblings hear of a row is no part of the row: when memory is out for it, the row is still
  * what it was, accepted, a duplicate or refused, and they know one event less. */
-enum hearing { TOLD, NOT_TOLD };
 
 /* An item that became known to this shard. */
-static enum hearing tell_item(struct append *append, uint32_t new_item) {
-    if (new_item == SH_NO_ITEM || !sh_answer_is_part(append->call->shard)) return TOLD;
-    return sh_effects_add_item(&append->effects, append->call->arena, new_item, NULL) == SH_OK ? TOLD : NOT_TOLD;
+static enum sh_status tell_item(struct append *append, uint32_t new_item) {
+    if (new_item == SH_NO_ITEM || !sh_answer_is_part(append->call->shard)) return SH_OK;
+    return sh_effects_add_item(&append->effects, append->call->arena, new_item, NULL);
 }
 
-static enum hearing tell_lesson(struct append *append, const struct sh_feed_lesson *lesson) {
-    if (!sh_answer_is_part(append->call->shard)) return TOLD;
-    return sh_effects_add_lesson(&append->effects, append->call->arena, lesson, NULL) == SH_OK ? TOLD : NOT_TOLD;
+/* What a stored event taught the feed here, for the sibling shards. */
+static void tell_lesson(void *context, uint32_t at, enum sh_status status, const struct sh_feed_lesson *lesson) {
+    struct append *append = context;
+    if (!sh_answer_is_part(append->call->shard)) return;
+    if (status == SH_OK) status = sh_effects_add_lesson(&append->effects, append->call->arena, lesson, NULL);
+    if (status == SH_OK && lesson->effect.item != SH_NO_ITEM) return;
+    const enum sh_status told = tell_item(append, append->new_items[at]);
+    (void)told;
 }
 
-/* What a stored event teaches: RFM columns, and the feed, here and in the sibling shards. */
-static enum hearing learn(struct append *append, uint32_t new_item) {
-    struct sh_call *call = append->call;
-    struct sh_feed_lesson lesson;
-    const enum sh_status counted = sh_rfm_add(call->workspace->rfm, &append->reader.event);
-    if (sh_feed_learn(call->workspace->feed, &append->reader.event, call->request->now_ms, &lesson) != SH_OK) {
-        (void)tell_item(append, new_item);
-        return NOT_TOLD;
-    }
-    if (tell_lesson(append, &lesson) == NOT_TOLD) return NOT_TOLD;
-    if (lesson.effect.item == SH_NO_ITEM && tell_item(append, new_item) == NOT_TOLD) return NOT_TOLD;
-    return counted == SH_OK ? TOLD : NOT_TOLD;
+/* Once all are stored: nothing that comes before reads what the feed knows. */
+static void learn_all(struct append *append) {
+    const struct sh_feed_listener listener = {tell_lesson, append};
+    sh_feed_learn_all(append->call->workspace->feed, append->learned, append->learned_count,
+                      append->call->request->now_ms, &listener);
 }
 
 static enum sh_status append_row(struct append *append, const struct sh_event_preview *preview, struct sh_error *err) {
@@ -101,12 +100,19 @@ static enum sh_status append_row(struct append *append, const struct sh_event_pr
     sh_assert(preview->has_user); /* or it would have been refused */
     status = sh_event_reader_apply(&append->reader, preview->user_hash, &duplicate, &new_item, err);
     if (status != SH_OK || duplicate) {
-        (void)tell_item(append, new_item);
+        const enum sh_status told = tell_item(append, new_item);
+        (void)told;
         append->duplicates += status == SH_OK;
         return status;
     }
     append->accepted++;
-    (void)learn(append, new_item);
+    const enum sh_status counted = sh_rfm_add(append->call->workspace->rfm, &append->reader.event);
+    (void)counted;
+    struct sh_event *learned = &append->learned[append->learned_count];
+    *learned = append->reader.event;
+    learned->values = NULL; /* the reader's, and the next row's */
+    learned->value_count = 0;
+    append->new_items[append->learned_count++] = new_item;
     if (append->ruled != NULL && sh_rules_are_on(&append->call->workspace->rules, append->reader.event.type))
         sh_event_appended(append->call->workspace->events, &append->ruled[append->ruled_count++]);
     return SH_OK;
@@ -128,8 +134,12 @@ static enum sh_status append_rows(struct append *append, struct sh_error *err) {
         const struct sh_event_preview *preview = &append->previews[at];
         look_ahead(append, at);
         if (append_row(append, preview, &fault) == SH_OK) continue;
-        if (!sh_refusals_add(&append->refusals, preview->row, &fault)) return sh_fail_memory(err);
+        if (!sh_refusals_add(&append->refusals, preview->row, &fault)) {
+            learn_all(append); /* what is stored is learned, whatever becomes of the answer */
+            return sh_fail_memory(err);
+        }
     }
+    learn_all(append);
     apply_rules(append);
     msgpack_packer packer;
     sh_answer_begin(append->call, &packer, 3);
@@ -163,6 +173,8 @@ enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err
     if (status == SH_OK) status = sweep(&append, err);
     if (status == SH_OK) status = append_rows(&append, err);
     sh_free(append.previews);
+    sh_free(append.learned);
+    sh_free(append.new_items);
     sh_refusals_deinit(&append.refusals);
     return status;
 }

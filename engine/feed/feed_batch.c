@@ -1,0 +1,62 @@
+/* feed_batch.c -- learning a batch of events, with the memory of those to come asked for ahead.
+ *
+ *   event    i                i + 6            i + 12            i + 18             i + 24
+ *         learned   <-   places of pairs  <-  companions'   <-  lists, visits,  <-  where users and items
+ *                                             heads, clicks     the item's tags     have theirs
+ *
+ * Each step reads what the step before it asked for, six events earlier. They are hints: what moves or grows in between
+ * costs a wait, no more.
+ */
+#include "feed_private.h"
+
+enum { STEP = 6, AFFINITY_LINES = 7 /* of a full list */ };
+
+static void ahead_roots(const struct sh_feed_model *model, const struct sh_event *event) {
+    if (event->slot < model->user_capacity) __builtin_prefetch(&model->users[event->slot]);
+    if (event->item < model->item_capacity) {
+        __builtin_prefetch(&model->popularity[event->item], 1);
+        __builtin_prefetch(&model->stale[event->item / 64], 1);
+    }
+    for (uint32_t set = 0; set < sh_table_tag_set_count(model->scope.items); set++)
+        sh_table_prefetch_tag_cell(model->scope.items, set, event->item);
+    sh_sessions_prefetch(model->sessions, SH_SESSIONS_AHEAD_ROOTS, event->slot, event->item);
+    sh_pairs_prefetch(model->liked, SH_PAIRS_AHEAD_ROOTS, event->slot, event->item);
+}
+
+void affinity_prefetch(const struct sh_feed_model *model, uint32_t user) {
+    const struct affinity *affinity = user < model->user_capacity ? model->users[user] : NULL;
+    if (affinity == NULL) return;
+    /* The first line says how many follow, but to wait for it is what this is to save. */
+    for (uint32_t line = 0; line < AFFINITY_LINES; line++)
+        __builtin_prefetch((const uint8_t *)affinity + (size_t)64 * line, 1);
+}
+
+static void ahead_lists(const struct sh_feed_model *model, const struct sh_event *event) {
+    affinity_prefetch(model, event->slot);
+    for (uint32_t set = 0; set < sh_table_tag_set_count(model->scope.items); set++)
+        sh_table_prefetch_tags(model->scope.items, set, event->item);
+    sh_sessions_prefetch(model->sessions, SH_SESSIONS_AHEAD_VISIT, event->slot, event->item);
+    sh_pairs_prefetch(model->liked, SH_PAIRS_AHEAD_LATEST, event->slot, event->item);
+}
+
+static void ahead(const struct sh_feed_model *model, const struct sh_event *events, uint32_t count, uint32_t at) {
+    if (at + 4 * STEP < count && events[at + 4 * STEP].item != SH_NO_ITEM) ahead_roots(model, &events[at + 4 * STEP]);
+    if (at + 3 * STEP < count && events[at + 3 * STEP].item != SH_NO_ITEM) ahead_lists(model, &events[at + 3 * STEP]);
+    if (at + 2 * STEP < count && events[at + 2 * STEP].item != SH_NO_ITEM) {
+        const struct sh_event *event = &events[at + 2 * STEP];
+        sh_sessions_prefetch(model->sessions, SH_SESSIONS_AHEAD_CLICKS, event->slot, event->item);
+        sh_pairs_prefetch(model->liked, SH_PAIRS_AHEAD_ITEMS, event->slot, event->item);
+    }
+    if (at + STEP < count && events[at + STEP].item != SH_NO_ITEM)
+        sh_pairs_prefetch(model->liked, SH_PAIRS_AHEAD_PLACES, events[at + STEP].slot, events[at + STEP].item);
+}
+
+void sh_feed_learn_all(struct sh_feed_model *model, const struct sh_event *events, uint32_t count, int64_t now_ms,
+                       const struct sh_feed_listener *listener) {
+    for (uint32_t i = 0; i < count; i++) {
+        struct sh_feed_lesson lesson;
+        ahead(model, events, count, i);
+        const enum sh_status status = sh_feed_learn(model, &events[i], now_ms, &lesson);
+        if (listener != NULL) listener->told(listener->context, i, status, &lesson);
+    }
+}
