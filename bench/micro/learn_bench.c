@@ -148,8 +148,7 @@ static uint64_t hash_of(const struct shop *shop, int64_t now_ms) {
     static struct sh_feed_affinity affinities[SH_FEED_AFFINITY_COUNT_MAX];
     uint64_t hash = 0;
     for (uint32_t user = 0; user < shop->user_count; user++) {
-        const uint32_t count =
-            sh_feed_affinities(shop->model, user, now_ms, affinities, SH_FEED_AFFINITY_COUNT_MAX);
+        const uint32_t count = sh_feed_affinities(shop->model, user, now_ms, affinities, SH_FEED_AFFINITY_COUNT_MAX);
         for (uint32_t i = 0; i < count; i++)
             hash = sh_hash_mix(hash, (uint64_t)(affinities[i].long_lived * 1e6) ^ sh_hash_text(affinities[i].name));
     }

@@ -86,6 +86,7 @@ enum sh_feed_source {
     SH_FEED_SOURCE_AFFINITY,  /* has a tag that the user's events are drawn to */
     SH_FEED_SOURCE_DECLARED,  /* has a tag that the user has */
     SH_FEED_SOURCE_SESSION,   /* visits like this one lead to it */
+    SH_FEED_SOURCE_PAIRS,     /* goes with what the user liked last */
     SH_FEED_SOURCE_POPULAR,   /* somebody did something with it lately */
     SH_FEED_SOURCE_NEW,       /* listed within two half-lives of recency */
     SH_FEED_SOURCE_EXPLORE,   /* drawn by the seed */
@@ -98,6 +99,8 @@ enum sh_feed_feature {
     SH_FEED_POPULARITY,
     SH_FEED_RECENCY,
     SH_FEED_SESSION,
+    SH_FEED_PAIRS,
+    SH_FEED_WALK,
     SH_FEED_RANKER, /* from here on: what the second phase says, when all above is known */
     SH_FEED_FEATURE_COUNT
 };

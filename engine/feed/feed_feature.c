@@ -1,23 +1,26 @@
 /* feed_feature.c -- the table of features, and what all of them share. */
 #include "feed_feature.h"
 
+#include <math.h>
+
 #include "hash.h"
 
+/* clang-format off */ /* a line each: many hands add to it */
 const struct feed_feature *const feed_features[SH_FEED_RANKER] = {
     [SH_FEED_AFFINITY] = &feed_affinity,
     [SH_FEED_POPULARITY] = &feed_popular,
     [SH_FEED_RECENCY] = &feed_recent,
     [SH_FEED_SESSION] = &feed_visit,
+    [SH_FEED_PAIRS] = &feed_companions,
+    [SH_FEED_WALK] = &feed_walk,
 };
+/* clang-format on */
 
 static const char *const source_names[SH_FEED_SOURCE_COUNT] = {
-    [SH_FEED_SOURCE_AFFINITY] = "affinity",
-    [SH_FEED_SOURCE_DECLARED] = "declared",
-    [SH_FEED_SOURCE_SESSION] = "session",
-    [SH_FEED_SOURCE_POPULAR] = "popular",
-    [SH_FEED_SOURCE_NEW] = "new",
-    [SH_FEED_SOURCE_EXPLORE] = "explore",
-    [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
+    [SH_FEED_SOURCE_AFFINITY] = "affinity", [SH_FEED_SOURCE_DECLARED] = "declared",
+    [SH_FEED_SOURCE_SESSION] = "session",   [SH_FEED_SOURCE_PAIRS] = "pairs",
+    [SH_FEED_SOURCE_POPULAR] = "popular",   [SH_FEED_SOURCE_NEW] = "new",
+    [SH_FEED_SOURCE_EXPLORE] = "explore",   [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
 };
 
 const char *sh_feed_source_name(enum sh_feed_source source) {
@@ -129,4 +132,20 @@ void feature_add_block(const struct feed_run *run, uint32_t feature, const struc
 void feed_reason_add(struct feed_reasons *reasons, const char *kind, double value) {
     if (value != 0 && reasons->count < sizeof reasons->list / sizeof *reasons->list)
         reasons->list[reasons->count++] = (struct sh_feed_reason){.kind = kind, .value = value};
+}
+
+static int by_strength(const void *left, const void *right) {
+    const struct sh_feed_reason *a = left;
+    const struct sh_feed_reason *b = right;
+    if (fabs(a->value) != fabs(b->value)) return fabs(a->value) > fabs(b->value) ? -1 : 1;
+    const int by_group = sh_text_compare(a->group, b->group);
+    return by_group != 0 ? by_group : sh_text_compare(a->name, b->name);
+}
+
+enum sh_status feed_reasons_take(struct feed_reasons *reasons, struct sh_arena *arena,
+                                 const struct sh_feed_reason **list, uint32_t *count) {
+    qsort(reasons->list, reasons->count, sizeof *reasons->list, by_strength);
+    *count = reasons->count < SH_FEED_REASON_COUNT_MAX ? reasons->count : SH_FEED_REASON_COUNT_MAX;
+    *list = sh_arena_copy(arena, reasons->list, *count * sizeof *reasons->list);
+    return *list == NULL && *count > 0 ? SH_ERR_LIMIT : SH_OK;
 }

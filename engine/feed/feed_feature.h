@@ -68,6 +68,10 @@ struct feed_reasons {
 /* Full or a value of 0: left out. */
 void feed_reason_add(struct feed_reasons *reasons, const char *kind, double value);
 
+/* The strongest of them, in the arena, the largest by absolute value first. SH_ERR_LIMIT: the arena is full. */
+SH_MUST_CHECK enum sh_status feed_reasons_take(struct feed_reasons *reasons, struct sh_arena *arena,
+                                               const struct sh_feed_reason **list, uint32_t *count);
+
 struct feed_feature {
     const char *name; /* of its weight in the schema, and of its contribution */
     double weight;    /* unless the workspace says another */
@@ -88,7 +92,7 @@ struct feed_feature {
                     struct feed_reasons *reasons);
 };
 
-extern const struct feed_feature feed_affinity, feed_popular, feed_recent, feed_visit;
+extern const struct feed_feature feed_affinity, feed_popular, feed_recent, feed_visit, feed_companions, feed_walk;
 /* By enum sh_feed_feature, as far as SH_FEED_RANKER. */
 extern const struct feed_feature *const feed_features[SH_FEED_RANKER];
 

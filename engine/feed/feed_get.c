@@ -14,14 +14,6 @@ static enum sh_status arena_full(struct sh_error *err) {
 
 /* ---- Reasons ---- */
 
-static int by_strength(const void *left, const void *right) {
-    const struct sh_feed_reason *a = left;
-    const struct sh_feed_reason *b = right;
-    if (fabs(a->value) != fabs(b->value)) return fabs(a->value) > fabs(b->value) ? -1 : 1;
-    const int by_group = sh_text_compare(a->group, b->group);
-    return by_group != 0 ? by_group : sh_text_compare(a->name, b->name);
-}
-
 static enum sh_status give_reasons(const struct feed_run *run, const struct feed_candidate *candidate,
                                    struct sh_feed_item *item) {
     struct feed_reasons reasons;
@@ -40,10 +32,7 @@ static enum sh_status give_reasons(const struct feed_run *run, const struct feed
         else
             feed_reason_add(&reasons, "ranker", candidate->contributions[SH_FEED_RANKER]);
     }
-    qsort(reasons.list, reasons.count, sizeof *reasons.list, by_strength);
-    item->reason_count = reasons.count < SH_FEED_REASON_COUNT_MAX ? reasons.count : SH_FEED_REASON_COUNT_MAX;
-    item->reasons = sh_arena_copy(run->arena, reasons.list, item->reason_count * sizeof *reasons.list);
-    return item->reasons == NULL && item->reason_count > 0 ? SH_ERR_LIMIT : SH_OK;
+    return feed_reasons_take(&reasons, run->arena, &item->reasons, &item->reason_count);
 }
 
 /* ---- The feed ---- */

@@ -101,6 +101,10 @@ static inline bool item_is_stale(const struct sh_feed_model *model, uint32_t ite
     return model->stale[item / 64] >> (item % 64) & 1;
 }
 
+static inline bool item_is_known(const struct sh_feed_model *model, uint32_t item) {
+    return item < model->item_capacity;
+}
+
 static inline bool item_is_listed(const struct sh_feed_model *model, uint32_t item) {
     return item < model->item_capacity && (model->listed[item / 64] >> (item % 64) & 1);
 }

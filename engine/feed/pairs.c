@@ -225,7 +225,7 @@ static void step_of(const struct sh_pairs *pairs, const struct latest *latest, u
     /* The oldest leaves a full list before the new item comes. */
     const uint32_t first = at == latest->count && latest->count == SH_PAIR_LATEST_MAX;
     for (uint32_t i = first; i < latest->count; i++) {
-        const struct liked *other = &latest->items[i];
+        const struct sh_pair_liking *other = &latest->items[i];
         const uint32_t gain = smaller(liking, other->liking) - smaller(before, other->liking);
         if (other->item == item || gain == 0) continue;
         __builtin_prefetch(&pairs->items[other->item]);
@@ -274,7 +274,7 @@ enum sh_status sh_pairs_prepare(struct sh_pairs *pairs, uint32_t user, uint32_t 
 void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_step *step) {
     struct latest *latest = pairs->users[user];
     uint32_t at = latest_find(latest, step->item);
-    struct liked liked = {step->item, step->added};
+    struct sh_pair_liking liked = {step->item, step->added};
     if (at < latest->count)
         liked.liking += latest->items[at].liking;
     else if (latest->count == SH_PAIR_LATEST_MAX)
@@ -301,6 +301,19 @@ uint32_t sh_pairs_of(const struct sh_pairs *pairs, uint32_t item, struct sh_pair
     uint32_t count = 0;
     for (uint32_t i = 0; i < 1u << own->bits; i++)
         if (own->places[i].count != 0) list[count++] = own->places[i];
+    return count;
+}
+
+uint32_t sh_pairs_count(const struct sh_pairs *pairs, uint32_t item, uint32_t companion) {
+    if (item >= pairs->item_capacity || pairs->items[item].bits == 0) return 0;
+    return pair_place(&pairs->items[item], companion)->count;
+}
+
+uint32_t sh_pairs_latest(const struct sh_pairs *pairs, uint32_t user, struct sh_pair_liking *latest, uint32_t max) {
+    const struct latest *own = latest_of(pairs, user);
+    const uint32_t count = own == NULL ? 0 : smaller(own->count, max);
+    for (uint32_t i = 0; i < count; i++)
+        latest[i] = own->items[own->count - 1 - i];
     return count;
 }
 

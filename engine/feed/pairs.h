@@ -103,6 +103,14 @@ struct sh_pair {
 };
 /* The item's companions in no order. Returns how many. */
 uint32_t sh_pairs_of(const struct sh_pairs *pairs, uint32_t item, struct sh_pair list[SH_PAIR_OF_ITEM_MAX]);
+/* C of one of the item's companions, 0 if it is none. */
+uint32_t sh_pairs_count(const struct sh_pairs *pairs, uint32_t item, uint32_t companion);
+/* The user's latest items, newest first, at most max, and how much they are liked (in units). Returns how many. */
+struct sh_pair_liking {
+    uint32_t item;
+    uint32_t liking;
+};
+uint32_t sh_pairs_latest(const struct sh_pairs *pairs, uint32_t user, struct sh_pair_liking *latest, uint32_t max);
 /* N in units, 0 if unknown, and how much less than it should be any count of the item's list may be. */
 uint64_t sh_pairs_sum(const struct sh_pairs *pairs, uint32_t item);
 uint64_t sh_pairs_lost(const struct sh_pairs *pairs, uint32_t item);

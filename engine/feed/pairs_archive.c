@@ -20,7 +20,7 @@ struct list_head {
     uint32_t bits;
 };
 _Static_assert(sizeof(struct list_head) == 24, "written as is: no padding");
-_Static_assert(sizeof(struct sh_pair) == 8 && sizeof(struct liked) == 8, "written as they are");
+_Static_assert(sizeof(struct sh_pair) == 8 && sizeof(struct sh_pair_liking) == 8, "written as they are");
 
 /* ---- Saving ---- */
 
@@ -100,7 +100,8 @@ static bool load_list(struct sh_pairs *pairs, uint32_t item, uint32_t item_end, 
 }
 
 static bool load_latest(struct sh_pairs *pairs, uint32_t user, uint32_t item_end, struct sh_archive_reader *reader) {
-    const uint32_t count = sh_archive_get_count(reader, SH_PAIR_LATEST_MAX, sizeof(struct liked), "latest items");
+    const uint32_t count =
+        sh_archive_get_count(reader, SH_PAIR_LATEST_MAX, sizeof(struct sh_pair_liking), "latest items");
     if (count == 0) return !sh_archive_failed(reader);
     if (pair_latest_reserve(pairs, user, count) != SH_OK) {
         (void)sh_archive_refuse_memory(reader);
@@ -109,7 +110,7 @@ static bool load_latest(struct sh_pairs *pairs, uint32_t user, uint32_t item_end
     struct latest *latest = pairs->users[user];
     if (!sh_archive_get(reader, latest->items, count * sizeof *latest->items)) return false;
     for (; latest->count < count; latest->count++) {
-        const struct liked *liked = &latest->items[latest->count];
+        const struct sh_pair_liking *liked = &latest->items[latest->count];
         if (liked->item >= item_end || liked->liking == 0)
             return refuse(reader, "a user's latest item is not there, or not liked");
         for (uint32_t i = 0; i < latest->count; i++)

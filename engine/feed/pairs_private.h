@@ -24,16 +24,12 @@ struct item_pairs {
     uint32_t bits;
 };
 
-struct liked {
-    uint32_t item;
-    uint32_t liking; /* in units, above 0 */
-};
 /* A user's latest items, oldest first. */
 struct latest {
     uint16_t count;
     uint16_t size; /* 4 << size items have room */
     uint32_t unused;
-    struct liked items[];
+    struct sh_pair_liking items[];
 };
 
 struct sh_pairs {
@@ -70,7 +66,7 @@ static inline struct sh_pair *pair_place(const struct item_pairs *list, uint32_t
 }
 
 static inline size_t latest_bytes(uint32_t size) {
-    return sizeof(struct latest) + ((size_t)4 << size) * sizeof(struct liked);
+    return sizeof(struct latest) + ((size_t)4 << size) * sizeof(struct sh_pair_liking);
 }
 
 /* pairs.c */

@@ -224,6 +224,47 @@ static void add_visit(const struct shop *shop, uint32_t user, int64_t now_ms, st
                                                    (led[i].near + 0.75 * led[i].next + 6 * led[i].again);
 }
 
+/* What goes with the latest items: S by both readings. */
+static void add_pairs(const struct shop *shop, uint32_t user, struct twin_score *scores, uint32_t item_count) {
+    static struct pairs_twin twin;
+    const struct sh_feed_config *config = sh_feed_config(shop->model);
+    struct pairs_twin_user latest = {.count = 0};
+    double shares[SH_PAIR_LATEST_MAX];
+    double total = 0;
+    pairs_twin_init(&twin);
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const struct sh_event *event = &shop->log[i].event;
+        const double weight = sh_feed_weight(shop->model, event->type).weight;
+        if (weight > 0) pairs_twin_like(&twin, event->slot, event->item, weight);
+    }
+    for (uint32_t i = shop->click_count; shop->clicks != NULL && i > 0 && latest.count < 5; i--) {
+        bool is_known = false;
+        for (uint32_t k = 0; k < latest.count; k++)
+            is_known |= latest.items[k] == shop->clicks[i - 1];
+        if (is_known) continue;
+        latest.items[latest.count] = shop->clicks[i - 1];
+        latest.likings[latest.count++] = 1;
+    }
+    if (shop->clicks == NULL && user != SH_SLOT_NONE) latest = twin.users[user];
+    if (latest.count > 5) latest.count = 5;
+    for (uint32_t k = 0; k < latest.count; k++)
+        total += shares[k] = (double)latest.likings[k] * pow(0.8, k);
+    for (uint32_t item = 0; item < item_count; item++) {
+        double cosine = 0;
+        double walk = 0;
+        for (uint32_t k = 0; k < latest.count; k++) {
+            const double together = (double)twin.counts[latest.items[k]][item] / 16;
+            const double from = (double)twin.sums[latest.items[k]] / 16;
+            const double to = (double)twin.sums[item] / 16;
+            if (together == 0) continue;
+            cosine += shares[k] / total * together / (sqrt(from * to) + 10);
+            walk += shares[k] / total * together / (from * sqrt(to));
+        }
+        scores[item].contributions[SH_FEED_PAIRS] = config->weights[SH_FEED_PAIRS] * sqrt(cosine);
+        scores[item].contributions[SH_FEED_WALK] = config->weights[SH_FEED_WALK] * sqrt(walk);
+    }
+}
+
 void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores,
                  double *popularity) {
     const struct sh_feed_config *config = sh_feed_config(shop->model);
@@ -262,6 +303,7 @@ void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct 
             config->weights[SH_FEED_RECENCY] * (age_ms < 0 ? 1 : half(age_ms, config->half_life_recency_ms));
     }
     add_visit(shop, user, now_ms, scores, item_count);
+    add_pairs(shop, user, scores, item_count);
     for (uint32_t item = 0; item < item_count; item++)
         for (uint32_t i = 0; i < SH_FEED_FEATURE_COUNT; i++)
             scores[item].score += scores[item].contributions[i];

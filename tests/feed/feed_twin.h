@@ -4,6 +4,7 @@
 #define FEED_TWIN_H
 
 #include "feed.h"
+#include "pairs_twin.h"
 #include "sessions_twin.h"
 
 enum { TWIN_EVENTS_MAX = 4000, TWIN_ITEMS_MAX = 200, TWIN_USERS_MAX = 20, TWIN_TYPES = 5 };

@@ -8,7 +8,8 @@
 #include "hash.h"
 #include "pairs_twin.h"
 
-enum { EVENTS = 2500 };
+enum { EVENTS = 2500, ITEMS = 48, USERS = 24 };
+_Static_assert((int)ITEMS <= (int)PAIRS_TWIN_ITEMS && (int)USERS <= (int)PAIRS_TWIN_USERS, "the twin knows them");
 
 static uint64_t state;
 static struct pairs_twin twin;
@@ -33,13 +34,13 @@ static bool promise(bool holds, const char *words_if_not) {
 
 static bool check_item(const struct sh_pairs *asked, uint32_t item) {
     static struct sh_pair list[SH_PAIR_OF_ITEM_MAX];
-    uint64_t kept[PAIRS_TWIN_ITEMS] = {0};
+    uint64_t kept[ITEMS] = {0};
     const uint64_t lost = sh_pairs_lost(asked, item);
     const uint32_t count = sh_pairs_of(asked, item, list);
     for (uint32_t i = 0; i < count; i++)
         kept[list[i].item] = list[i].count;
     if (!promise(sh_pairs_sum(asked, item) == twin.sums[item], "a sum is another")) return false;
-    for (uint32_t other = 0; other < PAIRS_TWIN_ITEMS; other++) {
+    for (uint32_t other = 0; other < ITEMS; other++) {
         const uint64_t truth = twin.counts[item][other];
         if (!promise(kept[other] <= truth, "a count is higher than the truth")) return false;
         if (!promise(kept[other] + lost >= truth, "a count lacks more than was lost")) return false;
@@ -51,7 +52,7 @@ static bool check_item(const struct sh_pairs *asked, uint32_t item) {
 
 static bool check_counts(const struct sh_pairs *asked) {
     if (!sh_pairs_check(asked, &reason)) return false;
-    for (uint32_t item = 0; item < PAIRS_TWIN_ITEMS; item++)
+    for (uint32_t item = 0; item < ITEMS; item++)
         if (!check_item(asked, item)) return false;
     return true;
 }
@@ -79,7 +80,7 @@ static void save_pairs(const void *thing, struct sh_archive_writer *writer) {
 static enum sh_status load_pairs(void *thing, struct sh_archive_reader *reader) {
     struct sh_pairs *loaded = sh_pairs_create(limits);
     if (loaded == NULL) return sh_archive_refuse_memory(reader);
-    const enum sh_status status = sh_pairs_load(loaded, "pairs", PAIRS_TWIN_ITEMS, PAIRS_TWIN_USERS, reader);
+    const enum sh_status status = sh_pairs_load(loaded, "pairs", ITEMS, USERS, reader);
     if (status == SH_OK)
         *(struct sh_pairs **)thing = loaded;
     else
@@ -128,8 +129,8 @@ static void like(uint32_t user, uint32_t item, double weight) {
 static bool run_events(uint32_t event_count, bool with_saves) {
     static const double weights[] = {0.01, 1, 1, 1, 3, 5, 1000};
     for (uint32_t i = 0; i < event_count; i++) {
-        const uint32_t user = random_below(PAIRS_TWIN_USERS);
-        const uint32_t item = random_below(3) == 0 ? random_below(PAIRS_TWIN_ITEMS) : random_below(7);
+        const uint32_t user = random_below(USERS);
+        const uint32_t item = random_below(3) == 0 ? random_below(ITEMS) : random_below(7);
         like(user, item, weights[random_below(7)]);
         if (random_below(100) == 0) {
             pairs_twin_forget(&twin, user);

@@ -4,7 +4,7 @@
 
 #include "pairs.h"
 
-enum { PAIRS_TWIN_ITEMS = 48, PAIRS_TWIN_USERS = 24 };
+enum { PAIRS_TWIN_ITEMS = 200, PAIRS_TWIN_USERS = 64 };
 
 struct pairs_twin_user {
     uint32_t items[SH_PAIR_LATEST_MAX]; /* newest first */

@@ -70,7 +70,8 @@ Test(feed_door, an_event_is_visible_in_the_next_feed) {
 
 /* Nobody here has tags, and popularity has no say: what is left is the visit. */
 static void only_visits(void) {
-    SAY("schema.put", "{feed: {scores: {affinity: 0, popularity: 0, recency: 0, session: 2}, bought_days: 0}}",
+    SAY("schema.put",
+        "{feed: {scores: {affinity: 0, popularity: 0, recency: 0, pairs: 0, session: 2}, bought_days: 0}}",
         "{changed: true}");
     SAY_BEGIN(
         "event.append",
