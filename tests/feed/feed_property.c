@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "calendar.h"
+#include "feed_fit.h"
 #include "feed_twin.h"
 #include "hash.h"
 
@@ -320,6 +321,60 @@ static bool check_shards_agree(uint32_t item_count) {
            promise(sh_feed_check(sibling.model, &broken), broken);
 }
 
+/* ---- From the item's side ---- */
+
+/* What tells users apart, of the item in the user's feed. */
+static double score_in_feed(uint32_t user, uint32_t item, int64_t now_ms, struct sh_arena *arena) {
+    const struct sh_feed_request request = {.user = user, .count = TWIN_ITEMS_MAX, .now_ms = now_ms};
+    struct sh_feed_answer answer;
+    if (sh_feed_get(shop.model, &request, arena, &answer, NULL) != SH_OK) abort();
+    for (uint32_t i = 0; i < answer.count; i++)
+        if (answer.items[i].item == item)
+            return answer.items[i].contributions[SH_FEED_AFFINITY] + answer.items[i].contributions[SH_FEED_PAIRS] +
+                   answer.items[i].contributions[SH_FEED_WALK];
+    abort();
+}
+
+static bool check_fit(uint32_t item_count, uint32_t user_count) {
+    const uint32_t item = random_below(item_count);
+    const uint32_t wanted = 1 + random_below(user_count);
+    double expected[TWIN_USERS_MAX];
+    uint32_t positive = 0;
+    struct sh_arena arena;
+    struct sh_feed_fit *fit;
+    struct sh_feed_fit_user *users;
+    uint32_t count;
+    sh_arena_init(&arena, SH_REQUEST_ARENA_BYTES_MAX);
+    for (uint32_t user = 0; user < user_count; user++) {
+        expected[user] = score_in_feed(user, item, last_ms, &arena);
+        positive += expected[user] > 0;
+        sh_arena_reset(&arena);
+    }
+    if (sh_feed_fit_create(shop.model, item, last_ms, wanted, &arena, &fit, NULL) != SH_OK) abort();
+    for (uint32_t user = 0; user < user_count; user++)
+        sh_feed_fit_offer(fit, user);
+    if (sh_feed_fit_best(fit, &users, &count, NULL) != SH_OK) abort();
+    bool ok = promise(sh_feed_fit_count(fit) == positive, "as many users as have it in their feeds for a reason");
+    ok = ok && promise(count == (wanted < positive ? wanted : positive), "as many users as wanted");
+    for (uint32_t i = 0; ok && i < count; i++) {
+        double by_reasons = 0;
+        for (uint32_t k = 0; k < users[i].reason_count; k++)
+            by_reasons += users[i].reasons[k].value;
+        ok = promise(users[i].score == expected[users[i].user], "the score of the user's own feed, to the last bit") &&
+             promise(i == 0 || users[i - 1].score >= users[i].score, "the best users first") &&
+             promise(users[i].reason_count == SH_FEED_REASON_COUNT_MAX || near(by_reasons, users[i].score),
+                     "reasons add up to a user's score");
+        for (uint32_t user = 0; ok && user < user_count; user++) { /* who is left out is no better */
+            bool is_in = false;
+            for (uint32_t k = 0; k < count; k++)
+                is_in |= users[k].user == user;
+            ok = promise(is_in || expected[user] <= users[count - 1].score, "nobody better is left out");
+        }
+    }
+    sh_arena_deinit(&arena);
+    return ok;
+}
+
 static bool one_shop(void) {
     const uint32_t item_count = 1 + random_below(80);
     const uint32_t user_count = 1 + random_below(5);
@@ -331,7 +386,7 @@ static bool one_shop(void) {
     join_logs(user_count);
     bool ok = check_shards_agree(item_count);
     for (uint32_t i = 0; ok && i < 6; i++)
-        ok = check_question(item_count, user_count);
+        ok = check_question(item_count, user_count) && check_fit(item_count, user_count);
     shop_close(&sibling);
     shop_close(&shop);
     return ok;
