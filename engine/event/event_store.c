@@ -267,6 +267,21 @@ uint64_t sh_event_window_count(const struct sh_event_store *store, uint32_t type
     return count;
 }
 
+double sh_event_window_guess(const struct sh_event_store *store, uint32_t type_number, int64_t from_ms,
+                             int64_t until_ms) {
+    const struct sh_event_type *type = sh_event_type(store, type_number);
+    double count = 0;
+    for (uint32_t i = sh_event_day_lower(type, from_ms); i < type->day_count; i++) {
+        const struct sh_event_day *day = type->days[i];
+        if (day->start_ms >= until_ms) break;
+        const int64_t low_ms = from_ms > day->start_ms ? from_ms : day->start_ms;
+        const int64_t high_ms = until_ms < day->end_ms ? until_ms : day->end_ms;
+        if (low_ms >= high_ms) continue;
+        count += (double)day->totals.count * (double)(high_ms - low_ms) / (double)(day->end_ms - day->start_ms);
+    }
+    return count;
+}
+
 uint64_t sh_event_change(const struct sh_event_store *store) {
     return store->change;
 }

@@ -311,9 +311,11 @@ static inline bool sh_event_cells_next(struct sh_event_cells *cells) {
 uint32_t sh_event_block_end(const struct sh_event_store *store);
 /* Slots of that block with any event of any type are below it; the block is below sh_event_block_end. */
 uint32_t sh_event_block_capacity(const struct sh_event_store *store, uint32_t block);
-/* Events of the type in [from_ms, until_ms), all users, from kept sums where whole days lie inside; for estimates and
- * bare counts. Exact. O(days + rows of the cells at the edges). */
+/* Events of the type in [from_ms, until_ms), all users, from kept sums where whole days lie inside; for bare
+ * counts. Exact. O(days + rows of the cells at the edges). */
 uint64_t sh_event_window_count(const struct sh_event_store *store, uint32_t type, int64_t from_ms, int64_t until_ms);
+/* About as many, as if a day's events were spread evenly over it; for estimates. O(days). */
+double sh_event_window_guess(const struct sh_event_store *store, uint32_t type, int64_t from_ms, int64_t until_ms);
 
 /* For those who keep what they counted: raised by every event stored, every event forgotten and every sweep that lets
  * days go. A store that is loaded begins anew. */

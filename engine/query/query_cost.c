@@ -89,7 +89,7 @@ static struct sh_plan_cost bitmap_cost(const struct sh_plan *plan, const struct 
 static struct sh_plan_cost event_cost(const struct sh_plan *plan, const struct sh_aggregate *aggregate) {
     const struct sh_event_store *events = plan->scope.events;
     const double in_window =
-        (double)sh_event_window_count(events, aggregate->event_type, aggregate->from_ms, aggregate->until_ms);
+        sh_event_window_guess(events, aggregate->event_type, aggregate->from_ms, aggregate->until_ms);
     const double any_share = 1 - exp(-in_window / live_count(plan));
     const bool holds_without = sh_aggregate_holds_without(aggregate);
     const double each_ns = event_ns + (aggregate->where == NULL ? 0 : event_where_ns);
@@ -115,7 +115,7 @@ static struct sh_plan_cost sequence_cost(const struct sh_plan *plan, const struc
     double event_count = 0;
     for (uint32_t i = 0; i < sequence->reach; i++) {
         const double in_window =
-            (double)sh_event_window_count(events, sequence->steps[i].event_type, sequence->from_ms, sequence->until_ms);
+            sh_event_window_guess(events, sequence->steps[i].event_type, sequence->from_ms, sequence->until_ms);
         all_share *= 1 - exp(-in_window / live_count(plan));
         pass_ns += 2 * in_window * (event_ns + (sequence->steps[i].where == NULL ? 0 : event_where_ns));
         event_count += in_window;

@@ -201,6 +201,9 @@ Test(event, days_of_23_and_25_hours_hold_all_their_events) {
             cr_assert(append(&shop, act(shop.view, i, start_ms + hour * SH_HOUR_MS)));
         const int64_t end_ms = start_ms + hours[i] * SH_HOUR_MS;
         cr_expect_eq(sh_event_window_count(shop.store, shop.view, start_ms, end_ms), (uint64_t)hours[i]);
+        cr_expect_float_eq(sh_event_window_guess(shop.store, shop.view, start_ms, end_ms), (double)hours[i], 1e-9);
+        cr_expect_float_eq(sh_event_window_guess(shop.store, shop.view, start_ms + 6 * SH_HOUR_MS, end_ms),
+                           (double)hours[i] - 6, 1e-9);
         const struct sh_event_type *view = sh_event_type(shop.store, shop.view);
         const struct sh_event_day *day = view->days[sh_event_day_lower(view, start_ms)];
         cr_expect_eq(day->totals.count, (uint64_t)hours[i]);
