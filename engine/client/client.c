@@ -20,6 +20,9 @@ SAME(OK);
 SAME(ERR_PROTOCOL);
 SAME(ERR_TOO_LARGE);
 SAME(ERR_UNSUPPORTED);
+SAME(ERR_UNAUTHENTICATED);
+SAME(ERR_FORBIDDEN);
+SAME(ERR_RATE_LIMITED);
 SAME(ERR_ARGUMENT);
 SAME(ERR_SYNTAX);
 SAME(ERR_TYPE);
@@ -42,7 +45,12 @@ static enum sh_status set_options(struct shoal_client *client, const struct shoa
                                   struct sh_error *err) {
     struct shoal_client_options *set = &client->options;
     if (options != NULL) *set = *options;
-    const char *workspace = set->workspace == NULL ? "default" : set->workspace;
+    const char *workspace = set->workspace == NULL ? "" : set->workspace;
+    const char *token = set->token == NULL ? "" : set->token;
+    if (strlen(token) >= sizeof client->token)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a token has less than %zu bytes", sizeof client->token);
+    memcpy(client->token, token, strlen(token) + 1);
+    set->token = client->token;
     if (strlen(workspace) > SH_NAME_BYTES_MAX)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a workspace's name has at most %d bytes", SH_NAME_BYTES_MAX);
     memcpy(client->workspace, workspace, strlen(workspace) + 1);
@@ -109,6 +117,7 @@ void shoal_client_close(struct shoal_client *client) {
     sh_free(client->shown);
     sh_free(client->calls);
     sh_free(client->address_text);
+    explicit_bzero(client->token, sizeof client->token);
     sh_free(client);
 }
 
@@ -152,6 +161,8 @@ static enum sh_status connect_again(struct shoal_client *client, uint64_t deadli
             return sh_fail(err, SH_ERR_DEADLINE, -1, "no connection to %s in time", client->address_text);
         client->attempts_left--;
         status = sh_client_connect(client, deadline_ms, err);
+        /* Who is not let in now would not be a moment later. */
+        if (status == SH_ERR_UNAUTHENTICATED || status == SH_ERR_FORBIDDEN) break;
         if (status != SH_OK) continue;
         sh_client_calls_resend(client);
         if (!client->output.failed) return SH_OK;

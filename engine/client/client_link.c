@@ -89,17 +89,25 @@ static enum sh_status open_socket(struct shoal_client *client, uint64_t deadline
 }
 
 static enum sh_status greet(struct shoal_client *client, uint64_t deadline_ms, struct sh_error *err) {
-    uint8_t bytes[256];
+    uint8_t bytes[512];
     struct sh_buffer params = {.bytes = bytes, .capacity = sizeof bytes, .limit = sizeof bytes};
     msgpack_packer packer;
     sh_buffer_packer(&params, &packer);
-    msgpack_pack_map(&packer, 3);
+    const bool has_workspace = client->workspace[0] != '\0';
+    const bool has_token = client->token[0] != '\0';
+    msgpack_pack_map(&packer, 2u + has_workspace + has_token);
     sh_pack_literal(&packer, "version");
     msgpack_pack_int(&packer, 1);
-    sh_pack_literal(&packer, "workspace");
-    sh_pack_literal(&packer, client->workspace);
+    if (has_workspace) {
+        sh_pack_literal(&packer, "workspace");
+        sh_pack_literal(&packer, client->workspace);
+    }
     sh_pack_literal(&packer, "client");
     sh_pack_literal(&packer, "shoal-c");
+    if (has_token) {
+        sh_pack_literal(&packer, "token");
+        sh_pack_literal(&packer, client->token);
+    }
     sh_assert(!params.failed);
     sh_frame_write_request(&client->output, SH_CLIENT_HELLO_ID, SH_TEXT_LITERAL("hello"), params.bytes, params.count);
     if (client->output.failed) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a greeting");

@@ -24,7 +24,8 @@ enum {
     SH_CLIENT_HELLO_ID = 0, /* sequences begin with 1 */
     SH_CLIENT_GATHER_BYTES = 64 << 10,
     SH_CLIENT_RECEIVE_BYTES = 256 << 10,
-    SH_CLIENT_PAUSE_MS = 50, /* before the second attempt to connect; doubles up to the next line */
+    SH_CLIENT_TOKEN_BYTES_MAX = 256, /* as today's are, twice over, and a zero byte */
+    SH_CLIENT_PAUSE_MS = 50,         /* before the second attempt to connect; doubles up to the next line */
     SH_CLIENT_PAUSE_MS_MAX = 2000,
 };
 
@@ -50,7 +51,8 @@ struct sh_client_call {
 struct shoal_client {
     char *address_text;
     struct sh_address address;
-    char workspace[SH_NAME_BYTES_MAX + 1];
+    char workspace[SH_NAME_BYTES_MAX + 1]; /* "": whichever the server says */
+    char token[SH_CLIENT_TOKEN_BYTES_MAX]; /* "": none */
     struct shoal_client_options options;
 
     int handle; /* -1: not connected */

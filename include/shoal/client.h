@@ -35,13 +35,15 @@
 extern "C" {
 #endif
 
-/* What a call came to. The numbers are the `code` of the protocol: 1xx the bytes, 3xx the request, 4xx it may work
+/* What a call came to. The numbers are the `code` of the protocol: 1xx the bytes, 2xx who asks, 3xx the request, 4xx it may work
  * later, 5xx the server or this machine. A newer server may send a code that is not listed. */
 enum shoal_client_status {
     SHOAL_CLIENT_OK = 0,
     SHOAL_CLIENT_ERR_PROTOCOL = 100,
     SHOAL_CLIENT_ERR_TOO_LARGE = 102,
     SHOAL_CLIENT_ERR_UNSUPPORTED = 103,
+    SHOAL_CLIENT_ERR_UNAUTHENTICATED = 200, /* no token, or none that is alive */
+    SHOAL_CLIENT_ERR_FORBIDDEN = 201,       /* the token's roles do not open it */
     SHOAL_CLIENT_ERR_ARGUMENT = 300,
     SHOAL_CLIENT_ERR_SYNTAX = 301,
     SHOAL_CLIENT_ERR_TYPE = 302,
@@ -54,6 +56,7 @@ enum shoal_client_status {
     SHOAL_CLIENT_ERR_LIMIT = 402,
     SHOAL_CLIENT_ERR_CLOSED = 403, /* also: the connection was lost */
     SHOAL_CLIENT_ERR_READ_ONLY = 404,
+    SHOAL_CLIENT_ERR_RATE_LIMITED = 405, /* the hint says when to come again */
     SHOAL_CLIENT_ERR_MEMORY = 500,
     SHOAL_CLIENT_ERR_IO = 501, /* also: could not connect */
     SHOAL_CLIENT_ERR_CORRUPT = 502
@@ -73,7 +76,8 @@ struct shoal_client_error {
 
 /* Zero or NULL in a field means its default. */
 struct shoal_client_options {
-    const char *workspace;        /* "default" */
+    const char *workspace;        /* the token's own; without a token "default" */
+    const char *token;            /* "id.secret", for a server with access control */
     uint32_t timeout_ms;          /* 30000: connecting, and waiting for any one answer */
     uint32_t in_flight_count_max; /* 256 calls, at most 1024 */
     size_t in_flight_bytes_max;   /* 64 MiB of requests kept until answered */

@@ -33,7 +33,7 @@ class RpcError(Exception):
 
 
 class Client:
-    def __init__(self, address, workspace=None, timeout=60):
+    def __init__(self, address, workspace=None, timeout=60, token=None):
         if address.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
@@ -44,8 +44,13 @@ class Client:
         self.unpacker = msgpack.Unpacker(raw=False, max_buffer_size=1 << 30, strict_map_key=False)
         self.ids = itertools.count(1)
         self.waiting = {}
-        if workspace is not None:
-            self.call("hello", version=1, workspace=workspace, client="e2e")
+        if workspace is not None or token is not None:
+            given = {"workspace": workspace, "token": token}
+            try:
+                self.hello = self.call("hello", version=1, client="e2e", **{k: v for k, v in given.items() if v is not None})
+            except BaseException:
+                self.close()
+                raise
 
     def send(self, method, **params):
         message_id = next(self.ids)
@@ -91,13 +96,13 @@ def free_port():
 class Server:
     """shoald on a free port and a Unix socket, stopped at the end of the with block; its exit status must be 0."""
 
-    def __init__(self, shards=1, io="uring", environment=None):
+    def __init__(self, shards=1, io="uring", environment=None, flags=()):
         self.folder = tempfile.TemporaryDirectory(prefix="shoal-e2e-")
         self.unix = f"unix:{self.folder.name}/socket"
         self.address = f"127.0.0.1:{free_port()}"
         self.log = open(f"{self.folder.name}/log", "w+b")
         self.process = subprocess.Popen(
-            [SHOALD, "--listen", self.address, "--listen", self.unix, "--shards", str(shards), "--io", io],
+            [SHOALD, "--listen", self.address, "--listen", self.unix, "--shards", str(shards), "--io", io, *flags],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
         for _ in range(200):
             try:

@@ -109,6 +109,11 @@ const struct command commands[] = {
      run_dump},
     {"repair", "DIR", "save what can be read of damaged logs; what was there is kept. Offline", "", 1, 1, false,
      run_repair},
+    {"token", "create|list|rotate|revoke",
+     "who may do what: create ID --roles feed,audience [--days N] [--rate N] [--burst N] [--note TEXT], list, rotate "
+     "ID "
+     "[--grace SECONDS], revoke ID; with --access FILE in that file, without a server",
+     " roles days rate burst note grace access ", 1, 2, false, run_token},
     {"stats", "", "counters and memory", "", 0, 0, false, run_stats},
     {"snapshot", "", "write all state beside the log, so that a restart is quick and the log can be short", "", 0, 0,
      false, run_snapshot},
@@ -124,9 +129,10 @@ const struct command *command_find(const char *name) {
 }
 
 void command_usage(FILE *out) {
-    (void)fputs("usage: shoal [--addr ADDRESS] [--workspace NAME] [--format table|csv|json] [--plain] COMMAND ...\n"
+    (void)fputs("usage: shoal [--addr ADDRESS] [--workspace NAME] [--token-file FILE] [--format table|csv|json]\n"
+                "             [--plain] COMMAND ...\n"
                 "Without a command it is a shell. ADDRESS is 127.0.0.1:7717 or SHOAL_ADDR unless given;\n"
-                "unix:/path is fine.\n\n",
+                "unix:/path is fine. A token is SHOAL_TOKEN, or stands in FILE (SHOAL_TOKEN_FILE).\n\n",
                 out);
     for (uint32_t i = 0; i < command_count; i++)
         (void)fprintf(out, "  %-11s %-13s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
@@ -155,6 +161,11 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"fields", &options->fields, NULL},
         {"order", &options->order, NULL},
         {"seed", &options->seed, NULL},
+        {"roles", &options->roles, NULL},
+        {"rate", &options->rate, NULL},
+        {"burst", &options->burst, NULL},
+        {"grace", &options->grace, NULL},
+        {"access", &options->access, NULL},
         {"count", &options->count, NULL},
         {"filter", &options->filter, NULL},
         {"exclude", &options->exclude, NULL},
@@ -331,7 +342,7 @@ static void show_line(const char *before, const char *words) {
 
 bool session_connect(struct session *session) {
     if (session->client != NULL) return true;
-    const struct shoal_client_options options = {.workspace = session->workspace};
+    const struct shoal_client_options options = {.workspace = session->workspace, .token = session->token};
     struct shoal_client_error error;
     if (shoal_client_open(session->address, &options, &session->client, &error) == SHOAL_CLIENT_OK) return true;
     (void)fprintf(stderr, "shoal: %s: ", session->address);

@@ -10,6 +10,7 @@ enum { COMMAND_WORD_COUNT_MAX = 4096 };
 struct session {
     const char *address;
     const char *workspace;
+    const char *token; /* NULL: none */
     enum output_format format;
     bool is_plain; /* tables without bars and shades */
     struct shoal_client *client;
@@ -22,6 +23,7 @@ struct command_options {
     const char *map, *folder, *rejects, *format;
     const char *train, *test, *columns, *session;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
+    const char *roles, *rate, *burst, *grace, *access;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past;
 };
 
@@ -102,6 +104,7 @@ int run_check(struct session *session, const struct command_options *options, ch
 int run_dump(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_repair(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_snapshot(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_token(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 

@@ -1,4 +1,5 @@
 /* shoal_main.c -- shoal: ask a Shoal server from the command line. See shoal(1). */
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,37 @@ static const char *option_value(const char *word, const char *next, const char *
     return word[length] == '\0' ? next : NULL;
 }
 
+/* From the file, without the line's end; NULL (and words) when there is none. The memory is the program's. */
+static const char *read_token(const char *path) {
+    static char token[256];
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        (void)fprintf(stderr, "shoal: %s: %s\n", path, strerror(errno));
+        return NULL;
+    }
+    const bool is_there = fgets(token, sizeof token, file) != NULL;
+    (void)fclose(file);
+    token[strcspn(token, "\r\n")] = '\0';
+    if (is_there && token[0] != '\0') return token;
+    (void)fprintf(stderr, "shoal: %s holds no token\n", path);
+    return NULL;
+}
+
+/* A token on the command line would be seen by everybody who lists processes, so there is no flag for it. */
+static bool find_token(struct session *session, const char *path) {
+    const char *token = getenv("SHOAL_TOKEN");
+    if (path == NULL && token == NULL) path = getenv("SHOAL_TOKEN_FILE");
+    session->token = path != NULL && path[0] != '\0' ? read_token(path) : token;
+    return session->token != NULL || path == NULL || path[0] == '\0';
+}
+
 int main(int argument_count, char **arguments) {
     /* Only which bytes are characters: numbers, months and JSON are written the same everywhere. */
     (void)setlocale(LC_CTYPE, "");
     if (MB_CUR_MAX == 1) (void)setlocale(LC_CTYPE, "C.UTF-8"); /* widths of Chinese characters, whatever LANG says */
     const char *address = getenv("SHOAL_ADDR");
     struct session session = {.address = address != NULL && address[0] != '\0' ? address : "127.0.0.1:7717"};
+    const char *token_file = NULL;
     int at = 1;
     for (int used = 0; at < argument_count; at += used) {
         const char *name = arguments[at];
@@ -41,6 +67,8 @@ int main(int argument_count, char **arguments) {
             session.address = value;
         else if ((value = option_value(name, next, "--workspace", &used)) != NULL)
             session.workspace = value;
+        else if ((value = option_value(name, next, "--token-file", &used)) != NULL)
+            token_file = value;
         else if ((value = option_value(name, next, "--format", &used)) == NULL ||
                  !output_format_of(value, &session.format)) {
             (void)fprintf(stderr, "shoal: %s is not known, or lacks its value\n\n", name);
@@ -48,6 +76,7 @@ int main(int argument_count, char **arguments) {
             return 2;
         }
     }
+    if (!find_token(&session, token_file)) return 2;
     const int status = at == argument_count ? shell_run(&session)
                                             : command_run(&session, arguments + at, (uint32_t)(argument_count - at));
     fields_forget(&session);

@@ -18,12 +18,12 @@ Everything that the server knows and that has no method of its own here is asked
 from . import aio, calls
 from .bulk import Report
 from .client import Client, Pipeline, Writer
-from .errors import (ArgumentError, Busy, Closed, Conflict, Corrupt, DeadlineExceeded, ExpressionError, LimitReached, NameUnknown,
-                     NotFound, Overflow, ProtocolError, ReadOnly, ServerIOError, ServerMemoryError, ShoalError, SyntaxFault, TooLarge,
-                     TypeFault, Unsupported)
+from .errors import (ArgumentError, Busy, Closed, Conflict, Corrupt, DeadlineExceeded, ExpressionError, Forbidden, LimitReached,
+                     NameUnknown, NotFound, Overflow, ProtocolError, RateLimited, ReadOnly, ServerIOError, ServerMemoryError, ShoalError, SyntaxFault, TooLarge,
+                     TypeFault, Unauthenticated, Unsupported)
 from .types import Count, Feed, FeedItem, Page, Reason, Refused, Sample, Written
 
 __all__ = ["ArgumentError", "Busy", "Client", "Closed", "Conflict", "Corrupt", "Count", "DeadlineExceeded", "ExpressionError", "Feed",
-           "FeedItem", "LimitReached", "NameUnknown", "NotFound", "Overflow", "Page", "Pipeline", "ProtocolError", "ReadOnly", "Reason",
+           "FeedItem", "Forbidden", "LimitReached", "NameUnknown", "NotFound", "Overflow", "Page", "Pipeline", "ProtocolError", "RateLimited", "ReadOnly", "Reason",
            "Refused", "Report", "Sample", "ServerIOError", "ServerMemoryError", "ShoalError", "SyntaxFault", "TooLarge", "TypeFault",
-           "Unsupported", "Writer", "Written", "aio", "calls"]
+           "Unauthenticated", "Unsupported", "Writer", "Written", "aio", "calls"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import os
 from typing import Any, AsyncIterator, Iterable, Self, Sequence, TypeVar
 
 from . import bulk, calls, errors, types, wire
@@ -68,9 +69,10 @@ class Wire(asyncio.Protocol):
 class AsyncLane:
     """One connection that comes back, for any number of tasks of one loop."""
 
-    def __init__(self, address: str, workspace: str | None, timeout: float):
+    def __init__(self, address: str, workspace: str | None, timeout: float, token: str | None = None):
         self.address = address
         self.workspace = workspace
+        self.token = token
         self.timeout = timeout
         self.loop = asyncio.get_running_loop()
         self.flight = Flight()
@@ -200,7 +202,7 @@ class AsyncLane:
         else:
             await self.loop.create_connection(lambda: made, host, port)
         assert made.greeting is not None
-        hello = calls.raw("hello", **calls.given(version=1, workspace=self.workspace, client="shoal-python"))
+        hello = calls.raw("hello", **calls.given(version=1, workspace=self.workspace, client="shoal-python", token=self.token))
         try:
             made.transport.write(made.greeting.begin(hello, 0.0, 0).frame)
             await made.greeted
@@ -300,12 +302,14 @@ class Client:
     """As shoal.Client, with the same names; calls are awaited, pages and ids are looped over with async for. It belongs to the loop
     that uses it first. Calls that are in flight together are in no order of each other."""
 
-    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, timeout: float = 30.0, pool: int = 2):
+    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None, timeout: float = 30.0,
+                 pool: int = 2):
         if pool < 1:
             raise ValueError("a pool has at least one connection")
         wire.read_address(address)
         self.address = address
         self.workspace = workspace
+        self.token = token if token is not None else os.environ.get("SHOAL_TOKEN")
         self.timeout = timeout
         self._pool = pool
         self._lanes: list[AsyncLane] = []
@@ -317,7 +321,7 @@ class Client:
             raise errors.Closed("the client was closed")
         least = min(self._lanes, key=lambda lane: len(lane.flight.pending), default=None)
         if least is None or (least.flight.pending and len(self._lanes) < self._pool):
-            least = AsyncLane(self.address, self.workspace, self.timeout)
+            least = AsyncLane(self.address, self.workspace, self.timeout, self.token)
             self._lanes.append(least)
         return least
 

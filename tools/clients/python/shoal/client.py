@@ -1,6 +1,7 @@
 """The client that waits: a pool of lanes for any number of threads, pipelines and bulk writers for many calls at once."""
 from __future__ import annotations
 
+import os
 import random
 import select
 import socket
@@ -31,9 +32,10 @@ def pauses() -> Iterator[float]:
 class Lane:
     """One connection that comes back: what was in flight when it was lost is sent again, under its old numbers. One thread at a time."""
 
-    def __init__(self, address: str, workspace: str | None, timeout: float):
+    def __init__(self, address: str, workspace: str | None, timeout: float, token: str | None = None):
         self.address = address
         self.workspace = workspace
+        self.token = token
         self.timeout = timeout
         self.flight = Flight()
         self.output = bytearray()
@@ -147,7 +149,7 @@ class Lane:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.socket = opened
         greeting = Flight()
-        pending = greeting.begin(calls.raw("hello", **calls.given(version=1, workspace=self.workspace, client="shoal-python")), deadline, 0)
+        pending = greeting.begin(calls.raw("hello", **calls.given(version=1, workspace=self.workspace, client="shoal-python", token=self.token)), deadline, 0)
         opened.sendall(pending.frame)
         while not pending.done:
             opened.settimeout(max(0.001, deadline - time.monotonic()))
@@ -303,16 +305,19 @@ class Writer:
 class Client:
     """Of one server and workspace. Threads may share it: each call takes one of `pool` connections, which are made when they are needed.
 
+    token: "id.secret" for a server with access control; SHOAL_TOKEN unless given. workspace: the token's own, or "default".
     timeout: seconds that a call may take, with connecting, sending again and all; the server is told where its method has
     timeout_ms. A call is made again when its connection was lost (a write under its number, so that it is done once) and when the
     server was busy."""
 
-    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, timeout: float = 30.0, pool: int = 4):
+    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None, timeout: float = 30.0,
+                 pool: int = 4):
         if pool < 1:
             raise ValueError("a pool has at least one connection")
         wire.read_address(address)
         self.address = address
         self.workspace = workspace
+        self.token = token if token is not None else os.environ.get("SHOAL_TOKEN")
         self.timeout = timeout
         self._free: list[Lane] = []
         self._left = pool
@@ -331,7 +336,7 @@ class Client:
             if self._free:
                 return self._free.pop()
             self._left -= 1
-            return Lane(self.address, self.workspace, self.timeout)
+            return Lane(self.address, self.workspace, self.timeout, self.token)
 
     def _give(self, lane: Lane) -> None:
         with self._changed:

@@ -2,9 +2,10 @@
 
     ShoalError
       ProtocolError  TooLarge  Unsupported                        1xx  the bytes
+      Unauthenticated  Forbidden                                  2xx  who asks
       ArgumentError  NotFound  Conflict  Overflow                 3xx  the request
       ExpressionError: SyntaxFault  TypeFault  NameUnknown        3xx  with the place in the expression
-      Busy  DeadlineExceeded  LimitReached  Closed  ReadOnly      4xx  it may work later
+      Busy (RateLimited)  DeadlineExceeded  LimitReached  Closed  ReadOnly      4xx  it may work later
       ServerMemoryError  ServerIOError  Corrupt                   5xx  the server
 
 A code that is not known yet is a plain ShoalError.
@@ -68,6 +69,16 @@ class Unsupported(ShoalError):
     code, status = 103, "unsupported"
 
 
+class Unauthenticated(ShoalError):
+    """No token, or none that is alive."""
+    code, status = 200, "unauthenticated"
+
+
+class Forbidden(ShoalError):
+    """The token's roles do not open it."""
+    code, status = 201, "forbidden"
+
+
 class ArgumentError(ShoalError):
     code, status = 300, "argument"
 
@@ -120,6 +131,11 @@ class ReadOnly(ShoalError):
     code, status = 404, "read_only"
 
 
+class RateLimited(Busy):
+    """More requests than the token's limit. A call is made again until its timeout, as when the server is busy."""
+    code, status = 405, "rate_limited"
+
+
 class ServerMemoryError(ShoalError):
     code, status = 500, "memory"
 
@@ -133,7 +149,7 @@ class Corrupt(ShoalError):
 
 
 BY_CODE: dict[int, type[ShoalError]] = {kind.code: kind for kind in (
-    ProtocolError, TooLarge, Unsupported, ArgumentError, SyntaxFault, TypeFault, NameUnknown, NotFound, Conflict, Overflow, Busy,
+    ProtocolError, TooLarge, Unsupported, Unauthenticated, Forbidden, RateLimited, ArgumentError, SyntaxFault, TypeFault, NameUnknown, NotFound, Conflict, Overflow, Busy,
     DeadlineExceeded, LimitReached, Closed, ReadOnly, ServerMemoryError, ServerIOError, Corrupt)}
 
 
