@@ -41,10 +41,9 @@
  *                            sum        0    40     0   513   977     0   120      a late event finds its own, or is
  *                                                                                  older than 12 half-lives: nothing
  *
- * Never empty: if fewer items are left than asked for, rules give way in this order, and each item says which did:
- *   1. items that were seen come back;  2. then items that were bought.
- * What is not eligible or was excluded by the request never comes back. The diversity rule chooses among the best
- * 4 count + 32 and gives way before a place stays empty; explored places keep it.
+ * Never empty: if fewer items are left than asked for, rules give way in a written order, and each item says which
+ * did: feed_rules.h. What is not eligible or was excluded by the request never comes back. Rules of places choose among
+ * the best 4 count + 32, and further down when none of these keeps them.
  *
  * Cost of one feed: every eligible item is scored, exactly; a source says why an item is a candidate, it does not cut
  * the others off. The affinities of a block of 65,536 items are added tag by tag along the tags' bitmaps into sums that
@@ -66,6 +65,7 @@
 #include "bounds.h"
 #include "buffer.h"
 #include "event_store.h"
+#include "feed_rules.h"
 #include "pairs.h"
 #include "sessions.h"
 #include "table.h"
@@ -77,7 +77,8 @@ enum {
     SH_FEED_DECLARED_COUNT_MAX = 64,  /* a user's own tags that are matched with items, the first by code */
     SH_FEED_HISTORY_COUNT_MAX = 4096, /* newest events that are looked through for what was bought and seen */
     SH_FEED_REASON_COUNT_MAX = 5,     /* told about one item */
-    SH_FEED_PERIOD_COUNT = 7,         /* of popularity, with its period number one cache line an item */
+    SH_FEED_DISLIKED_DAYS = 365,
+    SH_FEED_PERIOD_COUNT = 7, /* of popularity, with its period number one cache line an item */
 };
 
 /* ---- Names ---- */
@@ -101,10 +102,11 @@ enum sh_feed_feature {
     SH_FEED_SESSION,
     SH_FEED_PAIRS,
     SH_FEED_WALK,
-    SH_FEED_RANKER, /* from here on: what the second phase says, when all above is known */
+    SH_FEED_RANKER,  /* from here on: what the second phase says, when all above is known */
+    SH_FEED_FATIGUE, /* and what the merchant's rules add (feed_rules.h) */
+    SH_FEED_BOOST,
     SH_FEED_FEATURE_COUNT
 };
-enum sh_feed_relaxed { SH_FEED_RELAXED_NONE, SH_FEED_RELAXED_SEEN, SH_FEED_RELAXED_BOUGHT, SH_FEED_RELAXED_COUNT };
 
 /* ---- Configuration ---- */
 
@@ -113,6 +115,9 @@ struct sh_feed_weight {
     double weight;  /* -SH_FEED_WEIGHT_MAX..SH_FEED_WEIGHT_MAX; negative: a dislike */
     bool is_seen;   /* its item has been seen */
     bool is_bought; /* its item has been bought */
+    bool is_served; /* its item was on the user's screen */
+    bool is_skipped;
+    bool is_disliked;
 };
 #define SH_FEED_WEIGHT_MAX 1000.0
 
@@ -137,8 +142,15 @@ struct sh_feed_config {
 /* Half-lives 1 d and 30 d, popularity 7 d, recency 30 d; short share 0.5, declared 2, and each feature's own weight;
  * bought 30 days, seen none; no diversity, no exploration. */
 struct sh_feed_config sh_feed_config_default(void);
-/* By the type's name: view 1 and click 1 (seen), favorite 2, cart 3, purchase 5 (bought), all others 1. */
+/* By the type's name: view 1 and click 1 (seen), favorite 2, cart 3, purchase 5 (bought), impression and exposure 0
+ * (served), skip -0.5 (skipped), dislike -3 (disliked), all others 1. */
 struct sh_feed_weight sh_feed_weight_default(struct sh_text type_name);
+/* What the configuration rules: bought and seen for its days, disliked for SH_FEED_DISLIKED_DAYS, its diversity. Relax:
+ * diversity, quota, served, skipped, seen, cap, bought; floor 1. */
+void sh_feed_rules_default(const struct sh_feed_config *config, struct sh_feed_rules *rules);
+/* SH_ERR_ARGUMENT with what is wrong: a number out of its range, a place or an item twice. */
+SH_MUST_CHECK enum sh_status sh_feed_rules_check(const struct sh_feed_rules *rules, const struct sh_table *items,
+                                                 struct sh_error *err);
 /* SH_ERR_ARGUMENT with what is wrong. The attributes are looked up in `items`. */
 SH_MUST_CHECK enum sh_status sh_feed_config_check(const struct sh_feed_config *config, const struct sh_table *items,
                                                   struct sh_error *err);
@@ -232,8 +244,6 @@ const char *sh_feed_source_name(enum sh_feed_source source);
 const char *sh_feed_feature_name(enum sh_feed_feature feature);
 /* Of a feature before SH_FEED_RANKER. */
 double sh_feed_feature_weight_default(enum sh_feed_feature feature);
-/* "", "seen", "bought". */
-const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed);
 
 struct sh_feed_request {
     uint32_t user; /* SH_SLOT_NONE: nobody known; popular and new things then */
@@ -244,6 +254,10 @@ struct sh_feed_request {
     const struct sh_bitmap *eligible; /* items; NULL: all that are listed. Others never appear */
     const uint32_t *excluded;         /* item slots, any order, doubles are fine */
     uint32_t excluded_count;
+    const struct sh_feed_rules *rules; /* checked; NULL: sh_feed_rules_default */
+    uint32_t place;                    /* of the first item in all that the user was shown page by page, from 0 */
+    const uint32_t *before; /* items of the places before it, the last of them; they are not excluded by it */
+    uint32_t before_count;  /* at most SH_FEED_COUNT_MAX */
     const uint32_t *clicks; /* items of the visit, oldest first; NULL: of the user's own visit, if one goes on */
     uint32_t click_count;
 };
@@ -262,10 +276,10 @@ struct sh_feed_item {
     uint32_t sources; /* bit enum sh_feed_source */
     double score;     /* the sum of the contributions in their order, exactly */
     double contributions[SH_FEED_FEATURE_COUNT];
-    enum sh_feed_relaxed relaxed; /* the rule that gave way for it */
-    bool undiverse;               /* the diversity rule gave way for it */
-    double propensity;            /* of it at its place, given the request and the state; 1: nothing was drawn */
-    uint32_t reason_count;        /* the largest by absolute value first */
+    uint32_t relaxed;      /* bits of kinds and rules that gave way for it */
+    uint32_t applied;      /* bits enum sh_feed_applied */
+    double propensity;     /* of it at its place, given the request and the state; 1: nothing was drawn */
+    uint32_t reason_count; /* the largest by absolute value first */
     const struct sh_feed_reason *reasons;
 };
 
@@ -273,14 +287,41 @@ struct sh_feed_answer {
     struct sh_feed_item *items; /* best first */
     uint32_t count;             /* less than asked only if fewer are eligible and not excluded */
     uint32_t eligible_count;    /* items that were scored */
-    uint32_t relaxed;           /* bits enum sh_feed_relaxed: rules that gave way for some item */
-    uint32_t undiverse_count;
+    uint32_t relaxed;           /* rules that gave way for some item */
 };
 
 /* The feed. Everything in the answer lives in the arena, texts in the tables. count is 1..SH_FEED_COUNT_MAX (else
  * SH_ERR_ARGUMENT). SH_ERR_LIMIT: the arena is full. */
 SH_MUST_CHECK enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_request *request,
                                          struct sh_arena *arena, struct sh_feed_answer *answer, struct sh_error *err);
+
+/* What became of one item in a feed. */
+enum sh_feed_stage {
+    SH_FEED_STAGE_CATALOGUE, /* it is not listed */
+    SH_FEED_STAGE_ELIGIBLE,  /* the caller's set of items does not have it */
+    SH_FEED_STAGE_EXCLUDED,
+    SH_FEED_STAGE_HELD,  /* by `rules`, and there was no need for them to give way */
+    SH_FEED_STAGE_SCORE, /* others have higher scores */
+    SH_FEED_STAGE_PLACE, /* its score would do, but `rules`, or the places of others, came before */
+    SH_FEED_STAGE_SHOWN,
+    SH_FEED_STAGE_COUNT
+};
+/* "catalogue", "eligible", "excluded", "held", "score", "place", "shown". */
+const char *sh_feed_stage_name(enum sh_feed_stage stage);
+
+struct sh_feed_fate {
+    enum sh_feed_stage stage;
+    uint32_t rules;           /* bits of kinds and rules: of HELD and PLACE */
+    uint32_t place;           /* from 0: of SHOWN */
+    uint32_t rank;            /* 1 + how many candidates have a higher score; 0: it is none */
+    uint32_t candidate_count; /* how many there are */
+    double last_score;        /* of the last item of the feed */
+    struct sh_feed_item item; /* its score, contributions, sources and all reasons, whatever became of it */
+};
+/* The fate of an item in the feed of this request. Cost: that of the feed and one more pass over the items. */
+SH_MUST_CHECK enum sh_status sh_feed_explain(struct sh_feed_model *model, const struct sh_feed_request *request,
+                                             uint32_t item, struct sh_arena *arena, struct sh_feed_fate *fate,
+                                             struct sh_error *err);
 
 struct sh_feed_trend {
     uint32_t item;

@@ -1,10 +1,11 @@
 /* feed_archive.c -- the model as a section of an archive.
  *
- *   section feed 2
+ *   section feed 3
  *     config    its fields in their order, without the features' weights; doubles as their bits
  *     features  u32 count, for each                          text name, u64 weight       those left out have their own
  *               (in 1: the weights of the first four in their order, between `declared` and listed_attribute)
- *     weights   u32 count of event types, then for each      u8 has_weight; if so u64 weight, u8 is_seen, u8 is_bought
+ *     weights   u32 count of event types, then for each      u8 has_weight; if so u64 weight, u8 is_seen, u8 is_bought,
+ *               from 3 on also u8 is_served, is_skipped, is_disliked
  *     moments   u8 has_base_period, i64 base_period, u8 has_recency_landmark, i64 recency_landmark_ms
  *     items     u32 count up to the last that is listed or popular, i64 listed_ms of each, struct popularity of each
  *     users     u32 count of those with affinities, then ascending by slot
@@ -20,7 +21,7 @@
 #include "feed_private.h"
 #include "memory.h"
 
-enum { FEED_VERSION = 2, FEATURE_NAME_BYTES_MAX = 64, AHEAD = 8 };
+enum { FEED_VERSION = 3, FEATURE_NAME_BYTES_MAX = 64, AHEAD = 8 };
 
 struct user_head {
     int64_t landmark_ms;
@@ -65,6 +66,9 @@ static void save_weights(const struct sh_feed_model *model, struct sh_archive_wr
         put_double(writer, model->weights[type].weight);
         sh_archive_put_u8(writer, model->weights[type].is_seen);
         sh_archive_put_u8(writer, model->weights[type].is_bought);
+        sh_archive_put_u8(writer, model->weights[type].is_served);
+        sh_archive_put_u8(writer, model->weights[type].is_skipped);
+        sh_archive_put_u8(writer, model->weights[type].is_disliked);
     }
 }
 
@@ -162,7 +166,7 @@ static void load_config(struct sh_feed_model *model, uint16_t version, struct sh
         (void)sh_archive_refuse(reader, "%s", err.message);
 }
 
-static void load_weights(struct sh_feed_model *model, struct sh_archive_reader *reader) {
+static void load_weights(struct sh_feed_model *model, uint16_t version, struct sh_archive_reader *reader) {
     struct sh_error err;
     const uint32_t count = sh_archive_get_u32(reader);
     if (count != sh_event_type_count(model->scope.events))
@@ -172,6 +176,11 @@ static void load_weights(struct sh_feed_model *model, struct sh_archive_reader *
         struct sh_feed_weight weight = {.weight = get_double(reader)};
         weight.is_seen = sh_archive_get_bool(reader);
         weight.is_bought = sh_archive_get_bool(reader);
+        if (version > 2) {
+            weight.is_served = sh_archive_get_bool(reader);
+            weight.is_skipped = sh_archive_get_bool(reader);
+            weight.is_disliked = sh_archive_get_bool(reader);
+        }
         if (!sh_archive_failed(reader) && sh_feed_set_weight(model, type, weight, &err) != SH_OK)
             (void)sh_archive_refuse(reader, "%s", err.message);
     }
@@ -282,7 +291,7 @@ enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive
     struct sh_feed_model *model = sh_feed_model_create(scope);
     if (model == NULL) return sh_archive_refuse_memory(reader);
     load_config(model, version, reader);
-    if (!sh_archive_failed(reader)) load_weights(model, reader);
+    if (!sh_archive_failed(reader)) load_weights(model, version, reader);
     if (!sh_archive_failed(reader)) load_moments(model, reader);
     if (!sh_archive_failed(reader)) load_items(model, reader);
     if (!sh_archive_failed(reader)) load_users(model, reader);

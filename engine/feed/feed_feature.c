@@ -142,10 +142,10 @@ static int by_strength(const void *left, const void *right) {
     return by_group != 0 ? by_group : sh_text_compare(a->name, b->name);
 }
 
-enum sh_status feed_reasons_take(struct feed_reasons *reasons, struct sh_arena *arena,
+enum sh_status feed_reasons_take(struct feed_reasons *reasons, uint32_t max, struct sh_arena *arena,
                                  const struct sh_feed_reason **list, uint32_t *count) {
     qsort(reasons->list, reasons->count, sizeof *reasons->list, by_strength);
-    *count = reasons->count < SH_FEED_REASON_COUNT_MAX ? reasons->count : SH_FEED_REASON_COUNT_MAX;
+    *count = reasons->count < max ? reasons->count : max;
     *list = sh_arena_copy(arena, reasons->list, *count * sizeof *reasons->list);
     return *list == NULL && *count > 0 ? SH_ERR_LIMIT : SH_OK;
 }

@@ -5,7 +5,8 @@
  *   eligibility  one bit an item: listed, allowed by the caller, not held back                 feed_held.c, feed_score.c
  *   first        score of a candidate = contributions of the features, added in their order    feed_score.c
  *   second       the best SECOND_COUNT with all contributions, if the model has a ranker       feed_second.h
- *   re-rank      places: explored ones, diversity, rules that give way                         feed_rank.c, feed_explore.c
+ *   re-rank      places: what the merchant rules, explored ones                                feed_rules.h, feed_rank.c,
+ *                                                                                              feed_explore.c
  *   answer       sources, contributions, rules, reasons of each item                           feed_get.c
  *
  * A feature is a row of feed_features[], at the place that enum sh_feed_feature gives it, and that is all the pipeline
@@ -22,8 +23,8 @@
  * for one, add_block() adds the same bits for the candidates of a block of 65,536. A feature that speaks for few items
  * keeps a feed_sparse and leaves both to it.
  *
- * Weight 0 switches a feature off: it is not asked at all. SH_FEED_RANKER is no row: what a ranker adds is known when
- * the rest is.
+ * Weight 0 switches a feature off: it is not asked at all. From SH_FEED_RANKER on they are no rows: what a ranker and
+ * the merchant's rules add is known when the rest is.
  */
 #ifndef FEED_FEATURE_H
 #define FEED_FEATURE_H
@@ -68,8 +69,8 @@ struct feed_reasons {
 /* Full or a value of 0: left out. */
 void feed_reason_add(struct feed_reasons *reasons, const char *kind, double value);
 
-/* The strongest of them, in the arena, the largest by absolute value first. SH_ERR_LIMIT: the arena is full. */
-SH_MUST_CHECK enum sh_status feed_reasons_take(struct feed_reasons *reasons, struct sh_arena *arena,
+/* The strongest of them, at most max, in the arena, the largest by absolute value first. SH_ERR_LIMIT: the arena is full. */
+SH_MUST_CHECK enum sh_status feed_reasons_take(struct feed_reasons *reasons, uint32_t max, struct sh_arena *arena,
                                                const struct sh_feed_reason **list, uint32_t *count);
 
 struct feed_feature {
@@ -104,5 +105,9 @@ static inline bool feature_is_on(const struct feed_run *run, uint32_t feature) {
 }
 double feature_value(const struct feed_run *run, uint32_t feature, uint32_t item);
 void feature_add_block(const struct feed_run *run, uint32_t feature, const struct feed_block *block);
+
+/* feed_score.c: reasons of fatigue and boosts, and their bits of enum sh_feed_applied. */
+void explain_rules(const struct feed_run *run, const struct feed_candidate *candidate, struct feed_reasons *reasons,
+                   uint32_t *applied);
 
 #endif

@@ -126,7 +126,7 @@ static enum sh_status explain(struct sh_feed_fit *fit, struct sh_feed_fit_user *
         (void)companion_value(&fit->run, SH_FEED_WALK, fit->item, &parts);
         companion_explain(fit->model, &parts, "walk", &reasons);
     }
-    return feed_reasons_take(&reasons, fit->arena, &user->reasons, &user->reason_count);
+    return feed_reasons_take(&reasons, SH_FEED_REASON_COUNT_MAX, fit->arena, &user->reasons, &user->reason_count);
 }
 
 enum sh_status sh_feed_fit_best(struct sh_feed_fit *fit, struct sh_feed_fit_user **users, uint32_t *count,

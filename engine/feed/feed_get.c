@@ -14,43 +14,56 @@ static enum sh_status arena_full(struct sh_error *err) {
 
 /* ---- Reasons ---- */
 
-static enum sh_status give_reasons(const struct feed_run *run, const struct feed_candidate *candidate,
-                                   struct sh_feed_item *item) {
-    struct feed_reasons reasons;
-    reasons.count = 0;
+static void collect_reasons(const struct feed_run *run, const struct feed_candidate *candidate,
+                            struct feed_reasons *reasons, uint32_t *applied) {
+    reasons->count = 0;
     for (uint32_t i = 0; i < SH_FEED_RANKER; i++) {
         const double value = candidate->contributions[i];
         if (value == 0) continue;
         if (feed_features[i]->explain != NULL)
-            feed_features[i]->explain(run, run->states[i], candidate->item, value, &reasons);
+            feed_features[i]->explain(run, run->states[i], candidate->item, value, reasons);
         else
-            feed_reason_add(&reasons, feed_features[i]->name, value);
+            feed_reason_add(reasons, feed_features[i]->name, value);
     }
     if (candidate->contributions[SH_FEED_RANKER] != 0) {
         if (run->model->ranker->explain != NULL)
-            run->model->ranker->explain(run, candidate, &reasons);
+            run->model->ranker->explain(run, candidate, reasons);
         else
-            feed_reason_add(&reasons, "ranker", candidate->contributions[SH_FEED_RANKER]);
+            feed_reason_add(reasons, "ranker", candidate->contributions[SH_FEED_RANKER]);
     }
-    return feed_reasons_take(&reasons, run->arena, &item->reasons, &item->reason_count);
+    explain_rules(run, candidate, reasons, applied);
+}
+
+static enum sh_status give_reasons(const struct feed_run *run, const struct feed_candidate *candidate, uint32_t max,
+                                   struct sh_feed_item *item) {
+    struct feed_reasons reasons;
+    collect_reasons(run, candidate, &reasons, &item->applied);
+    return feed_reasons_take(&reasons, max, run->arena, &item->reasons, &item->reason_count);
 }
 
 /* ---- The feed ---- */
 
-static enum sh_status fill_item(const struct feed_run *run, const struct chosen *chosen, struct sh_feed_item *item) {
+static enum sh_status tell_item(const struct feed_run *run, uint32_t slot, uint32_t reason_count_max,
+                                struct sh_feed_item *item) {
     struct feed_candidate candidate;
-    score_item(run, chosen->ranked.item, &candidate);
-    sh_assert(candidate.score == chosen->ranked.score); /* the fast way and the plain one are the same number */
-    *item = (struct sh_feed_item){.item = candidate.item,
-                                  .sources = item_sources(run, &candidate),
-                                  .score = candidate.score,
-                                  .relaxed = chosen->relaxed,
-                                  .undiverse = chosen->undiverse,
-                                  .propensity = chosen->explored ? explore_propensity(run, candidate.item) : 1};
+    score_item(run, slot, &candidate);
+    *item = (struct sh_feed_item){
+        .item = slot, .sources = item_sources(run, &candidate), .score = candidate.score, .propensity = 1};
     memcpy(item->contributions, candidate.contributions, sizeof item->contributions);
-    if (chosen->explored) item->sources |= 1u << SH_FEED_SOURCE_EXPLORE;
     if (item->sources == 0) item->sources = 1u << SH_FEED_SOURCE_CATALOGUE;
-    return give_reasons(run, &candidate, item);
+    return give_reasons(run, &candidate, reason_count_max, item);
+}
+
+static enum sh_status tell_chosen(const struct feed_run *run, const struct chosen *chosen, struct sh_feed_item *item) {
+    const enum sh_status status = tell_item(run, chosen->ranked.item, SH_FEED_REASON_COUNT_MAX, item);
+    if (status != SH_OK) return status;
+    sh_assert(item->score == chosen->ranked.score); /* the fast way and the plain one are the same number */
+    item->relaxed = chosen->relaxed;
+    item->applied |= chosen->applied;
+    if (!chosen->explored) return SH_OK;
+    item->propensity = explore_propensity(run, item->item);
+    item->sources = (item->sources & ~(1u << SH_FEED_SOURCE_CATALOGUE)) | 1u << SH_FEED_SOURCE_EXPLORE;
+    return SH_OK;
 }
 
 enum sh_status scratch_reserve(struct sh_feed_model *model) {
@@ -67,42 +80,120 @@ enum sh_status scratch_reserve(struct sh_feed_model *model) {
     return SH_OK;
 }
 
-static enum sh_status rank_and_fill(struct feed_run *run, struct sh_feed_answer *answer) {
+static enum sh_status check_request(const struct sh_feed_request *request, struct sh_error *err) {
+    if (request->count == 0 || request->count > SH_FEED_COUNT_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a feed has 1 to %d items", (int)SH_FEED_COUNT_MAX);
+    sh_assert(request->before_count <= SH_FEED_COUNT_MAX);
+    return SH_OK;
+}
+
+/* Everything up to the scores. */
+static enum sh_status run_begin(struct sh_feed_model *model, const struct sh_feed_request *request,
+                                struct sh_arena *arena, struct feed_run **begun) {
+    struct feed_run *run = sh_arena_alloc_zero(arena, sizeof *run);
+    struct sh_feed_rules *rules = sh_arena_alloc_zero(arena, sizeof *rules);
+    enum sh_status status;
+    if (run == NULL || rules == NULL) return SH_ERR_LIMIT;
+    sh_feed_rules_default(&model->config, rules);
+    *run = (struct feed_run){.model = model, .request = request, .arena = arena};
+    run->rules = request->rules != NULL ? request->rules : rules;
+    memcpy(run->weights, request->weights != NULL ? request->weights : model->config.weights, sizeof run->weights);
+    *begun = run;
+    if ((status = scratch_reserve(model)) != SH_OK) return status;
+    if (run->rules->boost_count > 0 && model->block_adds == NULL &&
+        (model->block_adds = sh_alloc(SH_BLOCK_SLOTS * sizeof *model->block_adds)) == NULL)
+        return SH_ERR_MEMORY;
+    popularity_settle(model);
+    profile_begin(run);
+    status = held_begin(run);
+    return status == SH_OK ? features_begin(run) : status;
+}
+
+static enum sh_status rank_and_tell(struct feed_run *run, struct sh_feed_answer *answer) {
     struct chosen *chosen;
     uint32_t count;
-    enum sh_status status;
-    profile_begin(run);
-    if ((status = held_begin(run)) != SH_OK) return status;
-    if ((status = features_begin(run)) != SH_OK) return status;
-    if ((status = rank_items(run, &chosen, &count)) != SH_OK) return status;
+    enum sh_status status = rank_items(run, NULL, &chosen, &count);
+    if (status != SH_OK) return status;
     answer->items = sh_arena_alloc(run->arena, (count + (size_t)1) * sizeof *answer->items);
     if (answer->items == NULL) return SH_ERR_LIMIT;
-    for (uint32_t i = 0; i < count; i++) {
-        if ((status = fill_item(run, &chosen[i], &answer->items[i])) != SH_OK) return status;
-        if (chosen[i].relaxed != SH_FEED_RELAXED_NONE) answer->relaxed |= 1u << chosen[i].relaxed;
-        answer->undiverse_count += chosen[i].undiverse;
+    for (uint32_t i = 0; i < count && status == SH_OK; i++) {
+        status = tell_chosen(run, &chosen[i], &answer->items[i]);
+        answer->relaxed |= chosen[i].relaxed;
     }
     answer->count = count;
     answer->eligible_count = run->eligible_count;
-    return SH_OK;
+    return status;
+}
+
+static enum sh_status tell_fault(enum sh_status status, struct sh_error *err) {
+    if (status == SH_ERR_MEMORY) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
+    return status == SH_OK ? SH_OK : arena_full(err);
 }
 
 enum sh_status sh_feed_get(struct sh_feed_model *model, const struct sh_feed_request *request, struct sh_arena *arena,
                            struct sh_feed_answer *answer, struct sh_error *err) {
+    struct feed_run *run;
     *answer = (struct sh_feed_answer){.items = NULL};
-    if (request->count == 0 || request->count > SH_FEED_COUNT_MAX)
-        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a feed has 1 to %d items", (int)SH_FEED_COUNT_MAX);
-    if (scratch_reserve(model) != SH_OK) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
-    struct feed_run *run = sh_arena_alloc_zero(arena, sizeof *run);
-    if (run == NULL) return arena_full(err);
-    popularity_settle(model);
-    run->model = model;
-    run->request = request;
-    run->arena = arena;
-    memcpy(run->weights, request->weights != NULL ? request->weights : model->config.weights, sizeof run->weights);
-    const enum sh_status status = rank_and_fill(run, answer);
-    if (status == SH_ERR_MEMORY) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
-    return status == SH_OK ? SH_OK : arena_full(err);
+    enum sh_status status = check_request(request, err);
+    if (status != SH_OK) return status;
+    status = run_begin(model, request, arena, &run);
+    return tell_fault(status == SH_OK ? rank_and_tell(run, answer) : status, err);
+}
+
+/* ---- What became of one item ---- */
+
+/* The stage that it did not pass, as far as that depends on it alone. */
+static enum sh_feed_stage stage_of(const struct feed_run *run, uint32_t item, uint32_t *rules) {
+    const struct sh_feed_request *request = run->request;
+    if (!item_is_listed(run->model, item)) return SH_FEED_STAGE_CATALOGUE;
+    if (request->eligible != NULL && !sh_bitmap_contains(request->eligible, item)) return SH_FEED_STAGE_ELIGIBLE;
+    if (item_is_excluded(run, item)) return SH_FEED_STAGE_EXCLUDED;
+    *rules = item_held_by(run, item);
+    return *rules != 0 ? SH_FEED_STAGE_HELD : SH_FEED_STAGE_SCORE;
+}
+
+static enum sh_status find_fate(struct feed_run *run, uint32_t item, struct sh_feed_fate *fate) {
+    struct watch watch = {.item = item};
+    struct chosen *chosen;
+    uint32_t count;
+    enum sh_status status = rank_items(run, &watch, &chosen, &count);
+    if (status != SH_OK) return status;
+    fate->stage = stage_of(run, item, &fate->rules);
+    fate->candidate_count = run->eligible_count;
+    fate->last_score = count > 0 ? chosen[count - 1].ranked.score : 0;
+    if (item >= run->model->item_capacity) return SH_OK; /* it was never listed: nothing to score */
+    for (uint32_t i = 0; i < count; i++)
+        if (chosen[i].ranked.item == item) {
+            fate->stage = SH_FEED_STAGE_SHOWN;
+            fate->place = run->request->place + i;
+            fate->rules = chosen[i].relaxed;
+            status = tell_chosen(run, &chosen[i], &fate->item);
+        }
+    struct sh_feed_item told;
+    if (status == SH_OK) status = tell_item(run, item, UINT32_MAX, &told);
+    if (status != SH_OK) return status;
+    told.applied |= fate->item.applied;
+    told.sources |= fate->item.sources;
+    told.relaxed = fate->rules;
+    if (fate->stage == SH_FEED_STAGE_SHOWN) told.propensity = fate->item.propensity;
+    fate->item = told;
+    if (fate->stage >= SH_FEED_STAGE_SCORE && item_held_by(run, item) == 0)
+        fate->rank = 1 + score_rank(run, (struct ranked){fate->item.score, item});
+    if (fate->stage == SH_FEED_STAGE_SCORE && (watch.rules != 0 || fate->rank <= count)) {
+        fate->stage = SH_FEED_STAGE_PLACE;
+        fate->rules = watch.rules;
+    }
+    return SH_OK;
+}
+
+enum sh_status sh_feed_explain(struct sh_feed_model *model, const struct sh_feed_request *request, uint32_t item,
+                               struct sh_arena *arena, struct sh_feed_fate *fate, struct sh_error *err) {
+    struct feed_run *run;
+    *fate = (struct sh_feed_fate){.stage = SH_FEED_STAGE_CATALOGUE};
+    enum sh_status status = check_request(request, err);
+    if (status != SH_OK) return status;
+    status = run_begin(model, request, arena, &run);
+    return tell_fault(status == SH_OK ? find_fate(run, item, fate) : status, err);
 }
 
 /* ---- Trends ---- */

@@ -1,26 +1,29 @@
-/* feed_held.c -- what a request holds back: what the caller excludes, what the user bought and saw lately. */
+/* feed_held.c -- what a request holds back: what the caller excludes, and what the user did with items lately.
+ *
+ * One walk through the user's newest events finds, for each item, the kinds of acts in their windows, how many there
+ * are in the windows of the caps, and how often it was served since it was last seen.
+ */
 #include "calendar.h"
-#include "feed_private.h"
+#include "feed_feature.h"
+
+/* What the walk knows of one item. */
+struct trace {
+    uint32_t kinds; /* bits: in their windows */
+    uint32_t cap_counts[SH_FEED_CAP_COUNT_MAX];
+    uint32_t served; /* since it was last seen */
+    bool is_seen;    /* an event of seeing was met: what is older does not tire */
+};
+
+struct walk {
+    struct feed_run *run;
+    struct feed_sparse places; /* of items in traces */
+    struct trace *traces;
+};
 
 static int by_slot(const void *left, const void *right) {
     const uint32_t a = *(const uint32_t *)left;
     const uint32_t b = *(const uint32_t *)right;
     return (a > b) - (a < b);
-}
-
-static bool list_has(const uint32_t *slots, uint32_t count, uint32_t slot) {
-    uint32_t low = 0;
-    while (count > 0) {
-        const uint32_t half = count / 2;
-        if (slots[low + half] < slot) {
-            low += half + 1;
-            count -= half + 1;
-        } else {
-            if (slots[low + half] == slot) return true;
-            count = half;
-        }
-    }
-    return false;
 }
 
 static uint32_t sort_unique(uint32_t *slots, uint32_t count) {
@@ -32,41 +35,123 @@ static uint32_t sort_unique(uint32_t *slots, uint32_t count) {
     return kept;
 }
 
-static uint32_t without(uint32_t *slots, uint32_t count, const uint32_t *taken, uint32_t taken_count) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (!list_has(taken, taken_count, slots[i])) slots[kept++] = slots[i];
-    return kept;
-}
-
-/* Is time_ms in the last `days` before now? */
-static bool in_last_days(int64_t time_ms, int64_t now_ms, uint32_t days) {
-    return time_ms > now_ms - (int64_t)days * SH_DAY_MS;
-}
-
-static enum sh_status collect_history(struct feed_run *run) {
-    const struct sh_feed_model *model = run->model;
-    const struct sh_feed_config *config = &model->config;
-    const int64_t now_ms = run->request->now_ms;
-    const uint32_t days = config->bought_days > config->seen_days ? config->bought_days : config->seen_days;
-    struct sh_event_ref ref;
-    if (days == 0 || !sh_event_history_first(model->scope.events, run->request->user, &ref)) return SH_OK;
-    run->bought = sh_arena_alloc(run->arena, SH_FEED_HISTORY_COUNT_MAX * sizeof(uint32_t));
-    run->seen = sh_arena_alloc(run->arena, SH_FEED_HISTORY_COUNT_MAX * sizeof(uint32_t));
-    if (run->bought == NULL || run->seen == NULL) return SH_ERR_LIMIT;
-    for (uint32_t walked = 0; walked < SH_FEED_HISTORY_COUNT_MAX; walked++) {
-        const int64_t time_ms = sh_event_ref_time(ref);
-        const uint32_t item = sh_event_ref_item(ref);
-        if (!in_last_days(time_ms, now_ms, days)) break;
-        if (time_ms <= now_ms && item != SH_NO_ITEM) {
-            const struct sh_feed_weight weight = sh_feed_weight(model, sh_event_ref_type(ref));
-            if (weight.is_bought && in_last_days(time_ms, now_ms, config->bought_days))
-                run->bought[run->bought_count++] = item;
-            if (weight.is_seen && in_last_days(time_ms, now_ms, config->seen_days)) run->seen[run->seen_count++] = item;
+bool item_is_excluded(const struct feed_run *run, uint32_t item) {
+    uint32_t low = 0;
+    uint32_t count = run->excluded_count;
+    while (count > 0) {
+        const uint32_t half = count / 2;
+        if (run->excluded[low + half] < item) {
+            low += half + 1;
+            count -= half + 1;
+        } else {
+            if (run->excluded[low + half] == item) return true;
+            count = half;
         }
-        if (!sh_event_history_next(model->scope.events, &ref)) break;
+    }
+    return false;
+}
+
+uint32_t item_held_by(const struct feed_run *run, uint32_t item) {
+    for (uint32_t i = 0; i < run->held_count; i++)
+        if (run->held[i].item == item) return run->held[i].rules;
+    return 0;
+}
+
+/* ---- History ---- */
+
+static bool is_kind(struct sh_feed_weight weight, enum sh_feed_kind kind) {
+    switch (kind) {
+    case SH_FEED_SERVED:
+        return weight.is_served;
+    case SH_FEED_SEEN:
+        return weight.is_seen;
+    case SH_FEED_SKIPPED:
+        return weight.is_skipped;
+    case SH_FEED_DISLIKED:
+        return weight.is_disliked;
+    default:
+        return weight.is_bought;
+    }
+}
+
+static int64_t longest_window(const struct sh_feed_rules *rules) {
+    int64_t window_ms = rules->fatigue_ms;
+    for (uint32_t kind = 0; kind < SH_FEED_KIND_COUNT; kind++)
+        if (rules->held_ms[kind] > window_ms) window_ms = rules->held_ms[kind];
+    for (uint32_t i = 0; i < rules->cap_count; i++)
+        if (rules->caps[i].window_ms > window_ms) window_ms = rules->caps[i].window_ms;
+    return window_ms;
+}
+
+static void note_event(struct walk *walk, struct sh_feed_weight weight, uint32_t item, int64_t age_ms) {
+    const struct sh_feed_rules *rules = walk->run->rules;
+    struct trace trace = {0};
+    bool is_told = false;
+    for (uint32_t kind = 0; kind < SH_FEED_KIND_COUNT; kind++) {
+        if (!is_kind(weight, (enum sh_feed_kind)kind)) continue;
+        if (age_ms < rules->held_ms[kind]) trace.kinds |= 1u << kind;
+        for (uint32_t i = 0; i < rules->cap_count; i++)
+            trace.cap_counts[i] += rules->caps[i].kind == kind && age_ms < rules->caps[i].window_ms;
+        is_told = true;
+    }
+    if (!is_told) return;
+    if (feed_sparse_place(&walk->places, item) == walk->places.count) {
+        walk->traces[walk->places.count] = (struct trace){0};
+        feed_sparse_add(&walk->places, item, 0);
+    }
+    struct trace *known = &walk->traces[feed_sparse_place(&walk->places, item)];
+    known->kinds |= trace.kinds;
+    for (uint32_t i = 0; i < rules->cap_count; i++)
+        known->cap_counts[i] += trace.cap_counts[i];
+    known->is_seen = known->is_seen || weight.is_seen;
+    known->served += weight.is_served && !known->is_seen && age_ms < rules->fatigue_ms;
+}
+
+/* What the walk found, as rules that hold back and as fatigue. */
+static enum sh_status conclude(struct walk *walk) {
+    struct feed_run *run = walk->run;
+    const struct sh_feed_rules *rules = run->rules;
+    const uint32_t count = walk->places.count;
+    run->held = sh_arena_alloc(run->arena, (count + (size_t)1) * sizeof *run->held);
+    if (run->held == NULL) return SH_ERR_LIMIT;
+    if (rules->fatigue_ms > 0) {
+        run->fatigue = sh_arena_alloc(run->arena, sizeof *run->fatigue);
+        if (run->fatigue == NULL || feed_sparse_init(run->fatigue, count, run->arena) != SH_OK) return SH_ERR_LIMIT;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct trace *trace = &walk->traces[i];
+        const uint32_t item = walk->places.items[i];
+        uint32_t held = trace->kinds;
+        for (uint32_t k = 0; k < rules->cap_count; k++)
+            if (trace->cap_counts[k] >= rules->caps[k].count) held |= 1u << SH_FEED_RULE_CAP;
+        if (trace->served > 0)
+            feed_sparse_add(run->fatigue, item,
+                            trace->served < SH_FEED_FATIGUE_TIMES_MAX ? trace->served : SH_FEED_FATIGUE_TIMES_MAX);
+        if (held != 0 && !item_is_excluded(run, item))
+            run->held[run->held_count++] = (struct held_item){.item = item, .rules = held};
     }
     return SH_OK;
+}
+
+static enum sh_status walk_history(struct feed_run *run) {
+    const struct sh_feed_model *model = run->model;
+    const int64_t now_ms = run->request->now_ms;
+    const int64_t window_ms = longest_window(run->rules);
+    struct walk walk = {.run = run};
+    struct sh_event_ref ref;
+    if (window_ms == 0 || !sh_event_history_first(model->scope.events, run->request->user, &ref)) return SH_OK;
+    if (feed_sparse_init(&walk.places, SH_FEED_HISTORY_COUNT_MAX, run->arena) != SH_OK) return SH_ERR_LIMIT;
+    walk.traces = sh_arena_alloc(run->arena, SH_FEED_HISTORY_COUNT_MAX * sizeof *walk.traces);
+    if (walk.traces == NULL) return SH_ERR_LIMIT;
+    for (uint32_t walked = 0; walked < SH_FEED_HISTORY_COUNT_MAX; walked++) {
+        const int64_t age_ms = now_ms - sh_event_ref_time(ref);
+        const uint32_t item = sh_event_ref_item(ref);
+        if (age_ms >= window_ms) break;
+        if (age_ms >= 0 && item != SH_NO_ITEM)
+            note_event(&walk, sh_feed_weight(model, sh_event_ref_type(ref)), item, age_ms);
+        if (!sh_event_history_next(model->scope.events, &ref)) break;
+    }
+    return conclude(&walk);
 }
 
 enum sh_status held_begin(struct feed_run *run) {
@@ -76,14 +161,5 @@ enum sh_status held_begin(struct feed_run *run) {
         if (run->excluded == NULL) return SH_ERR_LIMIT;
         run->excluded_count = sort_unique(run->excluded, request->excluded_count);
     }
-    if (request->user != SH_SLOT_NONE) {
-        const enum sh_status status = collect_history(run);
-        if (status != SH_OK) return status;
-    }
-    run->bought_count = sort_unique(run->bought, run->bought_count);
-    run->bought_count = without(run->bought, run->bought_count, run->excluded, run->excluded_count);
-    run->seen_count = sort_unique(run->seen, run->seen_count);
-    run->seen_count = without(run->seen, run->seen_count, run->excluded, run->excluded_count);
-    run->seen_count = without(run->seen, run->seen_count, run->bought, run->bought_count);
-    return SH_OK;
+    return request->user == SH_SLOT_NONE ? SH_OK : walk_history(run);
 }

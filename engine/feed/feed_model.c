@@ -6,13 +6,6 @@
 #include "feed_private.h"
 #include "memory.h"
 
-static const char *const relaxed_names[SH_FEED_RELAXED_COUNT] = {"", "seen", "bought"};
-
-const char *sh_feed_relaxed_name(enum sh_feed_relaxed relaxed) {
-    sh_assert((uint32_t)relaxed < SH_FEED_RELAXED_COUNT);
-    return relaxed_names[relaxed];
-}
-
 /* ---- Configuration ---- */
 
 struct sh_feed_config sh_feed_config_default(void) {
@@ -39,13 +32,19 @@ struct sh_feed_weight sh_feed_weight_default(struct sh_text type_name) {
         struct sh_text name;
         struct sh_feed_weight weight;
     } known[] = {
-        {SH_TEXT_LITERAL("view"), {1, true, false}},      {SH_TEXT_LITERAL("click"), {1, true, false}},
-        {SH_TEXT_LITERAL("favorite"), {2, false, false}}, {SH_TEXT_LITERAL("cart"), {3, false, false}},
-        {SH_TEXT_LITERAL("purchase"), {5, false, true}},
+        {SH_TEXT_LITERAL("view"), {.weight = 1, .is_seen = true}},
+        {SH_TEXT_LITERAL("click"), {.weight = 1, .is_seen = true}},
+        {SH_TEXT_LITERAL("favorite"), {.weight = 2}},
+        {SH_TEXT_LITERAL("cart"), {.weight = 3}},
+        {SH_TEXT_LITERAL("purchase"), {.weight = 5, .is_bought = true}},
+        {SH_TEXT_LITERAL("impression"), {.weight = 0, .is_served = true}},
+        {SH_TEXT_LITERAL("exposure"), {.weight = 0, .is_served = true}},
+        {SH_TEXT_LITERAL("skip"), {.weight = -0.5, .is_skipped = true}},
+        {SH_TEXT_LITERAL("dislike"), {.weight = -3, .is_disliked = true}},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (sh_text_equal(known[i].name, type_name)) return known[i].weight;
-    return (struct sh_feed_weight){1, false, false};
+    return (struct sh_feed_weight){.weight = 1};
 }
 
 static bool is_between(double value, double low, double high) {
@@ -172,6 +171,7 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     sh_free(model->listed);
     sh_free(model->stale);
     sh_free(model->block_sums);
+    sh_free(model->block_adds);
     sh_free(model->block_slots);
     sh_free(model);
 }
@@ -182,6 +182,7 @@ size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
         (size_t)model->item_capacity * (sizeof(struct popularity) + 5 * sizeof(uint64_t)) + model->item_capacity / 4;
     bytes += sh_sessions_memory_bytes(model->sessions);
     bytes += sh_pairs_memory_bytes(model->liked) + sh_pairs_memory_bytes(model->bought);
+    if (model->block_adds != NULL) bytes += SH_BLOCK_SLOTS * sizeof(double);
     if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
     return bytes;
 }
@@ -262,7 +263,9 @@ void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) 
         sh_buffer_print(buffer, "every %u-th place explored\n", config->explore_every);
     for (uint32_t type = 0; type < sh_event_type_count(model->scope.events); type++) {
         const struct sh_feed_weight weight = sh_feed_weight(model, type);
-        sh_buffer_print(buffer, "  %.*s: %g%s%s\n", SH_TEXT_ARGS(sh_event_type(model->scope.events, type)->name),
-                        weight.weight, weight.is_seen ? ", seen" : "", weight.is_bought ? ", bought" : "");
+        sh_buffer_print(buffer, "  %.*s: %g%s%s%s%s%s\n", SH_TEXT_ARGS(sh_event_type(model->scope.events, type)->name),
+                        weight.weight, weight.is_served ? ", served" : "", weight.is_seen ? ", seen" : "",
+                        weight.is_skipped ? ", skipped" : "", weight.is_disliked ? ", disliked" : "",
+                        weight.is_bought ? ", bought" : "");
     }
 }

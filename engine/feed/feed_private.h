@@ -94,6 +94,7 @@ struct sh_feed_model {
     const struct feed_ranker *ranker; /* of the second phase (feed_second.h); NULL: there is none */
 
     double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
+    double *block_adds;    /* as many that boosts add; NULL until there is a boost */
     uint16_t *block_slots; /* and as many slots */
 };
 
@@ -153,6 +154,12 @@ struct profile_tag {
 };
 
 struct feed_sparse;
+
+struct held_item {
+    uint32_t item;
+    uint32_t rules; /* bits, at least one */
+};
+
 struct feed_run {
     struct sh_feed_model *model;
     const struct sh_feed_request *request;
@@ -163,10 +170,13 @@ struct feed_run {
     double weights[SH_FEED_RANKER];     /* of the features: the workspace's, or the request's */
     void *states[SH_FEED_RANKER];       /* of the features */
     struct feed_sparse *ranked;         /* what the second phase said; NULL: nothing yet */
-    /* Ascending, without doubles; bought has none of excluded, seen none of both. */
-    uint32_t *excluded, *bought, *seen;
-    uint32_t excluded_count, bought_count, seen_count;
-    uint32_t eligible_count; /* scored */
+    const struct sh_feed_rules *rules;
+    uint32_t *excluded; /* ascending, without doubles */
+    uint32_t excluded_count;
+    struct held_item *held; /* what rules of `who` hold back; none of excluded */
+    uint32_t held_count;
+    struct feed_sparse *fatigue; /* times served in vain; NULL: none */
+    uint32_t eligible_count;     /* scored */
 };
 
 /* An item on its way to a place. Its score is the sum of its contributions, added in their order. */
@@ -190,8 +200,11 @@ void profile_begin(struct feed_run *run);
 /* The place of a tag in the profile, or profile_count. */
 uint32_t profile_place(const struct feed_run *run, uint32_t tag);
 
-/* feed_held.c: excluded, bought and seen. */
+/* feed_held.c: excluded, held and fatigue. */
 SH_MUST_CHECK enum sh_status held_begin(struct feed_run *run);
+bool item_is_excluded(const struct feed_run *run, uint32_t item);
+/* The rules that hold the item back, 0: none. */
+uint32_t item_held_by(const struct feed_run *run, uint32_t item);
 
 /* feed_score.c */
 
@@ -202,9 +215,16 @@ uint32_t item_sources(const struct feed_run *run, const struct feed_candidate *c
 /* May the item be shown at all? (eligible and listed; what was seen, bought or excluded is not looked at) */
 bool item_is_eligible(const struct feed_run *run, uint32_t item);
 struct best;
-/* Scores all eligible items that are not held back and offers them to `best`; and to `explored` (NULL: not wanted) with
- * a score that is drawn from the item's id and the request's seed. */
-void score_all(struct feed_run *run, struct best *best, struct best *explored);
+/* Where candidates are offered: all of them, or those of a set. */
+struct offer {
+    struct best *best;
+    const struct sh_bitmap *items; /* NULL: all */
+};
+/* Scores all eligible items that are not held back, and offers each where it fits; and to `explored` (NULL: not wanted)
+ * by a draw of the request's seed. */
+void score_all(struct feed_run *run, const struct offer *offers, uint32_t offer_count, struct best *explored);
+/* How many candidates have a higher score than this item. */
+uint32_t score_rank(struct feed_run *run, struct ranked ranked);
 
 /* feed_best.c: the best n by (score, id) in a heap whose root is the worst of them. */
 struct best {
@@ -234,11 +254,17 @@ SH_MUST_CHECK enum sh_status scratch_reserve(struct sh_feed_model *model);
 /* A place in the feed. */
 struct chosen {
     struct ranked ranked;
-    enum sh_feed_relaxed relaxed;
+    uint32_t relaxed; /* bits of kinds and rules */
+    uint32_t applied; /* bits enum sh_feed_applied that places are about: pin, slot, quota, mmr */
     bool explored;
-    bool undiverse;
 };
-/* Scores and ranks; *chosen has *count places. */
-SH_MUST_CHECK enum sh_status rank_items(struct feed_run *run, struct chosen **chosen, uint32_t *count);
+/* Somebody who wants to know why an item is not in the feed. */
+struct watch {
+    uint32_t item;
+    uint32_t rules; /* of places, that passed it over */
+};
+/* Scores and ranks; *chosen has *count places. watch may be NULL. */
+SH_MUST_CHECK enum sh_status rank_items(struct feed_run *run, struct watch *watch, struct chosen **chosen,
+                                        uint32_t *count);
 
 #endif

@@ -1,32 +1,33 @@
-/* feed_rank.c -- from scores to places: the best, the diversity window, explored places, rules that give way. */
-#include "feed_explore.h"
-#include "feed_private.h"
-#include "feed_second.h"
+/* feed_rank.c -- from scores to places: feed_rules.h says what is wanted.
+ *
+ *   pools    level 0: the best of all candidates        level l: what is held back until the l-th rule gave way
+ *            and the best of each slot's and quota's set
+ *
+ * A place takes the first item of the lowest level that breaks no rule which still holds. With rules of places the pool
+ * of level 0 is longer than the feed, and is made longer still when nothing in it keeps them.
+ */
+#include "feed_rank.h"
 
 #include <string.h>
 
+#include "feed_explore.h"
+#include "feed_second.h"
+
 enum {
-    /* With a diversity rule, so many more than the places asked for are kept to choose from. */
-    DIVERSE_FACTOR = 4,
-    DIVERSE_MORE = 32,
+    /* With rules of places, so many more than the places asked for are kept to choose from. */
+    MORE_FACTOR = 4,
+    MORE_COUNT = 32,
     /* Somebody with one interest has hundreds of best items of one kind, and those of other kinds come after them: when
-     * none that is left keeps the rule, the items are gone through once more and so many are kept. */
+     * none that is left keeps the rules, the items are gone through once more and so many are kept, then eight times as
+     * many, until all are. */
     DEEP_COUNT = 1024,
+    DEEP_FACTOR = 8,
 };
 
-/* Items to choose from, best first, that need the same rule to give way. */
-struct pool {
-    struct best best;
-    bool *used;
-    uint32_t first; /* all before it are used */
-    enum sh_feed_relaxed relaxed;
-};
+/* ---- Pools ---- */
 
-static enum sh_status pool_init(struct pool *pool, const struct feed_run *run, uint32_t capacity,
-                                enum sh_feed_relaxed relaxed) {
-    *pool = (struct pool){.relaxed = relaxed};
-    pool->used = sh_arena_alloc_zero(run->arena, capacity + (size_t)1);
-    if (pool->used == NULL) return SH_ERR_LIMIT;
+static enum sh_status pool_init(struct pool *pool, const struct feed_run *run, uint32_t capacity, uint32_t level) {
+    *pool = (struct pool){.level = level};
     return best_init(&pool->best, run->model->scope.items, capacity, run->arena);
 }
 
@@ -45,127 +46,345 @@ static enum sh_status pool_rank(struct pool *pool, struct feed_run *run) {
     return SH_OK;
 }
 
-/* The items of a list that may be shown at all, best first. */
-static enum sh_status pool_of_list(struct pool *pool, struct feed_run *run, const uint32_t *slots, uint32_t count,
-                                   enum sh_feed_relaxed relaxed) {
-    const enum sh_status status = pool_init(pool, run, count, relaxed);
+/* Relaxed at a level are the first so many rules of the list; behind its end, all. */
+static uint32_t relaxed_at(const struct sh_feed_rules *rules, uint32_t level) {
+    uint32_t relaxed = 0;
+    if (level > rules->relax_count) return UINT32_MAX;
+    for (uint32_t i = 0; i < level; i++)
+        relaxed |= 1u << rules->relax[i];
+    return relaxed;
+}
+
+static uint32_t level_of(const struct sh_feed_rules *rules, uint32_t held) {
+    uint32_t level = 0;
+    while ((held & ~relaxed_at(rules, level)) != 0)
+        level++;
+    return level;
+}
+
+/* The held items that come at this level, best first. */
+static enum sh_status pool_of_held(struct pool *pool, struct feed_run *run, uint32_t level) {
+    const enum sh_status status = pool_init(pool, run, run->held_count, level);
     if (status != SH_OK) return status;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < run->held_count; i++) {
         struct feed_candidate candidate;
-        if (!item_is_eligible(run, slots[i])) continue;
-        score_item(run, slots[i], &candidate);
-        best_offer(&pool->best, slots[i], candidate.score);
+        if (level_of(run->rules, run->held[i].rules) != level || !item_is_eligible(run, run->held[i].item)) continue;
+        score_item(run, run->held[i].item, &candidate);
+        best_offer(&pool->best, candidate.item, candidate.score);
     }
     best_sort(&pool->best);
     return pool_rank(pool, run);
 }
 
+static bool has_rules_of_places(const struct sh_feed_rules *rules) {
+    return rules->diversity_count > 0 || rules->quota_count > 0 || rules->mmr > 0;
+}
+
+/* One pass over all candidates fills the pool of level 0, those of slots and quotas, and what is explored. */
+static enum sh_status fill_pools(struct rank *rank, uint32_t kept, uint32_t drawn) {
+    struct feed_run *run = rank->run;
+    const struct sh_feed_rules *rules = run->rules;
+    struct offer offers[1 + SET_COUNT_MAX];
+    uint32_t offer_count = 0;
+    enum sh_status status = pool_init(&rank->pools[0], run, kept, 0);
+    offers[offer_count++] = (struct offer){&rank->pools[0].best, NULL};
+    for (uint32_t i = 0; i < rules->slot_count + rules->quota_count && status == SH_OK; i++) {
+        const struct sh_bitmap *items =
+            i < rules->slot_count ? rules->slots[i].items : rules->quotas[i - rules->slot_count].items;
+        status = pool_init(&rank->sets[i], run, kept, 0);
+        offers[offer_count++] = (struct offer){&rank->sets[i].best, items};
+    }
+    if (status == SH_OK) status = pool_init(&rank->explored, run, drawn, 0);
+    if (status != SH_OK) return status;
+    score_all(run, offers, offer_count, drawn > 0 ? &rank->explored.best : NULL);
+    best_sort(&rank->explored.best);
+    best_sort(&rank->pools[0].best);
+    status = pool_rank(&rank->pools[0], run);
+    for (uint32_t i = 0; i < rules->slot_count + rules->quota_count && status == SH_OK; i++) {
+        best_sort(&rank->sets[i].best);
+        status = pool_rank(&rank->sets[i], run);
+    }
+    return status;
+}
+
+static enum sh_status make_pools(struct rank *rank) {
+    struct feed_run *run = rank->run;
+    const uint32_t wanted = run->request->count;
+    uint32_t kept = has_rules_of_places(run->rules) ? wanted * MORE_FACTOR + MORE_COUNT : wanted;
+    kept += run->rules->pin_count; /* which stand in their own places */
+    if (second_is_on(run) && kept < SECOND_COUNT) kept = SECOND_COUNT;
+    enum sh_status status = fill_pools(rank, kept, explore_count(run));
+    rank->pool_count = 1;
+    for (uint32_t level = 1; level < LEVEL_COUNT_MAX && run->held_count > 0 && status == SH_OK; level++) {
+        struct pool *pool = &rank->pools[rank->pool_count];
+        status = pool_of_held(pool, run, level);
+        rank->pool_count += pool->best.count > 0;
+    }
+    return status;
+}
+
+/* The pool of level 0 once more, with more items. *more: there are more now. */
+static enum sh_status deepen(struct rank *rank, bool *more) {
+    struct feed_run *run = rank->run;
+    struct pool *pool = &rank->pools[0];
+    *more = pool->best.count == pool->best.capacity;
+    if (!*more) return SH_OK;
+    const uint32_t before = pool->best.capacity;
+    enum sh_status status = pool_init(pool, run, before < DEEP_COUNT ? before + DEEP_COUNT : before * DEEP_FACTOR, 0);
+    if (status != SH_OK) return status;
+    const struct offer offer = {&pool->best, NULL};
+    score_all(run, &offer, 1, NULL);
+    best_sort(&pool->best);
+    *more = pool->best.count > before;
+    return pool_rank(pool, run);
+}
+
+/* ---- Rules of places ---- */
+
+/* The item `back` places before the one that is being filled, 1 the latest; SH_SLOT_NONE: there is none. */
+static uint32_t item_before(const struct rank *rank, uint32_t back) {
+    const struct sh_feed_request *request = rank->run->request;
+    if (back <= rank->count) return rank->chosen[rank->count - back].ranked.item;
+    const uint32_t earlier = back - rank->count;
+    return earlier <= request->before_count ? request->before[request->before_count - earlier] : SH_SLOT_NONE;
+}
+
+/* Missing values are never the same. */
+static bool breaks_diversity(const struct rank *rank, const struct sh_feed_diversity *rule, uint32_t item) {
+    const struct sh_table *items = rank->run->model->scope.items;
+    int64_t value;
+    if (!sh_table_get(items, item, rule->attribute, &value)) return false;
+    uint32_t same = 0;
+    for (uint32_t back = 1; back < rule->window; back++) {
+        const uint32_t other = item_before(rank, back);
+        int64_t others;
+        if (other == SH_SLOT_NONE) break;
+        if (sh_table_get(items, other, rule->attribute, &others)) same += others == value;
+    }
+    return same >= rule->count;
+}
+
+static uint32_t count_before(const struct rank *rank, const struct sh_feed_quota *quota, uint32_t places) {
+    uint32_t count = 0;
+    for (uint32_t back = 1; back <= places; back++) {
+        const uint32_t other = item_before(rank, back);
+        if (other == SH_SLOT_NONE) break;
+        count += sh_bitmap_contains(quota->items, other);
+    }
+    return count;
+}
+
+/* Bits of the rules that the item would break at the next place. */
+static uint32_t broken_by(const struct rank *rank, uint32_t item) {
+    const struct sh_feed_rules *rules = rank->run->rules;
+    uint32_t broken = 0;
+    for (uint32_t i = 0; i < rules->diversity_count && broken == 0; i++)
+        if (breaks_diversity(rank, &rules->diversities[i], item)) broken |= 1u << SH_FEED_RULE_DIVERSITY;
+    for (uint32_t i = 0; i < rules->quota_count; i++) {
+        const struct sh_feed_quota *quota = &rules->quotas[i];
+        if (quota->at_most < quota->of && sh_bitmap_contains(quota->items, item) &&
+            count_before(rank, quota, quota->of - 1) >= quota->at_most)
+            broken |= 1u << SH_FEED_RULE_QUOTA;
+    }
+    return broken;
+}
+
+/* The quota that needs this place: so many are missing that all places left in its window, or in the sum of the
+ * windows that are still short, are spoken for. quota_count: none does. */
+static uint32_t quota_in_need(const struct rank *rank) {
+    const struct sh_feed_rules *rules = rank->run->rules;
+    const uint32_t place = rank->run->request->place + rank->count;
+    uint32_t missing_of_all = 0;
+    uint32_t left_of_all = UINT32_MAX;
+    uint32_t first = rules->quota_count;
+    for (uint32_t i = 0; i < rules->quota_count; i++) {
+        const struct sh_feed_quota *quota = &rules->quotas[i];
+        const uint32_t have = quota->at_least == 0 ? 0 : count_before(rank, quota, place % quota->of);
+        if (have >= quota->at_least) continue;
+        const uint32_t left = quota->of - place % quota->of;
+        if (quota->at_least - have >= left) return i;
+        missing_of_all += quota->at_least - have;
+        if (left < left_of_all) left_of_all = left;
+        if (first == rules->quota_count) first = i;
+    }
+    return missing_of_all >= left_of_all ? first : rules->quota_count;
+}
+
 /* ---- Choosing ---- */
 
-/* Would the item at `place` keep the rule with the places before it? Missing values are never the same. */
-static bool is_diverse(const struct feed_run *run, const struct chosen *chosen, uint32_t place, uint32_t item) {
-    const struct sh_feed_config *config = &run->model->config;
-    int64_t value;
-    if (config->diversity_attribute < 0) return true;
-    const uint32_t attribute = (uint32_t)config->diversity_attribute;
-    if (!sh_table_get(run->model->scope.items, item, attribute, &value)) return true;
-    uint32_t same = 0;
-    for (uint32_t back = 1; back < config->diversity_window && back <= place; back++) {
-        int64_t other;
-        if (sh_table_get(run->model->scope.items, chosen[place - back].ranked.item, attribute, &other))
-            same += other == value;
-    }
-    return same < config->diversity_count;
+static bool is_placed(const struct rank *rank, uint32_t item) {
+    return feed_sparse_place(&rank->placed, item) < rank->placed.count;
 }
 
-/* Take the best unused item of the pool for the place; with `must`, one that breaks the diversity rule if need be. */
-static bool choose_from(const struct feed_run *run, struct pool *pool, bool must, struct chosen *chosen,
-                        uint32_t place) {
-    while (pool->first < pool->best.count && pool->used[pool->first])
+static void place_item(struct rank *rank, struct ranked ranked, uint32_t applied) {
+    if (!is_placed(rank, ranked.item)) feed_sparse_add(&rank->placed, ranked.item, 0);
+    const uint32_t broken = broken_by(rank, ranked.item) | item_held_by(rank->run, ranked.item);
+    const bool is_pin = (applied >> SH_FEED_APPLIED_PIN & 1) != 0;
+    rank->chosen[rank->count++] = (struct chosen){.ranked = ranked, .relaxed = is_pin ? 0 : broken, .applied = applied};
+    mmr_note(rank, ranked.item);
+}
+
+/* The best item of a pool that is not placed, is in `items` (NULL: all) and breaks no rule but those relaxed. */
+static bool pick(struct rank *rank, struct pool *pool, const struct sh_bitmap *items, uint32_t relaxed,
+                 struct ranked *picked) {
+    struct watch *watch = rank->watch;
+    const bool by_gain = rank->run->rules->mmr > 0;
+    const uint32_t end = by_gain && pool->best.count > SH_FEED_MMR_LOOK_MAX ? SH_FEED_MMR_LOOK_MAX : pool->best.count;
+    double best_gain = 0;
+    bool found = false;
+    while (pool->first < pool->best.count && is_placed(rank, pool->best.items[pool->first].item))
         pool->first++;
-    if (pool->first == pool->best.count) return false;
-    uint32_t index = pool->first;
-    while (index < pool->best.count &&
-           (pool->used[index] || !is_diverse(run, chosen, place, pool->best.items[index].item)))
-        index++;
-    const bool undiverse = index == pool->best.count;
-    if (undiverse && !must) return false;
-    if (undiverse) index = pool->first;
-    pool->used[index] = true;
-    chosen[place] =
-        (struct chosen){.ranked = pool->best.items[index], .relaxed = pool->relaxed, .undiverse = undiverse};
-    return true;
-}
-
-static void pool_mark(struct pool *pool, uint32_t item) {
-    for (uint32_t i = 0; i < pool->best.count; i++)
-        if (pool->best.items[i].item == item) pool->used[i] = true;
-}
-
-/* The pool once more, with more items; those in the feed already are used. Nothing changes if it has all there are. */
-static enum sh_status deepen(struct feed_run *run, struct pool *pool, const struct chosen *chosen, uint32_t place) {
-    if (pool->best.count < pool->best.capacity) return SH_OK;
-    enum sh_status status = pool_init(pool, run, pool->best.capacity + DEEP_COUNT, pool->relaxed);
-    if (status != SH_OK) return status;
-    score_all(run, &pool->best, NULL);
-    best_sort(&pool->best);
-    if ((status = pool_rank(pool, run)) != SH_OK) return status;
-    for (uint32_t i = 0; i < place; i++)
-        pool_mark(pool, chosen[i].ranked.item);
-    return SH_OK;
-}
-
-static bool choose_explored(const struct feed_run *run, struct pool *explored, struct pool *others,
-                            struct chosen *chosen, uint32_t place) {
-    if (!explore_wants(run, place) || !choose_from(run, explored, false, chosen, place)) return false;
-    struct ranked *ranked = &chosen[place].ranked;
-    struct feed_candidate candidate;
-    score_item(run, ranked->item, &candidate);
-    ranked->score = candidate.score;
-    chosen[place].explored = true;
-    pool_mark(others, ranked->item);
-    return true;
-}
-
-enum sh_status rank_items(struct feed_run *run, struct chosen **chosen, uint32_t *count) {
-    enum { MAIN, SEEN, BOUGHT, POOL_COUNT };
-    const struct sh_feed_config *config = &run->model->config;
-    const uint32_t wanted = run->request->count;
-    const uint32_t drawn = explore_count(run);
-    uint32_t kept = config->diversity_attribute < 0 ? wanted : wanted * DIVERSE_FACTOR + DIVERSE_MORE;
-    if (second_is_on(run) && kept < SECOND_COUNT) kept = SECOND_COUNT;
-    struct pool pools[POOL_COUNT];
-    struct pool explored;
-    enum sh_status status;
-    if ((status = pool_init(&pools[MAIN], run, kept, SH_FEED_RELAXED_NONE)) != SH_OK) return status;
-    if ((status = pool_init(&explored, run, drawn, SH_FEED_RELAXED_NONE)) != SH_OK) return status;
-    score_all(run, &pools[MAIN].best, drawn > 0 ? &explored.best : NULL);
-    best_sort(&pools[MAIN].best);
-    best_sort(&explored.best);
-    if ((status = pool_rank(&pools[MAIN], run)) != SH_OK) return status;
-    status = pool_of_list(&pools[SEEN], run, run->seen, run->seen_count, SH_FEED_RELAXED_SEEN);
-    if (status != SH_OK) return status;
-    status = pool_of_list(&pools[BOUGHT], run, run->bought, run->bought_count, SH_FEED_RELAXED_BOUGHT);
-    if (status != SH_OK) return status;
-
-    *chosen = sh_arena_alloc(run->arena, wanted * sizeof **chosen);
-    if (*chosen == NULL) return SH_ERR_LIMIT;
-    uint32_t place = 0;
-    bool is_deep = config->diversity_attribute < 0;
-    for (; place < wanted; place++) {
-        if (choose_explored(run, &explored, &pools[MAIN], *chosen, place)) continue;
-        if (choose_from(run, &pools[MAIN], false, *chosen, place)) {
-            pool_mark(&explored, (*chosen)[place].ranked.item);
-            continue;
-        }
-        if (!is_deep && (status = deepen(run, &pools[MAIN], *chosen, place)) != SH_OK) return status;
-        is_deep = true;
-        uint32_t pool = MAIN;
-        while (pool < POOL_COUNT && !choose_from(run, &pools[pool], true, *chosen, place))
-            pool++;
-        if (pool == POOL_COUNT) break;
-        pool_mark(&explored, (*chosen)[place].ranked.item);
+    for (uint32_t i = pool->first; i < pool->best.count && (!found || (by_gain && i < end)); i++) {
+        const struct ranked ranked = pool->best.items[i];
+        if (is_placed(rank, ranked.item) || (items != NULL && !sh_bitmap_contains(items, ranked.item))) continue;
+        const double gain = by_gain ? mmr_gain(rank, ranked) : 0;
+        if (found && gain <= best_gain) continue;
+        const uint32_t broken = broken_by(rank, ranked.item) & ~relaxed;
+        if (watch != NULL && ranked.item == watch->item) watch->rules |= broken;
+        if (broken != 0) continue;
+        *picked = ranked;
+        best_gain = gain;
+        found = true;
     }
-    *count = place;
+    return found;
+}
+
+/* The same over all pools of a level and below; `set` is the pool of `items` at level 0, NULL: of all. */
+static bool pick_at(struct rank *rank, uint32_t level, struct pool *set, const struct sh_bitmap *items,
+                    struct ranked *picked) {
+    const uint32_t relaxed = relaxed_at(rank->run->rules, level);
+    for (uint32_t i = 0; i < rank->pool_count; i++) {
+        struct pool *pool = i == 0 && set != NULL ? set : &rank->pools[i];
+        if (pool->level <= level && pick(rank, pool, items, relaxed, picked)) return true;
+    }
+    return false;
+}
+
+/* The same, level after level, as far as rules may give way. */
+static enum sh_status pick_best(struct rank *rank, struct pool *set, const struct sh_bitmap *items, bool *found,
+                                struct ranked *picked) {
+    *found = false;
+    for (uint32_t level = 0; level <= rank->run->rules->relax_count && !*found; level++) {
+        *found = pick_at(rank, level, set, items, picked);
+        while (!*found && level == 0 && set == NULL && has_rules_of_places(rank->run->rules)) {
+            bool more;
+            const enum sh_status status = deepen(rank, &more);
+            if (status != SH_OK) return status;
+            if (!more) break;
+            *found = pick_at(rank, 0, NULL, NULL, picked);
+        }
+    }
     return SH_OK;
+}
+
+/* ---- One place ---- */
+
+static bool may_be_pinned(const struct feed_run *run, uint32_t item) {
+    if (item_is_excluded(run, item) || !item_is_eligible(run, item)) return false;
+    for (uint32_t i = 0; i < run->request->before_count; i++)
+        if (run->request->before[i] == item) return false;
+    return true;
+}
+
+static bool place_pin(struct rank *rank, uint32_t place) {
+    const struct sh_feed_rules *rules = rank->run->rules;
+    for (uint32_t i = 0; i < rules->pin_count; i++) {
+        struct feed_candidate candidate;
+        if (rules->pins[i].place != place || !may_be_pinned(rank->run, rules->pins[i].item)) continue;
+        score_item(rank->run, rules->pins[i].item, &candidate);
+        place_item(rank, (struct ranked){candidate.score, candidate.item}, 1u << SH_FEED_APPLIED_PIN);
+        return true;
+    }
+    return false;
+}
+
+static enum sh_status place_from_set(struct rank *rank, uint32_t set, const struct sh_bitmap *items,
+                                     enum sh_feed_applied applied, bool *found) {
+    struct ranked picked;
+    const enum sh_status status = pick_best(rank, &rank->sets[set], items, found, &picked);
+    if (status == SH_OK && *found) place_item(rank, picked, 1u << applied);
+    return status;
+}
+
+static bool place_explored(struct rank *rank) {
+    struct ranked picked;
+    struct feed_candidate candidate;
+    if (!explore_wants(rank->run, rank->run->request->place + rank->count)) return false;
+    if (!pick(rank, &rank->explored, NULL, 0, &picked)) return false;
+    score_item(rank->run, picked.item, &candidate);
+    place_item(rank, (struct ranked){candidate.score, candidate.item}, 0);
+    rank->chosen[rank->count - 1].explored = true;
+    return true;
+}
+
+static enum sh_status place_next(struct rank *rank, bool *found) {
+    const struct sh_feed_rules *rules = rank->run->rules;
+    const uint32_t place = rank->run->request->place + rank->count;
+    struct ranked picked;
+    enum sh_status status = SH_OK;
+    if ((*found = place_pin(rank, place))) return SH_OK;
+    for (uint32_t i = 0; i < rules->slot_count; i++) {
+        if (rules->slots[i].place != place) continue;
+        status = place_from_set(rank, i, rules->slots[i].items, SH_FEED_APPLIED_SLOT, found);
+        if (status != SH_OK || *found) return status;
+    }
+    const uint32_t quota = quota_in_need(rank);
+    if (quota < rules->quota_count) {
+        status =
+            place_from_set(rank, rules->slot_count + quota, rules->quotas[quota].items, SH_FEED_APPLIED_QUOTA, found);
+        if (status != SH_OK || *found) return status;
+    }
+    if ((*found = place_explored(rank))) return SH_OK;
+    if ((status = pick_best(rank, NULL, NULL, found, &picked)) != SH_OK || !*found) return status;
+    place_item(rank, picked, rules->mmr > 0 ? 1u << SH_FEED_APPLIED_MMR : 0);
+    return SH_OK;
+}
+
+/* When nothing else is left: pins of places further down move up, and then, as far as the floor, whatever is allowed.
+ */
+static bool place_last(struct rank *rank) {
+    const struct sh_feed_rules *rules = rank->run->rules;
+    struct ranked picked;
+    for (uint32_t i = 0; i < rules->pin_count; i++) {
+        const struct sh_feed_pin *pin = &rules->pins[i];
+        bool is_there = false;
+        for (uint32_t k = 0; k < rank->count; k++)
+            is_there = is_there || rank->chosen[k].ranked.item == pin->item;
+        if (!is_there && pin->place > rank->run->request->place + rank->count && place_pin(rank, pin->place))
+            return true;
+    }
+    if (rank->count >= rules->floor || !pick_at(rank, LEVEL_COUNT_MAX, NULL, NULL, &picked)) return false;
+    place_item(rank, picked, 0);
+    return true;
+}
+
+static enum sh_status rank_begin(struct rank *rank) {
+    struct feed_run *run = rank->run;
+    const struct sh_feed_rules *rules = run->rules;
+    enum sh_status status = feed_sparse_init(&rank->placed, run->request->count + rules->pin_count, run->arena);
+    if (status == SH_OK) status = make_pools(rank);
+    if (status == SH_OK) status = mmr_begin(rank);
+    rank->chosen = sh_arena_alloc(run->arena, run->request->count * sizeof *rank->chosen);
+    if (rank->chosen == NULL) return SH_ERR_LIMIT;
+    /* What has a place of its own is not chosen for another. */
+    for (uint32_t i = 0; i < rules->pin_count && status == SH_OK; i++)
+        if (rules->pins[i].place >= run->request->place && may_be_pinned(run, rules->pins[i].item))
+            feed_sparse_add(&rank->placed, rules->pins[i].item, 0);
+    return status;
+}
+
+enum sh_status rank_items(struct feed_run *run, struct watch *watch, struct chosen **chosen, uint32_t *count) {
+    struct rank *rank = sh_arena_alloc_zero(run->arena, sizeof *rank);
+    if (rank == NULL) return SH_ERR_LIMIT;
+    rank->run = run;
+    rank->watch = watch;
+    enum sh_status status = rank_begin(rank);
+    while (status == SH_OK && rank->count < run->request->count) {
+        bool found;
+        status = place_next(rank, &found);
+        if (status == SH_OK && !found && !place_last(rank)) break;
+    }
+    *chosen = rank->chosen;
+    *count = rank->count;
+    return status;
 }

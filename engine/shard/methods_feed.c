@@ -201,13 +201,9 @@ static void pack_feed(const struct feed *feed, const struct sh_feed_answer *answ
     for (uint32_t i = 0; i < answer->count; i++)
         pack_item(feed, &answer->items[i], &packer);
     sh_pack_literal(&packer, "relaxed");
-    const bool undiverse = answer->undiverse_count > 0;
-    (void)msgpack_pack_array(&packer, (size_t)__builtin_popcount(answer->relaxed) + undiverse);
-    for (int rule = 0; rule < SH_FEED_RELAXED_COUNT; rule++) {
-        if ((answer->relaxed >> rule & 1) != 0)
-            sh_pack_literal(&packer, sh_feed_relaxed_name((enum sh_feed_relaxed)rule));
-    }
-    if (undiverse) sh_pack_literal(&packer, "diversity");
+    (void)msgpack_pack_array(&packer, (size_t)__builtin_popcount(answer->relaxed));
+    for (uint32_t rule = 0; rule < SH_FEED_RULE_COUNT; rule++)
+        if ((answer->relaxed >> rule & 1) != 0) sh_pack_literal(&packer, sh_feed_rule_name(rule));
 }
 
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err) {

@@ -170,14 +170,20 @@ static bool may_be_shown(const struct question *question, uint32_t item) {
     return question->request.eligible == NULL || sh_bitmap_contains(question->request.eligible, item);
 }
 
-/* The rule that must give way before the item can be shown. */
-static enum sh_feed_relaxed rule_of(const struct question *question, uint32_t item) {
+/* The rules that must give way before the item can be shown. */
+static uint32_t rules_of(const struct question *question, uint32_t item) {
     const struct sh_feed_request *request = &question->request;
-    if (request->user == SH_SLOT_NONE) return SH_FEED_RELAXED_NONE;
-    if (twin_is_held(&shop, request->user, item, request->now_ms, SH_FEED_RELAXED_BOUGHT))
-        return SH_FEED_RELAXED_BOUGHT;
-    if (twin_is_held(&shop, request->user, item, request->now_ms, SH_FEED_RELAXED_SEEN)) return SH_FEED_RELAXED_SEEN;
-    return SH_FEED_RELAXED_NONE;
+    uint32_t rules = 0;
+    if (request->user == SH_SLOT_NONE) return 0;
+    if (twin_is_held(&shop, request->user, item, request->now_ms, SH_FEED_BOUGHT)) rules |= 1u << SH_FEED_BOUGHT;
+    if (twin_is_held(&shop, request->user, item, request->now_ms, SH_FEED_SEEN)) rules |= 1u << SH_FEED_SEEN;
+    return rules;
+}
+
+/* What was bought comes back after what was seen. */
+enum { FREE, SEEN, BOUGHT, LEVEL_COUNT };
+static uint32_t level_of(uint32_t rules) {
+    return rules >> SH_FEED_BOUGHT & 1 ? BOUGHT : rules >> SH_FEED_SEEN & 1 ? SEEN : FREE;
 }
 
 static bool check_reasons(const struct sh_feed_item *item) {
@@ -188,6 +194,8 @@ static bool check_reasons(const struct sh_feed_item *item) {
     }
     return promise(item->sources != 0, "every item has a source");
 }
+
+#define DIVERSITY (1u << SH_FEED_RULE_DIVERSITY)
 
 static bool check_items(const struct question *question, const struct sh_feed_answer *answer,
                         const struct twin_score *scores) {
@@ -203,8 +211,9 @@ static bool check_items(const struct question *question, const struct sh_feed_an
         }
         if (!promise(sum == item->score, "contributions add up to the score, exactly")) return false;
         if (!promise(may_be_shown(question, item->item), "only what may be shown")) return false;
-        if (!promise(item->relaxed == rule_of(question, item->item), "the rule that gave way")) return false;
-        if (item->relaxed != SH_FEED_RELAXED_NONE) relaxed |= 1u << item->relaxed;
+        if (!promise((item->relaxed & ~DIVERSITY) == rules_of(question, item->item), "the rule that gave way"))
+            return false;
+        relaxed |= item->relaxed;
         for (uint32_t k = 0; k < i; k++)
             if (!promise(answer->items[k].item != item->item, "no item twice")) return false;
         if (!check_reasons(item)) return false;
@@ -216,27 +225,25 @@ static bool check_items(const struct question *question, const struct sh_feed_an
 static bool check_choice(const struct question *question, const struct sh_feed_answer *answer,
                          const struct twin_score *scores, uint32_t item_count) {
     const struct sh_feed_config *config = sh_feed_config(shop.model);
-    uint32_t available[SH_FEED_RELAXED_COUNT] = {0};
+    uint32_t available[LEVEL_COUNT] = {0};
     for (uint32_t item = 0; item < item_count; item++)
-        if (may_be_shown(question, item)) available[rule_of(question, item)]++;
-    const uint32_t all = available[0] + available[1] + available[2];
+        if (may_be_shown(question, item)) available[level_of(rules_of(question, item))]++;
+    const uint32_t all = available[FREE] + available[SEEN] + available[BOUGHT];
     const uint32_t wanted = question->request.count;
     if (!promise(answer->count == (all < wanted ? all : wanted), "as many items as there are")) return false;
     if (!promise(answer->eligible_count == available[0], "eligible_count")) return false;
-    const bool seen_gave_way = answer->relaxed >> SH_FEED_RELAXED_SEEN & 1;
-    const bool bought_gave_way = answer->relaxed >> SH_FEED_RELAXED_BOUGHT & 1;
-    if (!promise(seen_gave_way == (available[0] < wanted && available[SH_FEED_RELAXED_SEEN] > 0),
-                 "what was seen comes back if and only if it must"))
-        return false;
-    if (!promise(bought_gave_way ==
-                     (available[0] + available[SH_FEED_RELAXED_SEEN] < wanted && available[SH_FEED_RELAXED_BOUGHT] > 0),
+    const bool seen_gave_way = answer->relaxed >> SH_FEED_SEEN & 1;
+    const bool bought_gave_way = answer->relaxed >> SH_FEED_BOUGHT & 1;
+    if (!promise(!seen_gave_way || available[FREE] < wanted, "what was seen comes back only if it must")) return false;
+    if (!promise(seen_gave_way || available[FREE] >= wanted || available[SEEN] == 0, "and then it does")) return false;
+    if (!promise(bought_gave_way == (available[FREE] + available[SEEN] < wanted && available[BOUGHT] > 0),
                  "what was bought comes back last"))
         return false;
     if (config->diversity_attribute >= 0 || config->explore_every > 0) return true;
     for (uint32_t i = 1; i < answer->count; i++) {
         const struct sh_feed_item *before = &answer->items[i - 1];
         const struct sh_feed_item *after = &answer->items[i];
-        if (before->relaxed != after->relaxed) continue;
+        if (level_of(before->relaxed) != level_of(after->relaxed)) continue;
         const bool in_order =
             before->score > after->score ||
             (before->score == after->score &&
@@ -247,7 +254,7 @@ static bool check_choice(const struct question *question, const struct sh_feed_a
                          : answer->count == 0                           ? INFINITY
                                                                         : answer->items[answer->count - 1].score;
     for (uint32_t item = 0; item < item_count; item++) {
-        if (!may_be_shown(question, item) || rule_of(question, item) != SH_FEED_RELAXED_NONE) continue;
+        if (!may_be_shown(question, item) || rules_of(question, item) != 0) continue;
         bool inside = false;
         for (uint32_t i = 0; i < answer->count; i++)
             inside = inside || answer->items[i].item == item;
@@ -260,11 +267,11 @@ static bool check_choice(const struct question *question, const struct sh_feed_a
 
 static bool check_diversity(const struct sh_feed_answer *answer) {
     const struct sh_feed_config *config = sh_feed_config(shop.model);
-    uint32_t undiverse = 0;
     for (uint32_t i = 0; i < answer->count; i++) {
-        undiverse += answer->items[i].undiverse;
+        const bool gave_way = (answer->items[i].relaxed & DIVERSITY) != 0;
         int64_t value;
-        if (config->diversity_attribute < 0 || answer->items[i].undiverse ||
+        if (!promise(!gave_way || config->diversity_attribute >= 0, "a rule that is there gave way")) return false;
+        if (config->diversity_attribute < 0 || gave_way ||
             !sh_table_get(shop.items, answer->items[i].item, shop.category, &value))
             continue;
         uint32_t same = 1;
@@ -274,7 +281,7 @@ static bool check_diversity(const struct sh_feed_answer *answer) {
         }
         if (!promise(same <= config->diversity_count, "neighbours are diverse unless it says so")) return false;
     }
-    return promise(undiverse == answer->undiverse_count, "undiverse_count");
+    return true;
 }
 
 static bool same_answer(const struct sh_feed_answer *a, const struct sh_feed_answer *b) {

@@ -309,13 +309,13 @@ void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct 
             scores[item].score += scores[item].contributions[i];
 }
 
-bool twin_is_held(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms, enum sh_feed_relaxed by_rule) {
+bool twin_is_held(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms, enum sh_feed_kind by_kind) {
     const struct sh_feed_config *config = sh_feed_config(shop->model);
-    const uint32_t days = by_rule == SH_FEED_RELAXED_BOUGHT ? config->bought_days : config->seen_days;
+    const uint32_t days = by_kind == SH_FEED_BOUGHT ? config->bought_days : config->seen_days;
     for (uint32_t i = 0; i < shop->log_count; i++) {
         const struct sh_event *event = &shop->log[i].event;
         const struct sh_feed_weight weight = sh_feed_weight(shop->model, event->type);
-        const bool counts = by_rule == SH_FEED_RELAXED_BOUGHT ? weight.is_bought : weight.is_seen;
+        const bool counts = by_kind == SH_FEED_BOUGHT ? weight.is_bought : weight.is_seen;
         if (counts && event->slot == user && event->item == item && event->time_ms <= now_ms &&
             event->time_ms > now_ms - (int64_t)days * SH_DAY_MS)
             return true;

@@ -51,6 +51,6 @@ struct twin_score {
 /* items[i] is about item i; also how popular it is now. Users from the table's end on are another shard's. */
 void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores, double *popularity);
 /* Did the user do something with it within the configured days before now? */
-bool twin_is_held(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms, enum sh_feed_relaxed by_rule);
+bool twin_is_held(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms, enum sh_feed_kind by_kind);
 
 #endif
