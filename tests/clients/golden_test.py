@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tools" / "clients" / "p
 
 import msgpack  # noqa: E402
 from rpc import BUILD, Server  # noqa: E402
-from shoal import calls, flight, types, wire  # noqa: E402
+from shoal import calls, errors, flight, types, wire  # noqa: E402
 
 FILE = pathlib.Path(__file__).with_name("golden") / "session.json"
 NOW = 1_772_000_000_000
@@ -177,16 +177,21 @@ class Golden(unittest.TestCase):
             for i in range(len(answer) - 1):  # in the smallest pieces
                 self.assertEqual(lane.receive(answer[i:i + 1]), [])
             self.assertEqual(lane.receive(answer[-1:]), [pending])
-            return pending
-        self.assertEqual(read(7, calls.count("x")).value, types.Count(1, 3))
-        error = read(9).error
+            return pending.result()
+
+        def refused(index):
+            with self.assertRaises(errors.ShoalError) as caught:
+                read(index)
+            return caught.exception
+        self.assertEqual(read(7, calls.count("x")), types.Count(1, 3))
+        error = refused(9)
         self.assertEqual((error.status, error.position, error.column), ("syntax", 29, 17))
-        self.assertIn("points", read(10).error.hint)
-        written = read(3, calls.put("events", [])).value
+        self.assertIn("points", refused(10).hint)
+        written = read(3, calls.put("events", []))
         self.assertEqual((written.accepted, [row.row for row in written.refused]), (2, [2]))
-        self.assertEqual(read(5).value, read(4).value)
-        self.assertEqual(read(6).error.status, "conflict")
-        feed = read(16, calls.feed("小红")).value
+        self.assertEqual(read(5), read(4))
+        self.assertEqual(refused(6).status, "conflict")
+        feed = read(16, calls.feed("小红"))
         self.assertEqual([len(feed.items), feed.items[0].fields], [2, {"kind": "tea"}])
 
     def test_the_server_answers_so(self):

@@ -39,10 +39,12 @@ class Wire(asyncio.Protocol):
                 self.lane.received(self.lane.flight.receive(data))
                 return
             for pending in self.greeting.receive(data):
-                self._end_greeting(pending.error)
-        except errors.ProtocolError as error:
+                pending.result()
+                self._end_greeting(None)
+        except errors.ShoalError as error:
             self._end_greeting(error)
-            self.lane.broken(self, error)
+            if isinstance(error, errors.ProtocolError):
+                self.lane.broken(self, error)
 
     def _end_greeting(self, error: errors.ShoalError | None) -> None:
         if self.greeted.done():
@@ -108,9 +110,7 @@ class AsyncLane:
             finally:
                 timer.cancel()
                 self.drop(pending)
-        if pending.error is not None:
-            raise pending.error
-        return pending.value
+        return pending.result()
 
     def drop(self, pending: Pending[Any]) -> None:
         self.flight.drop(pending)
@@ -129,7 +129,8 @@ class AsyncLane:
 
     def make_room(self) -> None:
         """Wake as many as there may be room for; who finds none waits again."""
-        if not self.room or self.paused or not self.flight.has_room():
+        # Once there is room for many: woken one by one, each would send a packet of its own.
+        if not self.room or self.paused or not self.flight.has_room() or len(self.flight.pending) > COUNT_MAX // 2:
             return
         for _ in range(min(len(self.room), COUNT_MAX - len(self.flight.pending))):
             waiter = self.room.popleft()
@@ -350,15 +351,16 @@ class Client:
         raise AssertionError("pauses never end")
 
     async def map(self, many: Iterable[Call[T]], *, window: int = 128, timeout: float | None = None) -> AsyncIterator[T]:
-        """The results of calls that are made as they are needed, in their order, `window` of them in flight on one connection. It costs
-        less than a task for each."""
+        """The results of calls that are made as they are needed, in their order, half of `window` to all of it in flight on one
+        connection. It costs less than a task for each."""
         lane = self._take()
         waiting: collections.deque[Pending[T]] = collections.deque()
         try:
             for call in many:
                 waiting.append(await lane.submit(call, timeout))
-                if len(waiting) >= window:
-                    yield await lane.wait(waiting.popleft())
+                if len(waiting) >= window:  # down to half, so that the next ones go out together
+                    while len(waiting) > window // 2:
+                        yield await lane.wait(waiting.popleft())
             while waiting:
                 yield await lane.wait(waiting.popleft())
         finally:

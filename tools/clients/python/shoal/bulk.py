@@ -87,13 +87,14 @@ class Batcher:
         """Add an answer to the report. Raises the error of a batch that was refused as a whole; error.rows says which rows."""
         first, count = pending.call.params["first"], pending.call.params["count"]
         report = self.report
-        if pending.error is not None:
-            if isinstance(pending.error, errors.Conflict) and pending.sent_count > 1:
+        try:
+            written = pending.result()
+        except errors.ShoalError as error:
+            if isinstance(error, errors.Conflict) and pending.sent_count > 1:
                 report.unanswered.append((first, count))
                 return
-            pending.error.rows = (first, count)
-            raise pending.error
-        written = pending.value
+            error.rows = (first, count)
+            raise
         report.accepted += written.accepted
         report.created += written.created
         report.duplicates += written.duplicates

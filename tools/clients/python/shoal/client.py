@@ -64,9 +64,7 @@ class Lane:
                 if not pending.done:
                     self.flight.drop(pending)
                     pending.fail(error)
-        if pending.error is not None:
-            raise pending.error
-        return pending.value
+        return pending.result()
 
     def step(self, deadline: float, *, wait: bool = True) -> None:
         """Send and receive once what can be. DeadlineExceeded: nothing could until then."""
@@ -157,8 +155,7 @@ class Lane:
             if not data:
                 raise greeting.farewell or ConnectionError("closed before it greeted")
             greeting.receive(data)
-        if pending.error is not None:
-            raise pending.error
+        pending.result()
         opened.setblocking(False)
         self.poll.register(opened, select.POLLIN)
 

@@ -28,9 +28,10 @@ SEQ_SPAN_MAX = 1000
 
 
 class Pending(Generic[T]):
-    """A call that was sent. done: value is there, or error."""
+    """A call that was sent. The answer is kept as bytes until result reads it, and what it reads is kept nowhere: of many answers that
+    wait only the one in hand is made of objects, so that they are soon free again."""
 
-    __slots__ = ("call", "msgid", "frame", "seq", "deadline", "repeatable", "sent_count", "done", "value", "error", "waiter")
+    __slots__ = ("call", "msgid", "frame", "seq", "deadline", "repeatable", "sent_count", "done", "answer", "error", "waiter")
 
     def __init__(self, call: Call[T], msgid: int, frame: bytes, seq: int, deadline: float, repeatable: bool):
         self.call = call
@@ -41,13 +42,28 @@ class Pending(Generic[T]):
         self.repeatable = repeatable
         self.sent_count = 1
         self.done = False
-        self.value: Any = None
+        self.answer = b""
         self.error: errors.ShoalError | None = None
         self.waiter: Any = None
 
     def fail(self, error: errors.ShoalError) -> None:
         self.done = True
         self.error = error
+
+    def result(self) -> T:
+        """Of a call that is done: its value, or its error is raised. Each time it is read anew."""
+        if self.error is not None:
+            raise self.error
+        try:
+            _, _, error, result = wire.unpack(self.answer)
+            if error is None:
+                return self.call.read(result)
+        except (msgpack.UnpackException, ValueError, LookupError, TypeError) as fault:
+            words = f"{self.call.method}: not the answer that the protocol names: {fault!r}"
+            self.error = errors.ProtocolError(words, from_server=True)
+            raise self.error from fault
+        self.error = errors.from_map(error, self.call.params)
+        raise self.error
 
 
 class Flight:
@@ -59,7 +75,12 @@ class Flight:
         self.writes: dict[int, None] = {}  # numbers that are not answered, ascending
         self.byte_count = 0
         self.farewell: errors.ShoalError | None = None
-        self.unpacker: msgpack.Unpacker = wire.unpacker()
+        self.begin_stream()
+
+    def begin_stream(self) -> None:
+        self.unpacker: msgpack.Unpacker = wire.unpacker()  # finds where messages end
+        self.parts: list[bytes] = []  # what came of a message whose end has not
+        self.start = 0  # of them in the stream
 
     def has_room(self) -> bool:
         if len(self.pending) >= COUNT_MAX or self.byte_count >= BYTES_MAX:
@@ -101,36 +122,48 @@ class Flight:
     def receive(self, data: bytes) -> list[Pending[Any]]:
         """The calls that these bytes finish. ProtocolError: the stream cannot be read on."""
         finished = []
+        unpacker = self.unpacker
+        whole = None
+        at = 0
         try:
-            self.unpacker.feed(data)
-            for message in self.unpacker:
-                if message[0] == 1 and len(message) == 4:
-                    pending = self.pending.get(message[1])
-                    if pending is not None:
-                        self.drop(pending)
-                        self._finish(pending, message[2], message[3])
-                        finished.append(pending)
-                elif message[0] == 2 and len(message) == 3 and message[1] == "error":
-                    self.farewell = errors.from_map(message[2][0])
+            unpacker.feed(data)
+            self.parts.append(data)
+            while True:
+                try:
+                    unpacker.skip()
+                except msgpack.OutOfData:
+                    break
+                if whole is None:
+                    whole = data if len(self.parts) == 1 else b"".join(self.parts)
+                end = unpacker.tell() - self.start
+                pending = self._take(whole[at:end])
+                if pending is not None:
+                    finished.append(pending)
+                at = end
         except (msgpack.UnpackException, msgpack.BufferFull, ValueError, TypeError, LookupError) as fault:
             raise errors.ProtocolError(f"what the server sends is no MessagePack-RPC: {fault}") from fault
+        if whole is not None:
+            self.start += at
+            self.parts = [whole[at:]] if at < len(whole) else []
         return finished
 
-    @staticmethod
-    def _finish(pending: Pending[Any], error: Any, result: Any) -> None:
-        if error is not None:
-            pending.fail(errors.from_map(error, pending.call.params))
-            return
-        try:
-            pending.value = pending.call.read(result)
-            pending.done = True
-        except (LookupError, TypeError) as fault:
-            words = f"{pending.call.method}: not the answer that the protocol names: {fault!r}"
-            pending.fail(errors.ProtocolError(words, from_server=True))
+    def _take(self, message: bytes) -> Pending[Any] | None:
+        """The call that it answers."""
+        if message.startswith(b"\x94\x01"):
+            pending = self.pending.get(wire.read_msgid(message, 2))
+            if pending is not None:
+                self.drop(pending)
+                pending.answer = message
+                pending.done = True
+            return pending
+        told = wire.unpack(message)
+        if told[0] == 2 and len(told) == 3 and told[1] == "error":
+            self.farewell = errors.from_map(told[2][0])
+        return None
 
     def lost(self, why: str) -> list[Pending[Any]]:
         """The connection is gone. Returns those that have failed; the others are to be sent again (again)."""
-        self.unpacker = wire.unpacker()
+        self.begin_stream()
         farewell, self.farewell = self.farewell, None
         error = farewell or errors.Closed(f"the connection is lost: {why}")
         # What the server could not read it could not read a second time.

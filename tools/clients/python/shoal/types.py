@@ -1,7 +1,7 @@
 """What answers are made of. Decimals are strings and times are milliseconds since 1970, as the server gives them: exact."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -47,18 +47,39 @@ class Reason:
     of: str | None = None
 
 
-@dataclass(slots=True)
 class FeedItem:
-    id: str
-    score: float
-    sources: list[str] = field(default_factory=list)
-    told: list[dict[str, Any]] = field(default_factory=list, repr=False)
-    """The reasons as they came. They are most of a feed, and most feeds are shown without them."""
-    fields: dict[str, Any] = field(default_factory=dict)
+    """An item of a feed. It looks into the answer as it came, `told`, when it is asked: of a feed's many values few are read."""
+
+    __slots__ = ("told",)
+
+    def __init__(self, told: dict[str, Any]):
+        self.told = told
+
+    @property
+    def id(self) -> str:
+        return self.told["id"]
+
+    @property
+    def score(self) -> float:
+        return self.told["score"]
+
+    @property
+    def sources(self) -> list[str]:
+        return self.told.get("sources", [])
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return self.told.get("fields", {})
 
     @property
     def reasons(self) -> list[Reason]:
-        return [Reason(one["kind"], one["value"], one["share"], one.get("name"), one.get("of")) for one in self.told]
+        return [Reason(one["kind"], one["value"], one["share"], one.get("name"), one.get("of")) for one in self.told.get("reasons", ())]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FeedItem) and self.told == other.told
+
+    def __repr__(self) -> str:
+        return f"FeedItem(id={self.id!r}, score={self.score!r}, sources={self.sources!r}, fields={self.fields!r})"
 
 
 @dataclass(slots=True)
@@ -106,8 +127,7 @@ def read_sample(result: dict[str, Any]) -> Sample:
 
 
 def read_items(items: list[dict[str, Any]]) -> list[FeedItem]:
-    return [FeedItem(item["id"], item["score"], item.get("sources") or [], item.get("reasons") or [], item.get("fields") or {})
-            for item in items]
+    return [FeedItem(item) for item in items]
 
 
 def read_feed(result: dict[str, Any]) -> Feed:

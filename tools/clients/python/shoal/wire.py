@@ -65,6 +65,19 @@ def unpacker() -> msgpack.Unpacker:
     return msgpack.Unpacker(raw=False, max_buffer_size=ANSWER_BYTES_MAX, strict_map_key=False, unicode_errors="replace")
 
 
+def unpack(message: bytes) -> Any:
+    return msgpack.unpackb(message, raw=False, strict_map_key=False, unicode_errors="replace", max_str_len=ANSWER_BYTES_MAX,
+                           max_bin_len=ANSWER_BYTES_MAX, max_array_len=ANSWER_BYTES_MAX, max_map_len=ANSWER_BYTES_MAX)
+
+
+def read_msgid(message: bytes, at: int) -> int:
+    """The number that begins there; -1 if something else does."""
+    byte = message[at]
+    if byte < 0x80:
+        return byte
+    return int.from_bytes(message[at + 1: at + 1 + (1 << (byte - 0xCC))], "big") if 0xCC <= byte <= 0xCE else -1
+
+
 def read_address(address: str) -> tuple[str, str, int]:
     """("unix", path, 0) or ("tcp", host, port) of "127.0.0.1:7717", "tcp:host:7717", "[::1]:7717" or "unix:/path"."""
     if address.startswith("unix:"):

@@ -1,0 +1,225 @@
+// Types of shoal-client. Times are milliseconds since 1970, decimals are strings: exact, as the server gives them.
+
+/** The text of an expression, or the same tree as arrays. */
+export type Expression = string | readonly unknown[];
+/** What can be sent: a Date goes as milliseconds, a Set as an array, undefined in a map is left out. */
+export type Value = null | undefined | boolean | number | bigint | string | Date | Uint8Array | readonly Value[] | ReadonlySet<Value> |
+    { readonly [name: string]: Value };
+export type Row = { readonly [name: string]: Value } | readonly Value[];
+export type What = 'users' | 'items' | 'events';
+export type Moment = number | string | Date;
+
+export interface RunOptions {
+    /** How long it may take, with connecting, sending again and all. */
+    timeoutMs?: number;
+    signal?: AbortSignal;
+}
+export interface CountOptions { now?: Moment }
+export interface ListOptions { fields?: readonly string[]; order?: string; desc?: boolean; now?: Moment }
+export interface PagesOptions extends ListOptions {
+    /** Users in a page; 1,000 unless given. */
+    size?: number;
+}
+export interface SampleOptions { seed?: string | number; fields?: readonly string[]; now?: Moment }
+export interface UserOptions { fields?: readonly string[]; events?: number }
+export interface FeedOptions {
+    count?: number;
+    /** The items of the visit, oldest first. */
+    session?: readonly string[];
+    /** An expression over items. */
+    filter?: Expression;
+    exclude?: readonly string[];
+    fields?: readonly string[];
+    seed?: string | number;
+    now?: Moment;
+}
+export interface TrendingOptions { count?: number; filter?: Expression; fields?: readonly string[]; now?: Moment }
+export interface PutOptions {
+    /** The names of the values; then each row is an array in their order. */
+    fields?: readonly string[];
+    nil?: 'clear' | 'leave';
+}
+
+export interface Count {
+    count: number;
+    /** All users of the workspace. */
+    total: number;
+}
+export interface Page {
+    ids: string[];
+    /** With `fields`: [id, value, ...] of each user; ids has the ids all the same. */
+    rows: unknown[][] | null;
+    /** How many the audience has; on the first page. */
+    count: number | null;
+    /** People of this page who were forgotten since the audience was frozen. */
+    skipped: number;
+    /** For the next page; null on the last one. */
+    cursor: unknown;
+}
+export interface Sample {
+    /** How many the audience has that the sample was drawn from. */
+    count: number;
+    ids: string[];
+    rows: unknown[][] | null;
+}
+/** Why an item is in a feed: `share` of its score is due to this. */
+export interface Reason {
+    kind: string;
+    value: number;
+    share: number;
+    /** The tag or value that it is about, of the tag set or attribute `of`. */
+    name?: string;
+    of?: string;
+}
+export class FeedItem {
+    readonly id: string;
+    readonly score: number;
+    readonly sources: string[];
+    readonly reasons: Reason[];
+    readonly fields: { [name: string]: unknown };
+}
+export class Feed {
+    readonly recId: string;
+    readonly items: FeedItem[];
+    /** Rules that had to give way to fill the feed: seen, bought, diversity. */
+    readonly relaxed: string[];
+    readonly tookUs: number;
+}
+/** A row that was refused; the others of its batch were not. */
+export interface Refused {
+    /** Its place, counted from 0: in the batch, or in all that a writer was given. */
+    row: number;
+    code: number;
+    status: string;
+    message: string;
+    hint: string | null;
+}
+export interface Written { accepted: number; created: number; duplicates: number; refused: Refused[] }
+export interface Rows { first: number; count: number }
+/** What became of a writer's rows. */
+export class Report {
+    rows: number;
+    accepted: number;
+    created: number;
+    duplicates: number;
+    refusedCount: number;
+    /** The first refused rows (as many as the writer was told to keep), each with its place among all rows. */
+    refused: Refused[];
+    /** Batches that were done, but whose answer was lost with a connection: the server keeps only short answers. Which of their rows
+     *  were refused is not known. */
+    unanswered: Rows[];
+}
+export type Answer = { took_us: number; [name: string]: any };
+
+/** A question as a value. */
+export interface Call<T> {
+    readonly method: string;
+    readonly params: { readonly [name: string]: Value };
+    readonly read: (result: any) => T;
+}
+export namespace calls {
+    function raw(method: string, params?: { readonly [name: string]: Value }): Call<Answer>;
+    function count(where: Expression, options?: CountOptions): Call<Count>;
+    function page(where: Expression, options?: ListOptions & { limit?: number; keep?: boolean }): Call<Page>;
+    function nextPage(cursor: unknown, options?: { limit?: number }): Call<Page>;
+    function close(cursor: unknown): Call<Answer>;
+    function sample(where: Expression, count: number, options?: SampleOptions): Call<Sample>;
+    function user(id: string | number, options?: UserOptions): Call<{ id: string; [name: string]: any }>;
+    function feed(user?: string | number | null, options?: FeedOptions): Call<Feed>;
+    function trending(options?: TrendingOptions): Call<FeedItem[]>;
+    function put(what: What, rows: Iterable<Row>, options?: PutOptions): Call<Written>;
+}
+
+export interface WriterOptions extends PutOptions {
+    /** A batch goes at so many rows (8,192 unless given) ... */
+    batchRows?: number;
+    /** ... or bytes (1 MiB unless given). */
+    batchBytes?: number;
+    /** Batches in flight; 4 unless given. */
+    window?: number;
+    /** How many refused rows the report names; 10,000 unless given. */
+    refusedMax?: number;
+    timeoutMs?: number;
+}
+/** Rows in batches. A batch that is refused as a whole throws its error, with error.rows; rows that are refused by themselves are in
+ *  the report. */
+export class Writer {
+    readonly report: Report;
+    /** Await what it returns: a promise when the server is slower, undefined while there is room. */
+    add(row: Row): Promise<void> | undefined;
+    addAll(rows: Iterable<Row> | AsyncIterable<Row>): Promise<void>;
+    /** Send what was added and wait for all answers. */
+    flush(): Promise<Report>;
+    close(): Promise<Report>;
+}
+
+export interface ClientOptions {
+    workspace?: string;
+    /** Milliseconds that a call may take, with connecting, sending again and all; 30,000 unless given. */
+    timeoutMs?: number;
+    /** Connections, made when they are needed; 2 unless given. */
+    pool?: number;
+}
+/** Of one server and workspace. A call is made again when its connection was lost (a write under its number, so that it is done once)
+ *  and when the server was busy. Calls that are in flight together are in no order of each other. */
+export class Client {
+    /** "host:port", "[::1]:7717" or "unix:/path"; 127.0.0.1:7717 unless given. Nothing is connected before the first call. */
+    constructor(address?: string, options?: ClientOptions);
+    readonly address: string;
+    run<T>(call: Call<T>, options?: RunOptions): Promise<T>;
+    /** The results in their order, up to `window` (128 unless given) of the calls in flight on one connection. */
+    map<T>(many: Iterable<Call<T>> | AsyncIterable<Call<T>>, options?: { window?: number; timeoutMs?: number }): AsyncGenerator<T, void>;
+    /** Any method of the protocol, its answer as it is. */
+    call(method: string, params?: { readonly [name: string]: Value }, options?: RunOptions): Promise<Answer>;
+    writer(what: What, options?: WriterOptions): Writer;
+    /** One batch of users, items or events. */
+    put(what: What, rows: Iterable<Row>, options?: PutOptions & RunOptions): Promise<Written>;
+    count(where: Expression, options?: CountOptions & RunOptions): Promise<Count>;
+    sample(where: Expression, count: number, options?: SampleOptions & RunOptions): Promise<Sample>;
+    /** All of an audience, frozen with the first page. Leaving the loop early lets go of the rest on the server. */
+    pages(where: Expression, options?: PagesOptions & RunOptions): AsyncGenerator<Page, void>;
+    ids(where: Expression, options?: PagesOptions & RunOptions): AsyncGenerator<string, void>;
+    /** NotFound if there is none. */
+    user(id: string | number, options?: UserOptions & RunOptions): Promise<{ id: string; [name: string]: any }>;
+    feed(user?: string | number | null, options?: FeedOptions & RunOptions): Promise<Feed>;
+    trending(options?: TrendingOptions & RunOptions): Promise<FeedItem[]>;
+    close(): void;
+}
+
+/** code and status as the protocol has them. */
+export class ShoalError extends Error {
+    readonly code: number;
+    readonly status: string;
+    /** Bytes of UTF-8 before the fault. */
+    readonly position: number | null;
+    /** The same as an index into `expression`. */
+    readonly column: number | null;
+    readonly expression: string | null;
+    readonly hint: string | null;
+    /** False if this side found it, and then nobody can say whether the request was done. */
+    readonly fromServer: boolean;
+    /** Of a writer: the rows of the batch that was refused as a whole. */
+    readonly rows: Rows | null;
+    /** With the place in the expression, marked by ». */
+    toString(): string;
+}
+/** An expression that cannot be read, or that asks what cannot be asked. */
+export class ExpressionError extends ShoalError {}
+export class SyntaxFault extends ExpressionError {}
+export class TypeFault extends ExpressionError {}
+export class NameUnknown extends ExpressionError {}
+export class ProtocolError extends ShoalError {}
+export class TooLarge extends ShoalError {}
+export class Unsupported extends ShoalError {}
+export class ArgumentError extends ShoalError {}
+export class NotFound extends ShoalError {}
+export class Conflict extends ShoalError {}
+export class Overflow extends ShoalError {}
+export class Busy extends ShoalError {}
+export class DeadlineExceeded extends ShoalError {}
+export class LimitReached extends ShoalError {}
+export class Closed extends ShoalError {}
+export class ReadOnly extends ShoalError {}
+export class ServerMemoryError extends ShoalError {}
+export class ServerIOError extends ShoalError {}
+export class Corrupt extends ShoalError {}
