@@ -88,8 +88,12 @@ enum {
     SH_TRAIN_EPOCH_COUNT_MAX = 100,
     SH_TRAIN_NEIGHBOUR_COUNT_MAX = 1024, /* of an item in a list: beyond some hundred nothing gets better */
     SH_FACTOR_DIMENSION_MAX = 256,       /* the matrix of a fold-in is 256 KiB then, which L2 keeps */
-    SH_EASE_SIDE_MAX = 8192,        /* the smaller of items and users: the matrix is 512 MiB, an inverse a minute */
-    SH_EASE_ITEM_COUNT_MAX = 65536, /* each column of a table goes through all of them */
+    SH_EASE_SIDE_MAX = 8192,         /* the smaller of items and users: the matrix is 512 MiB, an inverse a minute */
+    SH_LIKING_COUNT_MAX = 1024,      /* items that a user likes, the latest: some people rate for a hobby */
+    SH_LIKING_WALK_MAX = 4096,       /* events gone through for them: a tenth of a millisecond */
+    SH_MODEL_BYTES_MAX = 1 << 30,    /* of one table: a million items of 256 factors */
+    SH_MODEL_EVERY_HOURS_MAX = 8784, /* trained again after at most a year */
+    SH_EASE_ITEM_COUNT_MAX = 65536,  /* each column of a table goes through all of them */
 
     /* Archives (archive.h). A frame and the copy of it stay in the L2 cache while they are hashed; a section in a
      * section is a part in a table in a workspace. */

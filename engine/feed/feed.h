@@ -66,6 +66,7 @@
 #include "buffer.h"
 #include "event_store.h"
 #include "feed_rules.h"
+#include "item_models.h"
 #include "pairs.h"
 #include "sessions.h"
 #include "table.h"
@@ -90,6 +91,7 @@ enum sh_feed_source {
     SH_FEED_SOURCE_PAIRS,     /* goes with what the user liked last */
     SH_FEED_SOURCE_POPULAR,   /* somebody did something with it lately */
     SH_FEED_SOURCE_NEW,       /* listed within two half-lives of recency */
+    SH_FEED_SOURCE_TRAINED,   /* a trained table says that it goes with what the user likes */
     SH_FEED_SOURCE_EXPLORE,   /* drawn by the seed */
     SH_FEED_SOURCE_CATALOGUE, /* none of these: eligible, and there was room */
     SH_FEED_SOURCE_COUNT
@@ -102,6 +104,10 @@ enum sh_feed_feature {
     SH_FEED_SESSION,
     SH_FEED_PAIRS,
     SH_FEED_WALK,
+    SH_FEED_IALS, /* these four by trained tables: item_models.h */
+    SH_FEED_EASE,
+    SH_FEED_KNN,
+    SH_FEED_RP3,
     SH_FEED_RANKER,  /* from here on: what the second phase says, when all above is known */
     SH_FEED_FATIGUE, /* and what the merchant's rules add (feed_rules.h) */
     SH_FEED_BOOST,
@@ -368,6 +374,14 @@ SH_MUST_CHECK enum sh_status sh_feed_also_bought(struct sh_feed_model *model,
 SH_MUST_CHECK enum sh_status sh_feed_similar(struct sh_feed_model *model, const struct sh_feed_pair_request *request,
                                              struct sh_arena *arena, struct sh_feed_companions *answer,
                                              struct sh_error *err);
+
+/* ---- Trained tables ---- */
+
+/* Plans and tables of this model: item_models.h. Read and written through its doors. */
+struct sh_item_models *sh_feed_trained(struct sh_feed_model *model);
+/* What a user likes, the latest first (number: the item's slot; feed_likings.h). Returns how many. */
+uint32_t sh_feed_likings(const struct sh_feed_model *model, uint32_t user, int64_t now_ms,
+                         struct sh_entry likings[SH_LIKING_COUNT_MAX]);
 
 /* One item's popularity, 0 if unknown. */
 double sh_feed_popularity(const struct sh_feed_model *model, uint32_t item, int64_t now_ms);

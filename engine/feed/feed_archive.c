@@ -12,6 +12,7 @@
  *                                                            struct user_head, u32 tags, float short, float long
  *     section sessions
  *     sections liked and bought (pairs_archive.c); an archive from before there were pairs has none
+ *     section models (item_models_archive.c); likewise
  *
  * Roots, recencies, norms and hashes follow from these and from the tables. Room to grow is not written.
  */
@@ -111,6 +112,7 @@ void sh_feed_save(const struct sh_feed_model *model, struct sh_archive_writer *w
     sh_sessions_save(model->sessions, writer);
     sh_pairs_save(model->liked, "liked", writer);
     sh_pairs_save(model->bought, "bought", writer);
+    sh_item_models_save(model->trained, writer);
     sh_archive_end(writer);
 }
 
@@ -299,7 +301,8 @@ enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive
     const uint32_t user_end = sh_table_slot_end(scope->users);
     if (sh_sessions_load(model->sessions, item_end, user_end, reader) == SH_OK &&
         load_pairs(model->liked, "liked", scope, reader) == SH_OK &&
-        load_pairs(model->bought, "bought", scope, reader) == SH_OK)
+        load_pairs(model->bought, "bought", scope, reader) == SH_OK &&
+        (!sh_archive_comes(reader, "models") || sh_item_models_load(model->trained, item_end, reader) == SH_OK))
         sh_archive_leave(reader);
     if (sh_archive_failed(reader))
         sh_feed_model_destroy(model);

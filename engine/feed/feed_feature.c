@@ -13,6 +13,10 @@ const struct feed_feature *const feed_features[SH_FEED_RANKER] = {
     [SH_FEED_SESSION] = &feed_visit,
     [SH_FEED_PAIRS] = &feed_companions,
     [SH_FEED_WALK] = &feed_walk,
+    [SH_FEED_IALS] = &feed_ials,
+    [SH_FEED_EASE] = &feed_ease,
+    [SH_FEED_KNN] = &feed_knn,
+    [SH_FEED_RP3] = &feed_rp3,
 };
 /* clang-format on */
 
@@ -20,6 +24,7 @@ static const char *const source_names[SH_FEED_SOURCE_COUNT] = {
     [SH_FEED_SOURCE_AFFINITY] = "affinity", [SH_FEED_SOURCE_DECLARED] = "declared",
     [SH_FEED_SOURCE_SESSION] = "session",   [SH_FEED_SOURCE_PAIRS] = "pairs",
     [SH_FEED_SOURCE_POPULAR] = "popular",   [SH_FEED_SOURCE_NEW] = "new",
+    [SH_FEED_SOURCE_TRAINED] = "trained",
     [SH_FEED_SOURCE_EXPLORE] = "explore",   [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
 };
 

@@ -94,6 +94,7 @@ struct feed_feature {
 };
 
 extern const struct feed_feature feed_affinity, feed_popular, feed_recent, feed_visit, feed_companions, feed_walk;
+extern const struct feed_feature feed_ials, feed_ease, feed_knn, feed_rp3;
 /* By enum sh_feed_feature, as far as SH_FEED_RANKER. */
 extern const struct feed_feature *const feed_features[SH_FEED_RANKER];
 

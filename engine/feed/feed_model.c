@@ -150,7 +150,9 @@ struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope) {
     model->sessions = sh_sessions_create((struct sh_session_limits){0});
     model->liked = sh_pairs_create((struct sh_pair_limits){0});
     model->bought = sh_pairs_create((struct sh_pair_limits){0});
-    if (model->sessions != NULL && model->liked != NULL && model->bought != NULL) return model;
+    model->trained = sh_item_models_create();
+    if (model->sessions != NULL && model->liked != NULL && model->bought != NULL && model->trained != NULL)
+        return model;
     sh_feed_model_destroy(model);
     return NULL;
 }
@@ -161,6 +163,7 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     sh_sessions_destroy(model->sessions);
     sh_pairs_destroy(model->liked);
     sh_pairs_destroy(model->bought);
+    sh_item_models_destroy(model->trained);
     sh_free(model->users);
     sh_free(model->popularity);
     sh_free(model->popularity_root);
@@ -183,6 +186,7 @@ size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
     bytes += sh_sessions_memory_bytes(model->sessions);
     bytes += sh_pairs_memory_bytes(model->liked) + sh_pairs_memory_bytes(model->bought);
     if (model->block_adds != NULL) bytes += SH_BLOCK_SLOTS * sizeof(double);
+    bytes += sh_item_models_memory_bytes(model->trained);
     if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
     return bytes;
 }
@@ -234,7 +238,8 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
     if (user_bytes != model->user_bytes || user_bytes > model->affinities.chunk_bytes)
         return broken(reason, "the bytes of affinities are counted wrong");
     return check_items(model, reason) && sh_sessions_check(model->sessions, reason) &&
-           sh_pairs_check(model->liked, reason) && sh_pairs_check(model->bought, reason);
+           sh_pairs_check(model->liked, reason) && sh_pairs_check(model->bought, reason) &&
+           sh_item_models_check(model->trained, reason);
 }
 
 void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) {

@@ -4,6 +4,7 @@
 
 #include "feed.h"
 #include "feed_pool.h"
+#include "item_models.h"
 #include "pairs.h"
 #include "sessions.h"
 
@@ -91,6 +92,7 @@ struct sh_feed_model {
     struct sh_sessions *sessions;
     struct sh_pairs *liked;           /* pairs of all that is liked, by weight */
     struct sh_pairs *bought;          /* pairs of what is bought, each purchase of a user once */
+    struct sh_item_models *trained;   /* tables of items that trainings left */
     const struct feed_ranker *ranker; /* of the second phase (feed_second.h); NULL: there is none */
 
     double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
@@ -154,6 +156,7 @@ struct profile_tag {
 };
 
 struct feed_sparse;
+struct feed_likings;
 
 struct held_item {
     uint32_t item;
@@ -169,6 +172,7 @@ struct feed_run {
     uint32_t by_tag[PROFILE_COUNT_MAX]; /* indexes into profile, ascending by tag */
     double weights[SH_FEED_RANKER];     /* of the features: the workspace's, or the request's */
     void *states[SH_FEED_RANKER];       /* of the features */
+    struct feed_likings *likings;       /* of who asks (feed_likings.h); NULL: nobody wanted them yet */
     struct feed_sparse *ranked;         /* what the second phase said; NULL: nothing yet */
     const struct sh_feed_rules *rules;
     uint32_t *excluded; /* ascending, without doubles */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "memory.h"
+#include "trainer.h"
 
 enum { PAGE_ROWS = 65536 }; /* ids asked for at a time by shoal_list */
 
@@ -53,6 +54,34 @@ static int64_t present(const struct shoal *engine) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* A training that was asked for happens at once: nobody else is there to be disturbed. Its likings and its table go
+ * through the door like anybody's, through a body of their own. */
+static enum sh_status train(struct shoal *engine, const struct sh_request *asked, struct sh_error *err) {
+    struct sh_trainer *trainer = sh_trainer_find_due(engine->shard, asked->now_ms);
+    struct sh_buffer body;
+    if (trainer == NULL) return SH_OK;
+    sh_buffer_init(&body, SH_ANSWER_BYTES_MAX);
+    while (sh_trainer_phase(trainer) != SH_TRAINER_DONE) {
+        if (sh_trainer_phase(trainer) == SH_TRAINER_TRAINING) {
+            sh_trainer_compute(trainer);
+            continue;
+        }
+        struct sh_request request = *asked;
+        const struct sh_answer answer = {&body, NULL};
+        struct sh_error fault;
+        request.seq = 0;
+        request.id = engine->next_id++;
+        sh_trainer_next(trainer, &request);
+        sh_buffer_clear(&body);
+        const enum sh_status status = sh_shard_apply(engine->shard, &request, &answer, &fault);
+        sh_trainer_take(trainer, status, &fault, &body);
+    }
+    const bool is_well = sh_trainer_is_well(trainer, err);
+    sh_trainer_destroy(trainer);
+    sh_buffer_deinit(&body);
+    return is_well ? SH_OK : err->status;
+}
+
 /* One method; its answer is in engine->body, complete. */
 static int ask(struct shoal *engine, const char *method, const void *params, size_t params_count,
                struct shoal_error *error) {
@@ -76,6 +105,8 @@ static int ask(struct shoal *engine, const char *method, const void *params, siz
     sh_buffer_clear(&engine->body);
     sh_shard_tick(engine->shard, request.now_ms);
     if (sh_shard_apply(engine->shard, &request, &answer, &err) != SH_OK) return give_error(error, &err);
+    if (strcmp(found->name, "model.train") == 0 && train(engine, &request, &err) != SH_OK)
+        return give_error(error, &err);
     msgpack_packer packer;
     sh_buffer_packer(&engine->body, &packer);
     sh_pack_literal(&packer, "took_us");

@@ -400,6 +400,33 @@ static enum sh_status merge_stats(struct merging *merging, struct sh_error *err)
     return SH_OK;
 }
 
+/* ---- model.likings ---- */
+
+/* Pages of all parts beside each other. */
+static enum sh_status merge_likings(struct merging *merging) {
+    uint64_t next = 0;
+    uint32_t count = 0;
+    struct sh_answer_list list;
+    for (uint32_t i = 0; i < merging->part_count; i++) {
+        const uint64_t own = sh_answer_map_uint(&merging->maps[i], "next");
+        next = own > next ? own : next;
+        sh_answer_list_begin(&list, sh_answer_map_find(&merging->maps[i], "pages"));
+        count += list.left;
+    }
+    const size_t map = begin_map(merging);
+    sh_pack_literal(&merging->packer, "next");
+    (void)msgpack_pack_uint64(&merging->packer, next);
+    sh_pack_literal(&merging->packer, "pages");
+    (void)msgpack_pack_array(&merging->packer, count);
+    for (uint32_t i = 0; i < merging->part_count; i++) {
+        sh_answer_list_begin(&list, sh_answer_map_find(&merging->maps[i], "pages"));
+        while (sh_answer_list_next(&list))
+            sh_buffer_append(merging->merged, list.begin, (size_t)(list.end - list.begin));
+    }
+    end_map(merging, map, 3);
+    return SH_OK;
+}
+
 /* ---- The door ---- */
 
 static enum sh_status merge(struct merging *merging, struct sh_error *err) {
@@ -430,6 +457,8 @@ static enum sh_status merge(struct merging *merging, struct sh_error *err) {
         return merge_segments(merging);
     case SH_METHOD_RULE_LIST:
         return merge_rules(merging);
+    case SH_METHOD_MODEL_LIKINGS:
+        return merge_likings(merging);
     case SH_METHOD_STATS:
         return merge_stats(merging, err);
     default:

@@ -56,6 +56,11 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_SEGMENT_GET] = sh_handle_segment_get,
     [SH_METHOD_SEGMENT_LIST] = sh_handle_segment_list,
     [SH_METHOD_SEGMENT_REMOVE] = sh_handle_segment_remove,
+    [SH_METHOD_MODEL_PUT] = sh_handle_model_put,
+    [SH_METHOD_MODEL_LIST] = sh_handle_model_list,
+    [SH_METHOD_MODEL_TRAIN] = sh_handle_model_train,
+    [SH_METHOD_MODEL_REMOVE] = sh_handle_model_remove,
+    [SH_METHOD_MODEL_LIKINGS] = sh_handle_model_likings,
     [SH_METHOD_SEGMENT_OF_USER] = sh_handle_segment_of_user,
 };
 

@@ -44,10 +44,12 @@ enum {
     SH_METHOD_TREE_PUT,
     SH_METHOD_USER_GET,
     SH_METHOD_USER_PUT,
+    SH_METHOD_MODEL_PUT,
     SH_METHOD_RULE_LIST,
     SH_METHOD_SCORE_GET,
     SH_METHOD_SCORE_PUT,
     SH_METHOD_TREE_LIST,
+    SH_METHOD_MODEL_LIST,
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
     SH_METHOD_SCORE_LIST,
@@ -55,6 +57,7 @@ enum {
     SH_METHOD_USER_MERGE,
     SH_METHOD_EVENT_SWEEP,
     SH_METHOD_ITEM_REMOVE,
+    SH_METHOD_MODEL_TRAIN,
     SH_METHOD_RFM_REFRESH,
     SH_METHOD_RULE_REMOVE,
     SH_METHOD_SEGMENT_GET,
@@ -67,6 +70,7 @@ enum {
     SH_METHOD_AUDIENCE_WHY,
     SH_METHOD_EVENT_APPEND,
     SH_METHOD_FEED_SIMILAR,
+    SH_METHOD_MODEL_REMOVE,
     SH_METHOD_REFERRAL_GET,
     SH_METHOD_REFERRAL_PUT,
     SH_METHOD_SCORE_REMOVE,
@@ -76,6 +80,7 @@ enum {
     SH_METHOD_TOKEN_ROTATE,
     SH_METHOD_AUDIENCE_LIST,
     SH_METHOD_FEED_TRENDING,
+    SH_METHOD_MODEL_LIKINGS,
     SH_METHOD_AUDIENCE_CLOSE,
     SH_METHOD_AUDIENCE_COUNT,
     SH_METHOD_SEGMENT_REMOVE,
@@ -226,6 +231,11 @@ enum sh_status sh_handle_tree_remove(struct sh_call *call, struct sh_error *err)
 enum sh_status sh_handle_referral_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_referral_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_referral_refresh(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_model_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_model_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_model_train(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_model_remove(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_model_likings(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err);
 
 /* The request's params by a method's words: as sh_params_read, without rows. */

@@ -140,7 +140,7 @@ enum sh_status train_ials(const struct sh_interactions *interactions, struct sh_
         items.vectors = NULL;
         solver.fold.gram = NULL;
         for (size_t i = 0; i < (size_t)items.count * spec->dimension; i++)
-            if (!isfinite(trained->factors[i])) status = SH_ERR_OVERFLOW;
+            if (!(fabsf(trained->factors[i]) <= (float)SH_TRAINED_VALUE_MAX)) status = SH_ERR_OVERFLOW;
     }
     solver_deinit(&solver);
     sh_free(users.vectors);

@@ -9,7 +9,7 @@ struct neighbours {
     const struct sh_train_spec *spec;
     double *sums;       /* by item: what is together with the column at hand */
     uint32_t *touched;  /* items whose sum is not 0 */
-    double *user_share; /* walk: (1 / N_u)^alpha */
+    double *user_share; /* rp3: (1 / N_u)^alpha */
     struct sh_entry *candidates;
     struct train_lists lists;
 };
@@ -21,14 +21,14 @@ static uint32_t column_length(const struct sh_interactions *interactions, uint32
 /* Sums over the users of the column; returns how many items it touched. */
 static uint32_t add_up(struct neighbours *neighbours, uint32_t column) {
     const struct sh_interactions *interactions = neighbours->interactions;
-    const bool by_walk = neighbours->spec->method == SH_TRAIN_WALK;
+    const bool by_rp3 = neighbours->spec->method == SH_TRAIN_RP3;
     uint32_t count = 0;
     for (uint32_t c = interactions->column_begin[column]; c < interactions->column_begin[column + 1]; c++) {
         const struct sh_entry user = interactions->columns[c];
         for (uint32_t r = interactions->row_begin[user.number]; r < interactions->row_begin[user.number + 1]; r++) {
             const struct sh_entry other = interactions->rows[r];
             if (neighbours->sums[other.number] == 0) neighbours->touched[count++] = other.number;
-            neighbours->sums[other.number] += by_walk
+            neighbours->sums[other.number] += by_rp3
                                                   ? neighbours->user_share[user.number]
                                                   : (double)(user.weight < other.weight ? user.weight : other.weight);
         }
@@ -40,7 +40,7 @@ static double value_of(const struct neighbours *neighbours, uint32_t i, uint32_t
     const struct sh_interactions *interactions = neighbours->interactions;
     const struct sh_train_spec *spec = neighbours->spec;
     const double sum = neighbours->sums[i];
-    if (spec->method == SH_TRAIN_WALK)
+    if (spec->method == SH_TRAIN_RP3)
         return sum * pow(1.0 / column_length(interactions, i), spec->alpha) /
                pow(column_length(interactions, j), spec->beta);
     return sum / (sqrt(interactions->item_sums[i] * interactions->item_sums[j]) + spec->shrink);

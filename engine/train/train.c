@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static const char *const names[SH_TRAIN_METHOD_COUNT] = {"ials", "ease", "knn", "walk"};
+static const char *const names[SH_TRAIN_METHOD_COUNT] = {"ials", "ease", "knn", "rp3"};
 
 const char *sh_train_method_name(enum sh_train_method method) {
     return names[method];

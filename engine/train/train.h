@@ -15,7 +15,7 @@
  *                    X'X and XX' (the identity of Woodbury), which must be at most SH_EASE_SIDE_MAX wide.
  *   knn     lists    C_ij / (sqrt(N_i N_j) + shrink), C_ij the sum over users of the smaller of both weights, N_i of
  *                    the item's: the cosine of pairs.h, over whole histories.
- *   walk    lists    RP3beta: sum over users of (1/N_i)^alpha (1/N_u)^alpha / N_j^beta, counts of likings.
+ *   rp3     lists    RP3beta: sum over users of (1/N_i)^alpha (1/N_u)^alpha / N_j^beta, counts of likings.
  *
  * Lists keep the `neighbours` largest of each column j, by absolute value, ties by the items' ids.
  *
@@ -23,7 +23,7 @@
  * SCALE_USER_COUNT users), so that a feed can weigh results of different methods against each other.
  *
  * The same bits on every machine and for any number of shards, from the same interactions: element by element in the
- * kernels (train_kernels.h), start values from hashes of the items' ids. Of `walk` alone the last bits are those of the
+ * kernels (train_kernels.h), start values from hashes of the items' ids. Of `rp3` alone the last bits are those of the
  * machine's pow(). Nothing is served from a repeated training, though: a shop's log keeps the table itself.
  *
  * Threads: everything here may run in a thread of its own. `is_wanted` is asked often (never more than some
@@ -40,8 +40,8 @@
 #include "interactions.h"
 #include "train_kernels.h"
 
-enum sh_train_method { SH_TRAIN_IALS, SH_TRAIN_EASE, SH_TRAIN_KNN, SH_TRAIN_WALK, SH_TRAIN_METHOD_COUNT };
-/* "ials", "ease", "knn", "walk". */
+enum sh_train_method { SH_TRAIN_IALS, SH_TRAIN_EASE, SH_TRAIN_KNN, SH_TRAIN_RP3, SH_TRAIN_METHOD_COUNT };
+/* "ials", "ease", "knn", "rp3". */
 const char *sh_train_method_name(enum sh_train_method method);
 /* SH_TRAIN_METHOD_COUNT if there is none of that name. */
 enum sh_train_method sh_train_method_find(struct sh_text name);
@@ -74,6 +74,9 @@ struct sh_fold {
     float base;  /* unobserved * items: n_u without likings */
     float *gram; /* unobserved Q'Q: dimension^2, upper triangle */
 };
+
+/* Numbers of a table, and of a user's vector, by absolute value: sums over them stay finite. */
+#define SH_TRAINED_VALUE_MAX 1e6
 
 struct sh_trained {
     struct sh_train_spec spec;

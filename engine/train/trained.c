@@ -126,10 +126,12 @@ void sh_fold_in(const struct sh_fold *fold, const float *const *vectors, const f
     }
     for (uint32_t i = 0; i < dimension; i++)
         matrix[(size_t)i * dimension + i] += fold->regularisation * sum;
-    if (sh_train->factorise(matrix, dimension))
-        sh_train->solve(matrix, dimension, user);
-    else /* only with numbers that no training gives: nothing is known then */
-        memset(user, 0, dimension * sizeof *user);
+    bool is_good = sh_train->factorise(matrix, dimension);
+    if (is_good) sh_train->solve(matrix, dimension, user);
+    for (uint32_t i = 0; i < dimension && is_good; i++)
+        is_good = fabsf(user[i]) <= (float)SH_TRAINED_VALUE_MAX;
+    /* Only with numbers that no training gives: nothing is known then. */
+    if (!is_good) memset(user, 0, dimension * sizeof *user);
 }
 
 /* ---- Scale ---- */
@@ -206,7 +208,8 @@ static enum sh_status measure_scale(const struct sh_interactions *interactions, 
         double sum = 0;
         for (uint64_t i = 0; i < count; i++)
             sum += best_unliked(&scaling, (uint32_t)(i * interactions->user_count / count));
-        trained->scale = sum > 0 && isfinite(sum) ? sum / count : 1;
+        const double mean = sum / count;
+        trained->scale = mean >= 1 / SH_TRAINED_VALUE_MAX && mean <= SH_TRAINED_VALUE_MAX ? mean : 1;
     }
     sh_free(scaling.scores);
     sh_free(scaling.matrix);
@@ -231,6 +234,8 @@ enum sh_status sh_train_run(const struct sh_train_spec *spec, const struct sh_in
         status = train_ease(interactions, watch, trained);
     else
         status = train_neighbours(interactions, watch, trained);
+    for (uint32_t i = 0; status == SH_OK && trained->list != NULL && i < trained->list_begin[trained->item_count]; i++)
+        if (!(fabsf(trained->list[i].weight) <= (float)SH_TRAINED_VALUE_MAX)) status = SH_ERR_OVERFLOW;
     if (status == SH_OK) status = measure_scale(interactions, trained);
     if (status == SH_OK) return SH_OK;
     sh_trained_deinit(trained);

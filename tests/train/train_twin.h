@@ -16,7 +16,7 @@ struct train_twin {
 };
 
 void train_twin_read(struct train_twin *twin, const struct sh_interactions *interactions);
-/* Fills the table by ease, knn or walk. */
+/* Fills the table by ease, knn or rp3. */
 void train_twin_table(struct train_twin *twin, const struct sh_train_spec *spec);
 /* What ials minimises, at these vectors of items with each user's vector solved for by elimination. */
 double train_twin_loss(const struct train_twin *twin, const struct sh_train_spec *spec, const float *factors,
