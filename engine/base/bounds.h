@@ -137,6 +137,7 @@ enum {
     SH_SNAPSHOT_LOG_BYTES = 1 << 30,     /* of log until the next snapshot: some ten seconds of doing it again */
     SH_SNAPSHOT_HOLD_MS_MAX = 2000,      /* for writes to end before one; a slow disk's commits take some 10 ms */
     SH_STOP_MS_MAX = 10000,              /* for all that is in to be answered when the server stops */
+    SH_SLOW_COUNT = 32,                  /* slow requests that `stats` still knows */
     SH_GUEST_COUNT_MAX = 64,             /* connections of the process itself that a loop has not taken in yet */
 
     /* HTTP (engine/http). Threads that ask for HTTP's clients: a question keeps one of them until it is answered, and

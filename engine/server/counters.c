@@ -1,143 +1,171 @@
 #include "counters.h"
 
+#include "memory.h"
 #include "shard.h"
 
-static uint32_t bucket_of(uint64_t ns) {
-    if (ns < 4) return (uint32_t)ns;
-    const uint32_t high = 63u - (uint32_t)__builtin_clzll(ns);
-    const uint32_t bucket = high * 4 + (uint32_t)(ns >> (high - 2) & 3);
-    return bucket < SH_LATENCY_BUCKET_COUNT ? bucket : SH_LATENCY_BUCKET_COUNT - 1;
+bool sh_counters_init(struct sh_counters *counters) {
+    counters->methods = sh_alloc_zero(sh_method_count() * sizeof *counters->methods);
+    return counters->methods != NULL;
 }
 
-/* The first value that is above the bucket. */
-static uint64_t bucket_end_ns(uint32_t bucket) {
-    if (bucket < 8) return bucket + 1;
-    const uint32_t high = bucket / 4;
-    return (UINT64_C(1) << high) + ((uint64_t)(bucket % 4 + 1) << (high - 2));
+void sh_counters_deinit(struct sh_counters *counters) {
+    sh_free(counters->methods);
+    counters->methods = NULL;
 }
 
 void sh_counters_request(struct sh_counters *counters, uint32_t method, uint64_t latency_ns, bool failed) {
-    sh_assert(method < SH_COUNTED_METHOD_COUNT_MAX);
+    sh_assert(method < sh_method_count());
     struct sh_method_counters *counted = &counters->methods[method];
     sh_count(&counted->request_count, 1);
     if (failed) sh_count(&counted->error_count, 1);
-    sh_count(&counted->latency[bucket_of(latency_ns)], 1);
-    if (latency_ns > sh_counted(&counted->latency_ns_max)) sh_count_set(&counted->latency_ns_max, latency_ns);
+    sh_latency_note(&counted->latency, latency_ns);
 }
 
-/* ---- packing ---- */
+/* ---- errors ---- */
 
-static uint64_t sum(const struct sh_counters_context *context, size_t offset) {
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < context->loop_count; i++)
-        total += sh_counted((const sh_counter *)(const void *)((const char *)context->loops[i] + offset));
-    return total;
-}
-
-static void pack_number(msgpack_packer *packer, const char *name, uint64_t number) {
-    sh_pack_literal(packer, name);
-    msgpack_pack_uint64(packer, number);
-}
-
-static void pack_micros(msgpack_packer *packer, const char *name, uint64_t ns) {
-    sh_pack_literal(packer, name);
-    msgpack_pack_double(packer, (double)ns / 1000);
-}
-
-static uint64_t percentile_ns(const uint64_t *latency, uint64_t count, double part) {
-    const uint64_t wanted = (uint64_t)((double)count * part);
-    uint64_t seen = 0;
-    for (uint32_t bucket = 0; bucket < SH_LATENCY_BUCKET_COUNT; bucket++) {
-        seen += latency[bucket];
-        if (seen > wanted) return bucket_end_ns(bucket);
+/* A dense place for each status. A switch, so that the compiler says which is missing. */
+static uint32_t place_of(enum sh_status status) {
+    switch (status) {
+    case SH_OK:
+        return 0;
+    case SH_ERR_PROTOCOL:
+        return 1;
+    case SH_ERR_TOO_LARGE:
+        return 2;
+    case SH_ERR_UNSUPPORTED:
+        return 3;
+    case SH_ERR_UNAUTHENTICATED:
+        return 4;
+    case SH_ERR_FORBIDDEN:
+        return 5;
+    case SH_ERR_ARGUMENT:
+        return 6;
+    case SH_ERR_SYNTAX:
+        return 7;
+    case SH_ERR_TYPE:
+        return 8;
+    case SH_ERR_NAME:
+        return 9;
+    case SH_ERR_NOT_FOUND:
+        return 10;
+    case SH_ERR_CONFLICT:
+        return 11;
+    case SH_ERR_OVERFLOW:
+        return 12;
+    case SH_ERR_BUSY:
+        return 13;
+    case SH_ERR_DEADLINE:
+        return 14;
+    case SH_ERR_LIMIT:
+        return 15;
+    case SH_ERR_CLOSED:
+        return 16;
+    case SH_ERR_READ_ONLY:
+        return 17;
+    case SH_ERR_RATE_LIMITED:
+        return 18;
+    case SH_ERR_MEMORY:
+        return 19;
+    case SH_ERR_IO:
+        return 20;
+    case SH_ERR_CORRUPT:
+        return 21;
     }
     return 0;
 }
 
-static void pack_method(const struct sh_counters_context *context, uint32_t method, msgpack_packer *packer) {
-    const size_t base = offsetof(struct sh_counters, methods) + method * sizeof(struct sh_method_counters);
-    const size_t latency_base = base + offsetof(struct sh_method_counters, latency);
-    uint64_t latency[SH_LATENCY_BUCKET_COUNT];
-    uint64_t count = 0;
-    for (uint32_t bucket = 0; bucket < SH_LATENCY_BUCKET_COUNT; bucket++) {
-        latency[bucket] = sum(context, latency_base + bucket * sizeof(sh_counter));
-        count += latency[bucket];
-    }
-    uint64_t max_ns = 0;
+/* Which status has this place: codes are three digits. */
+static enum sh_status status_at(uint32_t place) {
+    for (int code = 100; code < 600; code++)
+        if (place_of((enum sh_status)code) == place) return (enum sh_status)code;
+    return SH_OK;
+}
+
+void sh_counters_error(struct sh_counters *counters, enum sh_status status) {
+    sh_count(&counters->errors[place_of(status)], 1);
+}
+
+enum sh_status sh_counters_errors(const struct sh_counters_context *context, uint32_t place, uint64_t *count) {
+    *count = 0;
+    for (uint32_t i = 0; i < context->loop_count; i++)
+        *count += sh_counted(&context->loops[i]->errors[place]);
+    return place == 0 ? SH_OK : status_at(place);
+}
+
+/* ---- names ---- */
+
+#define AT(member) offsetof(struct sh_counters, member)
+const struct sh_counter_name sh_counter_names[] = {
+    {AT(connection_count), "connections", "shoal_connections", 1, true, "Open connections."},
+    {AT(accepted_count), "accepted", "shoal_connections_accepted_total", 1, true, "Connections that were accepted."},
+    {AT(refused_count), "refused", "shoal_connections_refused_total", 1, true, "Connections beyond the limit."},
+    {AT(evicted_count), "evicted", "shoal_connections_evicted_total", 1, true,
+     "Connections closed because they read or wrote too slowly, or showed no token in time."},
+    {AT(faulty_count), "faulty", "shoal_connections_faulty_total", 1, true,
+     "Connections closed because they did not speak MessagePack-RPC."},
+    {AT(unknown_count), "unknown_methods", "shoal_requests_unknown_total", 1, true,
+     "Requests for methods that do not exist."},
+    {AT(denied_count), "denied", "shoal_requests_denied_total", 1, true,
+     "Requests of nobody, without the role, or beyond the token's limit."},
+    {AT(received_bytes), "received_bytes", "shoal_received_bytes_total", 1, true, "Bytes from clients."},
+    {AT(sent_bytes), "sent_bytes", "shoal_sent_bytes_total", 1, true, "Bytes to clients."},
+    {AT(unsent_bytes), "unsent_bytes", "shoal_unsent_bytes", 1, true, "Bytes of answers that clients have not read."},
+    {AT(partial_bytes), "partial_bytes", "shoal_partial_bytes", 1, true, "Bytes held for unfinished messages."},
+    {AT(turn_count), "turns", "shoal_loop_turns_total", 1, true, "Turns of the loop."},
+    {AT(sleep_count), "sleeps", "shoal_loop_sleeps_total", 1, true, "Turns that had to wait for something to do."},
+    {AT(task_count), "in_flight", "shoal_requests_in_flight", 1, true, "Requests that are not answered yet."},
+    {AT(job_count), "jobs", "shoal_questions_running", 1, true, "Long questions that are worked on in turn."},
+    {AT(job_wait_count), "jobs_waiting", "shoal_questions_waiting", 1, true, "Questions that are not begun."},
+    {AT(letter_count), "letters", "shoal_letters_total", 1, true, "Messages to other shards."},
+    {AT(slow_count), "slow", "shoal_requests_slow_total", 1, true, "Requests that the slow log has noted."},
+    {AT(workspace_count), "workspaces", "shoal_workspaces", 1, true, "Workspaces in the shard."},
+    {AT(user_count), "users", "shoal_users", 1, true, "Users in the shard."},
+    {AT(item_count), "items", "shoal_items", 1, true, "Items; every shard has all."},
+    {AT(event_count), "events", "shoal_events", 1, true, "Events in the shard."},
+    {AT(cursor_count), "cursors", "shoal_cursors_open", 1, true, "Frozen audiences that are paged through."},
+    {AT(memory_bytes), "memory_bytes", "shoal_memory_bytes", 1, true, "Bytes that the shard's thread has allocated."},
+    {AT(log_record_count), "log_records", "shoal_log_records_total", 1, true, "Records appended to the log."},
+    {AT(log_record_bytes), "log_bytes", "shoal_log_record_bytes_total", 1, true, "Bytes of them."},
+    {AT(log_commit_count), "log_commits", "shoal_log_commits_total", 1, true, "Writes of the log to the disk."},
+    {AT(log_commit_bytes), "log_commit_bytes", "shoal_log_commit_bytes_total", 1, true, "Bytes of them."},
+    {AT(log_refused_count), "log_refused", "shoal_log_refused_total", 1, true, "Records that the log did not take."},
+    {AT(log_wait_count), "log_waiting", "shoal_log_waiting", 1, true, "Requests that wait for the log."},
+    {AT(snapshot_count), "snapshots", "shoal_snapshots_total", 1, false, "Snapshots since the start."},
+    {AT(snapshot_bytes), "snapshot_bytes", "shoal_snapshot_bytes", 1, false, "Size of the last snapshot."},
+    {AT(snapshot_hold_us), "snapshot_hold_us", "shoal_snapshot_hold_seconds", 1e-6, false,
+     "How long writes waited for the last snapshot to begin."},
+    {AT(snapshot_pause_us), "snapshot_pause_us", "shoal_snapshot_pause_seconds", 1e-6, false,
+     "How long everything stood still for the last snapshot."},
+    {AT(snapshot_time_ms), "snapshot_time_ms", "shoal_snapshot_timestamp_seconds", 1e-3, false,
+     "When the last snapshot was there; 0: never since the start."},
+};
+#undef AT
+const uint32_t sh_counter_name_count = sizeof sh_counter_names / sizeof sh_counter_names[0];
+
+/* ---- sums ---- */
+
+uint64_t sh_counters_one(const struct sh_counters *loop, const struct sh_counter_name *name) {
+    return sh_counted((const sh_counter *)(const void *)((const char *)loop + name->offset));
+}
+
+uint64_t sh_counters_sum(const struct sh_counters_context *context, const struct sh_counter_name *name) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < context->loop_count; i++)
+        total += sh_counters_one(context->loops[i], name);
+    return total;
+}
+
+bool sh_counters_method(const struct sh_counters_context *context, uint32_t method, struct sh_method_sum *sum) {
+    bool is_used = false;
+    for (uint32_t i = 0; i < context->loop_count && !is_used; i++)
+        is_used = sh_counted(&context->loops[i]->methods[method].request_count) > 0;
+    if (!is_used) return false;
+    *sum = (struct sh_method_sum){0};
     for (uint32_t i = 0; i < context->loop_count; i++) {
-        const uint64_t loop_max_ns = sh_counted(&context->loops[i]->methods[method].latency_ns_max);
-        if (loop_max_ns > max_ns) max_ns = loop_max_ns;
+        const struct sh_method_counters *counted = &context->loops[i]->methods[method];
+        sum->request_count += sh_counted(&counted->request_count);
+        sum->error_count += sh_counted(&counted->error_count);
+        sh_latency_add(&sum->latency, &counted->latency);
     }
-    msgpack_pack_map(packer, 6);
-    pack_number(packer, "requests", sum(context, base + offsetof(struct sh_method_counters, request_count)));
-    pack_number(packer, "errors", sum(context, base + offsetof(struct sh_method_counters, error_count)));
-    pack_micros(packer, "p50_us", percentile_ns(latency, count, 0.5));
-    pack_micros(packer, "p99_us", percentile_ns(latency, count, 0.99));
-    pack_micros(packer, "p999_us", percentile_ns(latency, count, 0.999));
-    pack_micros(packer, "max_us", max_ns);
-}
-
-static void pack_methods(const struct sh_counters_context *context, msgpack_packer *packer) {
-    uint32_t used[SH_COUNTED_METHOD_COUNT_MAX];
-    uint32_t used_count = 0;
-    for (uint32_t method = 0; method < sh_method_count(); method++) {
-        const size_t offset = offsetof(struct sh_counters, methods) + method * sizeof(struct sh_method_counters) +
-                              offsetof(struct sh_method_counters, request_count);
-        if (sum(context, offset) > 0) used[used_count++] = method;
-    }
-    msgpack_pack_map(packer, used_count);
-    for (uint32_t i = 0; i < used_count; i++) {
-        sh_pack_literal(packer, sh_method_at(used[i])->name);
-        pack_method(context, used[i], packer);
-    }
-}
-
-void sh_counters_pack(const struct sh_counters_context *context, struct sh_buffer *buffer) {
-    static const struct {
-        const char *name;
-        size_t offset;
-    } numbers[] = {
-        {"connections", offsetof(struct sh_counters, connection_count)},
-        {"accepted", offsetof(struct sh_counters, accepted_count)},
-        {"refused", offsetof(struct sh_counters, refused_count)},
-        {"evicted", offsetof(struct sh_counters, evicted_count)},
-        {"faulty", offsetof(struct sh_counters, faulty_count)},
-        {"unknown_methods", offsetof(struct sh_counters, unknown_count)},
-        {"denied", offsetof(struct sh_counters, denied_count)},
-        {"received_bytes", offsetof(struct sh_counters, received_bytes)},
-        {"sent_bytes", offsetof(struct sh_counters, sent_bytes)},
-        {"unsent_bytes", offsetof(struct sh_counters, unsent_bytes)},
-        {"partial_bytes", offsetof(struct sh_counters, partial_bytes)},
-        {"turns", offsetof(struct sh_counters, turn_count)},
-        {"sleeps", offsetof(struct sh_counters, sleep_count)},
-        {"in_flight", offsetof(struct sh_counters, task_count)},
-        {"jobs", offsetof(struct sh_counters, job_count)},
-        {"jobs_waiting", offsetof(struct sh_counters, job_wait_count)},
-        {"letters", offsetof(struct sh_counters, letter_count)},
-        {"log_records", offsetof(struct sh_counters, log_record_count)},
-        {"log_bytes", offsetof(struct sh_counters, log_record_bytes)},
-        {"log_commits", offsetof(struct sh_counters, log_commit_count)},
-        {"log_commit_bytes", offsetof(struct sh_counters, log_commit_bytes)},
-        {"log_refused", offsetof(struct sh_counters, log_refused_count)},
-        {"snapshots", offsetof(struct sh_counters, snapshot_count)},
-        {"snapshot_bytes", offsetof(struct sh_counters, snapshot_bytes)},
-        {"snapshot_hold_us", offsetof(struct sh_counters, snapshot_hold_us)},
-        {"snapshot_pause_us", offsetof(struct sh_counters, snapshot_pause_us)},
-        {"snapshot_time_ms", offsetof(struct sh_counters, snapshot_time_ms)},
-        {"log_waiting", offsetof(struct sh_counters, log_wait_count)},
-    };
-    enum { NUMBER_COUNT = sizeof numbers / sizeof numbers[0] };
-    msgpack_packer packer;
-    sh_buffer_packer(buffer, &packer);
-    msgpack_pack_map(&packer, NUMBER_COUNT + 5);
-    sh_pack_literal(&packer, "version");
-    sh_pack_literal(&packer, context->version);
-    sh_pack_literal(&packer, "io");
-    sh_pack_literal(&packer, context->io);
-    pack_number(&packer, "shards", context->loop_count);
-    pack_number(&packer, "uptime_ms", context->uptime_ms);
-    for (uint32_t i = 0; i < NUMBER_COUNT; i++)
-        pack_number(&packer, numbers[i].name, sum(context, numbers[i].offset));
-    sh_pack_literal(&packer, "methods");
-    pack_methods(context, &packer);
+    return true;
 }

@@ -35,6 +35,7 @@ void sh_errand_init(struct sh_errand *errand, const struct sh_request *request, 
     errand->request = *request;
     errand->job = NULL;
     errand->status = SH_OK;
+    errand->worked_ns = 0;
     errand->part_kind = SH_PART_OWN;
     errand->source = 0;
     errand->number = 0;
@@ -60,7 +61,8 @@ static void start(struct sh_loop *loop, struct sh_errand *errand) {
     errand->answer.effects = loop->server->loop_count > 1 ? &errand->effects : NULL;
     const uint64_t begin_ns = clock_of_loop(loop);
     errand->status = sh_shard_start(loop->shard, &errand->request, &errand->answer, &errand->job, &errand->err);
-    loop->begun_ns += clock_of_loop(loop) - begin_ns;
+    errand->worked_ns = clock_of_loop(loop) - begin_ns;
+    loop->begun_ns += errand->worked_ns;
     if (errand->job == NULL)
         sh_errand_done(loop, errand);
     else
@@ -113,7 +115,9 @@ static void step_first(struct sh_loop *loop) {
         return;
     }
     bool done = false;
+    const uint64_t begin_ns = clock_of_loop(loop);
     errand->status = sh_job_step(errand->job, STEP_BLOCK_COUNT, &done, &errand->err);
+    errand->worked_ns += clock_of_loop(loop) - begin_ns;
     if (!done) {
         sh_errand_push(&loop->jobs, errand);
         return;

@@ -136,13 +136,15 @@ static bool teach(struct sh_loop *loop, struct sh_gather *gather) {
 
 /* ---- the answer ---- */
 
-static enum sh_status merge(struct sh_gather *gather, struct sh_error *err) {
+static enum sh_status merge(struct sh_loop *loop, struct sh_gather *gather, struct sh_error *err) {
     struct sh_errand *asked = gather->asked;
+    const uint64_t begin_ns = sh_io_exact_ns(loop->io);
     struct sh_buffer *bodies = sh_alloc(gather->errand_count * sizeof *bodies);
     if (bodies == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory to merge answers");
     for (uint32_t i = 0; i < gather->errand_count; i++)
         bodies[i] = gather->errands[i].body;
     const enum sh_status status = sh_request_merge(&asked->request, &gather->split, bodies, &asked->body, err);
+    asked->worked_ns += sh_io_exact_ns(loop->io) - begin_ns;
     sh_free(bodies);
     return status;
 }
@@ -170,7 +172,7 @@ static bool begin_next_round(struct sh_loop *loop, struct sh_gather *gather) {
 static void gather_finish_rounds(struct sh_loop *loop, struct sh_gather *gather) {
     struct sh_errand *asked = gather->asked;
     if (begin_next_round(loop, gather)) return;
-    if (asked->status == SH_OK) asked->status = merge(gather, &asked->err);
+    if (asked->status == SH_OK) asked->status = merge(loop, gather, &asked->err);
     gather_end(loop, gather);
 }
 
@@ -188,14 +190,23 @@ static void gather_finish(struct sh_loop *loop, struct sh_gather *gather) {
         asked->status = gather->errands[i].status;
         if (asked->status != SH_OK) asked->err = gather->errands[i].err;
     }
-    if (asked->status == SH_OK) asked->status = merge(gather, &asked->err);
+    if (asked->status == SH_OK) asked->status = merge(loop, gather, &asked->err);
     gather_end(loop, gather);
+}
+
+/* All parts, or all lessons, are back. */
+static void note_work(struct sh_gather *gather) {
+    const struct sh_errand *errands = gather->is_teaching ? gather->lessons : gather->errands;
+    const uint32_t count = gather->is_teaching ? gather->lesson_count : gather->errand_count;
+    for (uint32_t i = 0; i < count; i++)
+        gather->asked->worked_ns += errands[i].worked_ns;
 }
 
 void sh_gather_back(struct sh_loop *loop, struct sh_errand *errand) {
     struct sh_gather *gather = errand->part_of;
     sh_assert(gather->awaited_count > 0);
     if (--gather->awaited_count > 0) return;
+    note_work(gather);
     if (!gather->is_teaching && teach(loop, gather) && --gather->awaited_count > 0) return;
     gather_finish(loop, gather);
 }

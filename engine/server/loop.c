@@ -98,10 +98,24 @@ static void look_at_tokens(struct sh_access *access) {
         sh_log(SH_LOG_INFO, "tokens are read anew: there are %u", sh_access_token_count(access));
 }
 
+static void copy_figures(struct sh_loop *loop) {
+    struct sh_shard_figures figures;
+    struct sh_counters *counters = &loop->counters;
+    const int64_t memory_bytes = sh_memory_bytes();
+    sh_shard_figures(loop->shard, &figures);
+    sh_count_set(&counters->workspace_count, figures.workspace_count);
+    sh_count_set(&counters->user_count, figures.user_count);
+    sh_count_set(&counters->item_count, figures.item_count);
+    sh_count_set(&counters->event_count, figures.event_count);
+    sh_count_set(&counters->cursor_count, figures.cursor_count);
+    sh_count_set(&counters->memory_bytes, memory_bytes > 0 ? (uint64_t)memory_bytes : 0);
+}
+
 static void on_tick(void *context, struct sh_io_timer *timer) {
     struct sh_loop *loop = context;
     const uint64_t now_ns = sh_io_monotonic_ns(loop->io);
     sh_count_set(&loop->counters.seen_ms, now_ns / 1000000u);
+    copy_figures(loop);
     sh_shard_tick(loop->shard, sh_io_now_ms(loop->io));
     for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
         sh_session_check_time(session, now_ns);
@@ -201,6 +215,7 @@ static enum sh_status loop_make(struct sh_loop *loop) {
     /* Ids go on from one start of the server to the next: 2^15 a millisecond is more than a loop can serve. */
     loop->next_request = (uint64_t)sh_io_now_ms(loop->io) << 15;
     if (server->data != NULL && (status = sh_recover(loop, &loop->err)) != SH_OK) return status;
+    copy_figures(loop);
     loop->tick.fire = on_tick;
     const uint64_t tick_ns = sh_io_monotonic_ns(loop->io) + TICK_MS * UINT64_C(1000000);
     if ((status = sh_io_timer_start(loop->io, &loop->tick, tick_ns)) != SH_OK)

@@ -19,6 +19,7 @@
 #include "server.h"
 #include "session.h"
 #include "shard.h"
+#include "slow_log.h"
 #include "snapshot.h"
 #include "task.h"
 
@@ -84,6 +85,7 @@ struct sh_server {
     uint32_t address_count;
     const struct sh_counters **counters;
     uint64_t start_ns;
+    struct sh_slow_log slow;
     struct sh_data *data;     /* NULL: all is in memory only */
     struct sh_access *access; /* NULL: everybody may do everything */
     uint64_t every_number;    /* loop 0's: of the latest write that went to every shard */
@@ -131,9 +133,12 @@ SH_MUST_CHECK enum sh_status sh_answer_hello(struct sh_session *session, const s
                                              struct sh_buffer *body, struct sh_error *err);
 /* The names of the roles in the mask. */
 void sh_pack_roles(msgpack_packer *packer, uint32_t roles);
-/* Put the server's counters into the answer of `stats`, a map that begins at body->bytes + begin. */
-SH_MUST_CHECK enum sh_status sh_answer_add_counters(struct sh_loop *loop, struct sh_buffer *body, size_t begin,
-                                                    struct sh_error *err);
+
+/* ---- stats_answer.c ---- */
+
+/* Put the sections that the request names into the answer of `stats`, a map that begins at body->bytes + begin. */
+SH_MUST_CHECK enum sh_status sh_answer_add_counters(struct sh_loop *loop, const struct sh_request *request,
+                                                    struct sh_buffer *body, size_t begin, struct sh_error *err);
 
 /* ---- token_methods.c: token.create, token.list, token.rotate, token.revoke ---- */
 

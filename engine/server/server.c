@@ -16,6 +16,7 @@ void sh_loop_wake_all(struct sh_server *server) {
 static void server_free(struct sh_server *server) {
     for (uint32_t i = 0; server->loops != NULL && i < server->loop_count; i++) {
         sh_guests_deinit(&server->loops[i].guests);
+        sh_counters_deinit(&server->loops[i].counters);
         sh_io_destroy(server->loops[i].io);
         sh_log_abandon(server->loops[i].journal.log); /* one that has failed outlives its io */
     }
@@ -23,6 +24,7 @@ static void server_free(struct sh_server *server) {
         /* A Unix address is listened on once, and given to every loop. */
         if (i < server->address_count || !server->listeners[i].is_local) sh_io_listener_close(&server->listeners[i]);
     sh_snapshots_deinit(&server->snapshots);
+    sh_slow_log_deinit(&server->slow);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->mutex);
     sh_recovery_destroy(server->recovery);
@@ -56,6 +58,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     pthread_mutex_init(&server->mutex, NULL);
     pthread_cond_init(&server->changed, NULL);
     sh_snapshots_init(&server->snapshots);
+    sh_slow_log_init(&server->slow, options->slow_ms);
     server->io = options->io;
     server->access = options->access;
     server->loop_count = options->shard_count;
@@ -77,6 +80,9 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
         server->loops[i].index = i;
         sh_guests_init(&server->loops[i].guests);
         server->counters[i] = &server->loops[i].counters;
+        if (sh_counters_init(&server->loops[i].counters)) continue;
+        server_free(server);
+        return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for counters");
     }
     for (size_t i = 0; i < loop_count * options->address_count; i++)
         server->listeners[i].handle = -1;

@@ -31,6 +31,7 @@ struct sh_server_options {
     /* Who may do what; the caller's, until the server has ended. NULL: everybody may do everything, and only addresses
      * that other machines cannot reach are listened on. */
     struct sh_access *access;
+    uint32_t slow_ms; /* requests that take at least so long are noted in the log; 0: none. See slow_log.h */
     /* Tests make these small; 0 is the bound of the same name in bounds.h. */
     uint32_t connection_count_max;
     uint32_t frame_stall_ms_max;

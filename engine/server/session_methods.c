@@ -173,20 +173,3 @@ enum sh_status sh_check_no_params(const struct sh_request *request, struct sh_er
     return sh_fail(err, SH_ERR_ARGUMENT, -1, "%s knows no key `%.*s`", request->method->name,
                    (int)(key.count < 80 ? key.count : 80), key.bytes);
 }
-
-/* ---- stats ---- */
-
-enum sh_status sh_answer_add_counters(struct sh_loop *loop, struct sh_buffer *body, size_t begin,
-                                      struct sh_error *err) {
-    /* The head of a small map counts its pairs in four bits; this one gets one pair more. */
-    sh_assert(begin < body->count);
-    uint8_t *head = body->bytes + begin;
-    sh_assert(*head >= 0x80 && *head < 0x8F);
-    ++*head;
-    const struct sh_counters_context context = sh_server_counters(loop->server);
-    msgpack_packer packer;
-    sh_buffer_packer(body, &packer);
-    sh_pack_literal(&packer, "server");
-    sh_counters_pack(&context, body);
-    return sh_buffer_status(body, err);
-}

@@ -148,7 +148,26 @@ static uint64_t took_us(const struct sh_loop *loop, uint64_t begin_ns) {
     return (loop->clock_ns - begin_ns) / 1000;
 }
 
+/* Where the time of a long one went. */
+static void note_if_slow(struct sh_loop *loop, const struct sh_session *session, const struct sh_request *request,
+                         uint64_t begin_ns, uint64_t worked_ns, enum sh_status status, size_t answer_bytes) {
+    struct sh_slow_log *log = &loop->server->slow;
+    const uint64_t took_ns = loop->clock_ns - begin_ns;
+    if (!sh_slow_log_wants(log, took_ns)) return;
+    sh_count(&loop->counters.slow_count, 1);
+    const struct sh_slow_request slow = {
+        .request = request,
+        .token = session == NULL ? "" : session->principal.token,
+        .took_ns = took_ns,
+        .worked_ns = worked_ns,
+        .status = status,
+        .answer_bytes = answer_bytes,
+    };
+    sh_slow_log_note(log, &slow);
+}
+
 static void answer_error(struct sh_session *session, const struct sh_frame *frame, const struct sh_error *err) {
+    sh_counters_error(&session->loop->counters, err->status);
     if (frame->kind == SH_FRAME_REQUEST) sh_frame_write_error(&session->output, frame->msgid, err);
 }
 
@@ -163,6 +182,7 @@ void sh_task_answer(struct sh_loop *loop, struct sh_task *task) {
     if (session != NULL && !task->is_notice) {
         struct sh_buffer *output = &session->output;
         if (errand->status != SH_OK) {
+            sh_counters_error(&loop->counters, errand->status);
             sh_frame_write_error(output, task->msgid, &errand->err);
         } else if (errand->body.count >= SWAP_BYTES_MIN && output->count == 0) {
             const struct sh_buffer empty = *output;
@@ -186,8 +206,10 @@ void sh_task_finish(struct sh_loop *loop, struct sh_task *task) {
     struct sh_session *session = task->session;
     if (errand->status == SH_OK && method->spread == SH_SPREAD_ALL && strcmp(method->name, "stats") == 0 &&
         session != NULL && session->principal.names_workspace)
-        errand->status = sh_answer_add_counters(loop, &errand->body, task->head_bytes, &errand->err);
+        errand->status = sh_answer_add_counters(loop, &errand->request, &errand->body, task->head_bytes, &errand->err);
     count_request(loop, method, task->begin_ns, errand->status != SH_OK);
+    note_if_slow(loop, session, &errand->request, task->begin_ns, errand->worked_ns, errand->status,
+                 errand->body.count - task->head_bytes);
     if (errand->status == SH_OK) {
         sh_frame_write_took(&errand->body, took_us(loop, task->begin_ns));
         errand->status = sh_buffer_status(&errand->body, &errand->err);
@@ -219,6 +241,7 @@ static void run_in_place(struct sh_session *session, const struct sh_frame *fram
     const enum sh_status status = sh_shard_start(loop->shard, request, &answer, &job, &err);
     sh_assert(job == NULL);
     count_request(loop, request->method, begin_ns, status != SH_OK);
+    note_if_slow(loop, session, request, begin_ns, loop->clock_ns - begin_ns, status, output->count - begin);
     if (status == SH_OK) sh_frame_write_took(output, took_us(loop, begin_ns));
     if (status != SH_OK || frame->kind == SH_FRAME_NOTICE) output->count = begin;
     if (status != SH_OK) answer_error(session, frame, &err);

@@ -45,6 +45,7 @@ struct sh_errand {
     struct sh_job *job;
     enum sh_status status;
     struct sh_error err;
+    uint64_t worked_ns; /* that shards computed for it, and merging */
     /* For the journal (journal.h), if there is one. */
     enum sh_part_kind part_kind;
     uint32_t source;               /* LESSON: the shard that taught it */

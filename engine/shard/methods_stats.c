@@ -47,11 +47,24 @@ static void pack_memory(const struct sh_workspace *workspace, size_t cursors, ms
     pack_number(packer, "total", users.total + items.total + events + kept.bytes + feed + rfm + referral + cursors);
 }
 
+void sh_shard_figures(const struct sh_shard *shard, struct sh_shard_figures *figures) {
+    *figures =
+        (struct sh_shard_figures){.workspace_count = shard->workspace_count, .cursor_count = shard->cursor_count};
+    for (uint32_t i = 0; i < shard->workspace_count; i++) {
+        const struct sh_workspace *workspace = shard->workspaces[i];
+        figures->user_count += sh_bitmap_count(sh_table_live(workspace->users));
+        figures->item_count += sh_bitmap_count(sh_table_live(workspace->items));
+        figures->event_count += sh_event_count(workspace->events);
+    }
+}
+
 enum sh_status sh_handle_stats(struct sh_call *call, struct sh_error *err) {
-    static const struct sh_param_names names = {.count = 0};
-    struct sh_param none[1];
+    /* `sections` are of the server, which reads them. */
+    static const char *const known[] = {"sections"};
+    static const struct sh_param_names names = {.names = known, .count = 1};
+    struct sh_param params[1];
     const enum sh_status status =
-        sh_params_read(call->request->params, call->request->params_count, &names, none, NULL, err);
+        sh_params_read(call->request->params, call->request->params_count, &names, params, NULL, err);
     if (status != SH_OK) return status;
     const struct sh_workspace *workspace = call->workspace;
     msgpack_packer packer;

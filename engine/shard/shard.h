@@ -109,6 +109,16 @@ SH_MUST_CHECK enum sh_status sh_shard_apply(struct sh_shard *shard, const struct
 /* Housekeeping that time asks for (cursors that rested too long). Call about once a second. */
 void sh_shard_tick(struct sh_shard *shard, int64_t now_ms);
 
+/* How much there is in it, over all workspaces. Reads no rows: some microseconds a workspace. */
+struct sh_shard_figures {
+    uint64_t workspace_count;
+    uint64_t user_count;
+    uint64_t item_count;
+    uint64_t event_count;
+    uint64_t cursor_count;
+};
+void sh_shard_figures(const struct sh_shard *shard, struct sh_shard_figures *figures);
+
 /* Do the rules of everything in it hold? If not, *reason says which does not. Reads everything; for tests. */
 bool sh_shard_check(const struct sh_shard *shard, const char **reason);
 

@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -359,6 +360,124 @@ class Console(unittest.TestCase):
                               capture_output=True, text=True, timeout=20)
         self.assertEqual(done.returncode, 71)
         self.assertIn("/no/such", done.stderr)
+
+
+def metrics_of(server):
+    """{name: {labels: value}}"""
+    found = {}
+    for line in server.get("/metrics")[2].decode().splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            name, _, labels = name.partition("{")
+            found.setdefault(name, {})[labels.rstrip("}")] = float(value)
+    return found
+
+
+class Metrics(unittest.TestCase):
+    def test_promtool_finds_nothing_to_say_about_the_metrics(self):
+        if shutil.which("promtool") is None:
+            self.skipTest("SKIPPED: no promtool (Debian package prometheus)")
+        with tempfile.TemporaryDirectory() as folder, Running("--data", f"{folder}/data", shards=2) as server:
+            fill(server)
+            server.must("snapshot")
+            server.rpc("audience.count", {"where": "no such thing"})
+            text = server.get("/metrics")[2]
+        done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+
+    def test_what_is_counted_is_what_was_done(self):
+        with Running(shards=2) as server:
+            fill(server, 300)
+            for _ in range(25):
+                server.must("audience.count", where="points >= 0")
+            for _ in range(3):
+                server.rpc("audience.count", {"where": "points >="})
+            server.rpc("no.such")
+            time.sleep(1.2)  # the shards tell once a second how much is in them
+            found = metrics_of(server)
+            bucket = found["shoal_request_duration_seconds_bucket"]
+            edges = [(float(label.rpartition('le="')[2].rstrip('"')), count) for label, count in bucket.items()
+                     if label.startswith('method="audience.count"')]
+            self.assertEqual(edges, sorted(edges))
+            self.assertEqual([count for _, count in edges], sorted(count for _, count in edges))
+            self.assertEqual(edges[-1], (float("inf"), 28))
+            self.assertEqual(found["shoal_request_duration_seconds_count"]['method="audience.count"'], 28)
+            self.assertGreater(found["shoal_request_duration_seconds_sum"]['method="audience.count"'], 0)
+            self.assertEqual(found["shoal_request_errors_total"]['method="audience.count"'], 3)
+            self.assertEqual(found["shoal_errors_total"]['status="syntax"'], 3)
+            self.assertEqual(sum(found["shoal_users"].values()), 300)
+            self.assertEqual(found["shoal_shards"][""], 2)
+            self.assertEqual(found["shoal_up"][""], 1)
+            self.assertGreater(sum(found["shoal_memory_bytes"].values()), 0)
+            self.assertGreater(found["process_resident_memory_bytes"][""], 1 << 20)
+            # `stats` says the same by section.
+            stats = server.must("stats", sections=["server", "methods", "loops", "errors"])
+            self.assertEqual(set(stats), {"server", "methods", "loops", "errors", "workspace", "took_us"})
+            self.assertEqual(stats["server"]["users"], 300)
+            self.assertNotIn("methods", stats["server"])
+            self.assertEqual(stats["methods"]["audience.count"]["requests"], 28)
+            self.assertEqual(stats["errors"]["syntax"], 3)
+            self.assertEqual(sum(loop["users"] for loop in stats["loops"]), 300)
+            latencies = server.must("stats", sections=["latencies"])["latencies"]["audience.count"]
+            self.assertEqual(sum(count for _, count in latencies["took_us"]), 28)
+            self.assertLessEqual(latencies["p50_us"], latencies["p99_us"])
+            self.assertIn("methods", server.must("stats")["server"])
+            status, answer = server.rpc("stats", {"sections": ["lops"]})
+            self.assertEqual((status, answer["error"]["hint"]), (400, "did you mean `loops`?"))
+
+    def test_a_scrape_is_short_when_every_method_was_asked(self):
+        with Running(shards=2) as server:
+            fill(server, 10)
+            with rpc.Client(server.address) as client:
+                for method in ("audience.count", "audience.list", "user.get", "item.get", "segment.list", "rule.list",
+                               "tree.list", "score.list", "feed.get", "feed.trending", "schema.get", "ping"):
+                    try:
+                        client.call(method)
+                    except rpc.RpcError:
+                        pass
+            connection = http.client.HTTPConnection(server.host, server.port)
+            times = []
+            for _ in range(21):
+                begin = time.perf_counter()
+                connection.request("GET", "/metrics")
+                connection.getresponse().read()
+                times.append(time.perf_counter() - begin)
+            connection.close()
+            print(f"a scrape takes {sorted(times)[10] * 1000:.2f} ms (median of 21)")
+            self.assertLess(min(times), 0.005)
+
+
+class SlowLog(unittest.TestCase):
+    def test_a_slow_request_is_noted_without_its_values(self):
+        with Running("--slow-ms", "1", shards=2) as server:
+            fill(server, 100)
+            body = {"fields": ["id", "points", "会员"], "rows": [[f"v{i}", i, "银卡"] for i in range(60000)]}
+            server.must("user.put", **body)
+            for _ in range(5):
+                server.must("audience.list", where="points > 77 and 会员 in ('银卡', '金卡')", order="points", limit=60000,
+                            fields=["会员", "points", "joined", "spent", "interests"])
+            noted = [json.loads(entry["what"]) for entry in server.must("stats", sections=["slow"])["slow"]]
+            put = [entry for entry in noted if entry["method"] == "user.put"]
+            listed = [entry for entry in noted if entry["method"] == "audience.list"]
+            self.assertTrue(put or len(noted) == 32, noted)
+            self.assertTrue(listed, noted)
+            for entry in listed:
+                self.assertEqual(entry["where"], "points > ? and 会员 in (?, ?)")
+                self.assertGreaterEqual(entry["took_ms"], 1)
+                self.assertGreater(entry["worked_ms"], 0)
+                self.assertEqual(entry["status"], "ok")
+                self.assertGreater(entry["answer_bytes"], 60000)
+            self.assertEqual(sum(metrics_of(server)["shoal_requests_slow_total"].values()) >= len(noted), True)
+        lines = [line for line in server.log.splitlines() if " slow {" in line]
+        self.assertTrue(lines)
+        self.assertIn("audience.list", server.log)
+        self.assertNotIn("77", "".join(line.partition("where")[2] for line in lines))
+        with Running("--slow-ms", "0") as server:
+            fill(server, 10)
+            self.assertEqual(server.must("stats", sections=["slow"])["slow"], [])
+        for value in ("x", "-1", "3600001", ""):
+            done = subprocess.run([rpc.SHOALD, "--slow-ms", value], capture_output=True, timeout=20)
+            self.assertEqual(done.returncode, 64)
 
 
 class Probes(unittest.TestCase):

@@ -25,6 +25,8 @@ enum {
     ADDRESS_COUNT_MAX = 8,
     SEGMENT_MIB_MAX = 4096,
     SNAPSHOT_LOG_MIB_MAX = 1 << 20,
+    SLOW_MS_MAX = 3600000,
+    SLOW_MS_DEFAULT = 1000,
     LOOK_MS = 200, /* between two looks at whether the loops have ended by themselves */
 };
 
@@ -51,6 +53,7 @@ static const char usage[] =
     "  --http-host NAME   a name, besides localhost, under which browsers may call it; up to 8 times\n"
     "  --console DIR      the console's files (default: ../share/shoal/console beside this program)\n"
     "  --io BODY          uring or epoll (default: uring where the kernel has it; also SHOAL_IO)\n"
+    "  --slow-ms N        note requests that take at least so many ms in the log (default 1000; 0: none)\n"
     "  --log-level LEVEL  error, warn, info or debug (default info)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
@@ -70,6 +73,7 @@ struct settings {
     char access_of_data[SH_DATA_PATH_BYTES_MAX];
     struct sh_http_options http; /* address NULL: none */
     const char *http_hosts[SH_HTTP_HOST_COUNT_MAX];
+    uint32_t slow_ms;
     const char *io;
     enum sh_log_level log_level;
 };
@@ -116,6 +120,14 @@ static uint64_t parse_snapshot_log(const char *text) {
     return count == 0 ? UINT64_MAX : (uint64_t)count << 20;
 }
 
+static uint32_t parse_slow_ms(const char *text) {
+    char *end;
+    const unsigned long count = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || count > SLOW_MS_MAX)
+        refuse("--slow-ms needs a number of milliseconds up to 3600000");
+    return (uint32_t)count;
+}
+
 static struct settings read_settings(int argument_count, char **arguments) {
     static const struct option known[] = {
         {"listen", required_argument, NULL, 'l'},
@@ -127,6 +139,7 @@ static struct settings read_settings(int argument_count, char **arguments) {
         {"http", required_argument, NULL, 't'},
         {"http-host", required_argument, NULL, 'o'},
         {"console", required_argument, NULL, 'c'},
+        {"slow-ms", required_argument, NULL, 'w'},
         {"io", required_argument, NULL, 'i'},
         {"access", required_argument, NULL, 'a'},
         {"log-level", required_argument, NULL, 'v'},
@@ -134,7 +147,7 @@ static struct settings read_settings(int argument_count, char **arguments) {
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    struct settings settings = {.log_level = SH_LOG_INFO};
+    struct settings settings = {.log_level = SH_LOG_INFO, .slow_ms = SLOW_MS_DEFAULT};
     struct sh_error err;
     for (int option; (option = getopt_long(argument_count, arguments, "", known, NULL)) != -1;) {
         switch (option) {
@@ -170,6 +183,9 @@ static struct settings read_settings(int argument_count, char **arguments) {
             break;
         case 'c':
             settings.http.console = optarg;
+            break;
+        case 'w':
+            settings.slow_ms = parse_slow_ms(optarg);
             break;
         case 'i':
             settings.io = optarg;
@@ -360,6 +376,7 @@ int main(int argument_count, char **arguments) {
                                               .address_count = settings.address_count,
                                               .shard_count = settings.shard_count,
                                               .io = io,
+                                              .slow_ms = settings.slow_ms,
                                               .access = access,
                                               .data = settings.data.path == NULL ? NULL : &settings.data};
     struct sh_server *server;
