@@ -51,6 +51,8 @@ static enum sh_status fail_memory(struct sh_error *err) {
 static enum sh_status find_field(const struct sh_row_source *source, struct sh_text name, struct sh_row_field *field,
                                  struct sh_error *err) {
     const int32_t derived = sh_derived_find(source->derived, name);
+    const enum sh_status status = sh_hidden_check(source->hidden, name, -1, err);
+    if (status != SH_OK) return status;
     const bool is_taken =
         sh_table_find_attribute(source->table, name) >= 0 || sh_table_find_tag_set(source->table, name) >= 0;
     if (derived < 0 || is_taken) return sh_row_field_find(source->table, name, field, err);

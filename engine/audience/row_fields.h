@@ -13,6 +13,7 @@
 #include "arena.h"
 #include "buffer.h"
 #include "cursor.h"
+#include "hidden.h"
 #include "query_derived.h"
 #include "table.h"
 
@@ -37,8 +38,10 @@ struct sh_row_source {
     const struct sh_table *table;
     const struct sh_derived *derived;
     int64_t now_ms;
+    const struct sh_hidden *hidden; /* what may not leave; NULL: nothing */
 };
-/* An array of names under the cursor. SH_ERR_NAME with the nearest known; SH_ERR_ARGUMENT for one given twice. */
+/* An array of names under the cursor. SH_ERR_NAME with the nearest known; SH_ERR_ARGUMENT for one given twice;
+ * SH_ERR_FORBIDDEN for one that is hidden. */
 SH_MUST_CHECK enum sh_status sh_row_fields_read(struct sh_cursor *cursor, const struct sh_row_source *source,
                                                 struct sh_arena *arena, struct sh_row_fields *fields,
                                                 struct sh_error *err);

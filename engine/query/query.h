@@ -41,6 +41,7 @@
 
 #include "calendar.h"
 #include "event_store.h"
+#include "hidden.h"
 #include "query_derived.h"
 #include "query_form.h"
 #include "query_kept.h"
@@ -62,6 +63,8 @@ struct sh_query_scope {
     enum sh_status (*segment)(void *owner, struct sh_text name, struct sh_arena *arena, struct sh_node **tree,
                               struct sh_error *err);
     void *segment_owner;
+    const struct sh_hidden *hidden; /* of the rows: what may not be asked for, but for `is missing`; NULL: nothing.
+                                     * Saved expressions may ask for it */
     /* The name and all names below it, in the hierarchy that is meant for this attribute or property: *names is the
      * owner's. SH_ERR_NAME if there is none. NULL where there are no hierarchies. */
     enum sh_status (*below)(const void *owner, struct sh_text attribute, struct sh_text name,

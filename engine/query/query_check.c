@@ -242,6 +242,11 @@ static enum sh_status resolve_in_table(struct sh_checker *checker, const struct 
                                        struct sh_query_domain *domain) {
     struct sh_operand *operand = &node->operand;
     const int32_t index = sh_table_find_attribute(table, operand->name);
+    if (index >= 0 && !operand->of_item && node->kind != SH_NODE_MISSING) {
+        const enum sh_status status =
+            sh_hidden_check(checker->hidden, operand->name, sh_checker_position(operand->name_position), checker->err);
+        if (status != SH_OK) return status;
+    }
     if (index >= 0) {
         set_attribute(sh_table_attribute(table, (uint32_t)index), (uint32_t)index, operand, domain);
         return SH_OK;
@@ -484,6 +489,11 @@ static enum sh_status check_has(struct sh_checker *checker, struct sh_node *node
         if ((status = set_words(checker, operand, &domain)) != SH_OK) return status;
         return fail_not_tag_set(checker, node, &domain);
     }
+    if (!operand->of_item) {
+        status =
+            sh_hidden_check(checker->hidden, operand->name, sh_checker_position(operand->name_position), checker->err);
+        if (status != SH_OK) return status;
+    }
     operand->subject = operand->of_item ? SH_SUBJECT_ITEM : SH_SUBJECT_ATTRIBUTE;
     operand->index = (uint32_t)tag_set;
     node->tag_set = (uint32_t)tag_set;
@@ -515,7 +525,10 @@ static enum sh_status expand_segment(struct sh_checker *checker, struct sh_node 
     *link = tree;
     checker->reshaped = true;
     checker->err = &inner;
+    const struct sh_hidden *const hidden = checker->hidden;
+    checker->hidden = NULL;
     status = check_node(checker, link);
+    checker->hidden = hidden;
     checker->err = err;
     if (status == SH_OK) return SH_OK;
     (void)sh_fail(err, status, position, "in the segment '%.*s': %s", SH_TEXT_ARGS(name), inner.message);
@@ -592,7 +605,7 @@ static enum sh_status check_node(struct sh_checker *checker, struct sh_node **li
 
 enum sh_status sh_query_check(struct sh_node **tree, const struct sh_query_scope *scope, struct sh_arena *arena,
                               struct sh_error *err) {
-    struct sh_checker checker = {.scope = scope, .arena = arena, .err = err};
+    struct sh_checker checker = {.scope = scope, .arena = arena, .err = err, .hidden = scope->hidden};
     const enum sh_status status = check_node(&checker, tree);
     if (status != SH_OK || !checker.reshaped) return status;
     return sh_query_canonicalize(arena, tree, err);

@@ -27,6 +27,7 @@ struct sh_checker {
     struct sh_arena *arena;
     struct sh_error *err;
     const struct sh_event_type *event; /* inside its where; else NULL */
+    const struct sh_hidden *hidden;    /* the scope's, but not within saved expressions */
     uint32_t node_count;
     uint32_t depth;
     bool reshaped; /* the tree is no longer canonical */

@@ -390,8 +390,10 @@ bool sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct 
             .now_ms = sh_io_now_ms(loop->io),
             .id = sh_loop_request_id(loop),
             .begin_ns = loop->clock_ns,
+            .hides_personal = loop->server->access != NULL && (session->principal.roles & SH_ROLE_PERSONAL) == 0,
         };
-        if (sh_envelope_read(frame, &request, &err) == SH_OK && is_admitted(loop, method, &err))
+        if (sh_envelope_read(frame, &request, &err) == SH_OK && is_admitted(loop, method, &err) &&
+            sh_shard_admit(loop->shard, &request, &err) == SH_OK)
             run_request(session, frame, &request);
         else
             answer_error(session, frame, &err);

@@ -73,7 +73,8 @@ static enum sh_status find_of(const struct reading *reading, struct sh_text name
                               const struct sh_attribute **attribute, struct sh_error *err) {
     const struct sh_table *users = reading->job->workspace->users;
     struct sh_row_field field;
-    const enum sh_status status = sh_row_field_find(users, name, &field, err);
+    enum sh_status status = sh_hidden_check(reading->job->scope.hidden, name, -1, err);
+    if (status == SH_OK) status = sh_row_field_find(users, name, &field, err);
     if (status != SH_OK) return status;
     if (field.kind == SH_FIELD_ID) return sh_fail(err, SH_ERR_TYPE, -1, "`id` is different for every user");
     *axis = (struct sh_look_axis){.is_tag_set = field.kind == SH_FIELD_TAG_SET, .index = field.index};

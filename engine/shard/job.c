@@ -151,6 +151,7 @@ enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_
 
 enum sh_status sh_job_step(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err) {
     enum sh_status status;
+    job->workspace->hides_personal = job->request.hides_personal;
     if (job->finished) {
         *done = true;
         status = job->status;

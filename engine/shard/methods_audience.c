@@ -21,7 +21,7 @@ static enum sh_status read_fields(struct sh_job *job, const struct sh_param *par
     if (!*has_fields) return SH_OK;
     struct sh_cursor cursor;
     sh_param_cursor(param, &cursor);
-    const struct sh_row_source source = {job->scope.table, job->scope.derived, job->scope.now_ms};
+    const struct sh_row_source source = {job->scope.table, job->scope.derived, job->scope.now_ms, job->scope.hidden};
     return sh_row_fields_read(&cursor, &source, &job->arena, fields, err);
 }
 
@@ -35,6 +35,7 @@ static enum sh_status read_list(struct sh_job *job, const struct list_params *pa
     if ((status = sh_param_boolean(params->desc, "desc", &descending, err)) != SH_OK) return status;
     if ((status = sh_param_boolean(params->keep, "keep", &spec->freeze, err)) != SH_OK) return status;
     if ((status = sh_param_text(params->order, "order", &order, err)) != SH_OK) return status;
+    if ((status = sh_hidden_check(job->scope.hidden, order, -1, err)) != SH_OK) return status;
     if (!sh_param_given(params->order) && descending) return sh_fail(err, SH_ERR_ARGUMENT, -1, "`desc` needs `order`");
     if (sh_param_given(params->order) &&
         !sh_order_find_derived(job->scope.table, job->scope.derived, job->scope.now_ms, order, descending,
@@ -269,6 +270,11 @@ static enum sh_status list_next_page(struct sh_call *call, const struct sh_param
     struct sh_open_cursor *cursor = sh_cursors_find(shard, call->workspace, token.id);
     const uint64_t start = token.shards[shard->options.shard_index].place;
     if (cursor == NULL || start > cursor->frozen.count) return fail_cursor(err);
+    /* Who reads a page need not be who asked for it. */
+    for (uint32_t i = 0; call->request->hides_personal && cursor->has_fields && i < cursor->fields.count; i++) {
+        status = sh_hidden_check(&call->workspace->privacy.hidden, cursor->fields.fields[i].name, -1, err);
+        if (status != SH_OK) return status;
+    }
     struct sh_frozen_page page;
     if (!make_page(call->arena, (uint32_t)limit, cursor->frozen.count - start, &page)) return sh_fail_memory(err);
     sh_frozen_page(&cursor->frozen, call->workspace->users, start, (uint32_t)limit, &page);

@@ -187,12 +187,16 @@ static enum sh_status all_fields(const struct sh_row_source *source, struct sh_a
         sh_arena_alloc_zero(arena, ((size_t)attribute_count + tag_set_count + derived_count + 1) * sizeof *list);
     if (list == NULL) return sh_fail_memory(err);
     *fields = (struct sh_row_fields){list, 0};
-    for (uint32_t i = 0; i < attribute_count; i++)
-        list[fields->count++] =
-            (struct sh_row_field){.kind = SH_FIELD_ATTRIBUTE, .index = i, .name = sh_table_attribute(table, i)->name};
-    for (uint32_t i = 0; i < tag_set_count; i++)
-        list[fields->count++] =
-            (struct sh_row_field){.kind = SH_FIELD_TAG_SET, .index = i, .name = sh_table_tag_set_name(table, i)};
+    for (uint32_t i = 0; i < attribute_count; i++) {
+        const struct sh_text name = sh_table_attribute(table, i)->name;
+        if (sh_hidden_has(source->hidden, name)) continue;
+        list[fields->count++] = (struct sh_row_field){.kind = SH_FIELD_ATTRIBUTE, .index = i, .name = name};
+    }
+    for (uint32_t i = 0; i < tag_set_count; i++) {
+        const struct sh_text name = sh_table_tag_set_name(table, i);
+        if (sh_hidden_has(source->hidden, name)) continue;
+        list[fields->count++] = (struct sh_row_field){.kind = SH_FIELD_TAG_SET, .index = i, .name = name};
+    }
     for (uint32_t i = 0; i < derived_count; i++) {
         const struct sh_text name = source->derived->fields[i].name;
         if (sh_table_find_attribute(table, name) >= 0 || sh_table_find_tag_set(table, name) >= 0) continue;
@@ -262,8 +266,9 @@ static enum sh_status handle_get(struct sh_call *call, bool is_item, struct sh_e
     struct sh_param params[GET_PARAM_COUNT] = {{0}};
     struct get get = {.call = call, .is_item = is_item, .event_count = -1};
     get.table = is_item ? call->workspace->items : call->workspace->users;
-    get.source = (struct sh_row_source){get.table, is_item ? NULL : sh_workspace_derived(call->workspace),
-                                        call->request->now_ms};
+    get.source =
+        (struct sh_row_source){get.table, is_item ? NULL : sh_workspace_derived(call->workspace), call->request->now_ms,
+                               is_item || !call->request->hides_personal ? NULL : &call->workspace->privacy.hidden};
     struct id_list ids;
     const struct sh_request *request = call->request;
     enum sh_status status;

@@ -93,7 +93,8 @@ static enum sh_status read_by(struct sh_job *job, const struct sh_param *param, 
     state->by = SH_FUNNEL_BY_NONE;
     if (!sh_param_given(param)) return SH_OK;
     struct sh_text name = {0};
-    const enum sh_status status = sh_param_text(param, "by", &name, err);
+    enum sh_status status = sh_param_text(param, "by", &name, err);
+    if (status == SH_OK) status = sh_hidden_check(job->scope.hidden, name, -1, err);
     if (status != SH_OK) return status;
     const int32_t found = sh_table_find_attribute(users, name);
     if (found >= 0) {

@@ -47,10 +47,13 @@ static enum sh_status begin_counting(struct sh_job *job, struct state *state, st
     const uint32_t count = sh_table_tag_set_count(users) + sh_table_attribute_count(users);
     state->looks = sh_arena_alloc(&job->arena, ((size_t)count + 1) * sizeof *state->looks);
     if (state->looks == NULL) return sh_fail_memory(err);
+    const struct sh_hidden *hidden = job->scope.hidden;
     for (uint32_t i = 0; i < sh_table_tag_set_count(users); i++)
-        add_look(state, SH_LOOK_TAGS, i);
+        if (!sh_hidden_has(hidden, sh_table_tag_set_name(users, i))) add_look(state, SH_LOOK_TAGS, i);
     for (uint32_t i = 0; i < sh_table_attribute_count(users); i++)
-        if (sh_table_attribute(users, i)->has_value_bitmaps) add_look(state, SH_LOOK_VALUES, i);
+        if (sh_table_attribute(users, i)->has_value_bitmaps &&
+            !sh_hidden_has(hidden, sh_table_attribute(users, i)->name))
+            add_look(state, SH_LOOK_VALUES, i);
     const struct sh_insight_spec spec = {
         .scope = &job->scope, .audience = state->seeds, .looks = state->looks, .look_count = state->look_count};
     return sh_insight_create(&spec, &state->insight, err);

@@ -142,6 +142,19 @@ static enum sh_status rehearse_saved(struct sh_call *call, const struct sh_schem
     return status == SH_OK ? sh_referral_fit(call->workspace->referral, &scope, call->arena, err) : status;
 }
 
+static enum sh_status check_personal(const struct sh_schema *schema, const struct sh_table *users,
+                                     struct sh_error *err) {
+    for (uint32_t i = 0; i < schema->personal_count; i++) {
+        const struct sh_text name = schema->personal[i];
+        struct sh_row_field field;
+        const enum sh_status status = sh_row_field_find(users, name, &field, err);
+        if (status != SH_OK) return status;
+        if (field.kind == SH_FIELD_ID)
+            return sh_fail(err, SH_ERR_ARGUMENT, -1, "an `id` leads every row, and cannot be personal");
+    }
+    return SH_OK;
+}
+
 /* Everything that can be refused is refused here. */
 static enum sh_status rehearse(struct put *put, struct sh_error *err) {
     struct sh_call *call = put->call;
@@ -157,6 +170,7 @@ static enum sh_status rehearse(struct put *put, struct sh_error *err) {
         status =
             sh_schema_check_eligible(&put->schema.feed, &copy, call->request->now_ms, call->arena, &put->eligible, err);
     if (status == SH_OK) status = rehearse_saved(call, &copy, err);
+    if (status == SH_OK) status = check_personal(&put->schema, copy.users, err);
     sh_schema_target_deinit(&copy);
     return status;
 }
@@ -181,6 +195,10 @@ static enum sh_status put_schema(struct put *put, struct sh_error *err) {
     if ((status = sh_schema_apply(&put->schema, &target, err)) != SH_OK) return status;
     put->changed = put->changed || versions(workspace) != before;
     (void)sh_workspace_sweep(workspace, put->call->request->now_ms);
+    if (put->schema.has_privacy)
+        status =
+            sh_privacy_set(&workspace->privacy, put->schema.personal, put->schema.personal_count, &put->changed, err);
+    if (status != SH_OK) return status;
     return put->schema.feed.is_given ? put_feed(put, err) : SH_OK;
 }
 
@@ -355,12 +373,20 @@ enum sh_status sh_handle_schema_get(struct sh_call *call, struct sh_error *err) 
     if (status != SH_OK) return status;
     const struct sh_workspace *workspace = call->workspace;
     msgpack_packer packer;
-    sh_answer_begin(call, &packer, 5);
+    const struct sh_hidden *personal = &workspace->privacy.hidden;
+    sh_answer_begin(call, &packer, 5u + (personal->count > 0));
     sh_pack_literal(&packer, "zone");
     sh_pack_text(&packer, sh_zone_name(workspace->zone));
     pack_table(workspace->users, "users", &packer);
     pack_table(workspace->items, "items", &packer);
     pack_events(workspace->events, &packer);
     pack_feed(workspace, &packer);
+    if (personal->count == 0) return SH_OK;
+    sh_pack_literal(&packer, "privacy");
+    (void)msgpack_pack_map(&packer, 1);
+    sh_pack_literal(&packer, "personal");
+    (void)msgpack_pack_array(&packer, personal->count);
+    for (uint32_t i = 0; i < personal->count; i++)
+        sh_pack_text(&packer, personal->names[i]);
     return SH_OK;
 }

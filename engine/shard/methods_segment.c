@@ -233,6 +233,7 @@ enum sh_status sh_handle_segment_of_user(struct sh_call *call, struct sh_error *
     if (of.slot == SH_SLOT_NONE)
         return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no user `%.*s`", SH_TEXT_ARGS(user.text));
     sh_workspace_scope(call->workspace, false, now_ms, &of.scope);
+    of.scope.hidden = NULL; /* what is saved may be used by all */
     if ((status = test_all(&of, &in_count, err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 1);

@@ -125,6 +125,11 @@ static enum sh_status pack_found(struct why *why, const struct sh_node *clause, 
         (void)msgpack_pack_nil(&why->packer);
         return SH_OK;
     }
+    /* Of what a saved segment asks for it is told whether it holds, but not the value. */
+    if (clause->operand.function == SH_FUNCTION_NONE && sh_hidden_has(why->scope.hidden, clause->operand.name)) {
+        (void)msgpack_pack_nil(&why->packer);
+        return SH_OK;
+    }
     if (aggregate != NULL) return pack_aggregate(why, plan, aggregate, &clause->operand, err);
     const int32_t attribute = clause->operand.function == SH_FUNCTION_NONE
                                   ? sh_table_find_attribute(why->call->workspace->users, clause->operand.name)

@@ -43,6 +43,9 @@ struct sh_schema {
     struct sh_event_schema *events;
     uint32_t event_count;
     struct sh_feed_schema feed;
+    bool has_privacy; /* else as it is */
+    struct sh_text *personal;
+    uint32_t personal_count;
 };
 
 /* Everything lives in the arena or points into the params. */

@@ -222,11 +222,35 @@ static enum sh_status read_feed(const struct sh_param *param, struct sh_feed_sch
     return SH_OK;
 }
 
+static enum sh_status read_privacy(const struct sh_param *param, struct sh_arena *arena, struct sh_schema *schema,
+                                   struct sh_error *err) {
+    static const char *const words[] = {"personal"};
+    struct sh_param names;
+    struct sh_cursor cursor;
+    schema->has_privacy = sh_param_given(param);
+    if (!schema->has_privacy) return SH_OK;
+    sh_param_cursor(param, &cursor);
+    enum sh_status status = read_map(&cursor, words, 1, &names, err);
+    if (status == SH_OK)
+        status = sh_param_array(&names, "personal", SH_PERSONAL_COUNT_MAX, &cursor, &schema->personal_count, err);
+    if (status != SH_OK) return status;
+    schema->personal = sh_arena_alloc(arena, ((size_t)schema->personal_count + 1) * sizeof *schema->personal);
+    if (schema->personal == NULL) return sh_fail_memory(err);
+    for (uint32_t i = 0; i < schema->personal_count && status == SH_OK; i++) {
+        status = sh_cursor_text(&cursor, &schema->personal[i], "a name of what is personal", err);
+        for (uint32_t j = 0; j < i && status == SH_OK; j++)
+            if (sh_text_equal(schema->personal[i], schema->personal[j]))
+                status = sh_fail(err, SH_ERR_ARGUMENT, -1, "`%.*s` stands twice in `personal`",
+                                 SH_TEXT_ARGS(schema->personal[i]));
+    }
+    return status;
+}
+
 enum sh_status sh_schema_read(const struct sh_request *request, struct sh_arena *arena, struct sh_schema *schema,
                               struct sh_error *err) {
-    static const char *const words[] = {"zone", "users", "items", "events", "feed"};
-    static const struct sh_param_names names = {words, 5, 0};
-    struct sh_param params[5];
+    static const char *const words[] = {"zone", "users", "items", "events", "feed", "privacy"};
+    static const struct sh_param_names names = {words, 6, 0};
+    struct sh_param params[6];
     enum sh_status status;
     *schema = (struct sh_schema){0};
     if ((status = sh_params_read(request->params, request->params_count, &names, params, NULL, err)) != SH_OK)
@@ -235,5 +259,6 @@ enum sh_status sh_schema_read(const struct sh_request *request, struct sh_arena 
     if ((status = read_table(&params[1], arena, &schema->users, err)) != SH_OK) return status;
     if ((status = read_table(&params[2], arena, &schema->items, err)) != SH_OK) return status;
     if ((status = read_events(&params[3], arena, schema, err)) != SH_OK) return status;
+    if ((status = read_privacy(&params[5], arena, schema, err)) != SH_OK) return status;
     return read_feed(&params[4], &schema->feed, err);
 }

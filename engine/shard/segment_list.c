@@ -261,6 +261,7 @@ static enum sh_status read_list(struct sh_call *call, struct sh_job *job, struct
         return status;
     if ((status = sh_read_now(&params[3], call, &now_ms, err)) != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
+    job->scope.hidden = NULL; /* what is saved may be used by all */
     return add_entries(job, list, &params[0], err);
 }
 

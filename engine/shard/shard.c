@@ -124,6 +124,7 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     enum sh_status status = find_workspace(call, err);
     if (status != SH_OK) return status;
     if (call->workspace != NULL) sh_workspace_expire(call->workspace, call->shard->now_ms);
+    if (call->workspace != NULL) call->workspace->hides_personal = call->request->hides_personal && !method->writes;
     /* Also one that fails may have changed something: a row, before memory was out. */
     if (method->writes && call->workspace != NULL) call->workspace->write_version++;
     status = handlers[method->number](call, err);
@@ -154,6 +155,21 @@ static enum sh_status run_numbered(struct sh_call *call, struct sh_error *err) {
     status = run_handler(call, err);
     if (status == SH_OK) sh_repeats_add(repeats, call->request, body->bytes + begin, body->count - begin);
     return status;
+}
+
+/* These save expressions, which others then use. */
+static bool saves_expressions(const struct sh_method *method) {
+    return method->number == SH_METHOD_SEGMENT_PUT || method->number == SH_METHOD_SCORE_PUT ||
+           method->number == SH_METHOD_REFERRAL_PUT;
+}
+
+enum sh_status sh_shard_admit(struct sh_shard *shard, const struct sh_request *request, struct sh_error *err) {
+    if (!request->hides_personal || !saves_expressions(request->method)) return SH_OK;
+    const struct sh_workspace *workspace = sh_workspace_find(shard, request->workspace);
+    if (workspace == NULL || !sh_privacy_is_named(&workspace->privacy, request->params, request->params_count))
+        return SH_OK;
+    (void)sh_fail(err, SH_ERR_FORBIDDEN, -1, "what is saved here may name something personal");
+    return sh_fail_hint(err, SH_ERR_FORBIDDEN, "a token with the role personal may save it for all");
 }
 
 enum sh_status sh_shard_start(struct sh_shard *shard, const struct sh_request *request, const struct sh_answer *answer,

@@ -83,7 +83,8 @@ struct sh_request {
     /* May be NULL. Only audience.explain reads it, whose answer shows it, and questions with `timeout_ms`. */
     uint64_t (*clock_ns)(void *context);
     void *clock_context;
-    uint64_t begin_ns; /* by that clock, or by another loop's: when the request was read */
+    bool hides_personal; /* the caller may not see what is personal (privacy.h); for questions */
+    uint64_t begin_ns;   /* by that clock, or by another loop's: when the request was read */
 };
 
 struct sh_answer {
@@ -99,6 +100,10 @@ void sh_shard_destroy(struct sh_shard *shard);
  * until it is. Writes always finish at once. */
 SH_MUST_CHECK enum sh_status sh_shard_start(struct sh_shard *shard, const struct sh_request *request,
                                             const struct sh_answer *answer, struct sh_job **job, struct sh_error *err);
+/* May the caller have this write done, whatever comes of it? Asked before it is written down: what is refused here is
+ * refused because of who asks (request->hides_personal), which a log does not keep. SH_ERR_FORBIDDEN. */
+SH_MUST_CHECK enum sh_status sh_shard_admit(struct sh_shard *shard, const struct sh_request *request,
+                                            struct sh_error *err);
 /* Work on for about block_count blocks of 65,536 rows. *done says whether the status is final; the job is then gone. */
 SH_MUST_CHECK enum sh_status sh_job_step(struct sh_job *job, uint32_t block_count, bool *done, struct sh_error *err);
 /* The client has gone: drop it. */

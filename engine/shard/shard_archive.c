@@ -45,6 +45,7 @@ static void save_workspace(const struct sh_workspace *workspace, struct sh_archi
     sh_aliases_save(&workspace->aliases, writer);
     sh_scores_save(workspace->scores, writer);
     sh_hierarchies_save(&workspace->trees, writer);
+    if (workspace->privacy.hidden.count > 0) sh_privacy_save(&workspace->privacy, writer);
     sh_archive_end(writer);
 }
 
@@ -135,6 +136,9 @@ static void load_stores(struct sh_workspace *workspace, struct sh_archive_reader
     /* older archives have neither */
     if (sh_archive_comes(reader, "scores") && sh_scores_load(workspace->scores, reader) != SH_OK) return;
     if (sh_archive_comes(reader, "trees") && sh_hierarchies_load(&workspace->trees, reader) != SH_OK) return;
+    if (sh_archive_comes(reader, "privacy") && /* where something is personal */
+        sh_privacy_load(&workspace->privacy, workspace->users, reader) != SH_OK)
+        return;
 }
 
 static void load_workspace(struct sh_shard *shard, struct sh_archive_reader *reader) {

@@ -18,6 +18,7 @@
 #include "catalogue.h"
 #include "feed.h"
 #include "hierarchies.h"
+#include "privacy.h"
 #include "referral.h"
 #include "repeats.h"
 #include "request_params.h"
@@ -123,6 +124,8 @@ struct sh_workspace {
     struct sh_catalogue segments;
     struct sh_rules rules;
     struct sh_hierarchies trees;
+    struct sh_privacy privacy;
+    bool hides_personal;       /* of the question that is being read */
     struct sh_aliases aliases; /* other names of users, of all shards */
     struct sh_held_id *held;   /* users of this shard that are being merged */
     uint32_t held_count;

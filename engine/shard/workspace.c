@@ -25,6 +25,7 @@ static void destroy(struct sh_workspace *workspace) {
     sh_catalogue_deinit(&workspace->segments);
     sh_rules_deinit(&workspace->rules);
     sh_hierarchies_deinit(&workspace->trees);
+    sh_privacy_deinit(&workspace->privacy);
     sh_aliases_deinit(&workspace->aliases);
     sh_free(workspace->held);
     sh_free(workspace->eligible);
@@ -33,6 +34,7 @@ static void destroy(struct sh_workspace *workspace) {
 
 static void scope_of_users(void *owner, int64_t now_ms, struct sh_query_scope *scope) {
     sh_workspace_scope(owner, false, now_ms, scope);
+    scope->hidden = NULL; /* a saved plan is anybody's */
 }
 
 bool sh_workspace_make_scores(struct sh_workspace *workspace) {
@@ -241,6 +243,7 @@ void sh_workspace_scope(struct sh_workspace *workspace, bool of_items, int64_t n
         .clock_ms = workspace->clock_ms,
         .segment = of_items ? fail_segment_of_items : sh_catalogue_resolve,
         .segment_owner = &workspace->segments,
+        .hidden = of_items || !workspace->hides_personal ? NULL : &workspace->privacy.hidden,
         .below = sh_hierarchies_below,
         .below_owner = &workspace->trees,
     };

@@ -291,6 +291,87 @@ class OnOneBody:
             time.sleep(0.6)
             two.call("ping")
 
+    def test_what_is_personal_stays_with_who_has_the_role(self):
+        phone = "13800138000"
+        workspace = {"workspace": f"personal-{self.IO}"}
+        everything = [role for role in ROLES if role != "personal"]
+        with self.guarded.owner() as owner:
+            plain = owner.call("token.create", id=f"plain-{self.IO}", roles=everything, **workspace)["token"]
+            trusted = owner.call("token.create", id=f"trusted-{self.IO}", roles=ROLES, **workspace)["token"]
+        with Client(self.guarded.server.address, token=plain) as plain, Client(self.guarded.server.address, token=trusted) as trusted:
+            schema = {**SCHEMA, "users": {"attributes": SCHEMA["users"]["attributes"] + [
+                {"name": "phone", "type": "string"}, {"name": "生日", "type": "date"}],
+                "tag_sets": [{"name": "tags"}, {"name": "illness"}]}}
+            for personal in (["phone", "phone"], ["id"], ["no such"], "phone"):
+                self.assertIn(status_of(trusted, "schema.put", **schema, privacy={"personal": personal}), ("argument", "name"))
+            trusted.call("schema.put", **schema, privacy={"personal": ["phone", "生日", "illness"]})
+            self.assertEqual(plain.call("schema.get")["privacy"], {"personal": ["phone", "生日", "illness"]})
+            # Who may write may write it.
+            plain.call("user.put", users=[{"id": f"user-{n}", "city": "成都", "phone": phone, "生日": "1990-03-01", "illness": ["flu"],
+                                           "tags": ["tea"]} for n in range(5)])
+            plain.call("user.put", user={"id": "user-5", "city": "上海"})
+            trusted.call("segment.put", name="reachable", where=f"phone = '{phone}' and illness has 'flu'")
+            trusted.call("score.put", name="ill", points=[{"when": "illness has 'flu'", "points": 3}])
+            self.assertEqual(trusted.call("user.get", id="user-1")["user"]["phone"], phone)
+            row = plain.call("user.get", id="user-1")["user"]
+            self.assertEqual((row["city"], row["tags"]), ("成都", ["tea"]))
+            self.assertFalse({"phone", "生日", "illness"} & set(row))
+            # What is saved by who may see it can be used by all; that there is a value is no secret.
+            self.assertEqual(plain.call("audience.count", where="in_segment('reachable')")["count"], 5)
+            self.assertEqual(plain.call("audience.count", where="phone is not missing")["count"], 5)
+            self.assertEqual(plain.call("segment.of_user", user="user-1")["segments"], ["reachable"])
+            self.assertEqual(plain.call("segment.list")["segments"][0]["count"], 5)
+            self.assertEqual(plain.call("audience.list", where="score.ill = 3")["count"], 5)
+            lines = plain.call("audience.why", user="user-1", where="in_segment('reachable') and city = '成都'")["lines"]
+            self.assertEqual([line.get("found") for line in lines if line["kind"] == "clause" and "phone" in line["clause"]], [None])
+            self.assertEqual([line.get("found") for line in lines if "city" in line["clause"]][-1], "成都")
+            asked = "phone starts with '138'"
+            tree = trusted.call("audience.explain", where=asked)["tree"]
+            closed = [
+                ("audience.count", {"where": asked}), ("audience.count", {"where": "not (city = 'x' or 生日 < '2000-01-01')"}),
+                ("audience.count", {"where": "illness has 'flu'"}), ("audience.count", {"where": tree}),
+                ("audience.list", {"where": "true", "fields": ["phone"]}), ("audience.list", {"where": "true", "order": "生日"}),
+                ("audience.list", {"where": "true", "fields": ["city", "illness"]}),
+                ("audience.sample", {"where": "true", "count": 3, "fields": ["phone"]}), ("audience.sample", {"where": asked, "count": 1}),
+                ("audience.ask", {"where": "true", "list": {"fields": ["phone"]}}),
+                ("audience.ask", {"where": "true", "list": {"order": "phone"}}),
+                ("audience.ask", {"where": "true", "sample": {"count": 1, "fields": ["phone"]}}),
+                ("audience.insight", {"where": "true", "dimensions": ["phone"]}),
+                ("audience.insight", {"where": "true", "dimensions": [{"cross": ["city", "illness"]}]}),
+                ("audience.insight", {"where": "true", "dimensions": ["生日"]}),
+                ("audience.insight", {"where": "true", "base": asked, "dimensions": ["city"]}),
+                ("audience.explain", {"where": asked, "analyze": True}), ("audience.waterfall", {"where": asked}),
+                ("audience.overlap", {"sets": ["true", asked]}), ("audience.why", {"user": "user-1", "where": asked}),
+                ("audience.lookalike", {"seeds": asked, "count": 2}), ("audience.lookalike", {"seeds": "city = '上海'", "exclude": asked, "count": 2}),
+                ("audience.funnel", {"sequence": "sequence(view -> purchase)", "by": "phone"}),
+                ("audience.funnel", {"sequence": "sequence(view -> purchase)", "among": asked}),
+                ("audience.retention", {"first": "view", "among": asked}), ("user.get", {"id": "user-1", "fields": ["phone"]}),
+                ("segment.put", {"name": "mine", "where": asked}), ("segment.put", {"name": "mine", "where": "illness has 'flu'"}),
+                ("score.put", {"name": "mine", "points": [{"when": asked, "points": 1}]}),
+                ("referral.put", {"inviter": "inviter", "counts": [{"name": "ill", "where": asked}]}),
+            ]
+            for method, params in closed:
+                with self.subTest(method=method, params=params):
+                    with self.assertRaises(RpcError) as caught:
+                        plain.call(method, **params)
+                    self.assertEqual(caught.exception.status, "forbidden")
+                    self.assertNotIn(phone, str(caught.exception.error))
+            answer = plain.call("audience.lookalike", seeds="city = '成都'", count=1)
+            self.assertFalse({"phone", "illness"} & {feature["of"] for feature in answer["features"]})
+            # With the role all of it is answered, and pages are closed to who lacks it.
+            for method, params in closed:
+                if method not in ("segment.put", "score.put", "referral.put"):
+                    with self.subTest(trusted=method, params=params):
+                        trusted.call(method, **params)
+            cursor = trusted.call("audience.list", where="true", fields=["phone"], limit=2, keep=True)["cursor"]
+            self.assertEqual(status_of(plain, "audience.list", cursor=cursor), "forbidden")
+            self.assertEqual(len(trusted.call("audience.list", cursor=cursor)["rows"]), 4)
+            ordered = trusted.call("audience.list", where="true", order="phone", limit=2, keep=True)["cursor"]
+            self.assertEqual(status_of(plain, "audience.list", cursor=ordered), "ok", "who, not what")
+            trusted.call("schema.put", privacy={"personal": []})
+            self.assertEqual(plain.call("user.get", id="user-1")["user"]["phone"], phone)
+            self.assertNotIn("privacy", plain.call("schema.get"))
+
     def test_a_limit_does_not_touch_others(self):
         with self.guarded.client("shop") as client:
             for _ in range(200):
@@ -353,6 +434,16 @@ class Alone(unittest.TestCase):
                     said += data
                 self.assertTrue(4 < time.monotonic() - begin < 8, time.monotonic() - begin)
                 self.assertIn(b"no token in time", said)
+
+    def test_what_is_personal_is_so_after_a_restart(self):
+        for snapshot in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                with Server(flags=["--data", f"{folder}/data"]) as server, server.client() as client:
+                    client.call("schema.put", **SCHEMA, privacy={"personal": ["inviter", "tags"]})
+                    if snapshot:
+                        client.call("snapshot")
+                with Server(flags=["--data", f"{folder}/data"]) as server, server.client() as client:
+                    self.assertEqual(client.call("schema.get")["privacy"], {"personal": ["inviter", "tags"]})
 
     def test_tokens_of_the_data_directory_need_no_flag(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -124,7 +124,8 @@ static enum sh_status parse_roles(const char *list_of_names, uint32_t *roles, st
         char known[SH_ROLES_WORDS_BYTES_MAX];
         sh_roles_print(SH_ROLES_ALL, known);
         enum sh_status status = SH_OK;
-        if (role == 0) status = sh_fail(err, SH_ERR_ARGUMENT, -1, "there is no role \"%.40s\": roles are %s", name, known);
+        if (role == 0)
+            status = sh_fail(err, SH_ERR_ARGUMENT, -1, "there is no role \"%.40s\": roles are %s", name, known);
         free(name);
         if (status != SH_OK) return status;
         *roles |= role;
