@@ -55,7 +55,18 @@ static enum sh_status find_allowed(struct sh_call *call, const struct sh_param *
 
 /* ---- feed.get ---- */
 
-enum { GET_USER, GET_COUNT, GET_FILTER, GET_EXCLUDE, GET_FIELDS, GET_SEED, GET_NOW, GET_SESSION, GET_PARAM_COUNT };
+enum {
+    GET_USER,
+    GET_COUNT,
+    GET_FILTER,
+    GET_EXCLUDE,
+    GET_FIELDS,
+    GET_SEED,
+    GET_NOW,
+    GET_SESSION,
+    GET_SCORES,
+    GET_PARAM_COUNT
+};
 
 struct feed {
     struct sh_call *call;
@@ -129,6 +140,25 @@ static enum sh_status read_common(struct feed *feed, const struct sh_param *coun
     return status;
 }
 
+/* Weights of features for this request alone; those that are not named keep the workspace's. */
+static enum sh_status read_scores(struct feed *feed, const struct sh_param *param, struct sh_error *err) {
+    const char *words[SH_FEED_RANKER];
+    struct sh_param params[SH_FEED_RANKER];
+    if (!sh_param_given(param)) return SH_OK;
+    double *weights = sh_arena_alloc(feed->call->arena, SH_FEED_RANKER * sizeof *weights);
+    if (weights == NULL) return sh_fail_memory(err);
+    memcpy(weights, sh_feed_config(feed->call->workspace->feed)->weights, SH_FEED_RANKER * sizeof *weights);
+    for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
+        words[i] = sh_feed_feature_name((enum sh_feed_feature)i);
+    const struct sh_param_names names = {words, SH_FEED_RANKER, 0};
+    enum sh_status status =
+        sh_params_read(param->begin, (size_t)(param->end - param->begin), &names, params, NULL, err);
+    for (uint32_t i = 0; i < SH_FEED_RANKER && status == SH_OK; i++)
+        status = sh_param_real(&params[i], words[i], 0, SH_FEED_WEIGHT_MAX, &weights[i], err);
+    feed->request.weights = weights;
+    return status;
+}
+
 static enum sh_status read_get(struct feed *feed, const struct sh_param *params, struct sh_error *err) {
     int64_t seed = (int64_t)(feed->call->request->id & INT64_MAX);
     enum sh_status status;
@@ -136,6 +166,7 @@ static enum sh_status read_get(struct feed *feed, const struct sh_param *params,
     if ((status = sh_param_integer(&params[GET_SEED], "seed", INT64_MIN, INT64_MAX, &seed, err)) != SH_OK)
         return status;
     feed->request.seed = (uint64_t)seed;
+    if ((status = read_scores(feed, &params[GET_SCORES], err)) != SH_OK) return status;
     status = read_items(feed, &params[GET_EXCLUDE], "exclude", SH_BATCH_ROW_COUNT_MAX, &feed->request.excluded,
                         &feed->request.excluded_count, err);
     if (status != SH_OK) return status;
@@ -207,8 +238,8 @@ static void pack_feed(const struct feed *feed, const struct sh_feed_answer *answ
 }
 
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[GET_PARAM_COUNT] = {"user",   "count", "filter", "exclude",
-                                                       "fields", "seed",  "now",    "session"};
+    static const char *const words[GET_PARAM_COUNT] = {"user", "count", "filter",  "exclude", "fields",
+                                                       "seed", "now",   "session", "scores"};
     static const struct sh_param_names names = {words, GET_PARAM_COUNT, 0};
     struct sh_param params[GET_PARAM_COUNT];
     const struct sh_request *request = call->request;

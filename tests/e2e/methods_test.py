@@ -504,6 +504,26 @@ class SameAnswers(unittest.TestCase):
             self.assertTrue(all(fields["category"] == "tea" and fields["stock"] > 0 for fields in tea))
         self.assertEqual(len(self.same("feed.trending", count=15)["items"]), 15)
 
+    def test_a_request_brings_its_own_weights_of_features(self):
+        def score(feed, kind):
+            return sum(reason["value"] for item in feed["items"] for reason in item["reasons"] if reason["kind"] == kind)
+
+        with self.servers[0].client() as client:
+            def feed(**params):
+                return client.call("feed.get", user="u0000777", count=20, seed=1, now=NOW, **params)
+
+            usual = feed()
+            weights = client.call("schema.get")["feed"]["scores"]
+            self.assertEqual(feed(scores={"popularity": weights["popularity"]})["items"], usual["items"])
+            self.assertEqual(feed(scores={})["items"], usual["items"])
+            self.assertEqual(score(feed(scores={"affinity": 0, "session": 0, "pairs": 0}), "affinity"), 0)
+            self.assertGreater(score(feed(scores={"popularity": 100}), "popular"), 10 * score(usual, "popular"))
+            self.assertEqual(feed()["items"], usual["items"])  # nothing was kept
+            for scores, wrong in (({"popularityy": 1}, "popularityy"), ({"popularity": -1}, "popularity"), ({"declared": 1}, "declared"), (3, "")):
+                with self.assertRaises(RpcError) as caught:
+                    feed(scores=scores)
+                self.assertIn(wrong, str(caught.exception))
+
     def test_companions_of_items_are_the_same_for_any_number_of_shards(self):
         with self.servers[0].client() as client:
             popular = [item["id"] for item in client.call("feed.trending", count=5, now=NOW)["items"]]
