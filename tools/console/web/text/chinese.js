@@ -64,8 +64,8 @@ export default {
 
   // The feed
   "feed.title": "推荐流", "feed.lead": "这个人现在会看到什么，为什么；换一组权重又会怎样。", "feed.show": "查看", "feed.none": "看谁的推荐流？", "feed.noneText": "输入用户编号，或从当前人群里随便看一位。", "feed.count": "条数", "feed.filter": "商品条件（可不填）", "feed.portrait": "用户画像", "feed.now": "现在的配置", "feed.nowNote": "用户此刻真实看到的。", "feed.other": "试一试", "feed.otherNote": "拖动权重只影响这里的预览，不会改变线上。", "feed.reset": "还原", "feed.summary": "{all} 条里有 {same} 条相同，其中 {moved} 条换了位置。", "feed.summarySame": "两边的权重相同。拖动右侧的权重，看推荐如何变化。", "feed.newHere": "新出现", "feed.movedFrom": "原来第 {n} 位", "feed.empty": "没有可推荐的商品", "feed.emptyText": "放宽商品条件试试。", "feed.relaxed": "为了凑满，放宽了：{rules}",
-  "weight.affinity": "兴趣", "weight.declared": "主动标签", "weight.session": "本次访问", "weight.popularity": "热度", "weight.recency": "新品", "weight.short_share": "近期兴趣占比",
-  "reason.affinity": "常看", "reason.declared": "标签", "reason.session": "本次访问", "reason.again": "刚看过", "reason.popular": "热门", "reason.new": "新品", "reason.bought": "买过的人也买", "reason.liked": "同好也喜欢", "reason.tag": "同类",
+  "weight.affinity": "兴趣", "weight.declared": "主动标签", "weight.session": "本次访问", "weight.popularity": "热度", "weight.recency": "新品", "weight.pairs": "常一起买", "weight.walk": "常一起（长尾）", "weight.ials": "模型 iALS", "weight.ease": "模型 EASE", "weight.knn": "模型 kNN", "weight.rp3": "模型 RP3", "weight.ranker": "排序模型", "weight.short_share": "近期兴趣占比",
+  "reason.affinity": "常看", "reason.declared": "标签", "reason.session": "本次访问", "reason.again": "刚看过", "reason.popular": "热门", "reason.new": "新品", "reason.bought": "买过的人也买", "reason.liked": "同好也喜欢", "reason.pairs": "常一起买", "reason.walk": "常一起买", "reason.model": "模型", "reason.tag": "同类",
   "rule.seen": "看过的不再出现", "rule.bought": "买过的不再出现", "rule.diversity": "同类不连续出现",
 
   // Health

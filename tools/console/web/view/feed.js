@@ -10,8 +10,7 @@ import { goTo, linkTo } from "../part/state.js";
 import { known, t } from "../part/texts.js";
 import { anybody } from "./user.js";
 
-const WEIGHTS = ["affinity", "declared", "session", "popularity", "recency", "short_share"];
-const WEIGHT_MAX = { short_share: 1 };
+const KEPT = new Set(["declared", "short_share"]); // no weights of features: a question cannot bring others
 const SHOWN_FIELDS = 3;
 const COUNTS = [10, 20, 50];
 
@@ -27,7 +26,8 @@ class FeedView {
   constructor(context, id) {
     this.context = context;
     this.id = id;
-    this.now = { ...Object.fromEntries(WEIGHTS.map((name) => [name, 0])), ...context.schema.feed.scores };
+    this.now = { ...context.schema.feed.scores };
+    this.weights = Object.keys(this.now).filter((name) => !KEPT.has(name));
     this.other = { ...this.now };
     this.count = COUNTS[0];
     this.filter = "";
@@ -57,20 +57,20 @@ class FeedView {
         h("a", { class: "button", href: linkTo(["user", this.id]) }, icon("person"), t("feed.portrait"))),
       this.summary,
       h("div", { class: "feed-columns" },
-        h("section", { class: "card", "aria-labelledby": "feed-now" },  h("div", { class: "card-head" }, h("h2", { id: "feed-now" }, t("feed.now"))), h("p", { class: "soft" }, t("feed.nowNote")), h("dl", { class: "weights read" }, WEIGHTS.map((name) => h("div", {}, h("dt", {}, t(`weight.${name}`)), h("dd", {}, number(this.now[name], 2))))), this.left),
+        h("section", { class: "card", "aria-labelledby": "feed-now" },  h("div", { class: "card-head" }, h("h2", { id: "feed-now" }, t("feed.now"))), h("p", { class: "soft" }, t("feed.nowNote")), h("dl", { class: "weights read" }, Object.keys(this.now).map((name) => h("div", {}, h("dt", {}, known("weight", name)), h("dd", {}, number(this.now[name], 2))))), this.left),
         h("section", { class: "card", "aria-labelledby": "feed-other" }, h("div", { class: "card-head" }, h("h2", { id: "feed-other" }, t("feed.other")), h("button", { type: "button", class: "quiet small", onclick: () => this.reset() }, t("feed.reset"))), h("p", { class: "soft" }, t("feed.otherNote")), this.sliders(), this.right)),
     ];
   }
 
   sliders() {
-    this.knobs = WEIGHTS.map((name) => {
+    this.knobs = this.weights.map((name) => {
       const shown = h("output", {}, number(this.other[name], 2));
-      const input = h("input", { type: "range", min: "0", max: String(WEIGHT_MAX[name] ?? Math.max(4, this.now[name] * 2)), step: "0.05", value: String(this.other[name]), oninput: () => {
+      const input = h("input", { type: "range", min: "0", max: String(Math.max(4, this.now[name] * 2)), step: "0.05", value: String(this.other[name]), oninput: () => {
         this.other[name] = Number(input.value);
         shown.textContent = number(this.other[name], 2);
         this.askSoon();
       } });
-      return { name, input, shown, element: h("label", { class: "knob" }, h("span", {}, t(`weight.${name}`)), input, shown) };
+      return { name, input, shown, element: h("label", { class: "knob" }, h("span", {}, known("weight", name)), input, shown) };
     });
     return h("div", { class: "weights" }, this.knobs.map((knob) => knob.element));
   }
@@ -89,7 +89,7 @@ class FeedView {
   }
 
   changed() {
-    return Object.fromEntries(WEIGHTS.filter((name) => this.other[name] !== this.now[name]).map((name) => [name, this.other[name]]));
+    return Object.fromEntries(this.weights.filter((name) => this.other[name] !== this.now[name]).map((name) => [name, this.other[name]]));
   }
 
   async ask() {
