@@ -77,8 +77,10 @@ enum {
     SH_TALLY_VALUE_COUNT_MAX = 1 << 22,   /* different numbers that percentiles are exact over: 128 MiB of table */
     SH_HISTORY_COUNT_MAX = 10000, /* events of one user in an answer: all that a shop's best customer did in a year */
     SH_FEED_COUNT_MAX = 1000,
-    SH_FEED_CLICK_COUNT_MAX = 256, /* of a visit that a request brings */
-    SH_FUNNEL_TOP_MAX = 1000,      /* values of an attribute beside each other in one funnel */
+    SH_FEED_USERS_COUNT_MAX = 10000, /* users whom an item suits best, with reasons, in one answer */
+    SH_FEED_BATCH_COUNT_MAX = 1000,  /* feeds in one answer; a page of an audience */
+    SH_FEED_CLICK_COUNT_MAX = 256,   /* of a visit that a request brings */
+    SH_FUNNEL_TOP_MAX = 1000,        /* values of an attribute beside each other in one funnel */
     SH_FUNNEL_TOP_DEFAULT = 10,
     SH_RETENTION_PERIOD_COUNT_MAX = 366, /* a year of days; the grid then has 67,000 numbers */
     SH_RETENTION_PERIOD_COUNT_DEFAULT = 12,

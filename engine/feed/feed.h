@@ -212,6 +212,9 @@ SH_MUST_CHECK enum sh_status sh_feed_learn(struct sh_feed_model *model, const st
 /* The user's half: affinity. */
 SH_MUST_CHECK enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event,
                                                 int64_t now_ms);
+/* An event that comes to the user from another one, with whom they are merged: affinity, and the latest items that
+ * pairs are made with. What it is to its item was learned when it happened. */
+SH_MUST_CHECK enum sh_status sh_feed_adopt(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms);
 /* The item's half: what it would be, and adding it. Effects commute. */
 struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const struct sh_event *event,
                                         int64_t now_ms);

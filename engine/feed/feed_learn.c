@@ -217,6 +217,16 @@ enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_e
     return status;
 }
 
+enum sh_status sh_feed_adopt(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms) {
+    const double weight = weight_of(model, event->type);
+    enum sh_status status = sh_feed_learn_user(model, event, now_ms);
+    if (status != SH_OK || event->item == SH_NO_ITEM || weight <= 0) return status;
+    status = sh_pairs_remember(model->liked, event->slot, event->item, weight);
+    if (status == SH_OK && model->weights[event->type].is_bought)
+        status = sh_pairs_remember(model->bought, event->slot, event->item, 1);
+    return status;
+}
+
 /* The user's events say when visits may have begun. */
 static void forget_visits(struct sh_feed_model *model, uint32_t user, uint64_t user_hash, struct sh_buffer *visits) {
     struct sh_event_ref event;

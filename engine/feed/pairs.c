@@ -271,10 +271,10 @@ enum sh_status sh_pairs_prepare(struct sh_pairs *pairs, uint32_t user, uint32_t 
     return step_reserve(pairs, step);
 }
 
-void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_step *step) {
-    struct latest *latest = pairs->users[user];
-    uint32_t at = latest_find(latest, step->item);
-    struct sh_pair_liking liked = {step->item, step->added};
+/* The item becomes the latest, liked as much more as `added` says. There is room. */
+static void latest_touch(struct latest *latest, uint32_t item, uint32_t added) {
+    uint32_t at = latest_find(latest, item);
+    struct sh_pair_liking liked = {item, added};
     if (at < latest->count)
         liked.liking += latest->items[at].liking;
     else if (latest->count == SH_PAIR_LATEST_MAX)
@@ -283,7 +283,25 @@ void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_s
         latest->count++;
     memmove(&latest->items[at], &latest->items[at + 1], (latest->count - at - 1) * sizeof *latest->items);
     latest->items[latest->count - 1] = liked;
+}
+
+void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_step *step) {
+    latest_touch(pairs->users[user], step->item, step->added);
     step_count(pairs, step);
+}
+
+enum sh_status sh_pairs_remember(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight) {
+    const struct latest *known = latest_of(pairs, user);
+    const uint32_t count = known == NULL ? 0 : known->count;
+    enum sh_status status = pair_items_reserve(pairs, item);
+    if (status == SH_OK) status = pair_latest_reserve(pairs, user, smaller(count + 1, SH_PAIR_LATEST_MAX));
+    if (status != SH_OK) return status;
+    struct latest *latest = pairs->users[user];
+    const uint32_t at = latest_find(latest, item);
+    const uint32_t before = at < latest->count ? latest->items[at].liking : 0;
+    const uint32_t liking = units_of(weight);
+    latest_touch(latest, item, liking > before ? liking - before : 0);
+    return SH_OK;
 }
 
 enum sh_status sh_pairs_learn(struct sh_pairs *pairs, const struct sh_pair_step *step) {

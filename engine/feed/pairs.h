@@ -88,6 +88,9 @@ SH_MUST_CHECK enum sh_status sh_pairs_prepare(struct sh_pairs *pairs, uint32_t u
                                               struct sh_pair_step *step);
 /* The step of a user that was just prepared. */
 void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_step *step);
+/* The item becomes the user's latest, and nothing is counted: what moves from one user to another was counted when it
+ * happened, and what the user likes next goes with it. */
+SH_MUST_CHECK enum sh_status sh_pairs_remember(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight);
 /* What a sibling told. SH_ERR_MEMORY: nothing was counted. */
 SH_MUST_CHECK enum sh_status sh_pairs_learn(struct sh_pairs *pairs, const struct sh_pair_step *step);
 /* The user's latest items go (forgotten, merged): the slot may get another person. */

@@ -39,6 +39,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_SCORE_GET] = {"score.get", SH_SPREAD_ANY, false, false, SH_METHOD_SCORE_GET, AUDIENCE, 0},
     [SH_METHOD_SCORE_PUT] = {"score.put", SH_SPREAD_EVERY, true, false, SH_METHOD_SCORE_PUT, AUDIENCE, 0},
     [SH_METHOD_TREE_LIST] = {"tree.list", SH_SPREAD_ANY, false, false, SH_METHOD_TREE_LIST, AUDIENCE | SCHEMA, 0},
+    [SH_METHOD_FEED_BATCH] = {"feed.batch", SH_SPREAD_ALL, false, false, SH_METHOD_FEED_BATCH, AUDIENCE, 0},
     [SH_METHOD_MODEL_LIST] = {"model.list", SH_SPREAD_ANY, false, false, SH_METHOD_MODEL_LIST, FEED | SCHEMA, 0},
     [SH_METHOD_SCHEMA_GET] = {"schema.get", SH_SPREAD_ANY, false, false, SH_METHOD_SCHEMA_GET, ANY, 0},
     [SH_METHOD_SCHEMA_PUT] = {"schema.put", SH_SPREAD_EVERY, true, false, SH_METHOD_SCHEMA_PUT, SCHEMA, AUDITED},
@@ -103,6 +104,8 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
                                       AUDIENCE, 0},
     [SH_METHOD_AUDIENCE_WATERFALL] = {"audience.waterfall", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_WATERFALL,
                                       AUDIENCE, 0},
+    [SH_METHOD_FEED_USERS_FOR_ITEM] = {"feed.users_for_item", SH_SPREAD_ALL, false, false,
+                                       SH_METHOD_FEED_USERS_FOR_ITEM, AUDIENCE, 0},
 };
 
 static int compare_names(struct sh_text name, const char *known) {

@@ -1,6 +1,7 @@
 /* methods_feed.c -- feed.get, feed.trending, and the companions of an item: feed.also_bought, feed.similar. */
 #include <inttypes.h>
 
+#include "feed_pack.h"
 #include "memory.h"
 #include "shard_private.h"
 
@@ -184,7 +185,7 @@ static void pack_fields(const struct feed *feed, uint32_t slot, msgpack_packer *
     }
 }
 
-static void pack_reason(const struct sh_feed_reason *reason, double score, msgpack_packer *packer) {
+void sh_feed_reason_pack(const struct sh_feed_reason *reason, double score, msgpack_packer *packer) {
     const bool has_name = reason->name.count > 0;
     (void)msgpack_pack_map(packer, has_name ? 5 : 3);
     sh_pack_literal(packer, "kind");
@@ -216,7 +217,7 @@ static void pack_item(const struct feed *feed, const struct sh_feed_item *item, 
     sh_pack_literal(packer, "reasons");
     (void)msgpack_pack_array(packer, item->reason_count);
     for (uint32_t i = 0; i < item->reason_count; i++)
-        pack_reason(&item->reasons[i], item->score, packer);
+        sh_feed_reason_pack(&item->reasons[i], item->score, packer);
     pack_fields(feed, item->item, packer);
 }
 
@@ -329,7 +330,7 @@ static void pack_companion(const struct feed *feed, const struct sh_feed_compani
     sh_pack_literal(packer, "reasons");
     (void)msgpack_pack_array(packer, companion->reason_count);
     for (uint32_t i = 0; i < companion->reason_count; i++)
-        pack_reason(&companion->reasons[i], companion->score, packer);
+        sh_feed_reason_pack(&companion->reasons[i], companion->score, packer);
     pack_fields(feed, companion->item, packer);
 }
 

@@ -38,6 +38,9 @@ extern const struct sh_part_form sh_waterfall_form; /* methods_waterfall.c */
 extern const struct sh_part_form sh_retention_form; /* methods_retention.c */
 extern const struct sh_part_form sh_lookalike_form; /* methods_lookalike.c */
 
+extern const struct sh_part_form sh_feed_batch_form; /* methods_feed_batch.c */
+extern const struct sh_part_form sh_feed_users_form; /* methods_feed_users.c */
+
 /* ---- What several methods read ---- */
 
 /* job->plan: the audience that a question is about, all users if it is absent. */

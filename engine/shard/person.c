@@ -241,7 +241,7 @@ static enum sh_status add_event(struct adding *adding) {
     adding->added->event_count += !duplicate;
     if (duplicate) return SH_OK;
     if (sh_rfm_add(workspace->rfm, &event) != SH_OK) return sh_fail_memory(adding->err);
-    if (sh_feed_learn_user(workspace->feed, &event, adding->now_ms) != SH_OK) return sh_fail_memory(adding->err);
+    if (sh_feed_adopt(workspace->feed, &event, adding->now_ms) != SH_OK) return sh_fail_memory(adding->err);
     return SH_OK;
 }
 

@@ -22,6 +22,8 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_EVENT_APPEND] = sh_handle_event_append,
     [SH_METHOD_EVENT_SWEEP] = sh_handle_event_sweep,
     [SH_METHOD_AUDIENCE_LIST] = sh_handle_audience_list,
+    [SH_METHOD_FEED_BATCH] = sh_handle_feed_batch,
+    [SH_METHOD_FEED_USERS_FOR_ITEM] = sh_handle_feed_users_for_item,
     [SH_METHOD_FEED_TRENDING] = sh_handle_feed_trending,
     [SH_METHOD_FEED_SIMILAR] = sh_handle_feed_similar,
     [SH_METHOD_FEED_ALSO_BOUGHT] = sh_handle_feed_also_bought,

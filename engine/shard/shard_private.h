@@ -50,6 +50,7 @@ enum {
     SH_METHOD_SCORE_GET,
     SH_METHOD_SCORE_PUT,
     SH_METHOD_TREE_LIST,
+    SH_METHOD_FEED_BATCH,
     SH_METHOD_MODEL_LIST,
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
@@ -96,6 +97,7 @@ enum {
     SH_METHOD_AUDIENCE_LOOKALIKE,
     SH_METHOD_AUDIENCE_RETENTION,
     SH_METHOD_AUDIENCE_WATERFALL,
+    SH_METHOD_FEED_USERS_FOR_ITEM,
     SH_METHOD_COUNT
 };
 
@@ -210,6 +212,8 @@ enum sh_status sh_handle_rfm_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rfm_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rfm_refresh(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_batch(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_users_for_item(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_similar(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_also_bought(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);

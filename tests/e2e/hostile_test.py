@@ -139,6 +139,7 @@ class Storm:
         method = self.one_of("user.put", "user.put", "item.put", "event.append", "event.append", "user.get", "item.get", "user.forget",
                              "item.remove", "audience.count", "audience.count", "audience.count", "audience.list", "audience.list",
                              "audience.sample", "audience.ask", "audience.explain", "audience.close", "feed.get", "feed.trending", "feed.similar", "feed.also_bought",
+                             "feed.users_for_item", "feed.batch",
                              "schema.get", "schema.put", "ping", "stats", "hello")
         return method, getattr(self, method.replace(".", "_"))()
 
@@ -220,6 +221,14 @@ class Storm:
     def feed_also_bought(self):
         return self.feed_similar() | self.one_of({}, {"by": self.one_of("cosine", "walk")})
 
+    def feed_users_for_item(self):
+        return self.question() | {"item": self.item()} | self.one_of({}, {"count": self.one_of(1, 10000)}, {"fields": ["city"]})
+
+    def feed_batch(self):
+        return self.one_of({"users": [self.user(), self.user()]}, self.question(), self.question() | {"limit": self.one_of(1, 7, 1000)},
+                           self.question() | {"cursor": self.one_of(*TEXTS)}) | self.one_of(
+            {}, {"feed": {}}, {"feed": {"count": self.one_of(1, 1000)}}, {"feed": {"user": "u"}}, {"feed": {"filter": "kind = 'tea'"}})
+
     def schema_get(self):
         return {}
 
@@ -299,7 +308,7 @@ def comparable(method, params, answer):
         return "cursor"
     if method == "stats":
         return repr([answer.get("workspace", {}).get(key) for key in ("users", "items", "listed", "events")])
-    if method in ("hello", "ping", "audience.explain", "feed.get", "feed.trending", "feed.similar", "feed.also_bought"):
+    if method in ("hello", "ping", "audience.explain", "feed.get", "feed.trending", "feed.similar", "feed.also_bought", "feed.users_for_item", "feed.batch"):
         return repr(sorted(answer))
     if method in ("audience.list", "audience.ask") and b"order" not in params:  # then every shard has its own
         return repr({key: len(inner) if isinstance(inner, list) else inner for key, inner in answer.items() if key not in ("list", "sample")})

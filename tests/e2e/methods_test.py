@@ -544,6 +544,51 @@ class SameAnswers(unittest.TestCase):
                 self.assertAlmostEqual(sum(reason["share"] for reason in each["reasons"]), 1, places=1)
         self.assertEqual(self.same("feed.also_bought", item=popular[0], count=3, by="walk")["missing"], 0)
 
+    def test_users_for_an_item_have_it_in_their_own_feeds_for_the_same_reasons(self):
+        with self.servers[0].client() as client:
+            popular = [item["id"] for item in client.call("feed.trending", count=3, now=NOW)["items"]]
+        for item in popular:
+            answer = self.same("feed.users_for_item", item=item, where="tier >= 'silver'", count=7, fields=["tier"])
+            self.assertEqual(len(answer["users"]), 7)
+            self.assertGreater(answer["count"], 100)
+            scores = [user["score"] for user in answer["users"]]
+            self.assertEqual(scores, sorted(scores, reverse=True))
+            for user in answer["users"]:
+                self.assertNotEqual(user["fields"]["tier"], "none")
+                feed = self.same("feed.get", user=user["id"], count=1000, key=lambda a: {i["id"]: i for i in a["items"]})
+                kinds = [r for r in feed[item]["reasons"] if r["kind"] in ("affinity", "declared", "pairs", "walk")]
+                mine = [(r["kind"], r.get("name"), r["value"]) for r in user["reasons"]]
+                for reason in kinds:
+                    self.assertIn((reason["kind"], reason.get("name"), reason["value"]), mine)
+
+    def test_a_batch_is_everybodys_own_feed_page_by_page(self):
+        where = "tier >= 'gold' and points > 300"
+        for server in self.servers:
+            with server.client() as client:
+                expected = set(client.call("audience.list", where=where, limit=5000, now=NOW)["ids"])
+                self.assertGreater(len(expected), 50)
+                met, cursor, pages = {}, {}, 0
+                while True:
+                    answer = client.call("feed.batch", where=where, limit=40, feed={"count": 2, "fields": ["category"]}, **(cursor or {"now": NOW}))
+                    self.assertLessEqual(len(answer["feeds"]), 40)
+                    for feed in answer["feeds"]:
+                        self.assertNotIn(feed["user"], met)
+                        met[feed["user"]] = [item["id"] for item in feed["items"]]
+                    pages += 1
+                    if "cursor" not in answer:
+                        break
+                    cursor = {"cursor": answer["cursor"]}
+                self.assertEqual(set(met), expected)
+                self.assertGreaterEqual(pages, len(expected) // 40)
+                some = sorted(expected)[:20]
+                listed = client.call("feed.batch", users=some, feed={"count": 2}, now=NOW)["feeds"]
+                self.assertEqual([feed["user"] for feed in listed], some)
+                self.assertEqual(len({feed["rec_id"] for feed in listed}), 20)
+                for feed in listed:
+                    own = client.call("feed.get", user=feed["user"], count=2, now=NOW)
+                    self.assertEqual(feed["items"], own["items"])
+                    self.assertEqual(met[feed["user"]], [item["id"] for item in own["items"]])
+
     def test_companions_are_counted_as_sql_does(self):
         """Nobody here buys more than eight different things, so every pair is counted."""
         baskets = {f"pair-{n}": [f"p{(n * step) % 13}" for step in range(1, 6)] for n in range(40)}

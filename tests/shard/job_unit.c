@@ -187,6 +187,9 @@ Test(memory, a_request_that_runs_out_of_memory_says_so_and_breaks_nothing) {
         {"feed.trending", "{}"},
         {"feed.also_bought", "{item: 'i', filter: \"b = 'k'\"}"},
         {"feed.similar", "{item: 'i'}"},
+        {"feed.users_for_item", "{item: 'i', where: 'n > 1', fields: ['n']}"},
+        {"feed.batch", "{users: ['a', 'z'], feed: {filter: \"b = 'k'\"}}"},
+        {"feed.batch", "{where: 'n > 1', limit: 2}"},
         {"user.forget", "{ids: ['a', 'n']}"},
         {"stats", "{}"},
     };

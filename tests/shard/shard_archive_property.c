@@ -351,6 +351,7 @@ static void ask_about_each(void) {
         text_add(&params, "{item: 'i%u'}", i);
         ask_world("feed.similar");
         ask_world("feed.also_bought");
+        ask_world("feed.users_for_item");
     }
     for (uint32_t i = 0; i < WORLD_SEGMENTS; i++) {
         text_clear(&params);

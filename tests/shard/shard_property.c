@@ -210,6 +210,11 @@ static void look_at_feeds(void) {
     text_add(&params, "{item: 'i%d', count: 9}", (int)split_below(&world.rng, WORLD_ITEMS));
     (void)ask_all("feed.similar", false);
     (void)ask_all("feed.also_bought", false);
+    (void)ask_all("feed.users_for_item", false);
+    text_clear(&params);
+    text_add(&params, "{users: ['u%d', 'u%d', 'nobody'], feed: {count: 5}}", (int)split_below(&world.rng, 20),
+             (int)split_below(&world.rng, 20));
+    (void)ask_all("feed.batch", false);
 }
 
 static void change_segment(void) {

@@ -75,6 +75,13 @@ const struct command commands[] = {
      1, 1, false, run_similar},
     {"trending", "", "what is popular now: --count N --filter EXPRESSION", " count filter fields now ", 0, 0, false,
      run_trending},
+    {"users-for", "ITEM [EXPRESSION]", "the users whom an item suits best, and why: --count N --fields a,b",
+     " count fields now ", 1, 2, false, run_users_for},
+    {"feeds", "[EXPRESSION]",
+     "feeds of many for a push: of an audience, --limit users a page or --all, or of --users a,b; --count N items
+     "
+     "                            --filter EXPRESSION --exclude a,b --fields a,b",
+     " users limit all count filter exclude fields seed now ", 0, 1, true, run_feeds},
     {"rfm", "[put|refresh|plan|show]",
      "recency, frequency, money: put EVENT [--days N] [--scores N] [--per-day], refresh, plan, show [EXPRESSION]",
      " days scores per-day now ", 0, 2, false, run_rfm},
@@ -155,6 +162,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"limit", &options->limit, NULL},
         {"train", &options->train, NULL},
         {"session", &options->session, NULL},
+        {"users", &options->users, NULL},
         {"test", &options->test, NULL},
         {"columns", &options->columns, NULL},
         {"from", &options->from, NULL},

@@ -21,7 +21,7 @@ struct session {
 struct command_options {
     const char *limit, *from, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
-    const char *train, *test, *columns, *session;
+    const char *train, *test, *columns, *session, *users;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
     const char *roles, *rate, *burst, *grace, *access;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past;
@@ -68,6 +68,8 @@ bool write_key_number(struct shoal_client_writer *params, const char *key, const
 void write_key_list(struct shoal_client_writer *params, const char *key, const char *list);
 /* The next name of "a,b,c", from *at on; false when there is none. free(*name). */
 bool next_name(const char **at, char **name);
+/* Reasons of an item or a user for people, one after another; free() it. NULL: no memory. */
+char *reasons_cell(struct shoal_client_value reasons);
 /* One JSON document and a line end. Returns 0. */
 int print_document(struct shoal_client_value value);
 
@@ -87,6 +89,8 @@ int run_user(struct session *session, const struct command_options *options, cha
 int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_forget(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_merge(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_users_for(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_feeds(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_similar(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_also_bought(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

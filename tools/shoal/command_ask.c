@@ -349,7 +349,7 @@ static void print_reason(struct shoal_client_value reason, FILE *out) {
     free(name);
 }
 
-static char *reasons_cell(struct shoal_client_value reasons) {
+char *reasons_cell(struct shoal_client_value reasons) {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
