@@ -1,5 +1,6 @@
 #include "feed_fit.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "feed_companion.h"
@@ -95,7 +96,7 @@ enum sh_status sh_feed_fit_create(const struct sh_feed_model *model, uint32_t it
     struct sh_feed_fit *fit = sh_arena_alloc_zero(arena, sizeof *fit);
     *created = fit;
     if (fit == NULL) return arena_full(err);
-    fit->model = (struct sh_feed_model *)(uintptr_t)model; /* a run may write scratch; this one has none */
+    fit->model = (struct sh_feed_model *)(uintptr_t)model; /* what follows from rows may be written */
     fit->arena = arena;
     fit->item = item;
     fit->request = (struct sh_feed_request){.user = SH_SLOT_NONE, .count = 1, .now_ms = now_ms};
@@ -105,6 +106,8 @@ enum sh_status sh_feed_fit_create(const struct sh_feed_model *model, uint32_t it
     memcpy(fit->run.weights, model->config.weights, sizeof fit->run.weights);
     fit->tag_count = item_tags(model->scope.items, item, fit->tags, ITEM_TAG_COUNT_MAX, &all);
     fit->has_more_tags = all > ITEM_TAG_COUNT_MAX;
+    /* Of items that are not listed nobody keeps it up. */
+    if (item_is_known(model, item)) fit->model->inverse_norm[item] = all == 0 ? 0 : 1.0 / sqrt((double)all);
     if (find_declared(fit) != SH_OK || best_init(&fit->best, model->scope.users, count, arena) != SH_OK)
         return arena_full(err);
     return SH_OK;

@@ -239,7 +239,8 @@ static enum sh_status find_next(struct sh_job *job, struct sh_error *err) {
                 memset(state->words, 0, sizeof state->words);
             state->block = block;
         }
-        for (uint32_t at = (uint32_t)(state->next_slot % SH_BLOCK_SLOTS); at < SH_BLOCK_SLOTS; at = (at / 64 + 1) * 64) {
+        for (uint32_t at = (uint32_t)(state->next_slot % SH_BLOCK_SLOTS); at < SH_BLOCK_SLOTS;
+             at = (at / 64 + 1) * 64) {
             const uint64_t word = state->words[at / 64] >> (at % 64);
             if (word == 0) continue;
             state->next_slot = (uint64_t)block * SH_BLOCK_SLOTS + at + (uint32_t)__builtin_ctzll(word);

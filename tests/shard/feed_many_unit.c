@@ -94,8 +94,9 @@ static void feed_of(struct rig *rig, const char *user, char *items, size_t size)
 
 Test(feed_many, a_feed_of_a_batch_is_the_users_own) {
     static char items[1 << 14];
-    const char *answer = alike("feed.batch", "{users: ['u7', 'u1', 'nobody', 'u3', 'u1'], feed: {count: 3, filter: \"brand "
-                                             "!= 'B'\"}}");
+    const char *answer =
+        alike("feed.batch", "{users: ['u7', 'u1', 'nobody', 'u3', 'u1'], feed: {count: 3, filter: \"brand "
+                            "!= 'B'\"}}");
     static const char *const order[] = {"u7", "u1", "nobody", "u3", "u1"};
     for (uint32_t i = 0; i < 5; i++) {
         char begin[50];
@@ -165,8 +166,7 @@ Test(feed_many, wrong_batches_are_told_what_is_wrong) {
     SAY("feed.batch", "{users: ['u1'], feed: {user: 'u2'}}",
         "300 argument: `user` is no part of `feed` here: each feed is a user's own");
     SAY_BEGIN("feed.batch", "{users: ['u1'], feed: {cuont: 2}}", "300 argument: ");
-    SAY("feed.batch", "{where: 'age > 3', cursor: 'x'}",
-        "300 argument: `cursor` is not one that this server gave");
+    SAY("feed.batch", "{where: 'age > 3', cursor: 'x'}", "300 argument: `cursor` is not one that this server gave");
     SAY_BEGIN("feed.batch", "{where: 'agee > 3'}", "303 name");
 }
 

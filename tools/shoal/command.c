@@ -78,8 +78,7 @@ const struct command commands[] = {
     {"users-for", "ITEM [EXPRESSION]", "the users whom an item suits best, and why: --count N --fields a,b",
      " count fields now ", 1, 2, false, run_users_for},
     {"feeds", "[EXPRESSION]",
-     "feeds of many for a push: of an audience, --limit users a page or --all, or of --users a,b; --count N items
-     "
+     "feeds of many for a push: of an audience, --limit users a page or --all, or of --users a,b; --count N items\n"
      "                            --filter EXPRESSION --exclude a,b --fields a,b",
      " users limit all count filter exclude fields seed now ", 0, 1, true, run_feeds},
     {"rfm", "[put|refresh|plan|show]",

@@ -103,8 +103,8 @@ static bool write_feed(struct shoal_client_writer *params, const struct command_
 }
 
 /* A page of an audience after `cursor` ("": the first), or the feeds of a list. */
-static bool ask_page(struct session *session, const struct command_options *options, const char *where, const char *cursor,
-                     struct shoal_client_answer *answer) {
+static bool ask_page(struct session *session, const struct command_options *options, const char *where,
+                     const char *cursor, struct shoal_client_answer *answer) {
     const bool is_first = cursor[0] == '\0';
     struct shoal_client_writer *params =
         new_params(2u + (where != NULL && options->limit != NULL) + !is_first + (options->now != NULL && is_first));
