@@ -21,11 +21,11 @@ const struct feed_feature *const feed_features[SH_FEED_RANKER] = {
 /* clang-format on */
 
 static const char *const source_names[SH_FEED_SOURCE_COUNT] = {
-    [SH_FEED_SOURCE_AFFINITY] = "affinity", [SH_FEED_SOURCE_DECLARED] = "declared",
-    [SH_FEED_SOURCE_SESSION] = "session",   [SH_FEED_SOURCE_PAIRS] = "pairs",
-    [SH_FEED_SOURCE_POPULAR] = "popular",   [SH_FEED_SOURCE_NEW] = "new",
-    [SH_FEED_SOURCE_TRAINED] = "trained",
-    [SH_FEED_SOURCE_EXPLORE] = "explore",   [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
+    [SH_FEED_SOURCE_AFFINITY] = "affinity",   [SH_FEED_SOURCE_DECLARED] = "declared",
+    [SH_FEED_SOURCE_SESSION] = "session",     [SH_FEED_SOURCE_PAIRS] = "pairs",
+    [SH_FEED_SOURCE_POPULAR] = "popular",     [SH_FEED_SOURCE_NEW] = "new",
+    [SH_FEED_SOURCE_TRAINED] = "trained",     [SH_FEED_SOURCE_EXPLORE] = "explore",
+    [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
 };
 
 const char *sh_feed_source_name(enum sh_feed_source source) {

@@ -209,9 +209,8 @@ static void explain_ials(const struct feed_run *run, const void *memory, uint32_
     sh_train->solve(state->matrix, state->dimension, along);
     for (uint32_t i = 0; i < state->count; i++)
         parts[state->known[i]] =
-            state->factor * (double)(state->weights[i] *
-                                     sh_train->dot(state->vectors + (size_t)i * state->dimension, along,
-                                                   state->dimension));
+            state->factor * (double)(state->weights[i] * sh_train->dot(state->vectors + (size_t)i * state->dimension,
+                                                                       along, state->dimension));
     explain_parts(run, state->likings, parts, "ials", value, reasons);
 }
 

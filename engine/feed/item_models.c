@@ -101,8 +101,8 @@ enum sh_status item_table_begin(struct item_table *table, const struct sh_model_
 }
 
 enum sh_status item_table_reserve(struct item_table *table, uint32_t row_count, uint32_t entry_count) {
-    enum sh_status status = sh_grow((void **)&table->slots, &table->slot_capacity, (uint64_t)row_count + 1,
-                                    sizeof *table->slots);
+    enum sh_status status =
+        sh_grow((void **)&table->slots, &table->slot_capacity, (uint64_t)row_count + 1, sizeof *table->slots);
     if (status != SH_OK) return status;
     if (has_factors(table))
         return sh_grow((void **)&table->rows, &table->row_capacity, (uint64_t)row_count + 1,
@@ -111,8 +111,7 @@ enum sh_status item_table_reserve(struct item_table *table, uint32_t row_count, 
     status = sh_grow((void **)&table->begin, &table->begin_capacity, (uint64_t)row_count + 1, sizeof *table->begin);
     if (status != SH_OK) return status;
     if (is_first) table->begin[0] = 0;
-    return sh_grow((void **)&table->entries, &table->entry_capacity, (uint64_t)entry_count + 1,
-                   sizeof *table->entries);
+    return sh_grow((void **)&table->entries, &table->entry_capacity, (uint64_t)entry_count + 1, sizeof *table->entries);
 }
 
 static enum sh_status refuse(struct sh_error *err, const char *words) {
@@ -184,8 +183,7 @@ enum sh_status sh_item_models_put(struct sh_item_models *models, const struct sh
     struct item_model *model = &models->models[head->spec.method];
     struct item_table *coming = &model->coming;
     enum sh_status status = SH_OK;
-    if (part->part == 0 || part->part > part->part_count)
-        return refuse(err, "`part` is 1 to `parts`");
+    if (part->part == 0 || part->part > part->part_count) return refuse(err, "`part` is 1 to `parts`");
     if (part->part == 1) {
         if ((status = item_head_check(head, err)) != SH_OK) return status;
         item_table_deinit(coming);

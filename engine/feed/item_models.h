@@ -39,7 +39,7 @@ struct sh_item_models;
 /* What is to be trained. */
 struct sh_model_plan {
     struct sh_train_spec spec;
-    uint64_t number;     /* rises with each model.train; 0: there is no plan */
+    uint64_t number; /* rises with each model.train; 0: there is no plan */
     int64_t asked_ms;
     uint32_t every_hours; /* and again so long after the last one came; 0: once */
 };
@@ -51,8 +51,8 @@ struct sh_model_head {
     uint32_t item_count;
     uint32_t entry_count; /* of lists */
     double scale;
-    float fold_base;    /* of factors: struct sh_fold */
-    const float *gram;  /* dimension^2; in a part only */
+    float fold_base;     /* of factors: struct sh_fold */
+    const float *gram;   /* dimension^2; in a part only */
     uint64_t user_count; /* that it was trained from */
     uint64_t liking_count;
     int64_t trained_ms;

@@ -269,12 +269,10 @@ static bool load_model(struct sh_item_models *models, uint32_t item_end, struct 
            load_table(&model->coming, method, item_end, false, reader);
 }
 
-enum sh_status sh_item_models_load(struct sh_item_models *models, uint32_t item_end,
-                                   struct sh_archive_reader *reader) {
+enum sh_status sh_item_models_load(struct sh_item_models *models, uint32_t item_end, struct sh_archive_reader *reader) {
     if (sh_archive_enter(reader, "models", MODELS_VERSION) == 0) return sh_archive_status(reader, NULL);
     models->last_number = sh_archive_get_u64(reader);
-    const uint32_t count =
-        sh_archive_get_count(reader, SH_TRAIN_METHOD_COUNT, sizeof(uint32_t), "methods of training");
+    const uint32_t count = sh_archive_get_count(reader, SH_TRAIN_METHOD_COUNT, sizeof(uint32_t), "methods of training");
     bool is_good = !sh_archive_failed(reader);
     for (uint32_t i = 0; i < count && is_good; i++)
         is_good = load_model(models, item_end, reader);

@@ -11,14 +11,14 @@ struct item_table {
     uint32_t part; /* the last that came; part_count: it is whole */
     uint32_t row_count;
     uint32_t entries_used;
-    uint32_t *slots;      /* by row: item_count */
+    uint32_t *slots; /* by row: item_count */
     uint32_t slot_capacity, row_capacity, begin_capacity, entry_capacity;
-    uint32_t slot_end;    /* above the highest slot of a row */
-    float *gram;          /* of factors */
-    float *rows;          /* of factors, until it is whole: row by row */
-    float *lanes;         /* of factors, when it is whole: by slot, sixteen side by side */
-    uint64_t *has;        /* of factors, likewise: a bit a slot */
-    uint32_t *begin;      /* of lists: by row, and by slot when it is whole; one more at the end */
+    uint32_t slot_end;        /* above the highest slot of a row */
+    float *gram;              /* of factors */
+    float *rows;              /* of factors, until it is whole: row by row */
+    float *lanes;             /* of factors, when it is whole: by slot, sixteen side by side */
+    uint64_t *has;            /* of factors, likewise: a bit a slot */
+    uint32_t *begin;          /* of lists: by row, and by slot when it is whole; one more at the end */
     struct sh_entry *entries; /* numbers are rows, and slots when it is whole */
 };
 

@@ -6,6 +6,7 @@
 
 #include "http_private.h"
 #include "memory.h"
+#include "openapi.h"
 #include "server_log.h"
 
 /* Why no line of a script may be in a page, no frame may hold it, and nothing is fetched from elsewhere: what customers
@@ -15,7 +16,7 @@ static const char page_policy[] =
     "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'none'";
 
-enum route { ROUTE_FILE, ROUTE_CALL, ROUTE_LIVE, ROUTE_READY, ROUTE_METRICS };
+enum route { ROUTE_FILE, ROUTE_CALL, ROUTE_LIVE, ROUTE_READY, ROUTE_METRICS, ROUTE_OPENAPI };
 
 struct http_request {
     struct sh_http *http;
@@ -151,6 +152,13 @@ static enum MHD_Result answer_metrics(struct http_request *request, const struct
     return answer(request, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text);
 }
 
+static enum MHD_Result answer_openapi(struct http_request *request) {
+    struct sh_buffer json;
+    sh_buffer_init(&json, SH_HTTP_ANSWER_BYTES_MAX);
+    sh_openapi_write(&json);
+    return answer(request, MHD_HTTP_OK, "application/json", &json);
+}
+
 static enum MHD_Result answer_get(struct http_request *request, const char *path) {
     struct sh_http *http = request->http;
     const struct sh_server *server = atomic_load(&http->server);
@@ -162,6 +170,8 @@ static enum MHD_Result answer_get(struct http_request *request, const char *path
         return answer_ready(request, server);
     case ROUTE_METRICS:
         return answer_metrics(request, server);
+    case ROUTE_OPENAPI:
+        return answer_openapi(request);
     default:
         break;
     }
@@ -286,6 +296,7 @@ static enum route route_of(const char *path) {
     if (strcmp(path, "/livez") == 0) return ROUTE_LIVE;
     if (strcmp(path, "/readyz") == 0) return ROUTE_READY;
     if (strcmp(path, "/metrics") == 0) return ROUTE_METRICS;
+    if (strcmp(path, "/openapi.json") == 0) return ROUTE_OPENAPI;
     return ROUTE_FILE;
 }
 

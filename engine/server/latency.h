@@ -18,8 +18,8 @@
 
 enum {
     SH_LATENCY_UNIT_NS = 250,
-    SH_LATENCY_STEP_COUNT = 16,                 /* of a power of two */
-    SH_LATENCY_BITS = 28,                       /* 2^28 units are 67 s */
+    SH_LATENCY_STEP_COUNT = 16,                  /* of a power of two */
+    SH_LATENCY_BITS = 28,                        /* 2^28 units are 67 s */
     SH_LATENCY_BUCKET_COUNT = (28 - 4 + 1) * 16, /* 400 */
 };
 

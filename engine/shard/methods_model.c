@@ -220,7 +220,8 @@ static enum sh_status put_part(struct sh_call *call, const struct sh_param *para
 }
 
 enum sh_status sh_handle_model_put(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[PUT_COUNT] = {"method", "number", "part", "parts", "items", "rows", "about", "fault"};
+    static const char *const words[PUT_COUNT] = {"method", "number", "part",  "parts",
+                                                 "items",  "rows",   "about", "fault"};
     struct sh_param params[PUT_COUNT];
     struct sh_model_head head = {.trained_ms = call->request->now_ms};
     struct sh_text fault = {0};
@@ -235,8 +236,7 @@ enum sh_status sh_handle_model_put(struct sh_call *call, struct sh_error *err) {
     head.spec = sh_train_spec_default(method);
     head.number = (uint64_t)number;
     if (fault.count > 0)
-        sh_item_models_fail(sh_feed_trained(call->workspace->feed), method, head.number, fault,
-                            call->request->now_ms);
+        sh_item_models_fail(sh_feed_trained(call->workspace->feed), method, head.number, fault, call->request->now_ms);
     else
         status = put_part(call, params, &head, &is_whole, err);
     if (status != SH_OK) return status;

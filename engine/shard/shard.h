@@ -70,6 +70,12 @@ enum sh_method_flag {
 const struct sh_method *sh_method_find(struct sh_text name, struct sh_error *err);
 const struct sh_method *sh_method_at(uint32_t number);
 uint32_t sh_method_count(void);
+struct sh_method_words {
+    const char *params; /* "where now? timeout_ms?": names with blanks between; "?": it may be left out */
+    const char *words;  /* what it is for */
+};
+/* Of one between shards both are NULL. */
+const struct sh_method_words *sh_method_words(uint32_t number);
 
 struct sh_request {
     const struct sh_method *method;

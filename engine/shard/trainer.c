@@ -8,8 +8,8 @@
 #include "shard_private.h"
 
 enum {
-    PAGE_USERS = 512,       /* of a page and shard: half a millisecond for users with some tens of likings */
-    PART_BYTES = 1 << 20,   /* of a part's rows */
+    PAGE_USERS = 512,     /* of a page and shard: half a millisecond for users with some tens of likings */
+    PART_BYTES = 1 << 20, /* of a part's rows */
     PART_ITEMS = 4096,
 };
 
@@ -184,8 +184,8 @@ static uint32_t part_end(const struct sh_trainer *trainer, uint32_t row) {
     while (last < trained->item_count && last - row < PART_ITEMS && byte_count < PART_BYTES) {
         byte_count += trained->factors != NULL
                           ? trained->spec.dimension * sizeof(float)
-                          : sizeof(uint32_t) + sizeof(struct sh_entry) * (size_t)(trained->list_begin[last + 1] -
-                                                                                 trained->list_begin[last]);
+                          : sizeof(uint32_t) + sizeof(struct sh_entry) *
+                                                   (size_t)(trained->list_begin[last + 1] - trained->list_begin[last]);
         last++;
     }
     return last;
@@ -257,8 +257,7 @@ static void fill_rows(struct sh_trainer *trainer, uint32_t from, uint32_t to) {
     sh_buffer_clear(&trainer->rows);
     if (trained->factors != NULL) {
         const size_t dimension = trained->spec.dimension;
-        sh_buffer_append(&trainer->rows, trained->factors + from * dimension,
-                         (to - from) * dimension * sizeof(float));
+        sh_buffer_append(&trainer->rows, trained->factors + from * dimension, (to - from) * dimension * sizeof(float));
         return;
     }
     for (uint32_t row = from; row < to; row++) {

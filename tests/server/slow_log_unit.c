@@ -15,7 +15,8 @@ static void expect_redacted(const char *expression, const char *wanted) {
 
 Test(slow_log, values_are_not_shown_and_names_and_lengths_of_time_are) {
     expect_redacted("会员等级 >= '金卡' and phone = '13800138000'", "会员等级 >= ? and phone = ?");
-    expect_redacted("city in ('成都', '上海') or points between 10 and 2000", "city in (?, ?) or points between ? and ?");
+    expect_redacted("city in ('成都', '上海') or points between 10 and 2000",
+                    "city in (?, ?) or points between ? and ?");
     expect_redacted("count(purchase, last 30 days) >= 2", "count(purchase, last 30 days) >= ?");
     expect_redacted("did(view, last 3 calendar months) and days_since(purchase) > 90",
                     "did(view, last 3 calendar months) and days_since(purchase) > ?");
@@ -81,9 +82,10 @@ Test(slow_log, the_latest_are_kept_newest_first) {
     uint32_t count;
     const struct sh_text first = text_at(&packed, 0, &count);
     cr_assert_eq(count, SH_SLOW_COUNT);
-    cr_assert(sh_text_equal(first, SH_TEXT_LITERAL("{\"method\":\"audience.count\",\"workspace\":\"sh\\\"op\",\"token\":\"crm\","
-                                                   "\"took_ms\":35.0,\"worked_ms\":1.5,\"status\":\"ok\","
-                                                   "\"params_bytes\":25,\"answer_bytes\":9,\"where\":\"points > ?\"}")),
+    cr_assert(sh_text_equal(
+                  first, SH_TEXT_LITERAL("{\"method\":\"audience.count\",\"workspace\":\"sh\\\"op\",\"token\":\"crm\","
+                                         "\"took_ms\":35.0,\"worked_ms\":1.5,\"status\":\"ok\","
+                                         "\"params_bytes\":25,\"answer_bytes\":9,\"where\":\"points > ?\"}")),
               "%.*s", SH_TEXT_ARGS(first));
     const struct sh_text last = text_at(&packed, SH_SLOW_COUNT - 1, &count);
     cr_assert(memmem(last.bytes, last.count, "\"took_ms\":4.0", 13) != NULL);

@@ -94,9 +94,9 @@ void train_twin_table(struct train_twin *twin, const struct sh_train_spec *spec)
     }
     for (uint32_t i = 0; i < twin->item_count; i++)
         for (uint32_t j = 0; j < twin->item_count; j++)
-            twin->table[i][j] = i == j                          ? 0
+            twin->table[i][j] = i == j                         ? 0
                                 : spec->method == SH_TRAIN_RP3 ? walk_of(twin, spec, i, j)
-                                                                : cosine_of(twin, spec, i, j);
+                                                               : cosine_of(twin, spec, i, j);
 }
 
 /* ---- ials ---- */

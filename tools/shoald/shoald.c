@@ -13,6 +13,7 @@
 #include "bitmap_kernels.h"
 #include "http.h"
 #include "isa.h"
+#include "openapi.h"
 #include "server.h"
 #include "server_log.h"
 
@@ -55,6 +56,7 @@ static const char usage[] =
     "  --io BODY          uring or epoll (default: uring where the kernel has it; also SHOAL_IO)\n"
     "  --slow-ms N        note requests that take at least so many ms in the log (default 1000; 0: none)\n"
     "  --log-level LEVEL  error, warn, info or debug (default info)\n"
+    "  --openapi          print the description of its calls over HTTP (OpenAPI 3.0)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
@@ -128,6 +130,14 @@ static uint32_t parse_slow_ms(const char *text) {
     return (uint32_t)count;
 }
 
+static void print_openapi(void) {
+    struct sh_buffer json;
+    sh_buffer_init(&json, SH_ANSWER_BYTES_MAX);
+    sh_openapi_write(&json);
+    (void)fwrite(json.bytes, 1, json.count, stdout);
+    sh_buffer_deinit(&json);
+}
+
 static struct settings read_settings(int argument_count, char **arguments) {
     static const struct option known[] = {
         {"listen", required_argument, NULL, 'l'},
@@ -143,6 +153,7 @@ static struct settings read_settings(int argument_count, char **arguments) {
         {"io", required_argument, NULL, 'i'},
         {"access", required_argument, NULL, 'a'},
         {"log-level", required_argument, NULL, 'v'},
+        {"openapi", no_argument, NULL, 'p'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -193,6 +204,9 @@ static struct settings read_settings(int argument_count, char **arguments) {
         case 'v':
             if (sh_log_level_parse(optarg, &settings.log_level, &err) != SH_OK) refuse(err.message);
             break;
+        case 'p':
+            print_openapi();
+            exit(0);
         case 'V':
             printf("shoald %s\n", SHOAL_VERSION);
             exit(0);
