@@ -45,7 +45,7 @@ function window(random) {
 
 /** An operator and what it needs, into the leaf. */
 function ask(random, leaf) {
-  switch (random.below(leaf.kind === "field" ? 8 : 5)) {
+  switch (random.below(8)) {
   case 0:
     leaf.op = random.pick(["in", "not in"]);
     leaf.values = Array.from({ length: 1 + random.below(3) }, () => literal(random));
@@ -72,8 +72,8 @@ function ask(random, leaf) {
     break;
   default:
     leaf.op = "window";
-    do leaf.window = window(random);
-    while (leaf.window.kind === "ever");
+    do leaf.inWindow = window(random);
+    while (leaf.inWindow.kind === "ever");
   }
   return leaf;
 }

@@ -8,9 +8,9 @@
 //
 // The model:
 //   group    {kind, join: "and" | "or", not, children}             the root is always a group
-//   field    {kind, not, item, name, op, values: [{type, value}], window, days}
+//   field    {kind, not, item, name, op, values: [{type, value}], inWindow, days}
 //   tags     {kind, not, item, name, has: "any" | "all" | "none", values: [text]}
-//   events   {kind, not, measure, event, property, nth, where: group | null, window, op, values, days}
+//   events   {kind, not, measure, event, property, nth, where: group | null, window, op, values, inWindow, days}
 //   sequence {kind, not, steps: [{event, where}], within: {count, unit} | null, strict, reach, window}
 //   segment  {kind, not, name}        sample {kind, not, percent, seed}        text {kind, not, text, isJoined}
 // Each may have `notes`: the comments that stood behind it.
@@ -196,7 +196,7 @@ class Parser {
       leaf.days = unit === "week" ? count * 7 : count;
     } else {
       leaf.op = "window";
-      leaf.window = this.takeWindow();
+      leaf.inWindow = this.takeWindow();
     }
   }
 
@@ -417,11 +417,11 @@ export function makeGroup(join = "and", children = []) {
 }
 
 export function makeField(name = "", item = false) {
-  return { kind: "field", not: false, item, name, op: "=", values: [], window: EVER, days: 7 };
+  return { kind: "field", not: false, item, name, op: "=", values: [], inWindow: EVER, days: 7 };
 }
 
 export function makeEvents(measure = "did", event = "") {
-  return { kind: "events", not: false, measure, event, property: "", nth: 1, where: null, window: EVER, op: ">=", values: [], days: 7 };
+  return { kind: "events", not: false, measure, event, property: "", nth: 1, where: null, window: EVER, op: ">=", values: [], inWindow: EVER, days: 7 };
 }
 
 export function makeText(text) {

@@ -74,7 +74,7 @@ function printAsked(leaf) {
   case "not between":
     if (!isGiven(leaf.values[0]) || !isGiven(leaf.values[1])) return null;
     return `${leaf.op} ${printLiteral(leaf.values[0])} and ${printLiteral(leaf.values[1])}`;
-  case "window": return isWindowWhole(leaf.window) && leaf.window.kind !== "ever" ? `in ${printWindow(leaf.window)}` : null;
+  case "window": return isWindowWhole(leaf.inWindow) && leaf.inWindow.kind !== "ever" ? `in ${printWindow(leaf.inWindow)}` : null;
   case "next": return /^[1-9]\d*$/.test(String(leaf.days)) ? `in next ${plural(leaf.days, "day")}` : null;
   default:
     if (!isGiven(leaf.values[0])) return null;

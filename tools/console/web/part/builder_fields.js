@@ -15,7 +15,6 @@ const OPERATORS = {
   date: ["window", "next", ">=", "<", "between", "not missing", "missing", "<=", ">", "=", "!=", "not between", "in", "not in"],
   bool: ["=", "!=", "not missing", "missing", "in", "not in"],
 };
-const SHOWN = { string: 7, enum: 7, int: 8, decimal: 8, time: 7, date: 7, bool: 4 };
 const MEASURES = ["did", "did not", "count", "sum", "avg", "max", "min", "days", "days_since", "distinct", "first", "last", "nth", "gap_avg", "gap_min", "gap_max", "expected_next"];
 const MEASURE_TYPES = { first: "time", last: "time", nth: "time", expected_next: "time", count: "int", days: "int", days_since: "int", distinct: "int" };
 const WINDOWS = ["ever", "last", "this day", "previous day", "this week", "this month", "previous month", "this year", "calendar", "since", "before", "between", "on", "ago"];
@@ -31,7 +30,7 @@ export class Fields {
     const type = field?.type ?? "string";
     leaf.op = OPERATORS[type][0];
     if (type === "bool") leaf.values = [{ type: "bool", value: "true" }];
-    if (leaf.op === "window") leaf.window = { kind: "last", count: 30, unit: "day" };
+    if (leaf.op === "window") leaf.inWindow = { kind: "last", count: 30, unit: "day" };
     return leaf;
   }
 
@@ -73,9 +72,8 @@ export class Fields {
   }
 
   operator(leaf, place, type) {
-    const all = OPERATORS[type] ?? OPERATORS.string;
-    const shown = all.filter((op, index) => index < (SHOWN[type] ?? 7) || op === leaf.op);
-    if (!shown.includes(leaf.op)) shown.push(leaf.op);
+    const usual = OPERATORS[type] ?? OPERATORS.string;
+    const shown = usual.includes(leaf.op) ? usual : [...usual, leaf.op];
     return this.select(`${place}.op`, t("builder.operator"), leaf.op, shown.map((op) => [op, t(`op.${type === "time" || type === "date" ? "time." : ""}${op}`)]), (op) => this.setOperator(leaf, op, type));
   }
 
@@ -83,8 +81,8 @@ export class Fields {
     const many = (one) => one === "in" || one === "not in";
     if (!many(op) && many(leaf.op)) leaf.values = leaf.values.slice(0, 1);
     leaf.op = op;
-    if (op === "window" && leaf.window.kind === "ever") leaf.window = { kind: "last", count: 30, unit: "day" };
-    if (op !== "window" && leaf.kind === "field") leaf.window = EVER;
+    if (op === "window" && leaf.inWindow.kind === "ever") leaf.inWindow = { kind: "last", count: 30, unit: "day" };
+    if (op !== "window") leaf.inWindow = EVER;
     if (op === "missing" || op === "not missing" || op === "window" || op === "next") leaf.values = [];
     if (type === "bool" && leaf.values.length === 0 && (op === "=" || op === "!=")) leaf.values = [{ type: "bool", value: "true" }];
   }
@@ -93,7 +91,7 @@ export class Fields {
   operand(leaf, place, { type, about, event, label }) {
     const { op } = leaf;
     if (op === "missing" || op === "not missing") return null;
-    if (op === "window") return this.window(leaf, `${place}.value`, false);
+    if (op === "window") return this.window(leaf, "inWindow", `${place}.value`);
     if (op === "next") return [this.days(leaf, place), t("unit.days")];
     if (op === "in" || op === "not in") return this.many(leaf, place, { type, about, event, label });
     if (op === "between" || op === "not between")
@@ -195,7 +193,7 @@ export class Fields {
       const properties = this.propertyChoices(leaf);
       if (!properties.some(([name]) => name === leaf.property)) leaf.property = properties[0]?.[0] ?? "";
       leaf.values = [];
-      leaf.op = this.typeOf(leaf) === "time" ? "window" : ">=";
+      this.setOperator(leaf, this.typeOf(leaf) === "time" ? "window" : ">=", "");
     });
   }
 
@@ -217,7 +215,7 @@ export class Fields {
     if (leaf.property !== "" && !properties.some(([name]) => name === leaf.property)) properties.push([leaf.property, fieldLabel(leaf.property)]);
     const type = this.typeOf(leaf);
     return [
-      this.window(leaf, `${place}.window`, true), this.measure(leaf, place),
+      this.window(leaf, "window", `${place}.window`), this.measure(leaf, place),
       this.eventPicker(`${place}.event`, leaf.event, (event) => { leaf.event = event; if (leaf.where !== null) leaf.where = null; }),
       leaf.measure === "nth" ? this.input(`${place}.nth`, t("measure.nthPlace"), String(leaf.nth), (value) => { if (/^[1-9]\d*$/.test(value)) leaf.nth = Number(value); }, { type: "number", min: "1" }) : null,
       needsProperty ? this.select(`${place}.property`, t("builder.property"), leaf.property, properties, (name) => { leaf.property = name; }) : null,
@@ -239,7 +237,7 @@ export class Fields {
     const step = (one, index) => h("div", { class: "step" }, h("span", { class: "step-number" }, String(index + 1)),
       this.eventPicker(`${place}.step${index}`, one.event, (event) => { one.event = event; one.where = null; }), this.where(one, `${place}.s${index}`, one.event),
       leaf.steps.length > 1 ? h("button", { type: "button", class: "quiet square", "aria-label": t("builder.removeStep"), onclick: () => { leaf.steps.splice(index, 1); this.builder.redraw(`${place}.value`); } }, icon("close")) : null);
-    return [this.window(leaf, `${place}.window`, true), this.title(t("add.sequence")),
+    return [this.window(leaf, "window", `${place}.window`), this.title(t("add.sequence")),
       h("div", { class: "steps" }, leaf.steps.map(step),
         h("button", { type: "button", class: "quiet small", "data-place": `${place}.value`, onclick: () => { leaf.steps.push({ event: this.schema.events[0]?.name ?? "", where: null }); this.builder.redraw(`${place}.step${leaf.steps.length - 1}`); } }, icon("plus"), t("builder.addStep"))),
       h("label", { class: "inline" }, t("builder.within"), this.input(`${place}.within`, t("builder.within"), leaf.within === null ? "" : String(leaf.within.count), (value) => {
@@ -272,12 +270,13 @@ export class Fields {
 
   // ---- Windows ----
 
-  window(leaf, place, isOfEvents) {
-    const { window } = leaf;
+  /** name: "window", the time of the events, or "inWindow", the time in which a value lies. */
+  window(leaf, name, place) {
+    const window = leaf[name];
     const key = window.kind === "this" || window.kind === "previous" ? `${window.kind} ${window.unit}` : window.kind;
-    const shown = WINDOWS.filter((kind) => isOfEvents || kind !== "ever");
+    const shown = WINDOWS.filter((kind) => name === "window" || kind !== "ever");
     if (!shown.includes(key)) shown.push(key);
-    const set = (kind) => { leaf.window = windowOf(kind, leaf.window); };
+    const set = (kind) => { leaf[name] = windowOf(kind, window); };
     return h("span", { class: "window" },
       this.select(place, t("builder.window"), key, shown.map((kind) => [kind, t(`window.${kind}`)]), set), this.windowParts(window, place));
   }

@@ -1,7 +1,7 @@
 // dom.js -- elements from calls. Text is always set as text: nothing here reads markup, so no name of a user, an item or a
 // segment can become part of the page.
 //
-//   h("button", { class: "quiet", onclick: save, "aria-label": t("save") }, icon("save"), t("save"))
+//   h("button", { class: "quiet", onclick: save, "aria-label": t("segment.save") }, icon("save"), t("segment.save"))
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -117,7 +117,8 @@ class Picker {
     const isChosen = this.selected.has(option.value);
     const element = h("div", {
       class: "picker-option", role: "option", id: freshId("option"), "aria-selected": String(isChosen),
-      onclick: () => this.choose(index), onpointermove: () => this.at(index),
+      // The focus stays in the search line.
+      onpointerdown: (event) => event.preventDefault(), onclick: () => this.choose(index), onpointermove: () => this.at(index),
     }, this.multiple ? h("span", { class: "tick" }, isChosen ? icon("check") : null) : null,
     h("span", { class: "picker-label" }, option.label, option.note ? h("small", {}, option.note) : null),
     option.hint ? h("span", { class: "picker-hint" }, option.hint) : null);

@@ -1,0 +1,74 @@
+"""Runs tests of the console under node: those of its model as they are, those of its page with a browser.
+
+    SHOAL_BUILD=build /usr/bin/python3 tests/console/run.py [--plain] FILE...
+
+playwright-core is installed from npm into the build folder, at the version and hash of package-lock.json, and nowhere else.
+"""
+import argparse
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = pathlib.Path(os.environ.get("SHOAL_BUILD", ROOT / "build")).resolve()
+NODE_MAJOR = 20  # playwright-core asks for it
+
+
+def skip(why):
+    print(f"SKIPPED: {why}")
+    sys.exit(0)
+
+
+def install():
+    """The folder with playwright-core; installed once for each lock file."""
+    folder = BUILD / "console-test"
+    stamp = folder / "installed"
+    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == lock:
+        return folder
+    if shutil.which("npm") is None:
+        skip("npm is not installed")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, folder)
+    try:
+        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=20000"],
+                              cwd=folder, text=True, timeout=180, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except subprocess.TimeoutExpired:
+        skip("npm did not come to an end in 180 s")
+    if done.returncode != 0:
+        skip(f"npm cannot install playwright-core: {done.stdout[-400:]}")
+    stamp.write_text(lock)
+    return folder
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--plain", action="store_true", help="no browser is needed")
+    parser.add_argument("files", nargs="+")
+    options = parser.parse_args()
+    if shutil.which("node") is None:
+        skip("node is not installed")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(re.match(r"v(\d+)", version).group(1)) < NODE_MAJOR:
+        skip(f"node {version.strip()} is older than {NODE_MAJOR}")
+    environment = {**os.environ, "SHOAL_BUILD": str(BUILD)}
+    if not options.plain:
+        chromium = shutil.which("chromium")
+        if chromium is None:
+            skip("chromium is not installed")
+        subprocess.run(["bash", "-c", '. tools/lib/console.sh && fetch_console "$1"', "run", str(BUILD)], cwd=ROOT, check=True)
+        environment |= {"SHOAL_PACKAGES": str(install()), "SHOAL_CHROMIUM": chromium}
+    sys.stdout.flush()
+    done = subprocess.run(["node", "--test", *(str(HERE / name) for name in options.files)], env=environment)
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()
