@@ -51,6 +51,7 @@ def install():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--plain", action="store_true", help="no browser is needed")
+    parser.add_argument("--script", action="store_true", help="a program and its arguments, no tests")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
     if shutil.which("node") is None:
@@ -66,7 +67,11 @@ def main():
         subprocess.run(["bash", "-c", '. tools/lib/console.sh && fetch_console "$1"', "run", str(BUILD)], cwd=ROOT, check=True)
         environment |= {"SHOAL_PACKAGES": str(install()), "SHOAL_CHROMIUM": chromium}
     sys.stdout.flush()
-    done = subprocess.run(["node", "--test", *(str(HERE / name) for name in options.files)], env=environment)
+    if options.script:
+        command = ["node", str(HERE / options.files[0]), *options.files[1:]]
+    else:
+        command = ["node", "--test", *(str(HERE / name) for name in options.files)]
+    done = subprocess.run(command, env=environment)
     sys.exit(done.returncode)
 
 

@@ -94,6 +94,21 @@ for (const [language, dark, width] of [["zh-CN", false, 1280], ["en-US", true, 1
   });
 }
 
+test("the audit finds what is wrong", async () => {
+  const page = await browser.page();
+  await page.goto(address("audience"));
+  await settled(page);
+  await page.evaluate(() => {
+    document.querySelector(".lead").style.color = "#b0b8bd";
+    document.querySelector(".remove").removeAttribute("aria-label");
+    document.querySelector(".remove").removeAttribute("title");
+    document.querySelector("h2").outerHTML = "<h4>[audience.nothing]</h4>";
+  });
+  const faults = (await page.evaluate(audit)).join("\n");
+  for (const kind of ["contrast", "no name", "a heading of rank 4 after one of 1", "a text is missing"]) assert.ok(faults.includes(kind), `${kind}\n${faults}`);
+  await page.finish();
+});
+
 test("the language and the light can be changed, and stay", async () => {
   const page = await browser.page();
   await page.goto(shop.url);

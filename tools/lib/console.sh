@@ -6,6 +6,7 @@
 fetch_console() {
     local build="$1" vendor="$1/share/shoal/console/vendor" work="$1/console-npm" lock
     lock=$(sha256sum tools/console/package-lock.json | cut -d ' ' -f 1)
+    [ -L "$build/share/shoal/console" ] && rm "$build/share/shoal/console"
     [ "$(cat "$vendor/lock" 2>/dev/null)" = "$lock" ] && return 0
     if ! command -v npm >/dev/null 2>&1; then
         printf '%s\n' "NOTE: npm is not installed: the console shows tables instead of charts."
