@@ -2,7 +2,7 @@
 #   cmake --install build --prefix DIR
 #   PKG_CONFIG_PATH=DIR/lib/pkgconfig cc app.c $(pkg-config --cflags --libs shoal)
 set(archive_objects)
-foreach(module base bitmap column table event query audience train feed shard protocol client)
+foreach(module base tls bitmap column table event query audience train feed shard protocol client)
   if(TARGET shoal_${module})
     list(APPEND archive_objects $<TARGET_OBJECTS:shoal_${module}>)
   endif()

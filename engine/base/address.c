@@ -4,7 +4,7 @@
 
 static enum sh_status refuse(const char *text, const char *why, struct sh_error *err) {
     (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "\"%s\" is not an address: %s", text, why);
-    return sh_fail_hint(err, SH_ERR_ARGUMENT, "write HOST:PORT, [IPV6]:PORT or unix:/path");
+    return sh_fail_hint(err, SH_ERR_ARGUMENT, "write HOST:PORT, [IPV6]:PORT, tls:HOST:PORT or unix:/path");
 }
 
 static bool parse_port(const char *text, uint16_t *port) {
@@ -29,7 +29,8 @@ enum sh_status sh_address_parse(const char *text, struct sh_address *address, st
         memcpy(address->path, text + 5, path_bytes);
         return SH_OK;
     }
-    const char *host = strncmp(text, "tcp:", 4) == 0 ? text + 4 : text;
+    address->is_tls = strncmp(text, "tls:", 4) == 0;
+    const char *host = address->is_tls || strncmp(text, "tcp:", 4) == 0 ? text + 4 : text;
     const char *host_end;
     const char *port;
     if (*host == '[') {

@@ -1,4 +1,5 @@
-/* address.h -- where a server listens, as text: "tcp:HOST:PORT", "HOST:PORT", "[IPV6]:PORT" or "unix:/path". */
+/* address.h -- where a server listens, as text: "tcp:HOST:PORT", "HOST:PORT", "[IPV6]:PORT", "tls:HOST:PORT" or
+ * "unix:/path". */
 #ifndef SH_ADDRESS_H
 #define SH_ADDRESS_H
 
@@ -11,6 +12,7 @@ enum {
 
 struct sh_address {
     bool is_unix;
+    bool is_tls;
     uint16_t port;
     char host[SH_ADDRESS_HOST_BYTES_MAX]; /* without the brackets of IPv6 */
     char path[SH_ADDRESS_PATH_BYTES_MAX];

@@ -68,6 +68,25 @@ static uint64_t deadline_of(const struct shoal_client *client) {
     return sh_client_clock_ms() + client->options.timeout_ms;
 }
 
+/* The files are read once; the caller's texts may go. */
+static enum sh_status read_tls(struct shoal_client *client, struct sh_error *err) {
+    struct shoal_client_options *options = &client->options;
+    const char *name = options->tls_name == NULL ? client->address.host : options->tls_name;
+    enum sh_status status = SH_OK;
+    sh_buffer_init(&client->cipher, 4 * (size_t)SH_TLS_PIECE_BYTES);
+    if (strlen(name) >= sizeof client->tls_name)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the name of a server has less than %zu bytes",
+                       sizeof client->tls_name);
+    memcpy(client->tls_name, name, strlen(name) + 1);
+    const struct sh_tls_files files = {options->tls_certificate, options->tls_key, options->tls_authorities};
+    if (client->address.is_tls) status = sh_tls_open_client(&files, &client->tls, err);
+    options->tls_name = client->tls_name;
+    options->tls_certificate = NULL;
+    options->tls_key = NULL;
+    options->tls_authorities = NULL;
+    return status;
+}
+
 static enum sh_status open_client(struct shoal_client *client, const char *address,
                                   const struct shoal_client_options *options, struct sh_error *err) {
     client->handle = -1;
@@ -76,6 +95,7 @@ static enum sh_status open_client(struct shoal_client *client, const char *addre
     enum sh_status status = set_options(client, options, err);
     if (status != SH_OK) return status;
     if ((status = sh_address_parse(address, &client->address, err)) != SH_OK) return status;
+    if ((status = read_tls(client, err)) != SH_OK) return status;
     const size_t address_bytes = strlen(address) + 1;
     client->address_text = sh_alloc(address_bytes);
     client->calls = sh_alloc_zero(SH_CLIENT_SLOT_COUNT * sizeof *client->calls);
@@ -114,6 +134,8 @@ void shoal_client_close(struct shoal_client *client) {
         sh_client_call_end(client, &client->calls[client->first]);
     sh_buffer_deinit(&client->output);
     sh_buffer_deinit(&client->input);
+    sh_buffer_deinit(&client->cipher);
+    sh_tls_close(client->tls);
     sh_free(client->shown);
     sh_free(client->calls);
     sh_free(client->address_text);

@@ -141,6 +141,11 @@ enum sh_status sh_client_connect(struct shoal_client *client, uint64_t deadline_
     sh_frame_scan_init(&client->scan, client->options.answer_bytes_max);
     enum sh_status status = open_socket(client, deadline_ms, err);
     if (status != SH_OK) return status;
+    if (client->tls != NULL) status = sh_client_wire_open(client, err);
+    if (status != SH_OK) {
+        sh_client_disconnect(client);
+        return status;
+    }
     if ((status = greet(client, deadline_ms, err)) != SH_OK) sh_client_disconnect(client);
     return status;
 }
@@ -148,23 +153,30 @@ enum sh_status sh_client_connect(struct shoal_client *client, uint64_t deadline_
 void sh_client_disconnect(struct shoal_client *client) {
     if (client->handle >= 0) (void)close(client->handle);
     client->handle = -1;
+    sh_tls_wire_destroy(client->wire);
+    client->wire = NULL;
+}
+
+bool sh_client_has_unsent(const struct shoal_client *client) {
+    return client->output.count > 0 || client->cipher_at < client->cipher.count;
 }
 
 /* ---- bytes ---- */
 
-static enum sh_status lost(struct shoal_client *client, const char *why, struct sh_error *err) {
+enum sh_status sh_client_lost(struct shoal_client *client, const char *why, struct sh_error *err) {
     if (client->farewell[0] != '\0')
         return sh_fail(err, SH_ERR_CLOSED, -1, "%s closed the connection: %s", client->address_text, client->farewell);
     return sh_fail(err, SH_ERR_CLOSED, -1, "the connection to %s is lost: %s", client->address_text, why);
 }
 
 enum sh_status sh_client_send(struct shoal_client *client, struct sh_error *err) {
+    if (client->wire != NULL) return sh_client_wire_send(client, err);
     while (client->output_at < client->output.count) {
         const ssize_t count = send(client->handle, client->output.bytes + client->output_at,
                                    client->output.count - client->output_at, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return SH_OK;
-        if (count < 0) return lost(client, strerror(errno), err);
+        if (count < 0) return sh_client_lost(client, strerror(errno), err);
         client->output_at += (size_t)count;
     }
     sh_buffer_clear(&client->output);
@@ -189,19 +201,29 @@ enum sh_status sh_client_receive(struct shoal_client *client, uint64_t deadline_
     const enum sh_status status = make_room(client, err);
     if (status != SH_OK) return status;
     for (;;) {
+        if (client->wire != NULL) {
+            size_t count;
+            const enum sh_status said = sh_client_wire_get(client, &count, err);
+            if (said != SH_OK || count > 0) return said;
+        }
         /* A send that fails is no reason to stop reading: what the server said last may still be there. */
-        const bool sending = sh_client_send(client, err) == SH_OK && client->output.count > 0;
+        const bool sending = sh_client_send(client, err) == SH_OK && sh_client_has_unsent(client);
         struct pollfd watched = {.fd = client->handle, .events = (short)(sending ? POLLIN | POLLOUT : POLLIN)};
         const int ready = poll(&watched, 1, wait_ms(deadline_ms));
         if (ready < 0 && errno == EINTR) continue;
-        if (ready < 0) return lost(client, strerror(errno), err);
+        if (ready < 0) return sh_client_lost(client, strerror(errno), err);
         if (ready == 0) return sh_fail(err, SH_ERR_DEADLINE, -1, "no answer from %s in time", client->address_text);
         if ((watched.revents & ~POLLOUT) == 0) continue;
+        if (client->wire != NULL) {
+            const enum sh_status got = sh_client_wire_receive(client, err);
+            if (got != SH_OK) return got;
+            continue;
+        }
         const ssize_t count = recv(client->handle, client->input.bytes + client->input.count,
                                    client->input.capacity - client->input.count, MSG_DONTWAIT);
         if (count < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) continue;
-        if (count < 0) return lost(client, strerror(errno), err);
-        if (count == 0) return lost(client, "the server closed it", err);
+        if (count < 0) return sh_client_lost(client, strerror(errno), err);
+        if (count == 0) return sh_client_lost(client, "the server closed it", err);
         client->input.count += (size_t)count;
         return SH_OK;
     }

@@ -16,6 +16,7 @@
 #include "buffer.h"
 #include "frame.h"
 #include "shoal/client.h"
+#include "tls.h"
 
 enum {
     SH_CLIENT_SLOT_BITS = 10, /* SH_PIPELINE_COUNT_MAX calls in flight */
@@ -55,7 +56,12 @@ struct shoal_client {
     char token[SH_CLIENT_TOKEN_BYTES_MAX]; /* "": none */
     struct shoal_client_options options;
 
-    int handle; /* -1: not connected */
+    int handle;               /* -1: not connected */
+    struct sh_tls *tls;       /* NULL: the address is none of TLS */
+    struct sh_tls_wire *wire; /* of the connection, then */
+    struct sh_buffer cipher;  /* to be sent, then; `output` is plain */
+    size_t cipher_at;
+    char tls_name[SH_ADDRESS_HOST_BYTES_MAX];
     struct sh_buffer output;
     size_t output_at; /* sent up to here */
     struct sh_buffer input;
@@ -83,6 +89,21 @@ enum sh_status sh_client_connect(struct shoal_client *client, uint64_t deadline_
 void sh_client_disconnect(struct shoal_client *client);
 /* Send what the kernel takes now. SH_ERR_CLOSED if the connection is lost. */
 enum sh_status sh_client_send(struct shoal_client *client, struct sh_error *err);
+/* SH_ERR_CLOSED, with what the server said before it closed, or why. */
+SH_MUST_CHECK enum sh_status sh_client_lost(struct shoal_client *client, const char *why, struct sh_error *err);
+/* Is there something that the kernel has not taken yet? */
+bool sh_client_has_unsent(const struct shoal_client *client);
+
+/* ---- client_wire.c: what TLS puts between, for a client whose `wire` is not NULL ---- */
+
+SH_MUST_CHECK enum sh_status sh_client_wire_open(struct shoal_client *client, struct sh_error *err);
+/* As sh_client_send. */
+enum sh_status sh_client_wire_send(struct shoal_client *client, struct sh_error *err);
+/* What the kernel has goes into the wire. */
+SH_MUST_CHECK enum sh_status sh_client_wire_receive(struct shoal_client *client, struct sh_error *err);
+/* What the wire understands goes into the input, which has room for one receive. *count: how much. */
+SH_MUST_CHECK enum sh_status sh_client_wire_get(struct shoal_client *client, size_t *count, struct sh_error *err);
+
 /* Wait until something came, and read it, sending meanwhile. SH_ERR_DEADLINE, SH_ERR_CLOSED, SH_ERR_LIMIT. Moves what
  * is in `input`: an answer shown before is gone. */
 enum sh_status sh_client_receive(struct shoal_client *client, uint64_t deadline_ms, struct sh_error *err);

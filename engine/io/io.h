@@ -41,7 +41,7 @@ enum {
     SH_IO_RECEIVE_BYTES = 64 << 10,
     /* Receive buffers of one loop: 4 MiB. When more connections are ready in one turn the rest waits for the next. */
     SH_IO_RECEIVE_COUNT = 64,
-    SH_IO_ADDRESS_BYTES_MAX = 128, /* "unix:" and the 108 bytes of a socket's path */
+    SH_IO_ADDRESS_BYTES_MAX = 128, /* "tls:", "unix:" and the 108 bytes of a socket's path */
 };
 
 struct sh_io;
@@ -51,6 +51,7 @@ struct sh_io_operations;
 struct sh_io_connection {
     void *owner;
     bool is_local; /* a Unix socket */
+    bool is_tls;   /* as its listener */
     bool is_owner; /* of a Unix socket: the peer runs as this process's user, or as root */
 };
 
@@ -59,6 +60,7 @@ struct sh_io_connection {
 struct sh_io_listener {
     int handle;
     bool is_local;
+    bool is_tls;                           /* its bytes are to be TLS; the io only passes that on */
     char address[SH_IO_ADDRESS_BYTES_MAX]; /* as it can be given to a client: with the port that port 0 became */
 };
 

@@ -125,8 +125,8 @@ static void print_bound(int handle, struct sh_io_listener *listener) {
     if (getsockname(handle, (struct sockaddr *)&bound, &bound_bytes) == 0)
         (void)getnameinfo((struct sockaddr *)&bound, bound_bytes, host, sizeof host, port, sizeof port,
                           NI_NUMERICHOST | NI_NUMERICSERV);
-    (void)snprintf(listener->address, sizeof listener->address, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-                   port);
+    (void)snprintf(listener->address, sizeof listener->address, bound.ss_family == AF_INET6 ? "%s[%s]:%s" : "%s%s:%s",
+                   listener->is_tls ? "tls:" : "", host, port);
 }
 
 static enum sh_status listen_tcp(const char *text, const struct sh_address *address, bool is_first,
@@ -143,6 +143,7 @@ static enum sh_status listen_tcp(const char *text, const struct sh_address *addr
     freeaddrinfo(found);
     if (error != 0) return fail_system(err, text, "bind", error);
     listener->is_local = false;
+    listener->is_tls = address->is_tls;
     print_bound(listener->handle, listener);
     return SH_OK;
 }
@@ -150,6 +151,7 @@ static enum sh_status listen_tcp(const char *text, const struct sh_address *addr
 enum sh_status sh_io_listener_open(const char *text, bool is_first, struct sh_io_listener *listener,
                                    struct sh_error *err) {
     listener->handle = -1;
+    listener->is_tls = false;
     struct sh_address address;
     const enum sh_status status = sh_address_parse(text, &address, err);
     if (status != SH_OK) return status;

@@ -49,6 +49,7 @@ struct epoll_connection {
 struct epoll_listener {
     struct watched watched;
     bool is_local;
+    bool is_tls;
     bool is_stopped;
     struct sh_io *io;
     struct sh_io_timer retry;
@@ -241,6 +242,7 @@ static struct epoll_connection *connection_make(struct epoll_io *self, int handl
 static void welcome(struct epoll_io *self, const struct epoll_listener *listener, int handle) {
     struct epoll_connection *connection = connection_make(self, handle, listener->is_local);
     if (connection == NULL) return;
+    connection->base.is_tls = listener->is_tls;
     connection->base.is_owner = sh_io_peer_is_owner(handle, listener->is_local);
     self->base.events->on_accept(self->base.context, &connection->base);
     watch(self, connection);
@@ -275,8 +277,10 @@ static enum sh_status epoll_accept(struct sh_io *io, const struct sh_io_listener
     if (self->listener_count == SH_IO_LISTENER_COUNT_MAX)
         return sh_fail(err, SH_ERR_LIMIT, -1, "at most %d addresses can be listened on", SH_IO_LISTENER_COUNT_MAX);
     struct epoll_listener *listener = &self->listeners[self->listener_count];
-    *listener = (struct epoll_listener){
-        .watched = {.kind = WATCHED_LISTENER, .handle = source->handle}, .is_local = source->is_local, .io = io};
+    *listener = (struct epoll_listener){.watched = {.kind = WATCHED_LISTENER, .handle = source->handle},
+                                        .is_local = source->is_local,
+                                        .is_tls = source->is_tls,
+                                        .io = io};
     listener->retry.fire = accept_retry;
     /* Another loop may have taken the connection that this one was woken for. */
     (void)fcntl(source->handle, F_SETFL, fcntl(source->handle, F_GETFL) | O_NONBLOCK);

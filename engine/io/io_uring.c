@@ -69,6 +69,7 @@ struct uring_connection {
 struct uring_listener {
     int handle;
     bool is_local;
+    bool is_tls;
     bool is_armed;
     bool is_stopped;
     struct sh_io *io;
@@ -327,6 +328,7 @@ static void welcome(struct uring *self, const struct uring_listener *listener, i
     }
     struct uring_connection *connection = connection_make(self, handle, listener->is_local);
     if (connection == NULL) return;
+    connection->base.is_tls = listener->is_tls;
     connection->base.is_owner = sh_io_peer_is_owner(handle, listener->is_local);
     self->base.events->on_accept(self->base.context, &connection->base);
     receive_again(self, connection);
@@ -356,7 +358,8 @@ static enum sh_status uring_accept(struct sh_io *io, const struct sh_io_listener
     if (self->listener_count == SH_IO_LISTENER_COUNT_MAX)
         return sh_fail(err, SH_ERR_LIMIT, -1, "at most %d addresses can be listened on", SH_IO_LISTENER_COUNT_MAX);
     struct uring_listener *listener = &self->listeners[self->listener_count++];
-    *listener = (struct uring_listener){.handle = source->handle, .is_local = source->is_local, .io = io};
+    *listener = (struct uring_listener){
+        .handle = source->handle, .is_local = source->is_local, .is_tls = source->is_tls, .io = io};
     listener->retry.fire = accept_retry;
     accept_again(self, listener);
     return SH_OK;

@@ -61,6 +61,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     sh_slow_log_init(&server->slow, options->slow_ms);
     server->io = options->io;
     server->access = options->access;
+    server->tls = options->tls;
     server->loop_count = options->shard_count;
     server->address_count = options->address_count;
     server->connection_count_max = or_bound(options->connection_count_max, SH_CONNECTION_COUNT_MAX);
@@ -168,6 +169,9 @@ static enum sh_status check_addresses(const struct sh_server_options *options, s
         struct sh_address address;
         const enum sh_status status = sh_address_parse(options->addresses[i], &address, err);
         if (status != SH_OK) return status;
+        if (address.is_tls && options->tls == NULL)
+            return sh_fail(err, SH_ERR_ARGUMENT, -1, "%s needs a certificate: --tls-certificate FILE",
+                           options->addresses[i]);
         if (options->access != NULL || sh_io_address_is_local(options->addresses[i])) continue;
         (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "%s can be reached from other machines, and there is no access control",
                       options->addresses[i]);

@@ -19,6 +19,7 @@
 #include "counters.h"
 #include "data_directory.h"
 #include "io.h"
+#include "tls.h"
 
 struct sh_server;
 
@@ -31,7 +32,8 @@ struct sh_server_options {
     /* Who may do what; the caller's, until the server has ended. NULL: everybody may do everything, and only addresses
      * that other machines cannot reach are listened on. */
     struct sh_access *access;
-    uint32_t slow_ms; /* requests that take at least so long are noted in the log; 0: none. See slow_log.h */
+    struct sh_tls *tls; /* what tls: addresses show; the caller's, until the server has ended. NULL: there are none */
+    uint32_t slow_ms;   /* requests that take at least so long are noted in the log; 0: none. See slow_log.h */
     /* Tests make these small; 0 is the bound of the same name in bounds.h. */
     uint32_t connection_count_max;
     uint32_t frame_stall_ms_max;

@@ -8,6 +8,7 @@ enum {
     /* What an idle session keeps of its buffers' memory. A busy one keeps all, so that a loader's next batch finds its
      * pages in place. */
     IDLE_BYTES_MAX = 64 << 10,
+    CIPHER_LIMIT_BYTES = 4 * SH_TLS_PIECE_BYTES,                           /* one piece, and what a handshake says */
     OUTPUT_LIMIT_BYTES = SH_ANSWER_BYTES_MAX + SH_OUTPUT_BYTES_LOW + 4096, /* room for one answer, see has_room */
 };
 
@@ -189,6 +190,10 @@ static void take_bytes(struct sh_session *session, const uint8_t *bytes, size_t 
 /* ---- bytes out ---- */
 
 static void send_piece(struct sh_session *session) {
+    if (session->wire != NULL) {
+        sh_session_wire_send(session);
+        return;
+    }
     const size_t left = session->sending.count - session->sending_at;
     session->sending_bytes = left < SH_SEND_BYTES_MAX ? left : SH_SEND_BYTES_MAX;
     session->sending_since_ns = sh_io_monotonic_ns(session->loop->io);
@@ -198,7 +203,12 @@ static void send_piece(struct sh_session *session) {
 }
 
 static void send_output(struct sh_session *session) {
-    if (session->is_sending || session->output.count == 0) return;
+    if (session->is_sending) return;
+    if (session->wire != NULL) {
+        sh_session_wire_send(session);
+        return;
+    }
+    if (session->output.count == 0) return;
     const struct sh_buffer empty = session->sending;
     session->sending = session->output;
     session->output = empty;
@@ -250,7 +260,10 @@ static void pause_or_resume(struct sh_session *session) {
 
 static void end_if_over(struct sh_session *session) {
     if (!session->is_ending || session->is_lingering || session->is_blocked) return;
+    /* Before its handshake nothing can be said, and what is ending will not have one. */
+    if (session->wire != NULL && !sh_tls_wire_is_ready(session->wire)) sh_buffer_clear(&session->output);
     if (session->task_count > 0 || session->is_sending || session->output.count > 0) return;
+    if (session->wire != NULL && sh_session_wire_end(session)) return;
     if (session->is_peer_done) {
         sh_session_close(session);
         return;
@@ -286,12 +299,19 @@ static void session_free(struct sh_session *session) {
     sh_buffer_deinit(&session->input);
     sh_buffer_deinit(&session->output);
     sh_buffer_deinit(&session->sending);
+    sh_buffer_deinit(&session->cipher);
+    sh_tls_wire_destroy(session->wire);
     sh_free(session);
 }
 
 void sh_session_begin(struct sh_loop *loop, struct sh_io_connection *connection) {
     const uint32_t before = atomic_fetch_add_explicit(&loop->server->connection_count, 1, memory_order_relaxed);
     struct sh_session *session = sh_alloc_zero(sizeof *session);
+    if (session != NULL && connection->is_tls) session->wire = sh_tls_wire_create(loop->server->tls, NULL);
+    if (session != NULL && connection->is_tls && session->wire == NULL) {
+        sh_free(session);
+        session = NULL;
+    }
     connection->owner = session;
     if (session == NULL) {
         sh_io_close(loop->io, connection);
@@ -302,6 +322,7 @@ void sh_session_begin(struct sh_loop *loop, struct sh_io_connection *connection)
     sh_buffer_init(&session->input, SH_FRAME_BYTES_MAX + 2 * (size_t)SH_IO_RECEIVE_BYTES);
     sh_buffer_init(&session->output, OUTPUT_LIMIT_BYTES);
     sh_buffer_init(&session->sending, OUTPUT_LIMIT_BYTES);
+    sh_buffer_init(&session->cipher, CIPHER_LIMIT_BYTES);
     if (loop->server->access == NULL || connection->is_owner) session->principal = sh_principal_of_owner();
     session->accepted_ns = sh_io_monotonic_ns(loop->io);
     sh_frame_scan_init(&session->scan, frame_bytes_max(session));
@@ -324,9 +345,7 @@ static void on_accept(void *context, struct sh_io_connection *connection) {
     sh_session_begin(context, connection);
 }
 
-static void on_bytes(void *context, struct sh_io_connection *connection, const uint8_t *bytes, size_t byte_count) {
-    (void)context;
-    struct sh_session *session = connection->owner;
+void sh_session_take(struct sh_session *session, const uint8_t *bytes, size_t byte_count) {
     if (byte_count == 0) {
         session->is_peer_done = true;
         if (session->is_lingering)
@@ -341,11 +360,21 @@ static void on_bytes(void *context, struct sh_io_connection *connection, const u
     sh_session_mark_dirty(session);
 }
 
+static void on_bytes(void *context, struct sh_io_connection *connection, const uint8_t *bytes, size_t byte_count) {
+    (void)context;
+    struct sh_session *session = connection->owner;
+    if (session->wire != NULL && byte_count > 0)
+        sh_session_wire_bytes(session, bytes, byte_count);
+    else
+        sh_session_take(session, bytes, byte_count);
+}
+
 static void on_sent(void *context, struct sh_io_connection *connection, enum sh_status status) {
     (void)context;
     struct sh_session *session = connection->owner;
     session->is_sending = false;
     session->sending_at += session->sending_bytes;
+    session->sending_bytes = 0;
     if (status != SH_OK) {
         sh_session_close(session);
         note_unsent(session);
@@ -416,8 +445,9 @@ void sh_session_check_time(struct sh_session *session, uint64_t now_ns) {
         return;
     }
     rest_if_idle(session);
-    if (!session->principal.is_known && is_older(session->accepted_ns, now_ns, SH_UNKNOWN_MS_MAX)) {
-        evict(session, "it has shown no token in time");
+    const bool is_unready = session->wire != NULL && !sh_tls_wire_is_ready(session->wire);
+    if ((is_unready || !session->principal.is_known) && is_older(session->accepted_ns, now_ns, SH_UNKNOWN_MS_MAX)) {
+        evict(session, is_unready ? "its TLS handshake was not done in time" : "it has shown no token in time");
         return;
     }
     if (session->is_sending && is_older(session->sending_since_ns, now_ns, server->send_stall_ms_max)) {

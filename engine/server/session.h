@@ -25,6 +25,7 @@
 #include "frame.h"
 #include "io.h"
 #include "task.h"
+#include "tls.h"
 
 struct sh_session {
     struct sh_loop *loop;
@@ -67,6 +68,9 @@ struct sh_session {
     size_t counted_unsent_bytes; /* what the loop's sums know of */
     size_t counted_partial_bytes;
     uint64_t linger_until_ns;
+    struct sh_tls_wire *wire; /* NULL: its bytes are plain */
+    struct sh_buffer cipher;  /* on its way, then */
+    bool is_wire_ended;
     uint64_t accepted_ns;
     struct sh_principal principal; /* who it is; nobody yet, until it has shown a token */
     char workspace[SH_NAME_BYTES_MAX];
@@ -88,6 +92,17 @@ void sh_session_hold(struct sh_session *session, struct sh_task *task);
 void sh_session_check_time(struct sh_session *session, uint64_t now_ns);
 /* Nothing more of it is done, because of who it is (not). What is answered already goes out, then it is closed. */
 void sh_session_refuse(struct sh_session *session);
+/* ---- session_wire.c: what TLS puts between ---- */
+
+/* Bytes have come: take what they say. */
+void sh_session_wire_bytes(struct sh_session *session, const uint8_t *bytes, size_t byte_count);
+/* Put as much into TLS as one send takes, and send what is there. No send is in flight. */
+void sh_session_wire_send(struct sh_session *session);
+/* At its end. True: something is to be sent first. */
+bool sh_session_wire_end(struct sh_session *session);
+/* The session's own: plain bytes have come; none: the peer says no more. */
+void sh_session_take(struct sh_session *session, const uint8_t *bytes, size_t byte_count);
+
 /* Read no more; answer what has come in; close. */
 void sh_session_end(struct sh_session *session);
 void sh_session_close(struct sh_session *session);

@@ -76,8 +76,13 @@ struct shoal_client_error {
 
 /* Zero or NULL in a field means its default. */
 struct shoal_client_options {
-    const char *workspace;        /* the token's own; without a token "default" */
-    const char *token;            /* "id.secret", for a server with access control */
+    const char *workspace; /* the token's own; without a token "default" */
+    const char *token;     /* "id.secret", for a server with access control */
+    /* For addresses that begin with tls:, files in PEM: */
+    const char *tls_authorities;  /* whose certificates are believed; those that this system trusts */
+    const char *tls_certificate;  /* this client's own; none */
+    const char *tls_key;          /* its key; in the same file */
+    const char *tls_name;         /* whom the server's certificate must be for; the address's host */
     uint32_t timeout_ms;          /* 30000: connecting, and waiting for any one answer */
     uint32_t in_flight_count_max; /* 256 calls, at most 1024 */
     size_t in_flight_bytes_max;   /* 64 MiB of requests kept until answered */
@@ -87,7 +92,7 @@ struct shoal_client_options {
 
 struct shoal_client;
 
-/* Connect and greet. address: "127.0.0.1:7717", "tcp:host:7717", "[::1]:7717" or "unix:/path". options and error may be
+/* Connect and greet. address: "127.0.0.1:7717", "tcp:host:7717", "[::1]:7717", "tls:host:7718" or "unix:/path". options and error may be
  * NULL. On failure *client is NULL and error says why. */
 int shoal_client_open(const char *address, const struct shoal_client_options *options, struct shoal_client **client,
                       struct shoal_client_error *error);

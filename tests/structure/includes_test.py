@@ -25,8 +25,9 @@ DIRECT = {
     "shard": ["feed", "storage"],
     "access": ["shard"],
     "protocol": ["base"],
-    "client": ["protocol"],
-    "server": ["protocol", "access", "io"],
+    "client": ["protocol", "tls"],
+    "tls": ["base"],
+    "server": ["protocol", "access", "io", "tls"],
     "http": ["server"],
 }
 

@@ -135,11 +135,12 @@ const struct command *command_find(const char *name) {
 }
 
 void command_usage(FILE *out) {
-    (void)fputs("usage: shoal [--addr ADDRESS] [--workspace NAME] [--token-file FILE] [--format table|csv|json]\n"
-                "             [--plain] COMMAND ...\n"
-                "Without a command it is a shell. ADDRESS is 127.0.0.1:7717 or SHOAL_ADDR unless given;\n"
-                "unix:/path is fine. A token is SHOAL_TOKEN, or stands in FILE (SHOAL_TOKEN_FILE).\n\n",
-                out);
+    (void)fputs(
+        "usage: shoal [--addr ADDRESS] [--workspace NAME] [--token-file FILE] [--format table|csv|json]\n"
+        "             [--plain] COMMAND ...\n"
+        "Without a command it is a shell. ADDRESS is 127.0.0.1:7717 or SHOAL_ADDR unless given;\n"
+        "unix:/path and tls:HOST:PORT are fine. A token is SHOAL_TOKEN, or stands in FILE (SHOAL_TOKEN_FILE).\n\n",
+        out);
     for (uint32_t i = 0; i < command_count; i++)
         (void)fprintf(out, "  %-11s %-13s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     (void)fputs("\nAn expression: city in ('成都', '上海') and count(purchase, last 30 days) >= 2\n"
@@ -349,7 +350,11 @@ static void show_line(const char *before, const char *words) {
 
 bool session_connect(struct session *session) {
     if (session->client != NULL) return true;
-    const struct shoal_client_options options = {.workspace = session->workspace, .token = session->token};
+    const struct shoal_client_options options = {.workspace = session->workspace,
+                                                 .token = session->token,
+                                                 .tls_authorities = getenv("SHOAL_TLS_CA"),
+                                                 .tls_certificate = getenv("SHOAL_TLS_CERTIFICATE"),
+                                                 .tls_key = getenv("SHOAL_TLS_KEY")};
     struct shoal_client_error error;
     if (shoal_client_open(session->address, &options, &session->client, &error) == SHOAL_CLIENT_OK) return true;
     (void)fprintf(stderr, "shoal: %s: ", session->address);

@@ -35,11 +35,13 @@ static const char default_address[] = "127.0.0.1:7717";
 
 static const char usage[] =
     "Usage: shoald [--listen ADDRESS]... [--data DIR [--durability MODE]] [--shards N] [--io uring|epoll]\n"
-    "              [--access FILE] [--http ADDRESS [--http-host NAME]... [--console DIR]] [--log-level LEVEL]\n"
+    "              [--access FILE] [--tls-certificate FILE [--tls-key FILE] [--tls-client-ca FILE]]\n"
+    "              [--http ADDRESS [--http-host NAME]... [--console DIR]] [--log-level LEVEL]\n"
     "\n"
     "Keeps users, items and events in memory and answers questions about them.\n"
     "\n"
-    "  --listen ADDRESS   HOST:PORT, [IPV6]:PORT or unix:/path; up to 8 times (default 127.0.0.1:7717)\n"
+    "  --listen ADDRESS   HOST:PORT, [IPV6]:PORT, tls:HOST:PORT or unix:/path; up to 8 times\n"
+    "                     (default 127.0.0.1:7717)\n"
     "  --data DIR         keep what is written in DIR, and begin with what is there (default: all is in memory\n"
     "                     only, and gone with the server)\n"
     "  --durability MODE  sync: a write is answered when it survives a power cut (default);\n"
@@ -49,6 +51,9 @@ static const char usage[] =
     "  --snapshot-log N   MiB of log until a snapshot is taken (default 1024; 0: only when asked)\n"
     "  --access FILE      only who shows a token of FILE is served (shoal token makes them; default: DIR/access.json\n"
     "                     if it is there). Without tokens only addresses of this machine are listened on\n"
+    "  --tls-certificate FILE  what tls: addresses show, with the certificates that lead to its issuer (PEM)\n"
+    "  --tls-key FILE     its key (default: in the same file)\n"
+    "  --tls-client-ca FILE    clients must show a certificate of one of these issuers, too\n"
     "  --shards N         loops, each with a part of the users (default: as in DIR, or one a processor)\n"
     "  --http ADDRESS     also serve HTTP: the console, calls as JSON, probes, metrics (usually 127.0.0.1:7718)\n"
     "  --http-host NAME   a name, besides localhost, under which browsers may call it; up to 8 times\n"
@@ -60,7 +65,8 @@ static const char usage[] =
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
-    "SIGHUP: read the tokens anew. SIGTERM or SIGINT: answer what has come in, then stop. A second one: stop at once.\n"
+    "SIGHUP: read tokens and certificate anew. SIGTERM or SIGINT: answer what has come in, then stop; a second one:\n"
+    "stop at once.\n"
     "Exit status: 0 stopped, 64 wrong flags, 65 DIR is damaged, 71 the system refuses, 74 the disk refuses or is "
     "full,\n"
     "75 another server has DIR.\n";
@@ -71,6 +77,7 @@ struct settings {
     uint32_t shard_count;        /* 0: not given */
     struct sh_data_options data; /* path NULL: none */
     bool has_durability;
+    struct sh_tls_files tls;
     const char *access; /* path; NULL: none */
     char access_of_data[SH_DATA_PATH_BYTES_MAX];
     struct sh_http_options http; /* address NULL: none */
@@ -152,6 +159,9 @@ static struct settings read_settings(int argument_count, char **arguments) {
         {"slow-ms", required_argument, NULL, 'w'},
         {"io", required_argument, NULL, 'i'},
         {"access", required_argument, NULL, 'a'},
+        {"tls-certificate", required_argument, NULL, 'P'},
+        {"tls-key", required_argument, NULL, 'K'},
+        {"tls-client-ca", required_argument, NULL, 'Q'},
         {"log-level", required_argument, NULL, 'v'},
         {"openapi", no_argument, NULL, 'p'},
         {"version", no_argument, NULL, 'V'},
@@ -198,6 +208,15 @@ static struct settings read_settings(int argument_count, char **arguments) {
         case 'w':
             settings.slow_ms = parse_slow_ms(optarg);
             break;
+        case 'P':
+            settings.tls.certificate = optarg;
+            break;
+        case 'K':
+            settings.tls.key = optarg;
+            break;
+        case 'Q':
+            settings.tls.authorities = optarg;
+            break;
         case 'i':
             settings.io = optarg;
             break;
@@ -226,6 +245,8 @@ static struct settings read_settings(int argument_count, char **arguments) {
         refuse("--http-host and --console go with --http");
     if (settings.http.address != NULL && !sh_io_address_is_local(settings.http.address))
         refuse("--http is for this machine only: 127.0.0.1:PORT, [::1]:PORT or unix:/path");
+    if (settings.tls.certificate == NULL && (settings.tls.key != NULL || settings.tls.authorities != NULL))
+        refuse("--tls-key and --tls-client-ca go with --tls-certificate");
     if (settings.address_count == 0) settings.addresses[settings.address_count++] = default_address;
     return settings;
 }
@@ -276,8 +297,12 @@ static void print_ready(const struct sh_server *server, const struct sh_http *ht
     (void)fflush(stdout);
 }
 
-static void read_anew(struct sh_access *access) {
+static void read_anew(struct sh_access *access, struct sh_tls *tls) {
     struct sh_error err;
+    if (tls != NULL && sh_tls_reload(tls, &err) == SH_OK)
+        sh_log(SH_LOG_INFO, "the certificate is read anew");
+    else if (tls != NULL)
+        sh_log(SH_LOG_ERROR, "the certificate stays as it was: %s", err.message);
     if (access == NULL) return;
     if (sh_access_reload(access, &err) == SH_OK)
         sh_log(SH_LOG_INFO, "tokens are read anew: there are %u", sh_access_token_count(access));
@@ -286,14 +311,15 @@ static void read_anew(struct sh_access *access) {
 }
 
 /* Until the loops have ended. */
-static void serve(struct sh_server *server, struct sh_access *access, struct sh_http *http, const sigset_t *signals) {
+static void serve(struct sh_server *server, struct sh_access *access, struct sh_tls *tls, struct sh_http *http,
+                  const sigset_t *signals) {
     const struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
     bool stopping = false;
     while (!sh_server_has_ended(server)) {
         const int signal_number = sigtimedwait(signals, NULL, &look);
         if (signal_number <= 0) continue;
         if (signal_number == SIGHUP) {
-            read_anew(access);
+            read_anew(access, tls);
             continue;
         }
         if (stopping) {
@@ -364,6 +390,13 @@ static enum sh_status open_access(struct settings *settings, struct sh_access **
     return status;
 }
 
+static void warn_of_plain_addresses(const struct settings *settings) {
+    for (uint32_t i = 0; i < settings->address_count; i++)
+        if (!sh_io_address_is_local(settings->addresses[i]) && strncmp(settings->addresses[i], "tls:", 4) != 0)
+            sh_log(SH_LOG_WARN, "what goes to and from %s can be read on the way, tokens too: tls:%s would hide it",
+                   settings->addresses[i], settings->addresses[i]);
+}
+
 int main(int argument_count, char **arguments) {
     struct settings settings = read_settings(argument_count, arguments);
     sh_log_set_level(settings.log_level);
@@ -386,12 +419,17 @@ int main(int argument_count, char **arguments) {
     if (choose_shards(&settings, &err) != SH_OK) return fail(&err, exit_status(err.status));
     struct sh_access *access;
     if (open_access(&settings, &access, &err) != SH_OK) return fail(&err, exit_status(err.status));
+    struct sh_tls *tls = NULL;
+    if (settings.tls.certificate != NULL && sh_tls_open_server(&settings.tls, &tls, &err) != SH_OK)
+        return fail(&err, exit_status(err.status));
+    warn_of_plain_addresses(&settings);
     const struct sh_server_options options = {.addresses = settings.addresses,
                                               .address_count = settings.address_count,
                                               .shard_count = settings.shard_count,
                                               .io = io,
                                               .slow_ms = settings.slow_ms,
                                               .access = access,
+                                              .tls = tls,
                                               .data = settings.data.path == NULL ? NULL : &settings.data};
     struct sh_server *server;
     struct sh_http *http;
@@ -404,12 +442,13 @@ int main(int argument_count, char **arguments) {
     if (status == SH_OK) {
         if (http != NULL) sh_http_serve(http, server);
         print_ready(server, http, &settings, io);
-        serve(server, access, http, &signals);
+        serve(server, access, tls, http, &signals);
         sh_http_stop(http);
         status = sh_server_join(server, &err);
     } else {
         sh_http_stop(http);
     }
     sh_access_close(access);
+    sh_tls_close(tls);
     return status == SH_OK ? 0 : fail(&err, exit_status(err.status));
 }

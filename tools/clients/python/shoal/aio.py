@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import os
+import ssl
 from typing import Any, AsyncIterator, Iterable, Self, Sequence, TypeVar
 
 from . import bulk, calls, errors, types, wire
@@ -71,10 +72,12 @@ class Wire(asyncio.Protocol):
 class AsyncLane:
     """One connection that comes back, for any number of tasks of one loop."""
 
-    def __init__(self, address: str, workspace: str | None, timeout: float, token: str | None = None):
+    def __init__(self, address: str, workspace: str | None, timeout: float, token: str | None = None,
+                 tls: ssl.SSLContext | None = None):
         self.address = address
         self.workspace = workspace
         self.token = token
+        self.tls = tls
         self.timeout = timeout
         self.loop = asyncio.get_running_loop()
         self.flight = Flight()
@@ -201,7 +204,8 @@ class AsyncLane:
         if kind == "unix":
             await self.loop.create_unix_connection(lambda: made, host)
         else:
-            await self.loop.create_connection(lambda: made, host, port)
+            await self.loop.create_connection(lambda: made, host, port, ssl=self.tls,
+                                              server_hostname=host if self.tls is not None else None)
         assert made.greeting is not None
         hello = calls.raw("hello", **calls.given(version=1, workspace=self.workspace, client="shoal-python", token=self.token))
         try:
@@ -303,7 +307,8 @@ class Client:
     """As shoal.Client, with the same names; calls are awaited, pages and ids are looped over with async for. It belongs to the loop
     that uses it first. Calls that are in flight together are in no order of each other."""
 
-    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None, timeout: float = 30.0,
+    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None, tls: ssl.SSLContext | None = None,
+                 timeout: float = 30.0,
                  pool: int = 2):
         if pool < 1:
             raise ValueError("a pool has at least one connection")
@@ -311,6 +316,7 @@ class Client:
         self.address = address
         self.workspace = workspace
         self.token = token if token is not None else os.environ.get("SHOAL_TOKEN")
+        self.tls = wire.tls_of(address, tls)
         self.timeout = timeout
         self._pool = pool
         self._lanes: list[AsyncLane] = []
@@ -322,7 +328,7 @@ class Client:
             raise errors.Closed("the client was closed")
         least = min(self._lanes, key=lambda lane: len(lane.flight.pending), default=None)
         if least is None or (least.flight.pending and len(self._lanes) < self._pool):
-            least = AsyncLane(self.address, self.workspace, self.timeout, self.token)
+            least = AsyncLane(self.address, self.workspace, self.timeout, self.token, self.tls)
             self._lanes.append(least)
         return least
 

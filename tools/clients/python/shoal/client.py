@@ -5,6 +5,7 @@ import os
 import random
 import select
 import socket
+import ssl
 import threading
 import time
 from typing import Any, Generic, Iterable, Iterator, Self, Sequence, TypeVar
@@ -32,10 +33,12 @@ def pauses() -> Iterator[float]:
 class Lane:
     """One connection that comes back: what was in flight when it was lost is sent again, under its old numbers. One thread at a time."""
 
-    def __init__(self, address: str, workspace: str | None, timeout: float, token: str | None = None):
+    def __init__(self, address: str, workspace: str | None, timeout: float, token: str | None = None,
+                 tls: ssl.SSLContext | None = None):
         self.address = address
         self.workspace = workspace
         self.token = token
+        self.tls = tls
         self.timeout = timeout
         self.flight = Flight()
         self.output = bytearray()
@@ -81,8 +84,11 @@ class Lane:
             if ready[0][1] & ~select.POLLOUT:
                 self.take()
             elif self.output:
-                with memoryview(self.output) as view:
-                    sent = self.socket.send(view)
+                try:
+                    with memoryview(self.output) as view:
+                        sent = self.socket.send(view)
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    return
                 del self.output[:sent]
         except errors.ShoalError:
             raise
@@ -93,7 +99,9 @@ class Lane:
         assert self.socket is not None
         try:
             data = self.socket.recv(RECEIVE_BYTES)
-        except BlockingIOError:
+            while data and isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+                data += self.socket.recv(RECEIVE_BYTES)  # it has come, so poll would say nothing of it
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return []
         if not data:
             raise ConnectionError("the server closed it")
@@ -146,6 +154,9 @@ class Lane:
             opened = socket.create_connection((host, port), left)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.socket = opened
+            if self.tls is not None:
+                opened = self.tls.wrap_socket(opened, server_hostname=host)
+                self.socket = opened
         greeting = Flight()
         pending = greeting.begin(calls.raw("hello", **calls.given(version=1, workspace=self.workspace, client="shoal-python", token=self.token)), deadline, 0)
         opened.sendall(pending.frame)
@@ -302,12 +313,14 @@ class Writer:
 class Client:
     """Of one server and workspace. Threads may share it: each call takes one of `pool` connections, which are made when they are needed.
 
+    tls: for an address tls:host:port; a context that believes SHOAL_TLS_CA, or what this system believes, unless given.
     token: "id.secret" for a server with access control; SHOAL_TOKEN unless given. workspace: the token's own, or "default".
     timeout: seconds that a call may take, with connecting, sending again and all; the server is told where its method has
     timeout_ms. A call is made again when its connection was lost (a write under its number, so that it is done once) and when the
     server was busy."""
 
-    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None, timeout: float = 30.0,
+    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None, tls: ssl.SSLContext | None = None,
+                 timeout: float = 30.0,
                  pool: int = 4):
         if pool < 1:
             raise ValueError("a pool has at least one connection")
@@ -315,6 +328,7 @@ class Client:
         self.address = address
         self.workspace = workspace
         self.token = token if token is not None else os.environ.get("SHOAL_TOKEN")
+        self.tls = wire.tls_of(address, tls)
         self.timeout = timeout
         self._free: list[Lane] = []
         self._left = pool
@@ -333,7 +347,7 @@ class Client:
             if self._free:
                 return self._free.pop()
             self._left -= 1
-            return Lane(self.address, self.workspace, self.timeout, self.token)
+            return Lane(self.address, self.workspace, self.timeout, self.token, self.tls)
 
     def _give(self, lane: Lane) -> None:
         with self._changed:

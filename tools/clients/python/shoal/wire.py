@@ -6,6 +6,8 @@ the workspace's zone, if it names no zone), date as "2026-03-01", a set as an ar
 """
 from __future__ import annotations
 
+import os
+import ssl
 import datetime
 import decimal
 from typing import Any
@@ -78,11 +80,21 @@ def read_msgid(message: bytes, at: int) -> int:
     return int.from_bytes(message[at + 1: at + 1 + (1 << (byte - 0xCC))], "big") if 0xCC <= byte <= 0xCE else -1
 
 
+def tls_of(address: str, given: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    """What an address that begins with tls: is spoken to with: what was given, or what believes the authorities of SHOAL_TLS_CA, or
+    of this system."""
+    if not address.startswith("tls:"):
+        return None
+    return given if given is not None else ssl.create_default_context(cafile=os.environ.get("SHOAL_TLS_CA"))
+
+
 def read_address(address: str) -> tuple[str, str, int]:
-    """("unix", path, 0) or ("tcp", host, port) of "127.0.0.1:7717", "tcp:host:7717", "[::1]:7717" or "unix:/path"."""
+    """("unix", path, 0), ("tcp", host, port) or ("tls", host, port) of "127.0.0.1:7717", "tcp:host:7717", "[::1]:7717",
+    "tls:host:7718" or "unix:/path"."""
     if address.startswith("unix:"):
         return "unix", address[5:], 0
-    host, colon, port = address.removeprefix("tcp:").rpartition(":")
+    kind = "tls" if address.startswith("tls:") else "tcp"
+    host, colon, port = address.removeprefix(f"{kind}:").rpartition(":")
     if not colon or not port.isdigit():
-        raise ValueError(f"an address is host:port or unix:/path, not {address!r}")
-    return "tcp", host.removeprefix("[").removesuffix("]"), int(port)
+        raise ValueError(f"an address is host:port, tls:host:port or unix:/path, not {address!r}")
+    return kind, host.removeprefix("[").removesuffix("]"), int(port)
