@@ -121,6 +121,8 @@ const struct command commands[] = {
      "[--grace SECONDS], revoke ID; with --access FILE in that file, without a server",
      " roles days rate burst note grace access ", 1, 2, false, run_token},
     {"stats", "", "counters and memory", "", 0, 0, false, run_stats},
+    {"top", "", "what the server is doing, anew every --interval S: methods, shards, queues, memory; --once",
+     " interval once ", 0, 0, false, run_top},
     {"snapshot", "", "write all state beside the log, so that a restart is quick and the log can be short", "", 0, 0,
      false, run_snapshot},
     {"ping", "", "is it there?", "", 0, 0, false, run_ping},
@@ -174,6 +176,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"burst", &options->burst, NULL},
         {"grace", &options->grace, NULL},
         {"access", &options->access, NULL},
+        {"interval", &options->interval, NULL},
         {"count", &options->count, NULL},
         {"filter", &options->filter, NULL},
         {"exclude", &options->exclude, NULL},
@@ -207,6 +210,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"per-day", NULL, &options->per_day},
         {"plain", NULL, &options->plain},
         {"past", NULL, &options->past},
+        {"once", NULL, &options->once},
     };
     char *value = strchr(word, '=');
     const size_t length = value == NULL ? strlen(word + 2) : (size_t)(value - word) - 2;

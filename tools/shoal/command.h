@@ -23,8 +23,8 @@ struct command_options {
     const char *map, *folder, *rejects, *format;
     const char *train, *test, *columns, *session, *users;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
-    const char *roles, *rate, *burst, *grace, *access;
-    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past;
+    const char *roles, *rate, *burst, *grace, *access, *interval;
+    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once;
 };
 
 struct command {
@@ -74,6 +74,7 @@ char *reasons_cell(struct shoal_client_value reasons);
 int print_document(struct shoal_client_value value);
 
 /* The commands, in the files command_*.c. */
+int run_top(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_count(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_list(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_sample(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
