@@ -48,7 +48,7 @@ static double ask(const char *method) {
                                        .params_count = params.count,
                                        .now_ms = now_ms,
                                        .id = next_id++};
-    const struct sh_answer answer = {&body, NULL};
+    const struct sh_answer answer = {.body = &body, .effects = NULL};
     sh_buffer_clear(&body);
     const double begin = now_seconds();
     const enum sh_status status = sh_shard_apply(shard, &request, &answer, &err);

@@ -80,7 +80,11 @@ enum {
     SH_FEED_USERS_COUNT_MAX = 10000, /* users whom an item suits best, with reasons, in one answer */
     SH_FEED_BATCH_COUNT_MAX = 1000,  /* feeds in one answer; a page of an audience */
     SH_FEED_CLICK_COUNT_MAX = 256,   /* of a visit that a request brings */
-    SH_FUNNEL_TOP_MAX = 1000,        /* values of an attribute beside each other in one funnel */
+    /* Feeds served that a workspace remembers, to credit later events to them: 25,000 of 20 items. */
+    SH_IMPRESSION_BYTES_MAX = 32 << 20,
+    SH_IMPRESSION_EARLY_MAX = 256,  /* events that came before the feed that they answer, in a workspace */
+    SH_IMPRESSION_PAGE_MAX = 10000, /* feeds in one page of feed.impressions */
+    SH_FUNNEL_TOP_MAX = 1000,       /* values of an attribute beside each other in one funnel */
     SH_FUNNEL_TOP_DEFAULT = 10,
     SH_RETENTION_PERIOD_COUNT_MAX = 366, /* a year of days; the grid then has 67,000 numbers */
     SH_RETENTION_PERIOD_COUNT_DEFAULT = 12,

@@ -67,6 +67,7 @@
 #include "event_store.h"
 #include "feed_rules.h"
 #include "item_models.h"
+#include "learner.h"
 #include "pairs.h"
 #include "sessions.h"
 #include "table.h"
@@ -245,6 +246,9 @@ void sh_feed_forget(struct sh_feed_model *model, uint32_t user, uint64_t user_ha
 /* A visit of a user that another shard forgot. */
 void sh_feed_forget_visit(struct sh_feed_model *model, uint64_t key);
 
+/* What the feed learns from what it served: learner.h. Explored places and the second phase go by it. */
+struct sh_learner *sh_feed_learner(struct sh_feed_model *model);
+
 /* ---- Asking ---- */
 
 /* "affinity", "declared", "session", "popular", "new", "explore", "catalogue". */
@@ -269,6 +273,8 @@ struct sh_feed_request {
     uint32_t before_count;  /* at most SH_FEED_COUNT_MAX */
     const uint32_t *clicks; /* items of the visit, oldest first; NULL: of the user's own visit, if one goes on */
     uint32_t click_count;
+    uint8_t hour;       /* 0..23, where the shop is: what is clicked at lunch is not what is at night */
+    bool is_remembered; /* the answer says what is to be remembered of it */
 };
 
 /* One thing that speaks for an item (or against it: value < 0). */
@@ -293,10 +299,11 @@ struct sh_feed_item {
 };
 
 struct sh_feed_answer {
-    struct sh_feed_item *items; /* best first */
-    uint32_t count;             /* less than asked only if fewer are eligible and not excluded */
-    uint32_t eligible_count;    /* items that were scored */
-    uint32_t relaxed;           /* rules that gave way for some item */
+    struct sh_feed_item *items;       /* best first */
+    uint32_t count;                   /* less than asked only if fewer are eligible and not excluded */
+    uint32_t eligible_count;          /* items that were scored */
+    uint32_t relaxed;                 /* rules that gave way for some item */
+    const struct sh_serving *serving; /* of a request that is to be remembered, without rec and user_hash; else NULL */
 };
 
 /* The feed. Everything in the answer lives in the arena, texts in the tables. count is 1..SH_FEED_COUNT_MAX (else

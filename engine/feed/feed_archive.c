@@ -13,6 +13,7 @@
  *     section sessions
  *     sections liked and bought (pairs_archive.c); an archive from before there were pairs has none
  *     section models (item_models_archive.c); likewise
+ *     section learner (learner_archive.c); likewise
  *
  * Roots, recencies, norms and hashes follow from these and from the tables. Room to grow is not written.
  */
@@ -113,6 +114,7 @@ void sh_feed_save(const struct sh_feed_model *model, struct sh_archive_writer *w
     sh_pairs_save(model->liked, "liked", writer);
     sh_pairs_save(model->bought, "bought", writer);
     sh_item_models_save(model->trained, writer);
+    sh_learner_save(model->learner, writer);
     sh_archive_end(writer);
 }
 
@@ -285,6 +287,11 @@ static enum sh_status load_pairs(struct sh_pairs *pairs, const char *name, const
     return sh_pairs_load(pairs, name, sh_table_slot_end(scope->items), sh_table_slot_end(scope->users), reader);
 }
 
+static enum sh_status load_learner(struct sh_feed_model *model, struct sh_archive_reader *reader) {
+    if (!sh_archive_comes(reader, "learner")) return sh_archive_status(reader, NULL);
+    return sh_learner_load(model->learner, reader);
+}
+
 enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive_reader *reader,
                             struct sh_feed_model **loaded) {
     *loaded = NULL;
@@ -302,7 +309,8 @@ enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive
     if (sh_sessions_load(model->sessions, item_end, user_end, reader) == SH_OK &&
         load_pairs(model->liked, "liked", scope, reader) == SH_OK &&
         load_pairs(model->bought, "bought", scope, reader) == SH_OK &&
-        (!sh_archive_comes(reader, "models") || sh_item_models_load(model->trained, item_end, reader) == SH_OK))
+        (!sh_archive_comes(reader, "models") || sh_item_models_load(model->trained, item_end, reader) == SH_OK) &&
+        load_learner(model, reader) == SH_OK)
         sh_archive_leave(reader);
     if (sh_archive_failed(reader))
         sh_feed_model_destroy(model);

@@ -4,6 +4,7 @@
 
 #include "feed_explore.h"
 #include "feed_feature.h"
+#include "feed_learned.h"
 #include "feed_math.h"
 #include "feed_second.h"
 #include "memory.h"
@@ -61,7 +62,7 @@ static enum sh_status tell_chosen(const struct feed_run *run, const struct chose
     item->relaxed = chosen->relaxed;
     item->applied |= chosen->applied;
     if (!chosen->explored) return SH_OK;
-    item->propensity = explore_propensity(run, item->item);
+    item->propensity = chosen->propensity;
     item->sources = (item->sources & ~(1u << SH_FEED_SOURCE_CATALOGUE)) | 1u << SH_FEED_SOURCE_EXPLORE;
     return SH_OK;
 }
@@ -122,6 +123,7 @@ static enum sh_status rank_and_tell(struct feed_run *run, struct sh_feed_answer 
     }
     answer->count = count;
     answer->eligible_count = run->eligible_count;
+    if (status == SH_OK && run->request->is_remembered) status = learned_remember(run, answer);
     return status;
 }
 

@@ -323,6 +323,7 @@ enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int6
     model->listed[item / 64] |= UINT64_C(1) << (item % 64);
     model->listed_ms[item] = listed_time(model, item, now_ms);
     item_learn_row(model, item);
+    sh_learner_item_put(model->learner, item);
     const double lives = (double)(now_ms - model->recency_landmark_ms) / model->config.half_life_recency_ms;
     if (!model->has_recency_landmark || lives > RECENCY_HALF_LIVES_MAX) {
         model->has_recency_landmark = true;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "calendar.h"
-#include "feed_private.h"
+#include "feed_learned.h"
 #include "memory.h"
 
 /* ---- Configuration ---- */
@@ -151,7 +151,10 @@ struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope) {
     model->liked = sh_pairs_create((struct sh_pair_limits){0});
     model->bought = sh_pairs_create((struct sh_pair_limits){0});
     model->trained = sh_item_models_create();
-    if (model->sessions != NULL && model->liked != NULL && model->bought != NULL && model->trained != NULL)
+    model->learner = sh_learner_create(scope->users, scope->items);
+    model->ranker = &feed_learned;
+    if (model->sessions != NULL && model->liked != NULL && model->bought != NULL && model->trained != NULL &&
+        model->learner != NULL)
         return model;
     sh_feed_model_destroy(model);
     return NULL;
@@ -164,6 +167,7 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     sh_pairs_destroy(model->liked);
     sh_pairs_destroy(model->bought);
     sh_item_models_destroy(model->trained);
+    sh_learner_destroy(model->learner);
     sh_free(model->users);
     sh_free(model->popularity);
     sh_free(model->popularity_root);
@@ -179,6 +183,10 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     sh_free(model);
 }
 
+struct sh_learner *sh_feed_learner(struct sh_feed_model *model) {
+    return model->learner;
+}
+
 size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
     size_t bytes = sizeof *model + model->affinities.chunk_bytes + model->user_capacity * sizeof(struct affinity *);
     bytes +=
@@ -187,6 +195,7 @@ size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
     bytes += sh_pairs_memory_bytes(model->liked) + sh_pairs_memory_bytes(model->bought);
     if (model->block_adds != NULL) bytes += SH_BLOCK_SLOTS * sizeof(double);
     bytes += sh_item_models_memory_bytes(model->trained);
+    bytes += sh_learner_memory_bytes(model->learner);
     if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
     return bytes;
 }
@@ -239,7 +248,7 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
         return broken(reason, "the bytes of affinities are counted wrong");
     return check_items(model, reason) && sh_sessions_check(model->sessions, reason) &&
            sh_pairs_check(model->liked, reason) && sh_pairs_check(model->bought, reason) &&
-           sh_item_models_check(model->trained, reason);
+           sh_item_models_check(model->trained, reason) && sh_learner_check(model->learner, reason);
 }
 
 void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) {

@@ -90,9 +90,10 @@ struct sh_feed_model {
     bool has_recency_landmark;
 
     struct sh_sessions *sessions;
-    struct sh_pairs *liked;           /* pairs of all that is liked, by weight */
-    struct sh_pairs *bought;          /* pairs of what is bought, each purchase of a user once */
-    struct sh_item_models *trained;   /* tables of items that trainings left */
+    struct sh_pairs *liked;         /* pairs of all that is liked, by weight */
+    struct sh_pairs *bought;        /* pairs of what is bought, each purchase of a user once */
+    struct sh_item_models *trained; /* tables of items that trainings left */
+    struct sh_learner *learner;
     const struct feed_ranker *ranker; /* of the second phase (feed_second.h); NULL: there is none */
 
     double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
@@ -261,6 +262,7 @@ struct chosen {
     uint32_t relaxed; /* bits of kinds and rules */
     uint32_t applied; /* bits enum sh_feed_applied that places are about: pin, slot, quota, mmr */
     bool explored;
+    double propensity; /* if explored */
 };
 /* Somebody who wants to know why an item is not in the feed. */
 struct watch {

@@ -80,6 +80,16 @@ static bool has_rules_of_places(const struct sh_feed_rules *rules) {
     return rules->diversity_count > 0 || rules->quota_count > 0 || rules->mmr > 0;
 }
 
+/* Those that were drawn, in the order in which they are tried. */
+static enum sh_status order_explored(struct rank *rank) {
+    struct best *best = &rank->explored.best;
+    best_sort(best);
+    rank->explored_chances = sh_arena_alloc(rank->run->arena, (best->count + (size_t)1) * sizeof(double));
+    if (rank->explored_chances == NULL) return SH_ERR_LIMIT;
+    explore_order(rank->run, best->items, best->count, rank->explored_chances);
+    return SH_OK;
+}
+
 /* One pass over all candidates fills the pool of level 0, those of slots and quotas, and what is explored. */
 static enum sh_status fill_pools(struct rank *rank, uint32_t kept, uint32_t drawn) {
     struct feed_run *run = rank->run;
@@ -97,7 +107,7 @@ static enum sh_status fill_pools(struct rank *rank, uint32_t kept, uint32_t draw
     if (status == SH_OK) status = pool_init(&rank->explored, run, drawn, 0);
     if (status != SH_OK) return status;
     score_all(run, offers, offer_count, drawn > 0 ? &rank->explored.best : NULL);
-    best_sort(&rank->explored.best);
+    if ((status = order_explored(rank)) != SH_OK) return status;
     best_sort(&rank->pools[0].best);
     status = pool_rank(&rank->pools[0], run);
     for (uint32_t i = 0; i < rules->slot_count + rules->quota_count && status == SH_OK; i++) {
@@ -307,13 +317,22 @@ static enum sh_status place_from_set(struct rank *rank, uint32_t set, const stru
 }
 
 static bool place_explored(struct rank *rank) {
-    struct ranked picked;
+    const struct best *best = &rank->explored.best;
     struct feed_candidate candidate;
+    uint32_t first = best->count;
+    double chances = 0; /* of all that might stand here */
     if (!explore_wants(rank->run, rank->run->request->place + rank->count)) return false;
-    if (!pick(rank, &rank->explored, NULL, 0, &picked)) return false;
-    score_item(rank->run, picked.item, &candidate);
+    for (uint32_t i = 0; i < best->count; i++) {
+        if (is_placed(rank, best->items[i].item) || broken_by(rank, best->items[i].item) != 0) continue;
+        if (first == best->count) first = i;
+        chances += rank->explored_chances[i];
+    }
+    if (first == best->count) return false;
+    score_item(rank->run, best->items[first].item, &candidate);
     place_item(rank, (struct ranked){candidate.score, candidate.item}, 0);
-    rank->chosen[rank->count - 1].explored = true;
+    struct chosen *chosen = &rank->chosen[rank->count - 1];
+    chosen->explored = true;
+    chosen->propensity = explore_propensity(rank->run, best->count, rank->explored_chances[first], chances);
     return true;
 }
 

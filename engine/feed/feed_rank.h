@@ -25,6 +25,7 @@ struct rank {
     uint32_t pool_count;
     struct pool sets[SET_COUNT_MAX]; /* of slots, then of quotas */
     struct pool explored;
+    double *explored_chances;  /* by place in it */
     struct feed_sparse placed; /* in the feed, or kept for a pin */
     struct chosen *chosen;
     uint32_t count;

@@ -101,6 +101,8 @@ const struct sh_counter_name sh_counter_names[] = {
     {AT(refused_count), "refused", "shoal_connections_refused_total", 1, true, "Connections beyond the limit."},
     {AT(evicted_count), "evicted", "shoal_connections_evicted_total", 1, true,
      "Connections closed because they read or wrote too slowly, or showed no token in time."},
+    {AT(unfollowed_count), "feeds_not_remembered", "shoal_feeds_not_remembered_total", 1, true,
+     "Feeds served that could not be written down to be learned from."},
     {AT(faulty_count), "faulty", "shoal_connections_faulty_total", 1, true,
      "Connections closed because they did not speak MessagePack-RPC."},
     {AT(unknown_count), "unknown_methods", "shoal_requests_unknown_total", 1, true,

@@ -20,11 +20,12 @@ enum { SH_STATUS_COUNT = 24 }; /* at least as many as there are, see counters.c 
 struct sh_counters {
     sh_counter connection_count; /* open now */
     sh_counter accepted_count;
-    sh_counter refused_count; /* over SH_CONNECTION_COUNT_MAX */
-    sh_counter evicted_count; /* closed because they read or wrote too slowly */
-    sh_counter faulty_count;  /* streams that were no MessagePack-RPC */
-    sh_counter unknown_count; /* requests for methods that do not exist */
-    sh_counter denied_count;  /* requests of nobody, without the role, or beyond the token's limit */
+    sh_counter refused_count;    /* over SH_CONNECTION_COUNT_MAX */
+    sh_counter evicted_count;    /* closed because they read or wrote too slowly */
+    sh_counter faulty_count;     /* streams that were no MessagePack-RPC */
+    sh_counter unknown_count;    /* requests for methods that do not exist */
+    sh_counter unfollowed_count; /* feeds served that were not written down to be learned from: follow.c */
+    sh_counter denied_count;     /* requests of nobody, without the role, or beyond the token's limit */
     sh_counter received_bytes;
     sh_counter sent_bytes;
     sh_counter unsent_bytes;  /* of answers, now */

@@ -50,6 +50,7 @@ void sh_errand_init(struct sh_errand *errand, const struct sh_request *request, 
 void sh_errand_deinit(struct sh_errand *errand) {
     sh_buffer_deinit(&errand->body);
     sh_buffer_deinit(&errand->effects);
+    sh_buffer_deinit(&errand->follow);
 }
 
 /* ---- running ---- */
@@ -58,6 +59,7 @@ static void start(struct sh_loop *loop, struct sh_errand *errand) {
     errand->request.clock_ns = clock_of_loop;
     errand->request.clock_context = loop;
     errand->answer.body = &errand->body;
+    errand->answer.follow = &errand->follow;
     errand->answer.effects = loop->server->loop_count > 1 ? &errand->effects : NULL;
     const uint64_t begin_ns = clock_of_loop(loop);
     errand->status = sh_shard_start(loop->shard, &errand->request, &errand->answer, &errand->job, &errand->err);

@@ -32,6 +32,7 @@ static struct sh_errand *errands_make(uint32_t count) {
     for (uint32_t i = 0; errands != NULL && i < count; i++) {
         sh_buffer_init(&errands[i].body, SH_ANSWER_BYTES_MAX);
         sh_buffer_init(&errands[i].effects, SH_PART_BYTES_MAX);
+        sh_buffer_init(&errands[i].follow, SH_FRAME_BYTES_MAX);
     }
     return errands;
 }
@@ -176,6 +177,17 @@ static void gather_finish_rounds(struct sh_loop *loop, struct sh_gather *gather)
     gather_end(loop, gather);
 }
 
+/* What one shard's answer leaves to be written becomes the whole request's. */
+static void take_follow(struct sh_gather *gather) {
+    for (uint32_t i = 0; i < gather->errand_count; i++) {
+        struct sh_buffer *follow = &gather->errands[i].follow;
+        if (follow->count == 0) continue;
+        const struct sh_buffer empty = gather->asked->follow;
+        gather->asked->follow = *follow;
+        *follow = empty;
+    }
+}
+
 static void gather_finish(struct sh_loop *loop, struct sh_gather *gather) {
     struct sh_errand *asked = gather->asked;
     if (sh_split_has_next(&gather->split)) {
@@ -191,6 +203,7 @@ static void gather_finish(struct sh_loop *loop, struct sh_gather *gather) {
         if (asked->status != SH_OK) asked->err = gather->errands[i].err;
     }
     if (asked->status == SH_OK) asked->status = merge(loop, gather, &asked->err);
+    take_follow(gather);
     gather_end(loop, gather);
 }
 

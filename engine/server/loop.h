@@ -48,6 +48,7 @@ struct sh_loop {
     struct sh_task *spare_tasks;
     uint32_t spare_task_count;
     uint32_t task_count;
+    uint32_t follow_count;          /* of them: what nobody waits for (follow.c) */
     struct sh_errand_queue jobs;    /* the first gets its slice and goes to the end */
     struct sh_errand_queue waiting; /* questions that are not begun, in order */
     struct sh_journal journal;

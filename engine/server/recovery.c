@@ -283,7 +283,7 @@ static enum sh_status apply(struct applying *applying, const struct sh_log_recor
                             struct sh_error *err) {
     struct sh_loop *loop = applying->loop;
     struct shard_notes *notes = &loop->server->recovery->shards[loop->index];
-    const struct sh_answer answer = {&applying->body, &applying->effects};
+    const struct sh_answer answer = {.body = &applying->body, .effects = &applying->effects};
     sh_buffer_clear(&applying->body);
     sh_buffer_clear(&applying->effects);
     if (record->request.id > notes->id_last) notes->id_last = record->request.id;

@@ -10,7 +10,7 @@ enum {
 
 /* ---- life of a task ---- */
 
-static struct sh_task *task_make(struct sh_loop *loop) {
+struct sh_task *sh_task_make(struct sh_loop *loop) {
     struct sh_task *task = loop->spare_tasks;
     if (task != NULL) {
         loop->spare_tasks = task->after;
@@ -21,6 +21,7 @@ static struct sh_task *task_make(struct sh_loop *loop) {
         sh_buffer_init(&task->own, SH_FRAME_BYTES_MAX + 2 * (size_t)SH_NAME_BYTES_MAX);
         sh_buffer_init(&task->errand.body, (size_t)SH_ANSWER_BYTES_MAX + HEAD_BYTES_MAX);
         sh_buffer_init(&task->errand.effects, SH_PART_BYTES_MAX);
+        sh_buffer_init(&task->errand.follow, SH_FRAME_BYTES_MAX);
     }
     loop->task_count++;
     return task;
@@ -60,11 +61,13 @@ static void task_leave_session(struct sh_task *task) {
     task->session = NULL;
 }
 
-static void task_end(struct sh_loop *loop, struct sh_task *task) {
+void sh_task_end(struct sh_loop *loop, struct sh_task *task) {
     task_leave_session(task);
     if (task->errand.request.method->writes && atomic_fetch_sub(&loop->write_count, 1) == 1)
         sh_snapshots_note_end(loop);
     loop->task_count--;
+    loop->follow_count -= task->is_follow;
+    task->is_follow = false;
     if (loop->spare_task_count >= SPARE_COUNT_MAX) {
         task_free(task);
         return;
@@ -72,6 +75,7 @@ static void task_end(struct sh_loop *loop, struct sh_task *task) {
     buffer_rest(&task->own);
     buffer_rest(&task->errand.body);
     buffer_rest(&task->errand.effects);
+    buffer_rest(&task->errand.follow);
     task->after = loop->spare_tasks;
     loop->spare_tasks = task;
     loop->spare_task_count++;
@@ -89,7 +93,7 @@ void sh_task_free_spares(struct sh_loop *loop) {
 /* A task of this session for this request; the request's texts become the task's own. */
 static struct sh_task *task_begin(struct sh_session *session, const struct sh_frame *frame,
                                   const struct sh_request *request) {
-    struct sh_task *task = task_make(session->loop);
+    struct sh_task *task = sh_task_make(session->loop);
     if (task == NULL) return NULL;
     sh_errand_init(&task->errand, request, session->loop->index);
     if (request->method->writes) atomic_fetch_add(&session->loop->write_count, 1);
@@ -107,7 +111,7 @@ static struct sh_task *task_begin(struct sh_session *session, const struct sh_fr
     session->write_count += request->method->writes;
     session->every_count += goes_to_every_shard(request->method);
     if (task->own.failed) {
-        task_end(session->loop, task);
+        sh_task_end(session->loop, task);
         return NULL;
     }
     task->msgid = frame->msgid;
@@ -133,7 +137,7 @@ void sh_task_detach_all(struct sh_loop *loop, struct sh_session *session) {
         task_leave_session(task);
         atomic_store_explicit(&task->errand.is_cancelled, true, memory_order_relaxed);
         if (task->errand.gathered_by != NULL) sh_gather_cancel(task->errand.gathered_by);
-        if (task->is_held) task_end(loop, task);
+        if (task->is_held) sh_task_end(loop, task);
     }
 }
 
@@ -197,7 +201,7 @@ void sh_task_answer(struct sh_loop *loop, struct sh_task *task) {
     }
     /* Also after a notice: it may have been the last thing that an ending session waited for. */
     if (session != NULL) sh_session_mark_dirty(session);
-    task_end(loop, task);
+    sh_task_end(loop, task);
 }
 
 void sh_task_finish(struct sh_loop *loop, struct sh_task *task) {
@@ -214,10 +218,12 @@ void sh_task_finish(struct sh_loop *loop, struct sh_task *task) {
         sh_frame_write_took(&errand->body, took_us(loop, task->begin_ns));
         errand->status = sh_buffer_status(&errand->body, &errand->err);
     }
+    struct sh_task *follow = sh_follow_take(loop, errand);
     if (session != NULL && !task->is_notice && !sh_session_has_room(session))
         sh_session_hold(session, task);
     else
         sh_task_answer(loop, task);
+    sh_follow_begin(loop, follow);
 }
 
 /* ---- requests ---- */
@@ -303,6 +309,18 @@ static enum sh_status run_snapshot(struct sh_session *session, const struct sh_f
     return SH_OK;
 }
 
+void sh_task_send(struct sh_loop *loop, struct sh_task *task) {
+    const enum sh_spread spread = task->errand.request.method->spread;
+    if (loop->server->loop_count == 1 || spread == SH_SPREAD_ANY) {
+        sh_errand_run(loop, &task->errand);
+    } else if ((spread == SH_SPREAD_EVERY || spread == SH_SPREAD_ROUNDS) && loop->index != 0) {
+        task->errand.kind = SH_ERRAND_EVERY;
+        sh_loop_post(loop, 0, &task->errand);
+    } else {
+        sh_gather_begin(loop, &task->errand);
+    }
+}
+
 static void run_task(struct sh_session *session, const struct sh_frame *frame, const struct sh_request *request) {
     struct sh_loop *loop = session->loop;
     struct sh_task *task = task_begin(session, frame, request);
@@ -312,16 +330,8 @@ static void run_task(struct sh_session *session, const struct sh_frame *frame, c
         answer_error(session, frame, &err);
         return;
     }
-    const enum sh_spread spread = request->method->spread;
     task->errand.is_urgent = is_urgent(request->method);
-    if (loop->server->loop_count == 1 || spread == SH_SPREAD_ANY) {
-        sh_errand_run(loop, &task->errand);
-    } else if ((spread == SH_SPREAD_EVERY || spread == SH_SPREAD_ROUNDS) && loop->index != 0) {
-        task->errand.kind = SH_ERRAND_EVERY;
-        sh_loop_post(loop, 0, &task->errand);
-    } else {
-        sh_gather_begin(loop, &task->errand);
-    }
+    sh_task_send(loop, task);
 }
 
 /* Is this the moment to begin such a request? Only with a journal it may not be. */

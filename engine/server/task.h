@@ -1,6 +1,6 @@
 /* task.h -- what is being answered. For the files of this folder only.
  *
- * A task is a request of a client that is not answered yet. An errand is one request to one shard:
+ * A task is a request of a client that is not answered yet, or a write that follows one and that nobody waits for. An errand is one request to one shard:
  *
  *   task ---- its errand -> this loop's shard                  one shard, or a method that any shard can answer
  *   task ---- its errand -- gather -+ errand -> shard 0        several shards: the parts of sh_request_split, then what
@@ -42,6 +42,7 @@ struct sh_errand {
     struct sh_answer answer; /* into the next two */
     struct sh_buffer body;
     struct sh_buffer effects;
+    struct sh_buffer follow; /* params of the write that comes after it (follow.c); empty: none does */
     struct sh_job *job;
     enum sh_status status;
     struct sh_error err;
@@ -72,6 +73,7 @@ struct sh_task {
     struct sh_task *held_next;  /* in the session's queue of held ones */
     uint32_t msgid;
     bool is_notice; /* no answer */
+    bool is_follow; /* nobody's: follow.c */
     bool is_held;   /* done, but the session's output has no room yet */
     uint64_t begin_ns;
     size_t head_bytes;    /* of the answer's frame, at the beginning of the errand's body */
@@ -101,6 +103,18 @@ void sh_task_answer(struct sh_loop *loop, struct sh_task *task);
 /* The session goes. Its tasks end without it; jobs that only it wanted are dropped at their next slice. */
 void sh_task_detach_all(struct sh_loop *loop, struct sh_session *session);
 void sh_task_free_spares(struct sh_loop *loop);
+/* An empty one that counts as being under way; NULL if memory is out. */
+struct sh_task *sh_task_make(struct sh_loop *loop);
+/* Its errand goes to where its method is done. */
+void sh_task_send(struct sh_loop *loop, struct sh_task *task);
+/* It is over; its session, if it has one, forgets it. */
+void sh_task_end(struct sh_loop *loop, struct sh_task *task);
+
+/* ---- follow.c: the write that a question leaves behind ---- */
+
+/* A task for what the errand leaves; NULL if that is nothing, or it cannot be now. */
+struct sh_task *sh_follow_take(struct sh_loop *loop, const struct sh_errand *asked);
+void sh_follow_begin(struct sh_loop *loop, struct sh_task *task); /* NULL is fine */
 
 /* ---- errand.c: a request in this loop's shard ---- */
 

@@ -8,9 +8,11 @@
  *                                                       steps of visits (sessions.h); i counts the items from 0
  *   {items: ..., pairs: [[i, added, is_bought, j, gain, j, gain, ...]]}
  *                                                       steps of pairs (pairs.h); i and j count the items from 0
+ *   {items: ..., acts: [[rec, i, goal, amount], ...]}   what events say of feeds that were served (served.h)
  *   {swept: now}                                        a day has begun: what is kept no longer goes
  *   {forgotten: [user, ...], visits: [key, ...]}        what user.forget tells: these users' other names are free
  *                                                       again, these visits are gone
+ *   {served: [hash, ...]}                               and what was served to them is nobody's
  *
  * Refreshes teach something else (methods_rfm.c, methods_referral.c), and user.forget takes some of it back:
  *
@@ -38,6 +40,9 @@ struct sh_effects {
     struct told_pairs *pairs;
     uint32_t pairs_count;
     uint32_t pairs_capacity;
+    struct sh_learner_act *acts; /* likewise */
+    uint32_t act_count;
+    uint32_t act_capacity;
     uint32_t *table; /* open addressing: place in sums + 1, or 0; twice the capacity of sums, at least */
     uint32_t table_mask;
     bool has_swept;
@@ -172,6 +177,40 @@ enum sh_status sh_effects_add_item(struct sh_effects **effects, struct sh_arena 
     return sh_effects_add(effects, arena, &nothing, err);
 }
 
+enum sh_status sh_effects_add_act(struct sh_effects **made, struct sh_arena *arena, const struct sh_learner_act *act,
+                                  struct sh_error *err) {
+    const struct sh_feed_effect known = {.item = act->item, .period = NO_PERIOD};
+    uint32_t place;
+    enum sh_status status = make(made, arena, err);
+    if (status == SH_OK) status = add_effect(*made, &known, &place, err);
+    if (status != SH_OK) return status;
+    struct sh_effects *effects = *made;
+    if (effects->act_count == effects->act_capacity) {
+        const uint32_t capacity = effects->act_capacity == 0 ? SLOTS_MIN : effects->act_capacity * 2;
+        struct sh_learner_act *acts = sh_arena_alloc(effects->arena, capacity * sizeof *acts);
+        if (acts == NULL) return sh_fail_memory(err);
+        if (effects->act_count > 0) memcpy(acts, effects->acts, effects->act_count * sizeof *acts);
+        effects->acts = acts;
+        effects->act_capacity = capacity;
+    }
+    effects->acts[effects->act_count] = *act;
+    effects->acts[effects->act_count++].item = place;
+    return SH_OK;
+}
+
+static void pack_acts(const struct sh_effects *effects, msgpack_packer *packer) {
+    sh_pack_literal(packer, "acts");
+    (void)msgpack_pack_array(packer, effects->act_count);
+    for (uint32_t i = 0; i < effects->act_count; i++) {
+        const struct sh_learner_act *act = &effects->acts[i];
+        (void)msgpack_pack_array(packer, 4);
+        (void)msgpack_pack_int64(packer, (int64_t)act->rec);
+        (void)msgpack_pack_uint32(packer, act->item);
+        (void)msgpack_pack_uint32(packer, act->goal);
+        (void)msgpack_pack_int64(packer, act->amount);
+    }
+}
+
 static void pack_clicks(const struct sh_effects *effects, msgpack_packer *packer) {
     sh_pack_literal(packer, "clicks");
     (void)msgpack_pack_array(packer, effects->click_count);
@@ -206,7 +245,7 @@ void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace
     if (effects == NULL) return;
     msgpack_packer packer;
     sh_buffer_packer(buffer, &packer);
-    (void)msgpack_pack_map(&packer, 3u + effects->has_swept);
+    (void)msgpack_pack_map(&packer, 3u + effects->has_swept + (effects->act_count > 0));
     if (effects->has_swept) {
         sh_pack_literal(&packer, "swept");
         (void)msgpack_pack_int64(&packer, effects->swept_ms);
@@ -224,6 +263,7 @@ void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace
     }
     pack_clicks(effects, &packer);
     pack_pairs(effects, &packer);
+    if (effects->act_count > 0) pack_acts(effects, &packer);
 }
 
 /* *item is the item that it is about. */
@@ -361,6 +401,49 @@ static enum sh_status learn_pairs(struct sh_call *call, const struct known_items
     return status;
 }
 
+static enum sh_status learn_act(struct sh_call *call, const struct known_items *known, struct sh_cursor *cursor,
+                                struct sh_error *err) {
+    struct sh_learner_act act;
+    uint32_t count;
+    int64_t item;
+    int64_t goal;
+    enum sh_status status;
+    if ((status = sh_cursor_array(cursor, &count, "an act", err)) != SH_OK) return status;
+    if (count != 4) return sh_fail(err, SH_ERR_ARGUMENT, -1, "an act is [rec, item, goal, amount]");
+    if ((status = read_key(cursor, &act.rec, err)) != SH_OK) return status;
+    status = sh_cursor_integer(cursor, 0, (int64_t)known->count - 1, &item, "an act's item", err);
+    if (status != SH_OK) return status;
+    if ((status = sh_cursor_integer(cursor, 0, SH_GOAL_COUNT - 1, &goal, "a goal", err)) != SH_OK) return status;
+    status = sh_cursor_integer(cursor, 0, INT64_MAX, &act.amount, "an amount", err);
+    if (status != SH_OK) return status;
+    act.item = known->items[item];
+    act.goal = (enum sh_goal)goal;
+    (void)sh_learner_act(sh_feed_learner(call->workspace->feed), &act);
+    return SH_OK;
+}
+
+static enum sh_status learn_acts(struct sh_call *call, const struct known_items *known, const struct sh_param *param,
+                                 struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t count;
+    enum sh_status status = sh_param_array(param, "acts", UINT32_MAX, &cursor, &count, err);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++)
+        status = learn_act(call, known, &cursor, err);
+    return status;
+}
+
+static enum sh_status learn_served_gone(struct sh_call *call, const struct sh_param *param, struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t count;
+    enum sh_status status = sh_param_array(param, "served", UINT32_MAX, &cursor, &count, err);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++) {
+        uint64_t user_hash;
+        if ((status = read_key(&cursor, &user_hash, err)) == SH_OK)
+            sh_learner_forget(sh_feed_learner(call->workspace->feed), user_hash);
+    }
+    return status;
+}
+
 static enum sh_status learn_visits_gone(struct sh_call *call, const struct sh_param *param, struct sh_error *err) {
     struct sh_cursor cursor;
     uint32_t count;
@@ -387,10 +470,10 @@ static enum sh_status learn_forgotten(struct sh_call *call, const struct sh_para
 }
 
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"items",  "forgotten", "rfm",       "swept", "clicks",
-                                        "visits", "referral",  "uninvited", "pairs"};
-    static const struct sh_param_names names = {words, 9, 0};
-    struct sh_param params[9];
+    static const char *const words[] = {"items",    "forgotten", "rfm",   "swept", "clicks", "visits",
+                                        "referral", "uninvited", "pairs", "acts",  "served"};
+    static const struct sh_param_names names = {words, 11, 0};
+    struct sh_param params[11];
     struct known_items known;
     const struct sh_request *request = call->request;
     enum sh_status status;
@@ -410,6 +493,8 @@ enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err)
     if (sh_param_given(&params[6]) && (status = sh_referral_learn_part(call, &params[6], err)) != SH_OK) return status;
     if ((status = sh_referral_learn_forgotten(call, &params[7], err)) != SH_OK) return status;
     if ((status = learn_pairs(call, &known, &params[8], err)) != SH_OK) return status;
+    if ((status = learn_acts(call, &known, &params[9], err)) != SH_OK) return status;
+    if ((status = learn_served_gone(call, &params[10], err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 0);
     return SH_OK;

@@ -67,7 +67,7 @@ static enum sh_status train(struct shoal *engine, const struct sh_request *asked
             continue;
         }
         struct sh_request request = *asked;
-        const struct sh_answer answer = {&body, NULL};
+        const struct sh_answer answer = {.body = &body};
         struct sh_error fault;
         request.seq = 0;
         request.id = engine->next_id++;
@@ -80,6 +80,20 @@ static enum sh_status train(struct shoal *engine, const struct sh_request *asked
     sh_trainer_destroy(trainer);
     sh_buffer_deinit(&body);
     return is_well ? SH_OK : err->status;
+}
+
+/* What a feed leaves to be remembered. There is nobody to tell if that fails: it is one feed that is not learned from. */
+static void follow(struct shoal *engine, const struct sh_request *asked) {
+    struct sh_error err;
+    if (engine->follow.count == 0 || engine->follow.failed) return;
+    struct sh_request request = *asked;
+    request.method = sh_method_find(SH_TEXT_LITERAL("feed.served"), &err);
+    request.params = engine->follow.bytes;
+    request.params_count = engine->follow.count;
+    request.id = engine->next_id++;
+    sh_buffer_clear(&engine->aside);
+    const struct sh_answer answer = {.body = &engine->aside};
+    (void)!sh_shard_apply(engine->shard, &request, &answer, &err);
 }
 
 /* One method; its answer is in engine->body, complete. */
@@ -100,13 +114,15 @@ static int ask(struct shoal *engine, const char *method, const void *params, siz
         .clock_ns = read_clock,
         .begin_ns = read_clock(NULL),
     };
-    const struct sh_answer answer = {&engine->body, NULL};
+    const struct sh_answer answer = {.body = &engine->body, .follow = &engine->follow};
     const uint64_t begin = request.begin_ns;
     sh_buffer_clear(&engine->body);
+    sh_buffer_clear(&engine->follow);
     sh_shard_tick(engine->shard, request.now_ms);
     if (sh_shard_apply(engine->shard, &request, &answer, &err) != SH_OK) return give_error(error, &err);
     if (strcmp(found->name, "model.train") == 0 && train(engine, &request, &err) != SH_OK)
         return give_error(error, &err);
+    follow(engine, &request);
     msgpack_packer packer;
     sh_buffer_packer(&engine->body, &packer);
     sh_pack_literal(&packer, "took_us");
@@ -159,6 +175,8 @@ int shoal_open(const struct shoal_options *options, struct shoal **opened, struc
     engine->next_id = 1;
     sh_buffer_init(&engine->params, SH_FRAME_BYTES_MAX);
     sh_buffer_init(&engine->body, SH_ANSWER_BYTES_MAX);
+    sh_buffer_init(&engine->follow, SH_FRAME_BYTES_MAX);
+    sh_buffer_init(&engine->aside, SH_FRAME_BYTES_MAX);
     sh_buffer_init(&engine->text, SH_ANSWER_BYTES_MAX);
     if (sh_shard_create(&shard_options, &engine->shard, &err) != SH_OK) {
         shoal_close(engine);
@@ -181,6 +199,8 @@ void shoal_close(struct shoal *engine) {
     sh_shard_destroy(engine->shard);
     sh_buffer_deinit(&engine->params);
     sh_buffer_deinit(&engine->body);
+    sh_buffer_deinit(&engine->follow);
+    sh_buffer_deinit(&engine->aside);
     sh_buffer_deinit(&engine->text);
     sh_free(engine);
 }

@@ -13,6 +13,8 @@ struct shoal {
     uint64_t next_id;
     struct sh_buffer params;
     struct sh_buffer body;
+    struct sh_buffer follow; /* what a feed leaves to be written, and the answer to that */
+    struct sh_buffer aside;
     struct sh_buffer text; /* of shoal_explain and shoal_why */
 };
 

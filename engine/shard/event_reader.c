@@ -2,12 +2,13 @@
 
 #include "cursor_inline.h"
 #include "memory.h"
+#include "served.h"
 #include "value_reader.h"
 
 #define PROPERTY_NONE    (-1)
 #define PROPERTY_UNKNOWN (-2)
 
-static const char *const key_names[SH_EVENT_KEY_COUNT] = {"type", "user", "time", "item", "amount", "id"};
+static const char *const key_names[SH_EVENT_KEY_COUNT] = {"type", "user", "time", "item", "amount", "id", "rec_id"};
 
 static uint32_t find_key(struct sh_text name) {
     for (uint32_t key = 0; key < SH_EVENT_KEY_COUNT; key++) {
@@ -210,6 +211,15 @@ static enum sh_status read_event_id(struct sh_event_reader *reader, struct sh_er
     return SH_OK;
 }
 
+static enum sh_status read_rec_id(struct sh_event_reader *reader, struct sh_error *err) {
+    const struct sh_value *cell = &reader->cells[SH_EVENT_REC_ID];
+    reader->has_rec = cell->kind != SH_VALUE_NIL;
+    if (!reader->has_rec) return SH_OK;
+    struct sh_text text = {0};
+    if (cell->kind == SH_VALUE_STR) text = cell->text;
+    return sh_rec_id_read(text, &reader->rec, err);
+}
+
 static int32_t property_of(struct sh_event_reader *reader, const struct sh_event_type *type, uint32_t place) {
     if (!reader->batch->is_arrays) return sh_event_property_find(type, reader->names[place]);
     const uint32_t field = reader->cells[place].offset;
@@ -268,6 +278,7 @@ static enum sh_status understand(struct sh_event_reader *reader, struct sh_error
     if ((status = read_time(reader, &cells[SH_EVENT_TIME], &event->time_ms, err)) != SH_OK) return status;
     if (!sh_event_is_kept(reader->workspace->events, event->type, event->time_ms)) return fail_too_old(reader, err);
     if ((status = read_event_id(reader, err)) != SH_OK) return status;
+    if ((status = read_rec_id(reader, err)) != SH_OK) return status;
     reader->has_item = cells[SH_EVENT_ITEM].kind != SH_VALUE_NIL;
     if (reader->has_item && (status = sh_id_read_value(&reader->item, &cells[SH_EVENT_ITEM], "`item`", err)) != SH_OK)
         return status;

@@ -16,6 +16,7 @@ enum sh_event_key {
     SH_EVENT_ITEM,
     SH_EVENT_AMOUNT,
     SH_EVENT_ID,
+    SH_EVENT_REC_ID,    /* of the feed that led to it: for the learner, not stored */
     SH_EVENT_KEY_COUNT, /* anything else is a property */
 };
 
@@ -51,6 +52,8 @@ struct sh_event_reader {
     struct sh_id_reader user;
     struct sh_id_reader item;
     bool has_item;
+    bool has_rec;
+    uint64_t rec; /* its rec_id */
     struct sh_event_value values[SH_EVENT_PROPERTY_COUNT_MAX];
     struct sh_pending_text pending[SH_EVENT_PROPERTY_COUNT_MAX];
     uint32_t pending_count;

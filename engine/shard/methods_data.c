@@ -302,6 +302,7 @@ struct each {
     struct sh_buffer told;   /* users who had other names: for the sibling shards */
     uint32_t told_count;
     struct sh_buffer visits;    /* keys of the visits that went: likewise */
+    struct sh_buffer served;    /* hashes of users to whom something was served: likewise */
     struct sh_buffer uninvited; /* likewise: whom somebody in another shard has invited */
     uint32_t uninvited_count;
     uint32_t done_count;
@@ -328,6 +329,14 @@ static enum sh_status resolve_all(struct each *each, struct sh_error *err) {
     return SH_OK;
 }
 
+/* Also of somebody who is no user: feeds are served to strangers. */
+static void forget_served(struct each *each, uint64_t user_hash) {
+    struct sh_learner *learner = sh_feed_learner(each->call->workspace->feed);
+    if (!sh_learner_has_rates(learner)) return;
+    sh_learner_forget(learner, user_hash);
+    sh_buffer_append(&each->served, &user_hash, sizeof user_hash);
+}
+
 /* One user goes, with all other names; *known if there was anything. */
 static enum sh_status forget_one(struct each *each, struct sh_text user, bool *known, struct sh_error *err) {
     struct sh_workspace *workspace = each->call->workspace;
@@ -340,6 +349,7 @@ static enum sh_status forget_one(struct each *each, struct sh_text user, bool *k
         status = sh_workspace_forget(each->call->shard, workspace, slot, &each->visits, err);
     if (status == SH_OK) status = sh_aliases_forget(&workspace->aliases, user, &had_names, err);
     *known = slot != SH_SLOT_NONE || had_names;
+    if (status == SH_OK) forget_served(each, sh_id_hash(user));
     if (!had_names) return status;
     msgpack_packer packer;
     sh_buffer_packer(&each->told, &packer);
@@ -378,27 +388,36 @@ static enum sh_status do_each(struct each *each, struct sh_buffer *unknown, stru
     return sh_buffer_status(unknown, err);
 }
 
+static void pack_keys(msgpack_packer *packer, const char *name, const struct sh_buffer *keys) {
+    sh_pack_literal(packer, name);
+    (void)msgpack_pack_array(packer, keys->count / sizeof(uint64_t));
+    for (size_t at = 0; at < keys->count; at += sizeof(uint64_t)) {
+        uint64_t key;
+        memcpy(&key, keys->bytes + at, sizeof key);
+        (void)msgpack_pack_int64(packer, (int64_t)key);
+    }
+}
+
 /* Also after a failure: whose names, visits and invitations are gone here must not have them elsewhere. */
 static void tell_forgotten(const struct each *each) {
     const size_t visit_count = each->visits.count / sizeof(uint64_t);
-    if (each->told_count + each->uninvited_count + visit_count == 0 || !sh_answer_is_part(each->call->shard)) return;
+    const size_t served_count = each->served.count / sizeof(uint64_t);
+    if (each->told_count + each->uninvited_count + visit_count + served_count == 0 ||
+        !sh_answer_is_part(each->call->shard))
+        return;
     msgpack_packer packer;
     sh_buffer_packer(each->call->answer->effects, &packer);
-    (void)msgpack_pack_map(&packer, 3);
+    (void)msgpack_pack_map(&packer, 4);
     sh_pack_literal(&packer, "forgotten");
     (void)msgpack_pack_array(&packer, each->told_count);
     sh_buffer_append(each->call->answer->effects, each->told.bytes, each->told.count);
     sh_pack_literal(&packer, "uninvited");
     (void)msgpack_pack_array(&packer, each->uninvited_count);
     sh_buffer_append(each->call->answer->effects, each->uninvited.bytes, each->uninvited.count);
-    sh_pack_literal(&packer, "visits");
-    (void)msgpack_pack_array(&packer, visit_count);
-    for (size_t i = 0; i < visit_count; i++) {
-        uint64_t key;
-        memcpy(&key, each->visits.bytes + i * sizeof key, sizeof key);
-        (void)msgpack_pack_int64(&packer, (int64_t)key);
-    }
-    if (each->told.failed || each->uninvited.failed || each->visits.failed) each->call->answer->effects->failed = true;
+    pack_keys(&packer, "visits", &each->visits);
+    pack_keys(&packer, "served", &each->served);
+    if (each->told.failed || each->uninvited.failed || each->visits.failed || each->served.failed)
+        each->call->answer->effects->failed = true;
 }
 
 static void answer_each(const struct each *each, const struct sh_buffer *unknown) {
@@ -435,11 +454,13 @@ static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct 
     sh_buffer_clear(unknown);
     sh_buffer_init(&each.told, SH_PART_BYTES_MAX);
     sh_buffer_init(&each.visits, SH_PART_BYTES_MAX);
+    sh_buffer_init(&each.served, SH_PART_BYTES_MAX);
     sh_buffer_init(&each.uninvited, SH_PART_BYTES_MAX);
     status = do_each(&each, unknown, err);
     tell_forgotten(&each);
     sh_buffer_deinit(&each.told);
     sh_buffer_deinit(&each.visits);
+    sh_buffer_deinit(&each.served);
     sh_buffer_deinit(&each.uninvited);
     if (status != SH_OK) return status;
     answer_each(&each, unknown);

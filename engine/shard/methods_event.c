@@ -3,6 +3,7 @@
 
 #include "event_reader.h"
 #include "memory.h"
+#include "served.h"
 
 /* Rows ahead: first where the user is to be found, then what is found there. */
 enum { PREFETCH_FAR = 18, PREFETCH_MIDDLE = 12 };
@@ -92,6 +93,15 @@ static void learn_all(struct append *append) {
                       append->call->request->now_ms, &listener);
 }
 
+/* An event that a feed led to. */
+static void credit(struct append *append) {
+    struct sh_call *call = append->call;
+    struct sh_learner_act act;
+    if (!append->reader.has_rec || !sh_served_act(call->workspace, append->reader.rec, &append->reader.event, &act))
+        return;
+    if (sh_answer_is_part(call->shard)) (void)!sh_effects_add_act(&append->effects, call->arena, &act, NULL);
+}
+
 static enum sh_status append_row(struct append *append, const struct sh_event_preview *preview, struct sh_error *err) {
     bool duplicate = false;
     uint32_t new_item;
@@ -113,6 +123,7 @@ static enum sh_status append_row(struct append *append, const struct sh_event_pr
     learned->values = NULL; /* the reader's, and the next row's */
     learned->value_count = 0;
     append->new_items[append->learned_count++] = new_item;
+    credit(append);
     if (append->ruled != NULL && sh_rules_are_on(&append->call->workspace->rules, append->reader.event.type))
         sh_event_appended(append->call->workspace->events, &append->ruled[append->ruled_count++]);
     return SH_OK;

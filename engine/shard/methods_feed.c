@@ -1,9 +1,7 @@
 /* methods_feed.c -- feed.get, feed.trending, and the companions of an item: feed.also_bought, feed.similar. */
-#include <inttypes.h>
-
 #include "feed_pack.h"
 #include "memory.h"
-#include "shard_private.h"
+#include "served.h"
 
 enum { FEED_COUNT_DEFAULT = 20 };
 
@@ -66,6 +64,7 @@ enum {
     GET_NOW,
     GET_SESSION,
     GET_SCORES,
+    GET_RECORD,
     GET_PARAM_COUNT
 };
 
@@ -75,6 +74,7 @@ struct feed {
     struct sh_bitmap allowed;
     bool has_fields;
     struct sh_row_fields fields;
+    struct sh_id_reader user; /* who asks; empty: nobody that is named */
 };
 
 /* The items of a list of ids, as far as they are known. */
@@ -100,7 +100,6 @@ static enum sh_status read_items(struct feed *feed, const struct sh_param *param
 
 /* Who asks: a user, or somebody of whom only the clicks of the visit are known, or both. */
 static enum sh_status read_visitor(struct feed *feed, const struct sh_param *params, struct sh_error *err) {
-    struct sh_id_reader user;
     struct sh_cursor cursor;
     enum sh_status status = SH_OK;
     feed->request.user = SH_SLOT_NONE;
@@ -112,8 +111,8 @@ static enum sh_status read_visitor(struct feed *feed, const struct sh_param *par
     }
     if (status != SH_OK || !sh_param_given(&params[GET_USER])) return status;
     sh_param_cursor(&params[GET_USER], &cursor);
-    if ((status = sh_id_read(&user, &cursor, "`user`", err)) != SH_OK) return status;
-    feed->request.user = sh_workspace_find_user(feed->call->workspace, user.text);
+    if ((status = sh_id_read(&feed->user, &cursor, "`user`", err)) != SH_OK) return status;
+    feed->request.user = sh_workspace_find_user(feed->call->workspace, feed->user.text);
     return SH_OK;
 }
 
@@ -171,7 +170,12 @@ static enum sh_status read_get(struct feed *feed, const struct sh_param *params,
     status = read_items(feed, &params[GET_EXCLUDE], "exclude", SH_BATCH_ROW_COUNT_MAX, &feed->request.excluded,
                         &feed->request.excluded_count, err);
     if (status != SH_OK) return status;
-    return read_common(feed, &params[GET_COUNT], &params[GET_FILTER], &params[GET_FIELDS], &params[GET_NOW], err);
+    bool is_recorded = true;
+    if ((status = sh_param_boolean(&params[GET_RECORD], "record", &is_recorded, err)) != SH_OK) return status;
+    status = read_common(feed, &params[GET_COUNT], &params[GET_FILTER], &params[GET_FIELDS], &params[GET_NOW], err);
+    feed->request.hour = sh_served_hour(feed->call->workspace, feed->request.now_ms);
+    feed->request.is_remembered = is_recorded && sh_served_is_wanted(feed->call);
+    return status;
 }
 
 static void pack_fields(const struct feed *feed, uint32_t slot, msgpack_packer *packer) {
@@ -203,11 +207,16 @@ void sh_feed_reason_pack(const struct sh_feed_reason *reason, double score, msgp
 }
 
 static void pack_item(const struct feed *feed, const struct sh_feed_item *item, msgpack_packer *packer) {
-    (void)msgpack_pack_map(packer, 4u + feed->has_fields);
+    const bool is_explored = (item->sources >> SH_FEED_SOURCE_EXPLORE & 1) != 0;
+    (void)msgpack_pack_map(packer, 4u + is_explored + feed->has_fields);
     sh_pack_literal(packer, "id");
     sh_pack_text(packer, sh_table_id(feed->call->workspace->items, item->item));
     sh_pack_literal(packer, "score");
     (void)msgpack_pack_double(packer, item->score);
+    if (is_explored) {
+        sh_pack_literal(packer, "propensity");
+        (void)msgpack_pack_double(packer, item->propensity);
+    }
     sh_pack_literal(packer, "sources");
     (void)msgpack_pack_array(packer, (size_t)__builtin_popcount(item->sources));
     for (int source = 0; source < SH_FEED_SOURCE_COUNT; source++) {
@@ -223,8 +232,8 @@ static void pack_item(const struct feed *feed, const struct sh_feed_item *item, 
 
 static void pack_feed(const struct feed *feed, const struct sh_feed_answer *answer) {
     msgpack_packer packer;
-    char rec_id[20];
-    (void)snprintf(rec_id, sizeof rec_id, "%" PRIx64, feed->call->request->id);
+    char rec_id[SH_REC_ID_BYTES];
+    sh_rec_id_print(feed->call->request->id, rec_id);
     sh_answer_begin(feed->call, &packer, 3);
     sh_pack_literal(&packer, "rec_id");
     sh_pack_literal(&packer, rec_id);
@@ -240,7 +249,7 @@ static void pack_feed(const struct feed *feed, const struct sh_feed_answer *answ
 
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err) {
     static const char *const words[GET_PARAM_COUNT] = {"user", "count", "filter",  "exclude", "fields",
-                                                       "seed", "now",   "session", "scores"};
+                                                       "seed", "now",   "session", "scores",  "record"};
     static const struct sh_param_names names = {words, GET_PARAM_COUNT, 0};
     struct sh_param params[GET_PARAM_COUNT];
     const struct sh_request *request = call->request;
@@ -251,6 +260,7 @@ enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err) {
     status = read_get(&feed, params, err);
     if (status == SH_OK) status = sh_feed_get(call->workspace->feed, &feed.request, call->arena, &answer, err);
     if (status == SH_OK) pack_feed(&feed, &answer);
+    if (status == SH_OK && answer.serving != NULL) sh_served_pack(call, answer.serving, feed.user.text);
     sh_bitmap_deinit(&feed.allowed);
     return status;
 }

@@ -59,6 +59,7 @@ static enum sh_status end(struct merge *merge, struct sh_error *err) {
     const uint32_t slot = sh_table_find(workspace->users, from);
     enum sh_status status = SH_OK;
     if (sh_text_equal(from, into)) return SH_OK; /* one and the same from the beginning */
+    sh_learner_rename(sh_feed_learner(workspace->feed), sh_id_hash(from), sh_id_hash(into));
     if (slot != SH_SLOT_NONE) status = sh_workspace_forget(merge->call->shard, workspace, slot, NULL, err);
     return status == SH_OK ? sh_aliases_add(&workspace->aliases, from, into, err) : status;
 }

@@ -4,6 +4,7 @@
 #include "job.h"
 #include "memory.h"
 #include "schema.h"
+#include "served.h"
 
 static struct sh_schema_target target_of(const struct sh_workspace *workspace) {
     return (struct sh_schema_target){workspace->users, workspace->items, workspace->events, workspace->feed,
@@ -109,6 +110,19 @@ static bool configs_are_equal(const struct sh_feed_config *a, const struct sh_fe
            a->diversity_window == b->diversity_window && a->explore_every == b->explore_every;
 }
 
+static enum sh_status put_learning(struct put *put, struct sh_error *err) {
+    struct sh_workspace *workspace = put->call->workspace;
+    struct sh_learner *learner = sh_feed_learner(workspace->feed);
+    const struct sh_learner_config before = *sh_learner_config(learner);
+    struct sh_learner_config config = before;
+    if (!sh_param_given(&put->schema.feed.learning)) return SH_OK;
+    enum sh_status status =
+        sh_schema_read_learning(&put->schema.feed.learning, workspace->items, workspace->events, &config, err);
+    if (status == SH_OK) status = sh_learner_configure(learner, &config, err);
+    put->changed = put->changed || !sh_learner_configs_are_equal(&before, &config);
+    return status;
+}
+
 static enum sh_status put_feed(struct put *put, struct sh_error *err) {
     struct sh_workspace *workspace = put->call->workspace;
     const struct sh_schema_target target = target_of(workspace);
@@ -119,6 +133,7 @@ static enum sh_status put_feed(struct put *put, struct sh_error *err) {
     if ((status = set_eligible(put, err)) != SH_OK) return status;
     if ((status = sh_schema_set_weights(&put->schema.feed, &target, &put->changed, err)) != SH_OK) return status;
     if ((status = sh_schema_read_feed(&put->schema.feed, &target, &config, err)) != SH_OK) return status;
+    if ((status = put_learning(put, err)) != SH_OK) return status;
     if (configs_are_equal(&before, &config)) return SH_OK;
     put->changed = true;
     if ((status = sh_feed_configure(workspace->feed, &config, &relearn, err)) != SH_OK || !relearn) return status;
@@ -161,11 +176,14 @@ static enum sh_status rehearse(struct put *put, struct sh_error *err) {
     const struct sh_schema_target target = target_of(call->workspace);
     struct sh_schema_target copy;
     struct sh_feed_config config = *sh_feed_config(call->workspace->feed);
+    struct sh_learner_config learning = *sh_learner_config(sh_feed_learner(call->workspace->feed));
     bool ignored = false;
     enum sh_status status = sh_schema_copy(&target, &copy, call->arena, err);
     if (status == SH_OK) status = sh_schema_apply(&put->schema, &copy, err);
     if (status == SH_OK) status = sh_schema_set_weights(&put->schema.feed, &copy, &ignored, err);
     if (status == SH_OK) status = sh_schema_read_feed(&put->schema.feed, &copy, &config, err);
+    if (status == SH_OK && sh_param_given(&put->schema.feed.learning))
+        status = sh_schema_read_learning(&put->schema.feed.learning, copy.items, copy.events, &learning, err);
     if (status == SH_OK)
         status =
             sh_schema_check_eligible(&put->schema.feed, &copy, call->request->now_ms, call->arena, &put->eligible, err);
@@ -340,7 +358,7 @@ static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *pack
     const struct sh_feed_config *config = sh_feed_config(workspace->feed);
     const double day = (double)SH_DAY_MS;
     sh_pack_literal(packer, "feed");
-    (void)msgpack_pack_map(packer, 6u + (workspace->eligible != NULL) + (config->diversity_attribute >= 0) +
+    (void)msgpack_pack_map(packer, 7u + (workspace->eligible != NULL) + (config->diversity_attribute >= 0) +
                                        (config->listed_attribute >= 0));
     if (workspace->eligible != NULL) {
         sh_pack_literal(packer, "eligible");
@@ -363,6 +381,7 @@ static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *pack
     pack_number(packer, "short_share", config->short_share);
     pack_count(packer, "explore_every", config->explore_every);
     pack_rules(workspace, config, packer);
+    sh_schema_pack_learning(workspace, packer);
 }
 
 enum sh_status sh_handle_schema_get(struct sh_call *call, struct sh_error *err) {

@@ -199,13 +199,13 @@ static enum sh_status read_events(const struct sh_param *param, struct sh_arena 
 /* ---- All ---- */
 
 static enum sh_status read_feed(const struct sh_param *param, struct sh_feed_schema *feed, struct sh_error *err) {
-    static const char *const words[] = {"eligible", "weights",   "half_life_days", "bought_days",  "seen_days",
-                                        "scores",   "diversity", "listed_since",   "explore_every"};
-    struct sh_param params[9];
+    static const char *const words[] = {"eligible", "weights",   "half_life_days", "bought_days",   "seen_days",
+                                        "scores",   "diversity", "listed_since",   "explore_every", "learning"};
+    struct sh_param params[10];
     struct sh_cursor cursor;
     if (!sh_param_given(param)) return SH_OK;
     sh_param_cursor(param, &cursor);
-    const enum sh_status status = read_map(&cursor, words, 9, params, err);
+    const enum sh_status status = read_map(&cursor, words, 10, params, err);
     if (status != SH_OK) return status;
     *feed = (struct sh_feed_schema){
         .is_given = true,
@@ -218,6 +218,7 @@ static enum sh_status read_feed(const struct sh_param *param, struct sh_feed_sch
         .diversity = params[6],
         .listed_since = params[7],
         .explore_every = params[8],
+        .learning = params[9],
     };
     return SH_OK;
 }

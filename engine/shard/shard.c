@@ -26,6 +26,9 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_FEED_USERS_FOR_ITEM] = sh_handle_feed_users_for_item,
     [SH_METHOD_FEED_TRENDING] = sh_handle_feed_trending,
     [SH_METHOD_FEED_SIMILAR] = sh_handle_feed_similar,
+    [SH_METHOD_FEED_SERVED] = sh_handle_feed_served,
+    [SH_METHOD_FEED_LEARNING] = sh_handle_feed_learning,
+    [SH_METHOD_FEED_IMPRESSIONS] = sh_handle_feed_impressions,
     [SH_METHOD_FEED_ALSO_BOUGHT] = sh_handle_feed_also_bought,
     [SH_METHOD_AUDIENCE_CLOSE] = sh_handle_audience_close,
     [SH_METHOD_AUDIENCE_COUNT] = sh_handle_audience_count,
@@ -128,7 +131,9 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     if (call->workspace != NULL) sh_workspace_expire(call->workspace, call->shard->now_ms);
     if (call->workspace != NULL) call->workspace->hides_personal = call->request->hides_personal && !method->writes;
     /* Also one that fails may have changed something: a row, before memory was out. */
-    if (method->writes && call->workspace != NULL) call->workspace->write_version++;
+    /* What was served is nothing that audiences ask about. */
+    const bool touches = method->writes && method->number != SH_METHOD_FEED_SERVED;
+    if (touches && call->workspace != NULL) call->workspace->write_version++;
     status = handlers[method->number](call, err);
     if (status == SH_OK && call->workspace != NULL && !method->writes)
         status = sh_scores_take_fault(call->workspace->scores, err);

@@ -96,6 +96,9 @@ struct sh_request {
 struct sh_answer {
     struct sh_buffer *body;    /* the caller's; appended to. On an error it is as it was before the request */
     struct sh_buffer *effects; /* the caller's; what the sibling shards must learn; may be NULL with one shard */
+    /* The caller's; params of the write `feed.served` that is to follow this feed.get, if anything is left in it: see
+     * served.h. NULL: nobody will write it, and nothing is left. */
+    struct sh_buffer *follow;
 };
 
 SH_MUST_CHECK enum sh_status sh_shard_create(const struct sh_shard_options *options, struct sh_shard **shard,

@@ -58,6 +58,7 @@ enum {
     SH_METHOD_TOKEN_LIST,
     SH_METHOD_USER_MERGE,
     SH_METHOD_EVENT_SWEEP,
+    SH_METHOD_FEED_SERVED,
     SH_METHOD_ITEM_REMOVE,
     SH_METHOD_MODEL_TRAIN,
     SH_METHOD_RFM_REFRESH,
@@ -81,6 +82,7 @@ enum {
     SH_METHOD_TOKEN_REVOKE,
     SH_METHOD_TOKEN_ROTATE,
     SH_METHOD_AUDIENCE_LIST,
+    SH_METHOD_FEED_LEARNING,
     SH_METHOD_FEED_TRENDING,
     SH_METHOD_MODEL_LIKINGS,
     SH_METHOD_AUDIENCE_CLOSE,
@@ -93,6 +95,7 @@ enum {
     SH_METHOD_AUDIENCE_INSIGHT,
     SH_METHOD_AUDIENCE_OVERLAP,
     SH_METHOD_FEED_ALSO_BOUGHT,
+    SH_METHOD_FEED_IMPRESSIONS,
     SH_METHOD_REFERRAL_REFRESH,
     SH_METHOD_AUDIENCE_LOOKALIKE,
     SH_METHOD_AUDIENCE_RETENTION,
@@ -214,6 +217,9 @@ enum sh_status sh_handle_rfm_refresh(struct sh_call *call, struct sh_error *err)
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_batch(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_users_for_item(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_served(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_learning(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_impressions(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_similar(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_also_bought(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);
@@ -362,6 +368,9 @@ SH_MUST_CHECK enum sh_status sh_effects_add_sweep(struct sh_effects **effects, s
 /* What one event teaches. */
 SH_MUST_CHECK enum sh_status sh_effects_add_lesson(struct sh_effects **effects, struct sh_arena *arena,
                                                    const struct sh_feed_lesson *lesson, struct sh_error *err);
+/* What an event says of what was served. */
+SH_MUST_CHECK enum sh_status sh_effects_add_act(struct sh_effects **effects, struct sh_arena *arena,
+                                                const struct sh_learner_act *act, struct sh_error *err);
 SH_MUST_CHECK enum sh_status sh_effects_add_item(struct sh_effects **effects, struct sh_arena *arena, uint32_t item,
                                                  struct sh_error *err);
 /* Pack them for shard.learn; nothing if there are none. */

@@ -344,7 +344,7 @@ static void replay_bare(void) {
         const struct sh_shard_options options = {.shard_index = shard, .shard_count = shard_count};
         if (sh_shard_create(&options, &shards[shard], NULL) != SH_OK) die("shard", "no memory");
         for (uint32_t i = 0; i < recovered[shard].count; i++) {
-            const struct sh_answer answer = {&body, &effects};
+            const struct sh_answer answer = {.body = &body, .effects = &effects};
             sh_buffer_clear(&body);
             sh_buffer_clear(&effects);
             (void)!sh_shard_apply(shards[shard], &recovered[shard].list[i].record.request, &answer, NULL);
@@ -366,7 +366,7 @@ static void ask(uint32_t shard, const char *method, const char *params, struct s
                                        .params_count = bytes.count,
                                        .now_ms = 1760200000000,
                                        .id = 1};
-    const struct sh_answer answer = {&body, &effects};
+    const struct sh_answer answer = {.body = &body, .effects = &effects};
     sh_buffer_clear(&body);
     sh_buffer_clear(&effects);
     sh_buffer_clear(text);

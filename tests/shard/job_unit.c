@@ -63,7 +63,7 @@ static void begin(struct asked *asked, const char *method, const char *params) {
                                        .params_count = asked->params.count,
                                        .now_ms = rig.now_ms,
                                        .id = rig.next_id++};
-    const struct sh_answer answer = {&asked->body, NULL};
+    const struct sh_answer answer = {.body = &asked->body, .effects = NULL};
     asked->status = sh_shard_start(rig.shards[0], &request, &answer, &asked->job, NULL);
     cr_assert_eq(asked->status, SH_OK);
     cr_assert(asked->job != NULL, "it takes more than one step");

@@ -152,7 +152,7 @@ static enum sh_status ask_shard(struct rig *rig, uint32_t shard, const char *met
                                        .id = rig->next_id++};
     struct sh_buffer effects;
     sh_buffer_init(&effects, 1 << 20);
-    const struct sh_answer answer = {body, &effects};
+    const struct sh_answer answer = {.body = body, .effects = &effects};
     sh_buffer_clear(body);
     const enum sh_status status = sh_shard_apply(rig->shards[shard], &request, &answer, err);
     sh_buffer_deinit(&effects);

@@ -46,7 +46,7 @@ static const char *ask_in(const char *workspace, const char *client, uint64_t se
         .now_ms = 1760000000000,
         .id = 1,
     };
-    const struct sh_answer answer = {&body, &effects};
+    const struct sh_answer answer = {.body = &body, .effects = &effects};
     sh_buffer_clear(&body);
     if (sh_shard_apply(shard, &request, &answer, &err) == SH_OK) {
         text_of_msgpack(body.bytes, body.count, 1, &words);

@@ -103,7 +103,7 @@ static enum sh_status teach(struct rig *rig, const struct sh_request *taught, ui
     request.params = effects->bytes;
     request.params_count = effects->count;
     for (uint32_t i = 0; i < rig->shard_count && status == SH_OK; i++) {
-        const struct sh_answer answer = {&body, &none};
+        const struct sh_answer answer = {.body = &body, .effects = &none};
         if (i != teacher) status = run(rig, i, &request, &answer);
     }
     sh_assert(none.count == 0);
@@ -120,7 +120,7 @@ static void run_parts(struct rig *rig, const struct sh_request *request, const s
         sh_buffer_init(&bodies[i], SH_ANSWER_BYTES_MAX);
         sh_buffer_init(&effects[i], SH_ANSWER_BYTES_MAX);
         struct sh_request part = *request;
-        const struct sh_answer answer = {&bodies[i], &effects[i]};
+        const struct sh_answer answer = {.body = &bodies[i], .effects = &effects[i]};
         part.params = split->parts[i].params.bytes;
         part.params_count = split->parts[i].params.count;
         statuses[i] = run(rig, split->parts[i].shard, &part, &answer);
@@ -189,7 +189,7 @@ const char *rig_ask_bytes(struct rig *rig, const char *method, const void *param
     rig->error = (struct sh_error){.status = SH_OK};
     request.method = sh_method_find(sh_text_of(method), &rig->error);
     enum sh_status status = rig->error.status;
-    const struct sh_answer answer = {&rig->body, NULL};
+    const struct sh_answer answer = {.body = &rig->body, .effects = NULL};
     if (status == SH_OK) status = rig->shard_count == 1 ? run(rig, 0, &request, &answer) : scatter(rig, &request);
     if (status == SH_OK)
         text_of_msgpack(rig->body.bytes, rig->body.count, 1, &rig->text);
