@@ -143,6 +143,7 @@ enum {
     SH_LINGER_MS_MAX = 1000,             /* for the peer to close after the last answer */
     SH_SNAPSHOT_LOG_BYTES = 1 << 30,     /* of log until the next snapshot: some ten seconds of doing it again */
     SH_SNAPSHOT_HOLD_MS_MAX = 2000,      /* for writes to end before one; a slow disk's commits take some 10 ms */
+    SH_TRAINING_RETRY_MS = 60000,        /* after a training that could not be written */
     SH_STOP_MS_MAX = 10000,              /* for all that is in to be answered when the server stops */
     SH_SLOW_COUNT = 32,                  /* slow requests that `stats` still knows */
     SH_GUEST_COUNT_MAX = 64,             /* connections of the process itself that a loop has not taken in yet */

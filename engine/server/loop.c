@@ -120,6 +120,7 @@ static void on_tick(void *context, struct sh_io_timer *timer) {
     for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
         sh_session_check_time(session, now_ns);
     if (loop->index == 0 && loop->server->data != NULL) sh_snapshots_tick(loop);
+    if (loop->index == 0) sh_training_tick(loop);
     if (loop->index == 0 && loop->server->access != NULL) look_at_tokens(loop->server->access);
     if (loop->unsent_bytes > SH_OUTPUT_TOTAL_BYTES_MAX) sh_session_close_worst(loop);
     const enum sh_status status = sh_io_timer_start(loop->io, timer, now_ns + TICK_MS * UINT64_C(1000000));

@@ -22,11 +22,13 @@
 #include "slow_log.h"
 #include "snapshot.h"
 #include "task.h"
+#include "training.h"
 
 /* guests.c: connections of this process itself, made by other threads and not yet taken in by the loop. */
 struct sh_guests {
     pthread_mutex_t mutex;
     int handles[SH_GUEST_COUNT_MAX];
+    bool are_owners[SH_GUEST_COUNT_MAX]; /* may do everything, as who runs the server */
     uint32_t count;
 };
 
@@ -92,6 +94,7 @@ struct sh_server {
     struct sh_access *access; /* NULL: everybody may do everything */
     uint64_t every_number;    /* loop 0's: of the latest write that went to every shard */
     struct sh_snapshots snapshots;
+    struct sh_training training;
     struct sh_recovery *recovery;  /* until it serves */
     _Atomic(bool) holds_writes;    /* a snapshot waits for those under way */
     _Atomic(uint64_t) full_logs;   /* a bit a shard: its log has no room on the disk */
@@ -120,6 +123,8 @@ void sh_guests_init(struct sh_guests *guests);
 /* Those who were never taken in are closed. */
 void sh_guests_deinit(struct sh_guests *guests);
 void sh_guests_welcome(struct sh_loop *loop);
+/* As sh_server_connect, to loop 0, for the server's own threads: it may do everything. */
+SH_MUST_CHECK enum sh_status sh_server_connect_owner(struct sh_server *server, int *handle, struct sh_error *err);
 
 /* ---- envelope.c: what a request is, apart from its method ---- */
 

@@ -255,6 +255,7 @@ enum sh_status sh_server_join(struct sh_server *server, struct sh_error *err) {
     enum sh_status status = SH_OK;
     for (uint32_t i = 0; i < server->thread_count; i++)
         (void)pthread_join(server->loops[i].thread, NULL);
+    sh_training_end(server);
     for (uint32_t i = 0; i < server->thread_count && status == SH_OK; i++) {
         status = server->loops[i].status;
         if (status != SH_OK && err != NULL) *err = server->loops[i].err;

@@ -6,7 +6,7 @@ enum { LIKINGS_COUNT_DEFAULT = 512, LIKINGS_COUNT_MAX = 4096 };
 
 static enum sh_status read_method(const struct sh_param *param, enum sh_train_method *method, struct sh_error *err) {
     struct sh_text name;
-    const enum sh_status status = sh_param_needed_text(param, "method", &name, err);
+    const enum sh_status status = sh_param_needed_text(param, "name", &name, err);
     if (status != SH_OK) return status;
     *method = sh_train_method_find(name);
     if (*method != SH_TRAIN_METHOD_COUNT) return SH_OK;
@@ -14,7 +14,7 @@ static enum sh_status read_method(const struct sh_param *param, enum sh_train_me
     sh_nearest_init(&search, name);
     for (int i = 0; i < SH_TRAIN_METHOD_COUNT; i++)
         sh_nearest_offer(&search, sh_text_of(sh_train_method_name((enum sh_train_method)i)));
-    return sh_fail_unknown(err, SH_ERR_ARGUMENT, &search, "`method` is \"ials\", \"ease\", \"knn\" or \"rp3\"");
+    return sh_fail_unknown(err, SH_ERR_ARGUMENT, &search, "`name` is \"ials\", \"ease\", \"knn\" or \"rp3\"");
 }
 
 /* ---- What a training is asked to do ---- */
@@ -90,7 +90,7 @@ static void pack_spec(msgpack_packer *packer, const struct sh_train_spec *spec) 
 
 enum sh_status sh_handle_model_train(struct sh_call *call, struct sh_error *err) {
     enum { TRAIN_METHOD = SPEC_COUNT, TRAIN_EVERY, TRAIN_COUNT };
-    static const char *const words[TRAIN_COUNT] = {SPEC_WORDS, "method", "every_hours"};
+    static const char *const words[TRAIN_COUNT] = {SPEC_WORDS, "name", "every_hours"};
     struct sh_item_models *models = sh_feed_trained(call->workspace->feed);
     struct sh_param params[TRAIN_COUNT];
     enum sh_train_method method;
@@ -220,8 +220,7 @@ static enum sh_status put_part(struct sh_call *call, const struct sh_param *para
 }
 
 enum sh_status sh_handle_model_put(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[PUT_COUNT] = {"method", "number", "part",  "parts",
-                                                 "items",  "rows",   "about", "fault"};
+    static const char *const words[PUT_COUNT] = {"name", "number", "part", "parts", "items", "rows", "about", "fault"};
     struct sh_param params[PUT_COUNT];
     struct sh_model_head head = {.trained_ms = call->request->now_ms};
     struct sh_text fault = {0};
@@ -288,7 +287,7 @@ enum sh_status sh_handle_model_list(struct sh_call *call, struct sh_error *err) 
         const struct sh_model_head *head = sh_item_models_head(models, method);
         const struct sh_text fault = sh_item_models_fault(models, method);
         (void)msgpack_pack_map(&packer, 2u + (plan->number != 0) + (head != NULL) + (fault.count > 0));
-        sh_pack_literal(&packer, "method");
+        sh_pack_literal(&packer, "name");
         sh_pack_literal(&packer, sh_train_method_name(method));
         sh_pack_bool(&packer, "due", sh_item_models_is_due(models, method, call->request->now_ms));
         if (plan->number != 0) pack_plan(&packer, plan);
@@ -301,7 +300,7 @@ enum sh_status sh_handle_model_list(struct sh_call *call, struct sh_error *err) 
 }
 
 enum sh_status sh_handle_model_remove(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"method"};
+    static const char *const words[] = {"name"};
     struct sh_param params[1];
     enum sh_train_method method;
     enum sh_status status;

@@ -25,7 +25,7 @@ struct sh_trainer {
     uint64_t user_count; /* that were read */
     enum sh_status status;
     struct sh_error error;
-    bool is_fault_written;
+    bool is_written;
     uint32_t part, part_count;
     uint32_t row; /* the first of the next part */
     struct sh_buffer params;
@@ -80,6 +80,10 @@ void sh_trainer_stop(struct sh_trainer *trainer) {
 bool sh_trainer_is_well(const struct sh_trainer *trainer, struct sh_error *err) {
     if (trainer->status != SH_OK && err != NULL) *err = trainer->error;
     return trainer->status == SH_OK;
+}
+
+bool sh_trainer_is_written(const struct sh_trainer *trainer) {
+    return trainer->is_written;
 }
 
 /* It cannot be trained: that is written where the table would have been. */
@@ -270,7 +274,7 @@ static void fill_rows(struct sh_trainer *trainer, uint32_t from, uint32_t to) {
 static void ask_put(struct sh_trainer *trainer, msgpack_packer *packer) {
     const bool is_first = trainer->part == 1;
     (void)msgpack_pack_map(packer, trainer->status != SH_OK ? 3 : 6u + is_first);
-    sh_pack_literal(packer, "method");
+    sh_pack_literal(packer, "name");
     sh_pack_literal(packer, sh_train_method_name(trainer->spec.method));
     pack_number(packer, "number", trainer->number);
     if (trainer->status != SH_OK) {
@@ -294,13 +298,13 @@ static void ask_put(struct sh_trainer *trainer, msgpack_packer *packer) {
 }
 
 static void took_put(struct sh_trainer *trainer) {
-    if (trainer->status != SH_OK) {
-        trainer->phase = SH_TRAINER_DONE;
-        return;
+    if (trainer->status == SH_OK) {
+        trainer->row = part_end(trainer, trainer->row);
+        trainer->part++;
+        if (trainer->part <= trainer->part_count) return;
     }
-    trainer->row = part_end(trainer, trainer->row);
-    trainer->part++;
-    if (trainer->part > trainer->part_count) trainer->phase = SH_TRAINER_DONE;
+    trainer->is_written = true;
+    trainer->phase = SH_TRAINER_DONE;
 }
 
 /* ---- Asking ---- */

@@ -43,5 +43,7 @@ void sh_trainer_compute(struct sh_trainer *trainer);
 void sh_trainer_stop(struct sh_trainer *trainer);
 /* DONE: did a table come of it? If not, err (may be NULL) says why, unless it was stopped. */
 bool sh_trainer_is_well(const struct sh_trainer *trainer, struct sh_error *err);
+/* DONE: was the table, or why there is none, written? Otherwise the plan is still due. */
+bool sh_trainer_is_written(const struct sh_trainer *trainer);
 
 #endif

@@ -26,7 +26,7 @@ struct sh_train_spec sh_train_spec_default(enum sh_train_method method) {
         .unobserved = 0.1,
         .regularisation = method == SH_TRAIN_EASE ? 200 : 0.01,
         .shrink = 10,
-        .alpha = 1,
+        .alpha = 0.6,
         .beta = 0.4,
         .seed = 1,
     };

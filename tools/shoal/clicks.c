@@ -1,7 +1,9 @@
 #include "clicks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bounds.h"
 #include "csv.h"
@@ -69,6 +71,9 @@ struct reading {
     const char *path;
     struct csv_reader reader;
     uint32_t columns[COLUMN_COUNT];
+    const char *at_least; /* NULL: all lines */
+    uint32_t least_column;
+    double least;
 };
 
 static enum sh_status fault(const struct reading *reading, struct sh_error *err, const char *what) {
@@ -110,14 +115,57 @@ static enum sh_status find_columns(struct reading *reading, const char *columns,
     return SH_OK;
 }
 
-static bool read_time(struct sh_text text, int64_t *time_ms) {
+static enum sh_status find_least(struct reading *reading, struct sh_error *err) {
+    char *end;
+    const char *equals = strchr(reading->at_least, '=');
+    if (equals == NULL) return sh_fail(err, SH_ERR_ARGUMENT, -1, "--min is COLUMN=NUMBER");
+    const struct sh_text name = {reading->at_least, (uint32_t)(equals - reading->at_least)};
+    reading->least = strtod(equals + 1, &end);
+    if (equals[1] == '\0' || *end != '\0') return sh_fail(err, SH_ERR_ARGUMENT, -1, "--min is COLUMN=NUMBER");
+    for (uint32_t i = 0; i < reading->reader.field_count; i++) {
+        if (!sh_text_equal(reading->reader.fields[i], name)) continue;
+        reading->least_column = i;
+        return SH_OK;
+    }
+    return sh_fail(err, SH_ERR_NAME, -1, "%s has no column `%.*s`", reading->path, SH_TEXT_ARGS(name));
+}
+
+static bool read_number(struct sh_text text, double *number) {
     char digits[40];
     char *end;
     if (text.count == 0 || text.count >= sizeof digits) return false;
     memcpy(digits, text.bytes, text.count);
     digits[text.count] = '\0';
-    const double number = strtod(digits, &end);
-    if (*end != '\0' || !(number > -1e15 && number < 1e15)) return false;
+    *number = strtod(digits, &end);
+    return *end == '\0' && *number > -1e15 && *number < 1e15;
+}
+
+/* "2017-01-28 19:06:53", read as UTC: only differences matter to an evaluation. */
+static bool read_stamp(struct sh_text text, int64_t *time_ms) {
+    char words[40];
+    struct {
+        int year, month, day, hour, minute, second;
+    } parts = {.year = 0};
+    if (text.count < 10 || text.count >= sizeof words) return false;
+    memcpy(words, text.bytes, text.count);
+    words[text.count] = '\0';
+    const int found = sscanf(words, "%4d-%2d-%2d%*1[ T]%2d:%2d:%2d", &parts.year, &parts.month, &parts.day, &parts.hour,
+                             &parts.minute, &parts.second);
+    if (found < 3 || parts.month < 1 || parts.month > 12 || parts.day < 1 || parts.day > 31 || parts.year < 1)
+        return false;
+    struct tm moment = {.tm_year = parts.year - 1900,
+                        .tm_mon = parts.month - 1,
+                        .tm_mday = parts.day,
+                        .tm_hour = parts.hour,
+                        .tm_min = parts.minute,
+                        .tm_sec = parts.second};
+    *time_ms = (int64_t)timegm(&moment) * 1000;
+    return true;
+}
+
+static bool read_time(struct sh_text text, int64_t *time_ms) {
+    double number;
+    if (!read_number(text, &number)) return read_stamp(text, time_ms);
     *time_ms = (int64_t)(number < 1e11 ? number * 1000 : number);
     return true;
 }
@@ -126,13 +174,21 @@ static enum sh_status take_row(const struct reading *reading, struct names *item
                                struct sh_error *err) {
     struct click click = {.row = clicks->count};
     struct sh_text texts[COLUMN_COUNT];
+    if (reading->at_least != NULL) {
+        double number;
+        if (reading->least_column >= reading->reader.field_count ||
+            !read_number(reading->reader.fields[reading->least_column], &number))
+            return fault(reading, err, "the column of --min is no number");
+        if (number < reading->least) return SH_OK;
+    }
     for (uint32_t i = 0; i < COLUMN_COUNT; i++) {
         if (reading->columns[i] >= reading->reader.field_count) return fault(reading, err, "a field is missing");
         texts[i] = reading->reader.fields[reading->columns[i]];
         if (texts[i].count == 0 || texts[i].count > SH_ID_BYTES_MAX)
             return fault(reading, err, "a field has 1 to 255 bytes");
     }
-    if (!read_time(texts[2], &click.time_ms)) return fault(reading, err, "the time is no number of seconds since 1970");
+    if (!read_time(texts[2], &click.time_ms))
+        return fault(reading, err, "the time is no number of seconds since 1970, and no date");
     if (clicks->count == CLICKS_COUNT_MAX) return fault(reading, err, "the file has too many clicks");
     if (names_number(&clicks->sessions, texts[0], &click.session) != SH_OK ||
         names_number(items, texts[1], &click.item) != SH_OK ||
@@ -156,6 +212,7 @@ static enum sh_status read_rows(struct reading *reading, const char *columns, st
     enum sh_status status = csv_next(&reading->reader, &at_end, err);
     if (status == SH_OK && at_end) return sh_fail(err, SH_ERR_SYNTAX, -1, "%s is empty", reading->path);
     if (status == SH_OK) status = find_columns(reading, columns, err);
+    if (status == SH_OK && reading->at_least != NULL) status = find_least(reading, err);
     while (status == SH_OK) {
         status = csv_next(&reading->reader, &at_end, err);
         if (at_end) break;
@@ -164,9 +221,9 @@ static enum sh_status read_rows(struct reading *reading, const char *columns, st
     return status;
 }
 
-enum sh_status clicks_read(const char *path, const char *columns, struct names *items, struct clicks *clicks,
-                           struct sh_error *err) {
-    struct reading reading = {.path = path};
+enum sh_status clicks_read(const char *path, const char *columns, const char *at_least, struct names *items,
+                           struct clicks *clicks, struct sh_error *err) {
+    struct reading reading = {.path = path, .at_least = at_least};
     struct input *input;
     *clicks = (struct clicks){.count = 0};
     enum sh_status status = input_open(path, &input, err);

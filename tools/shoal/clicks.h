@@ -30,11 +30,12 @@ struct clicks {
     struct names sessions;
 };
 
-/* columns: the names of the session's, the item's and the time's column, by commas. The file has a head line; commas,
+/* at_least (may be NULL): "rating=4" passes over lines whose column `rating` is below 4.
+ * columns: the names of the session's, the item's and the time's column, by commas. The file has a head line; commas,
  * semicolons or tabs, plain, gzip or zstd. Times are seconds since 1970 UTC, or milliseconds from 10^11 on. Items are
  * numbered in `items`, which may hold those of another file. SH_ERR_SYNTAX names the file and the line. */
-SH_MUST_CHECK enum sh_status clicks_read(const char *path, const char *columns, struct names *items,
-                                         struct clicks *clicks, struct sh_error *err);
+SH_MUST_CHECK enum sh_status clicks_read(const char *path, const char *columns, const char *at_least,
+                                         struct names *items, struct clicks *clicks, struct sh_error *err);
 /* The number of a text; false if it has none. */
 bool names_find(const struct names *names, struct sh_text text, uint32_t *number);
 void clicks_free(struct clicks *clicks);

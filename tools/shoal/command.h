@@ -21,7 +21,7 @@ struct session {
 struct command_options {
     const char *limit, *from, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
-    const char *train, *test, *columns, *session, *users;
+    const char *train, *valid, *test, *columns, *session, *users, *k, *min, *methods;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
     const char *roles, *rate, *burst, *grace, *access, *interval;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once;
@@ -105,6 +105,8 @@ int run_keep(struct session *session, const struct command_options *options, cha
 int run_referral(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_schema(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_eval(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_eval_ranking(struct session *session, const struct command_options *options);
+int run_eval_split(const struct command_options *options);
 int run_check(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_dump(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_repair(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

@@ -15,19 +15,17 @@
 #include "bounds.h"
 #include "clicks.h"
 #include "command.h"
+#include "eval_engine.h"
 #include "memory.h"
-#include "shoal/shoal.h"
 
 enum {
-    ROWS_PER_CALL = 20000,
     CLICKS_PER_CALL_MAX = SH_FEED_CLICK_COUNT_MAX, /* the latest of a longer session */
     K_DEFAULT = 20,
     K_MAX = SH_FEED_COUNT_MAX - 1, /* and the one left out */
 };
 
 struct evaluation {
-    struct shoal *engine;
-    struct shoal_client_writer *params;
+    struct eval_engine eval;
     struct names items;
     uint32_t train_item_count;
     struct clicks train;
@@ -42,106 +40,15 @@ struct evaluation {
     uint32_t took_capacity;
 };
 
-static bool engine_call(struct evaluation *evaluation, const char *method, struct shoal_client_value *result) {
-    struct shoal_error error;
-    size_t params_count;
-    size_t answer_count;
-    const void *answer;
-    const void *params = shoal_client_writer_bytes(evaluation->params, &params_count);
-    if (params == NULL) {
-        (void)fputs("shoal: memory is out\n", stderr);
-        return false;
-    }
-    if (shoal_call(evaluation->engine, method, params, params_count, &answer, &answer_count, &error) != SHOAL_OK) {
-        (void)fprintf(stderr, "shoal: %s: %s\n", method, error.message);
-        return false;
-    }
-    if (result != NULL) *result = (struct shoal_client_value){answer, answer_count};
-    return true;
-}
-
-static void write_name(struct shoal_client_writer *params, const struct names *names, uint32_t number) {
-    shoal_client_write_literal(params, names->texts[number]);
-}
-
 /* ---- learning ---- */
 
 /* The visit alone ranks: files of clicks say nothing else. */
-static bool put_schema(struct evaluation *evaluation) {
-    static const char *const weights[] = {"affinity", "popularity", "recency"};
-    struct shoal_client_writer *params = evaluation->params;
-    shoal_client_writer_clear(params);
-    shoal_client_write_map(params, 2);
-    shoal_client_write_literal(params, "events");
-    shoal_client_write_array(params, 1);
-    shoal_client_write_map(params, 1);
-    write_key_text(params, "name", "click");
-    shoal_client_write_literal(params, "feed");
-    shoal_client_write_map(params, 1);
-    shoal_client_write_literal(params, "scores");
-    shoal_client_write_map(params, 3);
-    for (uint32_t i = 0; i < 3; i++) {
-        shoal_client_write_literal(params, weights[i]);
-        shoal_client_write_real(params, 0);
-    }
-    return engine_call(evaluation, "schema.put", NULL);
-}
-
-static bool put_items(struct evaluation *evaluation) {
-    struct shoal_client_writer *params = evaluation->params;
-    for (uint32_t begin = 0; begin < evaluation->items.count; begin += ROWS_PER_CALL) {
-        const uint32_t rest = evaluation->items.count - begin;
-        const uint32_t count = rest < ROWS_PER_CALL ? rest : ROWS_PER_CALL;
-        shoal_client_writer_clear(params);
-        shoal_client_write_map(params, 2);
-        shoal_client_write_literal(params, "fields");
-        shoal_client_write_array(params, 1);
-        shoal_client_write_literal(params, "id");
-        shoal_client_write_literal(params, "rows");
-        shoal_client_write_array(params, count);
-        for (uint32_t i = 0; i < count; i++) {
-            shoal_client_write_array(params, 1);
-            write_name(params, &evaluation->items, begin + i);
-        }
-        if (!engine_call(evaluation, "item.put", NULL)) return false;
-    }
-    return true;
-}
-
-static int by_time(const void *left, const void *right) {
-    const struct click *a = left;
-    const struct click *b = right;
-    if (a->time_ms != b->time_ms) return a->time_ms < b->time_ms ? -1 : 1;
-    return a->row < b->row ? -1 : a->row > b->row;
-}
-
 static bool learn(struct evaluation *evaluation) {
-    static const char *const fields[] = {"type", "user", "item", "time"};
-    struct shoal_client_writer *params = evaluation->params;
-    struct clicks *train = &evaluation->train;
-    qsort(train->clicks, train->count, sizeof *train->clicks, by_time);
-    shoal_set_now(evaluation->engine, train->clicks[train->count - 1].time_ms);
-    for (uint32_t begin = 0; begin < train->count; begin += ROWS_PER_CALL) {
-        const uint32_t count = train->count - begin < ROWS_PER_CALL ? train->count - begin : ROWS_PER_CALL;
-        shoal_client_writer_clear(params);
-        shoal_client_write_map(params, 2);
-        shoal_client_write_literal(params, "fields");
-        shoal_client_write_array(params, 4);
-        for (uint32_t i = 0; i < 4; i++)
-            shoal_client_write_literal(params, fields[i]);
-        shoal_client_write_literal(params, "rows");
-        shoal_client_write_array(params, count);
-        for (uint32_t i = 0; i < count; i++) {
-            const struct click *click = &train->clicks[begin + i];
-            shoal_client_write_array(params, 4);
-            shoal_client_write_literal(params, "click");
-            write_name(params, &train->sessions, click->session);
-            write_name(params, &evaluation->items, click->item);
-            shoal_client_write_integer(params, click->time_ms);
-        }
-        if (!engine_call(evaluation, "event.append", NULL)) return false;
-    }
-    return true;
+    static const char *const names[] = {"affinity", "popularity", "recency"};
+    static const double weights[] = {0, 0, 0};
+    return eval_put_schema(&evaluation->eval, "click", names, weights, 3) &&
+           eval_put_items(&evaluation->eval, &evaluation->items) &&
+           eval_learn(&evaluation->eval, "click", &evaluation->items, &evaluation->train);
 }
 
 /* ---- foreseeing ---- */
@@ -153,17 +60,17 @@ static uint64_t clock_us(void) {
 }
 
 static void ask_after(struct evaluation *evaluation, const struct click *clicks, uint32_t count) {
-    struct shoal_client_writer *params = evaluation->params;
+    struct shoal_client_writer *params = evaluation->eval.params;
+    const char *const *texts = (const char *const *)evaluation->items.texts;
     const uint32_t first = count > CLICKS_PER_CALL_MAX ? count - CLICKS_PER_CALL_MAX : 0;
-    shoal_client_writer_clear(params);
-    shoal_client_write_map(params, 4);
+    eval_begin(&evaluation->eval, 4);
     shoal_client_write_literal(params, "session");
     shoal_client_write_array(params, count - first);
     for (uint32_t i = first; i < count; i++)
-        write_name(params, &evaluation->items, clicks[i].item);
+        shoal_client_write_literal(params, texts[clicks[i].item]);
     shoal_client_write_literal(params, "exclude");
     shoal_client_write_array(params, 1);
-    write_name(params, &evaluation->items, clicks[count - 1].item);
+    shoal_client_write_literal(params, texts[clicks[count - 1].item]);
     shoal_client_write_literal(params, "count");
     shoal_client_write_integer(params, evaluation->k);
     shoal_client_write_literal(params, "now");
@@ -175,7 +82,7 @@ static bool foresee(struct evaluation *evaluation, const struct click *clicks, u
     const char *wanted = evaluation->items.texts[clicks[count].item];
     ask_after(evaluation, clicks, count);
     const uint64_t begin_us = clock_us();
-    if (!engine_call(evaluation, "feed.get", &result)) return false;
+    if (!eval_call(&evaluation->eval, "feed.get", &result)) return false;
     const uint64_t took_us = clock_us() - begin_us;
     if (sh_grow((void **)&evaluation->took_us, &evaluation->took_capacity, evaluation->prediction_count + 1,
                 sizeof *evaluation->took_us) != SH_OK)
@@ -282,9 +189,10 @@ static void report(struct session *session, struct evaluation *evaluation) {
 static bool read_files(struct evaluation *evaluation, const struct command_options *options) {
     struct sh_error err;
     const char *columns = options->columns != NULL ? options->columns : "SessionId,ItemId,Time";
-    enum sh_status status = clicks_read(options->train, columns, &evaluation->items, &evaluation->train, &err);
+    enum sh_status status = clicks_read(options->train, columns, NULL, &evaluation->items, &evaluation->train, &err);
     evaluation->train_item_count = evaluation->items.count;
-    if (status == SH_OK) status = clicks_read(options->test, columns, &evaluation->items, &evaluation->test, &err);
+    if (status == SH_OK)
+        status = clicks_read(options->test, columns, NULL, &evaluation->items, &evaluation->test, &err);
     if (status != SH_OK) {
         (void)fprintf(stderr, "shoal: %s\n", err.message);
         return false;
@@ -297,19 +205,16 @@ static bool read_files(struct evaluation *evaluation, const struct command_optio
 
 static bool evaluate(struct evaluation *evaluation, const struct command_options *options) {
     if (!read_files(evaluation, options)) return false;
-    if (!put_schema(evaluation) || !put_items(evaluation) || !learn(evaluation) || !foresee_all(evaluation))
-        return false;
+    if (!learn(evaluation) || !foresee_all(evaluation)) return false;
     if (evaluation->prediction_count > 0) return true;
     (void)fprintf(stderr, "shoal: %s: no session has two clicks\n", options->test);
     return false;
 }
 
-int run_eval(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
-    (void)word_count;
+static int run_session(struct session *session, const struct command_options *options) {
     struct evaluation evaluation = {.k = K_DEFAULT};
-    struct shoal_error error;
     char *end = NULL;
-    if (strcmp(words[0], "session") != 0 || options->train == NULL || options->test == NULL) {
+    if (options->train == NULL || options->test == NULL) {
         (void)fputs("usage: shoal eval session --train FILE --test FILE [--count K] [--columns session,item,time]\n",
                     stderr);
         return 2;
@@ -319,19 +224,22 @@ int run_eval(struct session *session, const struct command_options *options, cha
         (void)fprintf(stderr, "shoal: --count is 1 to %d\n", (int)K_MAX);
         return 2;
     }
-    if (shoal_open(NULL, &evaluation.engine, &error) != SHOAL_OK) {
-        (void)fprintf(stderr, "shoal: %s\n", error.message);
-        return 1;
-    }
-    evaluation.params = shoal_client_writer_create();
-    const bool done = evaluation.params != NULL && evaluate(&evaluation, options);
+    const bool done = eval_open(&evaluation.eval) && evaluate(&evaluation, options);
     if (done) report(session, &evaluation);
-    shoal_client_writer_destroy(evaluation.params);
-    shoal_close(evaluation.engine);
+    eval_close(&evaluation.eval);
     clicks_free(&evaluation.train);
     clicks_free(&evaluation.test);
     names_free(&evaluation.items);
     sh_free(evaluation.took_us);
     free(evaluation.was_shown);
     return done ? 0 : 1;
+}
+
+int run_eval(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)word_count;
+    if (strcmp(words[0], "session") == 0) return run_session(session, options);
+    if (strcmp(words[0], "ranking") == 0) return run_eval_ranking(session, options);
+    if (strcmp(words[0], "split") == 0) return run_eval_split(options);
+    (void)fprintf(stderr, "shoal eval: there is no `%s`; there are session, ranking and split\n", words[0]);
+    return 2;
 }
