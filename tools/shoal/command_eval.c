@@ -44,9 +44,9 @@ struct evaluation {
 
 /* The visit alone ranks: files of clicks say nothing else. */
 static bool learn(struct evaluation *evaluation) {
-    static const char *const names[] = {"affinity", "popularity", "recency"};
-    static const double weights[] = {0, 0, 0};
-    return eval_put_schema(&evaluation->eval, "click", names, weights, 3) &&
+    static const char *const names[] = {"affinity", "popularity", "recency", "pairs"};
+    static const double weights[] = {0, 0, 0, 0};
+    return eval_put_schema(&evaluation->eval, "click", names, weights, 4) &&
            eval_put_items(&evaluation->eval, &evaluation->items) &&
            eval_learn(&evaluation->eval, "click", &evaluation->items, &evaluation->train);
 }
