@@ -277,6 +277,12 @@ struct sh_feed_request {
     bool is_remembered; /* the answer says what is to be remembered of it */
 };
 
+/* The known items of which this is the low half of the hash of the id, in the order of the hashes; `items` has room for
+ * twice as many. For pages of a feed. O(items). SH_ERR_LIMIT: the arena is full. */
+SH_MUST_CHECK enum sh_status sh_feed_find_hashed(const struct sh_feed_model *model, const uint32_t *hashes,
+                                                 uint32_t count, struct sh_arena *arena, uint32_t *items,
+                                                 uint32_t *item_count, struct sh_error *err);
+
 /* One thing that speaks for an item (or against it: value < 0). */
 struct sh_feed_reason {
     const char

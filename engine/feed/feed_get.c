@@ -198,6 +198,31 @@ enum sh_status sh_feed_explain(struct sh_feed_model *model, const struct sh_feed
     return tell_fault(status == SH_OK ? find_fate(run, item, fate) : status, err);
 }
 
+/* ---- Pages ---- */
+
+enum sh_status sh_feed_find_hashed(const struct sh_feed_model *model, const uint32_t *hashes, uint32_t count,
+                                   struct sh_arena *arena, uint32_t *items, uint32_t *item_count,
+                                   struct sh_error *err) {
+    struct feed_sparse wanted;
+    *item_count = 0;
+    if (count == 0) return SH_OK;
+    uint32_t *found = sh_arena_alloc(arena, 2 * (size_t)count * sizeof *found);
+    if (found == NULL || feed_sparse_init(&wanted, count, arena) != SH_OK) return arena_full(err);
+    memset(found, 0xFF, 2 * (size_t)count * sizeof *found); /* SH_SLOT_NONE */
+    for (uint32_t i = 0; i < count; i++)
+        feed_sparse_add(&wanted, hashes[i], 0);
+    for (uint32_t item = 0; item < model->item_capacity; item++) {
+        if (model->id_hash[item] == 0) continue; /* it was never put */
+        const uint32_t place = feed_sparse_place(&wanted, (uint32_t)model->id_hash[item]);
+        if (place == wanted.count) continue;
+        uint32_t *two = &found[2 * (size_t)place];
+        two[two[0] != SH_SLOT_NONE] = item;
+    }
+    for (uint32_t i = 0; i < 2 * count; i++)
+        if (found[i] != SH_SLOT_NONE) items[(*item_count)++] = found[i];
+    return SH_OK;
+}
+
 /* ---- Trends ---- */
 
 enum sh_status sh_feed_trending(struct sh_feed_model *model, const struct sh_bitmap *eligible, int64_t now_ms,

@@ -326,8 +326,10 @@ enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int6
     sh_learner_item_put(model->learner, item);
     const double lives = (double)(now_ms - model->recency_landmark_ms) / model->config.half_life_recency_ms;
     if (!model->has_recency_landmark || lives > RECENCY_HALF_LIVES_MAX) {
+        /* A whole number of half-lives, so that two models of the same items have the same last digit. */
+        const double half_life_ms = model->config.half_life_recency_ms;
         model->has_recency_landmark = true;
-        recency_refresh(model, now_ms);
+        recency_refresh(model, (int64_t)(floor((double)now_ms / half_life_ms) * half_life_ms));
     }
     return SH_OK;
 }

@@ -372,7 +372,8 @@ static bool place_last(struct rank *rank) {
         if (!is_there && pin->place > rank->run->request->place + rank->count && place_pin(rank, pin->place))
             return true;
     }
-    if (rank->count >= rules->floor || !pick_at(rank, LEVEL_COUNT_MAX, NULL, NULL, &picked)) return false;
+    if (rank->run->request->place + rank->count >= rules->floor || !pick_at(rank, LEVEL_COUNT_MAX, NULL, NULL, &picked))
+        return false;
     place_item(rank, picked, 0);
     return true;
 }

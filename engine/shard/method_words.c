@@ -13,8 +13,11 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
     [SH_METHOD_RFM_GET] = {"", "The plan of RFM, its cut points and its sizes"},
     [SH_METHOD_RFM_PUT] = {"event days? per_day? scores? cuts? split? lifecycle?",
                            "Score users by recency, frequency, money"},
-    [SH_METHOD_FEED_GET] = {"user? session? count? filter? exclude? fields? seed? now? scores? record?",
-                            "What a user should see next, with reasons"},
+    [SH_METHOD_FEED_GET] =
+        {"user? session? count? filter? exclude? fields? seed? now? scene? store? cursor? explain? timeout_ms? after? "
+         "record? "
+         "boost? bury? pins? slots? quotas? diversity? mmr? held? caps? fatigue? relax? floor? scores?",
+         "What a user should see next, with reasons"},
     [SH_METHOD_ITEM_GET] = {"id? ids? fields?", "Items by id"},
     [SH_METHOD_ITEM_PUT] = {"item? items? fields? rows? nil?", "Items come in; they are listed"},
     [SH_METHOD_RULE_GET] = {"name", "One rule"},
@@ -27,10 +30,13 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
     [SH_METHOD_MODEL_PUT] = {"method number? part? parts? items? rows? about? fault?",
                              "A part of a trained table of items; what a trainer sends"},
     [SH_METHOD_RULE_LIST] = {"", "All rules, and how often each gave its tag"},
+    [SH_METHOD_SCENE_GET] = {"name", "The rules of one scene"},
+    [SH_METHOD_SCENE_PUT] = {"name rules", "Rules of feeds, by the place where they are shown"},
     [SH_METHOD_SCORE_GET] = {"name", "One scoring plan"},
     [SH_METHOD_SCORE_PUT] = {"name points? weights? digits? note?", "A scoring plan, which is a field of every user"},
     [SH_METHOD_TREE_LIST] = {"", "All trees"},
     [SH_METHOD_MODEL_LIST] = {"", "The tables of items, and their trainings"},
+    [SH_METHOD_SCENE_LIST] = {"", "All scenes"},
     [SH_METHOD_SCHEMA_GET] = {"", "Attributes, tag sets, event types, settings of the feed"},
     [SH_METHOD_SCHEMA_PUT] = {"zone? users? items? events? feed?", "Add to the schema; makes the workspace"},
     [SH_METHOD_SCORE_LIST] = {"", "All scoring plans"},
@@ -59,10 +65,16 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
                                "A feed was shown, to be learned from"},
     [SH_METHOD_FEED_LEARNING] = {"now?", "How well the feed learns, and what came of what it showed"},
     [SH_METHOD_FEED_IMPRESSIONS] = {"after? limit?", "What was shown, with propensities, and what came of it"},
+    [SH_METHOD_FEED_EXPLAIN] =
+        {"user? session? count? filter? exclude? fields? seed? now? scene? store? cursor? explain? timeout_ms? after? "
+         "record? "
+         "boost? bury? pins? slots? quotas? diversity? mmr? held? caps? fatigue? relax? floor? scores? item",
+         "Why an item is in a feed, or why not"},
     [SH_METHOD_FEED_SIMILAR] = {"item count? filter? fields? now?", "Items that are like one"},
     [SH_METHOD_MODEL_REMOVE] = {"method", "Remove a table and its plan"},
     [SH_METHOD_REFERRAL_GET] = {"", "The plan of invitations"},
     [SH_METHOD_REFERRAL_PUT] = {"inviter counts?", "Count whom users have invited"},
+    [SH_METHOD_SCENE_REMOVE] = {"name", "Drop a scene"},
     [SH_METHOD_SCORE_REMOVE] = {"name", "Remove a scoring plan that nothing uses"},
     [SH_METHOD_SEGMENT_LIST] = {"names? counts? max_age_ms? now?", "All segments, with their sizes"},
     [SH_METHOD_TOKEN_CREATE] = {"id roles workspace? days? rate? burst? note?", "A new token, shown once"},

@@ -211,6 +211,7 @@ static enum sh_status make_feed(struct sh_job *job, struct sh_text user, uint64_
     sh_arena_reset(&state->arena);
     const struct sh_answer answer = {.body = &state->body};
     struct sh_call call = {.shard = job->shard,
+                           .is_one_page = true,
                            .workspace = job->workspace,
                            .request = &request,
                            .answer = &answer,

@@ -159,6 +159,15 @@ static enum sh_status repeat(const struct sh_repeat *done, const struct sh_reque
     return sh_buffer_status(body, err);
 }
 
+uint64_t sh_repeats_latest(const struct sh_repeats *repeats, struct sh_text workspace, struct sh_text client) {
+    struct repeat_name name = {.workspace_bytes = workspace.count, .client_bytes = client.count};
+    if (repeats->table == NULL || client.count > SH_NAME_BYTES_MAX) return 0;
+    memcpy(name.bytes, workspace.bytes, workspace.count);
+    memcpy(name.bytes + workspace.count, client.bytes, client.count);
+    const struct sh_repeat_client *known = repeats->table[find_place(repeats, &name)];
+    return known == NULL || known->done_count == 0 ? 0 : known->done[known->done_count - 1].seq;
+}
+
 enum sh_status sh_repeats_look(struct sh_repeats *repeats, const struct sh_request *request, struct sh_buffer *body,
                                bool *is_repeated, struct sh_error *err) {
     sh_assert(request->seq > 0);

@@ -61,6 +61,8 @@ SH_MUST_CHECK enum sh_status sh_repeats_look(struct sh_repeats *repeats, const s
 /* The request that was new is done: these bytes are its answer. Right after sh_repeats_look. */
 void sh_repeats_add(struct sh_repeats *repeats, const struct sh_request *request, const uint8_t *answer,
                     size_t answer_bytes);
+/* The highest number of a client that is done here; 0: none is, or the client is not known. */
+uint64_t sh_repeats_latest(const struct sh_repeats *repeats, struct sh_text workspace, struct sh_text client);
 /* Write all clients as the section "repeats". Allocates nothing. */
 void sh_repeats_save(const struct sh_repeats *repeats, struct sh_archive_writer *writer);
 /* Into repeats of nobody, which on a failure can only be deinited. Any bytes. */

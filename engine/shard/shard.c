@@ -29,6 +29,11 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_FEED_SERVED] = sh_handle_feed_served,
     [SH_METHOD_FEED_LEARNING] = sh_handle_feed_learning,
     [SH_METHOD_FEED_IMPRESSIONS] = sh_handle_feed_impressions,
+    [SH_METHOD_FEED_EXPLAIN] = sh_handle_feed_explain,
+    [SH_METHOD_SCENE_PUT] = sh_handle_scene_put,
+    [SH_METHOD_SCENE_GET] = sh_handle_scene_get,
+    [SH_METHOD_SCENE_LIST] = sh_handle_scene_list,
+    [SH_METHOD_SCENE_REMOVE] = sh_handle_scene_remove,
     [SH_METHOD_FEED_ALSO_BOUGHT] = sh_handle_feed_also_bought,
     [SH_METHOD_AUDIENCE_CLOSE] = sh_handle_audience_close,
     [SH_METHOD_AUDIENCE_COUNT] = sh_handle_audience_count,
@@ -226,6 +231,7 @@ static bool check_workspace(const struct sh_workspace *workspace, const char **r
     if (!sh_referral_check(workspace->referral, reason)) return false;
     if (!sh_rules_check(&workspace->rules, reason)) return false;
     if (!sh_hierarchies_check(&workspace->trees, reason)) return false;
+    if (!sh_scenes_check(&workspace->scenes, reason)) return false;
     if (!sh_aliases_check(&workspace->aliases, reason)) return false;
     *reason = "a listed item is not live";
     return sh_bitmap_is_subset(&workspace->listed, sh_table_live(workspace->items));

@@ -7,7 +7,8 @@
  *       u8 has_eligible; if so its text
  *       u32 count of held users, their ids
  *       the table of users, the table of items, the bitmap of listed items
- *       sections events, feed, rfm, referral, segments, rules, aliases, scores, trees
+ *       sections events, feed, rfm, referral, segments, rules, aliases, scores, trees, scenes (an older
+ *       archive has none)
  *     section repeats
  *
  * Left out: cursors and jobs, which belong to connections, and what is only remembered to be quick (plans of segments,
@@ -46,6 +47,7 @@ static void save_workspace(const struct sh_workspace *workspace, struct sh_archi
     sh_scores_save(workspace->scores, writer);
     sh_hierarchies_save(&workspace->trees, writer);
     if (workspace->privacy.hidden.count > 0) sh_privacy_save(&workspace->privacy, writer);
+    sh_scenes_save(&workspace->scenes, writer);
     sh_archive_end(writer);
 }
 
@@ -139,6 +141,7 @@ static void load_stores(struct sh_workspace *workspace, struct sh_archive_reader
     if (sh_archive_comes(reader, "privacy") && /* where something is personal */
         sh_privacy_load(&workspace->privacy, workspace->users, reader) != SH_OK)
         return;
+    if (sh_archive_comes(reader, "scenes") && sh_scenes_load(&workspace->scenes, reader) != SH_OK) return;
 }
 
 static void load_workspace(struct sh_shard *shard, struct sh_archive_reader *reader) {

@@ -25,6 +25,7 @@
 #include "rfm.h"
 #include "row_fields.h"
 #include "rules.h"
+#include "scenes.h"
 #include "score.h"
 #include "shard.h"
 
@@ -47,11 +48,14 @@ enum {
     SH_METHOD_USER_PUT,
     SH_METHOD_MODEL_PUT,
     SH_METHOD_RULE_LIST,
+    SH_METHOD_SCENE_GET,
+    SH_METHOD_SCENE_PUT,
     SH_METHOD_SCORE_GET,
     SH_METHOD_SCORE_PUT,
     SH_METHOD_TREE_LIST,
     SH_METHOD_FEED_BATCH,
     SH_METHOD_MODEL_LIST,
+    SH_METHOD_SCENE_LIST,
     SH_METHOD_SCHEMA_GET,
     SH_METHOD_SCHEMA_PUT,
     SH_METHOD_SCORE_LIST,
@@ -72,10 +76,12 @@ enum {
     SH_METHOD_AUDIENCE_RFM,
     SH_METHOD_AUDIENCE_WHY,
     SH_METHOD_EVENT_APPEND,
+    SH_METHOD_FEED_EXPLAIN,
     SH_METHOD_FEED_SIMILAR,
     SH_METHOD_MODEL_REMOVE,
     SH_METHOD_REFERRAL_GET,
     SH_METHOD_REFERRAL_PUT,
+    SH_METHOD_SCENE_REMOVE,
     SH_METHOD_SCORE_REMOVE,
     SH_METHOD_SEGMENT_LIST,
     SH_METHOD_TOKEN_CREATE,
@@ -131,6 +137,7 @@ struct sh_workspace {
     struct sh_hierarchies trees;
     struct sh_privacy privacy;
     bool hides_personal;       /* of the question that is being read */
+    struct sh_scenes scenes;   /* what the merchant rules, by where a feed is shown */
     struct sh_aliases aliases; /* other names of users, of all shards */
     struct sh_held_id *held;   /* users of this shard that are being merged */
     uint32_t held_count;
@@ -182,6 +189,7 @@ struct sh_call {
     const struct sh_answer *answer;
     struct sh_arena *arena;
     struct sh_job *job; /* set by a handler whose work goes on */
+    bool is_one_page;   /* feed.get: no page is to follow, as in a batch */
 };
 
 /* One a method; each writes its answer, or sets call->job. */
@@ -220,6 +228,11 @@ enum sh_status sh_handle_feed_users_for_item(struct sh_call *call, struct sh_err
 enum sh_status sh_handle_feed_served(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_learning(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_impressions(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_feed_explain(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_scene_put(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_scene_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_scene_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_scene_remove(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_similar(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_also_bought(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err);

@@ -26,6 +26,7 @@ static void destroy(struct sh_workspace *workspace) {
     sh_rules_deinit(&workspace->rules);
     sh_hierarchies_deinit(&workspace->trees);
     sh_privacy_deinit(&workspace->privacy);
+    sh_scenes_deinit(&workspace->scenes);
     sh_aliases_deinit(&workspace->aliases);
     sh_free(workspace->held);
     sh_free(workspace->eligible);
@@ -87,6 +88,7 @@ enum sh_status sh_workspace_begin(struct sh_shard *shard, struct sh_text name, s
     sh_catalogue_init(&workspace->segments);
     sh_rules_init(&workspace->rules);
     sh_hierarchies_init(&workspace->trees);
+    sh_scenes_init(&workspace->scenes);
     const enum sh_status status = sh_zone_open(zone, &workspace->zone, err);
     if (status != SH_OK) {
         destroy(workspace);
