@@ -5,13 +5,15 @@
 playwright-core is installed from npm into the build folder, at the version and hash of package-lock.json, and nowhere else.
 """
 import argparse
-import hashlib
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import npm  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -22,30 +24,6 @@ NODE_MAJOR = 20  # playwright-core asks for it
 def skip(why):
     print(f"SKIPPED: {why}")
     sys.exit(0)
-
-
-def install():
-    """The folder with playwright-core; installed once for each lock file."""
-    folder = BUILD / "console-test"
-    stamp = folder / "installed"
-    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == lock:
-        return folder
-    if shutil.which("npm") is None:
-        skip("npm is not installed")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder)
-    try:
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=20000"],
-                              cwd=folder, text=True, timeout=180, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    except subprocess.TimeoutExpired:
-        skip("npm did not come to an end in 180 s")
-    if done.returncode != 0:
-        skip(f"npm cannot install playwright-core: {done.stdout[-400:]}")
-    stamp.write_text(lock)
-    return folder
 
 
 def main():
@@ -65,7 +43,11 @@ def main():
         if chromium is None:
             skip("chromium is not installed")
         subprocess.run(["bash", "-c", '. tools/lib/console.sh && fetch_console "$1"', "run", str(BUILD)], cwd=ROOT, check=True)
-        environment |= {"SHOAL_PACKAGES": str(install()), "SHOAL_CHROMIUM": chromium}
+        try:
+            packages = npm.install(HERE, BUILD / "console-test")
+        except npm.Unavailable as error:
+            skip(str(error))
+        environment |= {"SHOAL_PACKAGES": str(packages), "SHOAL_CHROMIUM": chromium}
     sys.stdout.flush()
     if options.script:
         command = ["node", str(HERE / options.files[0]), *options.files[1:]]

@@ -41,7 +41,7 @@ export class Shop {
   }
 
   async rpc(method, params = {}) {
-    const response = await fetch(`${this.url}/rpc/${method}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(params) });
+    const response = await fetch(`${this.url}/rpc/${method}`, { method: "POST", headers: { "Content-Type": "application/json", ...(this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` }) }, body: JSON.stringify(params) });
     const answer = await response.json();
     if (response.status !== 200) throw new Error(`${method}: ${JSON.stringify(answer)}`);
     return answer;

@@ -1,6 +1,8 @@
 // What a campaign manager comes for, done in a real browser on a real server.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { Browser, HOSTILE, LONG_NAME, Shop, at, countIs, settled } from "./shop.mjs";
@@ -357,6 +359,35 @@ test("an empty workspace says how to begin", async () => {
   await page.getByText("这里还没有数据").waitFor();
   await page.finish();
   await empty.close();
+});
+
+test("a server with tokens asks for one, and says what a token may not", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "shoal-console-"));
+  const file = join(folder, "access.json");
+  const token = (id, roles) => shop.command("--workspace", "default", "token", "create", id, "--roles", roles, "--access", file).trim();
+  const [admin, reader] = [token("admin", "admin,schema,ingest,audience,export,feed,personal"), token("reader", "audience")];
+  const guarded = await Shop.open({ empty: true, flags: ["--access", file] });
+  guarded.token = admin;
+  await guarded.rpc("schema.put", { users: { attributes: [{ name: "city", type: "string" }] } });
+  await guarded.rpc("user.put", { users: [{ id: "a", city: "成都" }, { id: "b", city: "上海" }] });
+  const page = await browser.page({ tolerates: /status of 40[13]/ });
+  await page.goto(at(guarded, "audience", { q: "city = '成都'" }));
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("令牌").fill("app.wrong");
+  await dialog.getByRole("button", { name: "继续" }).click();
+  await dialog.getByLabel("令牌").fill(reader);
+  await dialog.getByRole("button", { name: "继续" }).click();
+  await countIs(page, 1);
+  assert.equal(await page.evaluate(() => JSON.stringify(localStorage)).then((kept) => kept.includes("reader")), false, "a token is kept in the tab alone");
+  await page.getByRole("button", { name: "保存人群" }).click();
+  await page.getByRole("textbox", { name: "名称" }).fill("成都");
+  await page.getByRole("button", { name: "保存", exact: true }).click();
+  await page.locator(".toast.bad").waitFor();
+  assert.equal((await guarded.rpc("segment.list")).total, 2);
+  assert.deepEqual((await guarded.rpc("segment.list")).segments, []);
+  await page.finish();
+  await guarded.close();
+  rmSync(folder, { recursive: true });
 });
 
 test("long names stay inside", async () => {

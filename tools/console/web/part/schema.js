@@ -20,7 +20,7 @@ const EVENT_FIELDS = [{ name: "amount", type: "decimal" }, { name: "time", type:
 const VALUES_MAX = 300;
 
 export class Schema {
-  constructor(schema, plan, segments, scores) {
+  constructor(schema, plan, segments, scores, models) {
     this.raw = schema;
     this.zone = schema.zone ?? "UTC";
     this.userFields = schema.users?.attributes ?? [];
@@ -33,6 +33,7 @@ export class Schema {
     this.plan = plan;
     this.derived = [...(this.hasRfm ? RFM_FIELDS : []), ...scores.map((name) => ({ name: `score.${name}`, type: "decimal" }))];
     this.segments = segments;
+    this.models = models;
     this.values = new Map();
   }
 
@@ -102,7 +103,8 @@ export function loadSchema() {
     const plan = await rpc("rfm.get").then((answer) => answer.plan ?? null, () => null);
     const segments = await rpc("segment.list", { counts: false }).then((answer) => answer.segments.map((segment) => segment.name), () => []);
     const scores = await rpc("score.list").then((answer) => answer.scores.map((score) => score.name), () => []);
-    current = new Schema(schema, plan, segments, scores);
+    const models = await rpc("model.list").then((answer) => answer.models.filter((model) => model.table !== undefined && model.table !== null).map((model) => model.method), () => []);
+    current = new Schema(schema, plan, segments, scores, models);
     current.server = hello;
     setZone(current.zone);
     return current;

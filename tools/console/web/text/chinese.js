@@ -20,7 +20,7 @@ export default {
 
   // Audience
   "audience.title": "圈选人群", "audience.lead": "点选或书写都可以，两边始终一致；人数随时更新。", "audience.byClicking": "点选条件", "audience.asText": "表达式", "audience.count": "符合条件", "audience.everybody": "全部用户",
-  "audience.of": "占 {share}，共 {total} 人", "audience.notYet": "表达式还不完整", "audience.announce": "符合条件 {count} 人", "audience.roundTrip": "含网络往返 {time}", "audience.insight": "看洞察", "audience.save": "保存人群", "audience.unfold": "展开这个人群的条件",
+  "audience.of": "占 {share}，共 {total} 人", "audience.notYet": "暂时无法计算，原因见表达式下方", "audience.announce": "符合条件 {count} 人", "audience.roundTrip": "含网络往返 {time}", "audience.insight": "看洞察", "audience.save": "保存人群", "audience.unfold": "展开这个人群的条件",
   "editor.label": "人群表达式", "editor.placeholder": "例如：会员等级 >= '金卡' and did(purchase, last 30 days)", "editor.at": "（第 {n} 个字符）", "editor.hint": "提示：{hint}", "editor.goToFault": "跳到出错处", "editor.completions": "可用的名称", "editor.function": "函数",
   "bar.about": "当前人群：", "bar.choose": "换一个人群", "bar.edit": "编辑条件",
   "waterfall.title": "逐条筛选", "waterfall.removed": "排除 {n} 人", "waterfall.added": "增加 {n} 人", "waterfall.onlyAnd": "去掉这条可多 {n} 人", "waterfall.onlyOr": "只靠这条进来 {n} 人", "waterfall.empty": "还没有条件，当前是全部用户。添加条件后，这里会显示每一条排除了多少人。", "waterfall.none": "表达式完整后，这里会显示每一条的作用。",

@@ -10,6 +10,7 @@ import { goTo, linkTo } from "../part/state.js";
 import { known, t } from "../part/texts.js";
 import { anybody } from "./user.js";
 
+const MODELS = ["ials", "ease", "knn", "rp3"]; // of those that are not trained no weight says anything
 const KEPT = new Set(["declared", "short_share"]); // no weights of features: a question cannot bring others
 const SHOWN_FIELDS = 3;
 const COUNTS = [10, 20, 50];
@@ -26,7 +27,8 @@ class FeedView {
   constructor(context, id) {
     this.context = context;
     this.id = id;
-    this.now = { ...context.schema.feed.scores };
+    const says = (name) => !MODELS.includes(name) || context.schema.models.includes(name);
+    this.now = Object.fromEntries(Object.entries(context.schema.feed.scores ?? {}).filter(([name]) => says(name)));
     this.weights = Object.keys(this.now).filter((name) => !KEPT.has(name));
     this.other = { ...this.now };
     this.count = COUNTS[0];

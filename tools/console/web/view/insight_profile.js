@@ -13,7 +13,9 @@ import { printField, printLiteral, printText } from "../model/expression_print.j
 
 const TOP = 12;
 const OUTSTANDING = 14;
-const DIFFERENT_MAX = 500; // a string with more different values is a name or a number, not a quality
+const DIFFERENT_MAX = 500; // a string with more different values is a name or a number, not a quality;
+const DIFFERENT_SHARE = 0.25; // so is one that nearly everybody has for himself
+const FEW = 20;
 
 export function renderLook(context) {
   const { schema } = context;
@@ -47,14 +49,19 @@ export function renderLook(context) {
 
 function draw(answer, fields, state) {
   const shown = answer.dimensions.map((dimension, index) => ({ dimension, field: fields[index] }))
-    .filter(({ dimension }) => (dimension.kind === "values" ? dimension.values.length > 0 && dimension.different <= DIFFERENT_MAX : dimension.count > 0));
+    .filter(({ dimension }) => (dimension.kind === "values" ? isQuality(dimension, answer.count) : dimension.count > 0));
   const values = shown.filter(({ dimension }) => dimension.kind === "values");
   const numbers = shown.filter(({ dimension }) => dimension.kind === "numbers");
   return [
     outstanding(values, answer, state),
-    h("div", { class: "cards" }, values.map(({ dimension, field }) => valuesCard(dimension, field, answer, state)), numbers.map(({ dimension, field }) => numbersCard(dimension, field))),
+    h("div", { class: "cards flow" }, values.map(({ dimension, field }) => valuesCard(dimension, field, answer, state)), numbers.map(({ dimension, field }) => numbersCard(dimension, field))),
     h("p", { class: "foot" }, tookNote(answer.took_us)),
   ];
+}
+
+function isQuality(dimension, count) {
+  const having = count - (dimension.missing ?? 0);
+  return dimension.values.length > 0 && (dimension.different <= FEW || (dimension.different <= DIFFERENT_MAX && dimension.different <= having * DIFFERENT_SHARE));
 }
 
 /** The values that set these people apart most, across all dimensions. */
