@@ -52,7 +52,7 @@ def main():
     if options.script:
         command = ["node", str(HERE / options.files[0]), *options.files[1:]]
     else:
-        command = ["node", "--test", *(str(HERE / name) for name in options.files)]
+        command = ["node", "--test", "--test-timeout=540000", *(str(HERE / name) for name in options.files)]
     done = subprocess.run(command, env=environment)
     sys.exit(done.returncode)
 

@@ -18,12 +18,17 @@ export class Shop {
     const shop = new Shop();
     shop.folder = mkdtempSync(join(tmpdir(), "shoal-console-"));
     shop.process = spawn(bin("shoald"), ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--shards", String(shards), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    // A test that fails must not leave a server that keeps the runner waiting.
+    shop.process.unref();
+    process.once("exit", () => shop.process.kill("SIGKILL"));
     shop.log = "";
     shop.process.stderr.on("data", (bytes) => { shop.log += bytes; });
     const words = await new Promise((resolve, reject) => {
       createInterface({ input: shop.process.stdout }).once("line", (line) => resolve(line.split(" ")));
       shop.process.once("exit", () => reject(new Error(`shoald ended: ${shop.log}`)));
     });
+    shop.process.stdout.unref();
+    shop.process.stderr.unref();
     shop.address = words[2];
     shop.url = words.find((word) => word.startsWith("http://"));
     if (!empty) shop.load(users, items, events);
@@ -53,6 +58,7 @@ export class Shop {
 
   async close() {
     const ended = new Promise((resolve) => this.process.once("exit", resolve));
+    this.process.ref();
     this.process.kill("SIGTERM");
     assert.equal(await ended, 0, this.log);
     rmSync(this.folder, { recursive: true, force: true });
