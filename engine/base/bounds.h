@@ -117,6 +117,7 @@ enum {
     SH_TOKEN_NOTE_BYTES_MAX = 127,
     SH_TOKEN_RATE_MAX = 1000000,        /* requests a second: more than a loop can serve */
     SH_ACCESS_FILE_BYTES_MAX = 8 << 20, /* of all tokens: 4,096 with two secrets are 3 MiB */
+    SH_AUDIT_DENIED_MAX = 20,           /* lines of the audit log a second about tokens that are not accepted */
     SH_REVOKED_KEEP_DAYS = 90,          /* a revoked token's id is not given again for so long */
 
     SH_SHARD_COUNT_MAX = 64,

@@ -23,8 +23,8 @@ static bool refill(struct shoal_client *client) {
     sh_buffer_clear(&client->cipher);
     client->cipher_at = 0;
     if (client->output_at < output->count)
-        client->output_at += sh_tls_wire_write(client->wire, output->bytes + client->output_at,
-                                               output->count - client->output_at);
+        client->output_at +=
+            sh_tls_wire_write(client->wire, output->bytes + client->output_at, output->count - client->output_at);
     if (client->output_at == output->count) {
         sh_buffer_clear(output);
         client->output_at = 0;
@@ -70,6 +70,7 @@ enum sh_status sh_client_wire_get(struct shoal_client *client, size_t *count, st
         /* The alert says to the server why. */
         (void)sh_client_wire_send(client, NULL);
         (void)sh_fail(err, SH_ERR_IO, -1, "%s: %s", client->address_text, fault.message);
-        return sh_fail_hint(err, SH_ERR_IO, "does a TLS server answer there, with a certificate that is believed here?");
+        return sh_fail_hint(err, SH_ERR_IO,
+                            "does a TLS server answer there, with a certificate that is believed here?");
     }
 }

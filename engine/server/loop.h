@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "access.h"
+#include "audit.h"
 #include "counters.h"
 #include "data_directory.h"
 #include "io.h"
@@ -89,7 +90,8 @@ struct sh_server {
     const struct sh_counters **counters;
     uint64_t start_ns;
     struct sh_slow_log slow;
-    struct sh_data *data; /* NULL: all is in memory only */
+    struct sh_data *data;   /* NULL: all is in memory only */
+    struct sh_audit *audit; /* NULL: none */
     struct sh_tls *tls;
     struct sh_access *access; /* NULL: everybody may do everything */
     uint64_t every_number;    /* loop 0's: of the latest write that went to every shard */

@@ -62,6 +62,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     server->io = options->io;
     server->access = options->access;
     server->tls = options->tls;
+    server->audit = options->audit;
     server->loop_count = options->shard_count;
     server->address_count = options->address_count;
     server->connection_count_max = or_bound(options->connection_count_max, SH_CONNECTION_COUNT_MAX);
@@ -164,7 +165,7 @@ static void report_recovery(const struct sh_server *server) {
 }
 
 /* Whoever can reach an address may do what the tokens say; without tokens, that is everything. */
-static enum sh_status check_addresses(const struct sh_server_options *options, struct sh_error *err) {
+enum sh_status sh_server_check(const struct sh_server_options *options, struct sh_error *err) {
     for (uint32_t i = 0; i < options->address_count; i++) {
         struct sh_address address;
         const enum sh_status status = sh_address_parse(options->addresses[i], &address, err);
@@ -185,7 +186,7 @@ enum sh_status sh_server_start(const struct sh_server_options *options, struct s
                                struct sh_error *err) {
     *server = NULL;
     struct sh_server *made;
-    enum sh_status status = check_addresses(options, err);
+    enum sh_status status = sh_server_check(options, err);
     if (status == SH_OK) status = server_make(options, &made, err);
     if (status != SH_OK) return status;
     status = listen_everywhere(made, options->addresses, err);
@@ -200,6 +201,10 @@ enum sh_status sh_server_start(const struct sh_server_options *options, struct s
     made->recovery = NULL;
     *server = made;
     return SH_OK;
+}
+
+void sh_server_set_slow_ms(struct sh_server *server, uint32_t slow_ms) {
+    atomic_store_explicit(&server->slow.threshold_ns, slow_ms * UINT64_C(1000000), memory_order_relaxed);
 }
 
 const char *sh_server_address(const struct sh_server *server, uint32_t number) {

@@ -15,6 +15,7 @@
 #define SH_SERVER_H
 
 #include "access.h"
+#include "audit.h"
 #include "bounds.h"
 #include "counters.h"
 #include "data_directory.h"
@@ -32,6 +33,7 @@ struct sh_server_options {
     /* Who may do what; the caller's, until the server has ended. NULL: everybody may do everything, and only addresses
      * that other machines cannot reach are listened on. */
     struct sh_access *access;
+    struct sh_audit *audit; /* the caller's, until the server has ended; NULL: nothing is written down */
     struct sh_tls *tls; /* what tls: addresses show; the caller's, until the server has ended. NULL: there are none */
     uint32_t slow_ms;   /* requests that take at least so long are noted in the log; 0: none. See slow_log.h */
     /* Tests make these small; 0 is the bound of the same name in bounds.h. */
@@ -41,6 +43,10 @@ struct sh_server_options {
     uint32_t stop_ms_max;
 };
 
+/* Can such a server be started? What the system would say to it is not asked. */
+SH_MUST_CHECK enum sh_status sh_server_check(const struct sh_server_options *options, struct sh_error *err);
+/* From any thread. */
+void sh_server_set_slow_ms(struct sh_server *server, uint32_t slow_ms);
 /* Listen and serve, on threads of its own. When this returns SH_OK the server answers. On failure *server is NULL and
  * nothing is left behind. */
 SH_MUST_CHECK enum sh_status sh_server_start(const struct sh_server_options *options, struct sh_server **server,

@@ -16,6 +16,7 @@
 #define SH_SLOW_LOG_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "buffer.h"
 #include "shard.h"
@@ -24,7 +25,7 @@ enum { SH_SLOW_TEXT_BYTES_MAX = 640 };
 
 struct sh_slow_log {
     pthread_mutex_t mutex;
-    uint64_t threshold_ns; /* 0: nothing is slow */
+    _Atomic(uint64_t) threshold_ns; /* 0: nothing is slow */
     uint64_t count;
     char texts[SH_SLOW_COUNT][SH_SLOW_TEXT_BYTES_MAX]; /* JSON; number n is at n modulo their count */
     int64_t times_ms[SH_SLOW_COUNT];
@@ -42,7 +43,8 @@ struct sh_slow_request {
 void sh_slow_log_init(struct sh_slow_log *log, uint32_t threshold_ms);
 void sh_slow_log_deinit(struct sh_slow_log *log);
 static inline bool sh_slow_log_wants(const struct sh_slow_log *log, uint64_t took_ns) {
-    return log->threshold_ns != 0 && took_ns >= log->threshold_ns;
+    const uint64_t threshold_ns = atomic_load_explicit(&log->threshold_ns, memory_order_relaxed);
+    return threshold_ns != 0 && took_ns >= threshold_ns;
 }
 void sh_slow_log_note(struct sh_slow_log *log, const struct sh_slow_request *slow);
 /* [{time, what}], newest first; `what` is the JSON of the line. */

@@ -1,3 +1,4 @@
+#include "cursor.h"
 #include "loop.h"
 #include "memory.h"
 
@@ -90,6 +91,64 @@ void sh_task_free_spares(struct sh_loop *loop) {
     loop->spare_task_count = 0;
 }
 
+static uint64_t took_us(const struct sh_loop *loop, uint64_t begin_ns) {
+    return (loop->clock_ns - begin_ns) / 1000;
+}
+
+/* ---- the audit log ---- */
+
+static const char *caller_of(const struct sh_principal *principal) {
+    return principal->is_owner ? "owner" : principal->token;
+}
+
+static bool is_audited(const struct sh_loop *loop, const struct sh_method *method) {
+    return loop->server->audit != NULL && (method->flags & SH_METHOD_AUDITED) != 0;
+}
+
+/* The token that a token.* method is about. */
+static struct sh_text subject_of(const struct sh_request *request) {
+    struct sh_cursor cursor;
+    struct sh_text key;
+    struct sh_text id = {0};
+    uint32_t pair_count;
+    if (strncmp(request->method->name, "token.", 6) != 0) return id;
+    sh_cursor_init(&cursor, request->params, request->params_count);
+    if (sh_cursor_map(&cursor, &pair_count, "", NULL) != SH_OK) return id;
+    for (uint32_t i = 0; i < pair_count && sh_cursor_text(&cursor, &key, "", NULL) == SH_OK; i++) {
+        if (!sh_text_equal(key, SH_TEXT_LITERAL("id"))) {
+            if (sh_cursor_skip(&cursor, NULL, NULL) != SH_OK) break;
+        } else if (sh_cursor_text(&cursor, &id, "", NULL) == SH_OK && sh_token_id_is_valid(id)) {
+            return id;
+        } else {
+            break;
+        }
+    }
+    return (struct sh_text){0};
+}
+
+static void audit(const struct sh_loop *loop, const struct sh_request *request, const char *caller,
+                  enum sh_status result, uint64_t request_us) {
+    const struct sh_audit_entry entry = {.time_ms = sh_io_now_ms(loop->io),
+                                         .method = request->method->name,
+                                         .token = caller,
+                                         .workspace = request->workspace,
+                                         .subject = subject_of(request),
+                                         .result = result,
+                                         .request = request->id,
+                                         .took_us = request_us};
+    sh_audit_write(loop->server->audit, &entry);
+}
+
+/* One that is answered at once, or was refused before it was begun. */
+static void audit_now(const struct sh_session *session, const struct sh_request *request, enum sh_status result,
+                      uint64_t begin_ns) {
+    const bool is_stranger = result == SH_ERR_UNAUTHENTICATED && session->loop->server->audit != NULL;
+    if (is_stranger || is_audited(session->loop, request->method))
+        audit(session->loop, request, caller_of(&session->principal), result, took_us(session->loop, begin_ns));
+}
+
+/* ---- beginning ---- */
+
 /* A task of this session for this request; the request's texts become the task's own. */
 static struct sh_task *task_begin(struct sh_session *session, const struct sh_frame *frame,
                                   const struct sh_request *request) {
@@ -118,6 +177,10 @@ static struct sh_task *task_begin(struct sh_session *session, const struct sh_fr
     task->is_notice = frame->kind == SH_FRAME_NOTICE;
     task->is_held = false;
     task->begin_ns = session->loop->clock_ns;
+    if (is_audited(session->loop, request->method)) {
+        const char *caller = caller_of(&session->principal);
+        memcpy(task->caller, caller, strlen(caller) + 1);
+    }
     task->errand.task = task;
     task->errand.request.params = task->own.bytes;
     task->errand.request.workspace =
@@ -146,10 +209,6 @@ void sh_task_detach_all(struct sh_loop *loop, struct sh_session *session) {
 static void count_request(struct sh_loop *loop, const struct sh_method *method, uint64_t begin_ns, bool failed) {
     loop->clock_ns = sh_io_exact_ns(loop->io);
     sh_counters_request(&loop->counters, method->number, loop->clock_ns - begin_ns, failed);
-}
-
-static uint64_t took_us(const struct sh_loop *loop, uint64_t begin_ns) {
-    return (loop->clock_ns - begin_ns) / 1000;
 }
 
 /* Where the time of a long one went. */
@@ -212,6 +271,8 @@ void sh_task_finish(struct sh_loop *loop, struct sh_task *task) {
         session != NULL && session->principal.names_workspace)
         errand->status = sh_answer_add_counters(loop, &errand->request, &errand->body, task->head_bytes, &errand->err);
     count_request(loop, method, task->begin_ns, errand->status != SH_OK);
+    if (is_audited(loop, method))
+        audit(loop, &errand->request, task->caller, errand->status, took_us(loop, task->begin_ns));
     note_if_slow(loop, session, &errand->request, task->begin_ns, errand->worked_ns, errand->status,
                  errand->body.count - task->head_bytes);
     if (errand->status == SH_OK) {
@@ -248,6 +309,7 @@ static void run_in_place(struct sh_session *session, const struct sh_frame *fram
     sh_assert(job == NULL);
     count_request(loop, request->method, begin_ns, status != SH_OK);
     note_if_slow(loop, session, request, begin_ns, loop->clock_ns - begin_ns, status, output->count - begin);
+    audit_now(session, request, status, begin_ns);
     if (status == SH_OK) sh_frame_write_took(output, took_us(loop, begin_ns));
     if (status != SH_OK || frame->kind == SH_FRAME_NOTICE) output->count = begin;
     if (status != SH_OK) answer_error(session, frame, &err);
@@ -286,6 +348,7 @@ static void run_session_method(struct sh_session *session, const struct sh_frame
     sh_frame_write_answer(output, frame->msgid);
     const enum sh_status status = known->answer(session, request, output, &err);
     count_request(loop, request->method, begin_ns, status != SH_OK);
+    audit_now(session, request, status, begin_ns);
     if (status == SH_OK) sh_frame_write_took(output, took_us(loop, begin_ns));
     if (status != SH_OK || frame->kind == SH_FRAME_NOTICE) output->count = begin;
     if (status != SH_OK) answer_error(session, frame, &err);
@@ -390,6 +453,11 @@ bool sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct 
     if (method == NULL || status != SH_OK) {
         sh_count(status == SH_OK ? &loop->counters.unknown_count : &loop->counters.denied_count, 1);
         answer_error(session, frame, &err);
+        const struct sh_request request = {.method = method,
+                                           .workspace = {session->workspace, session->workspace_count},
+                                           .params = frame->params,
+                                           .params_count = frame->params_bytes};
+        if (method != NULL) audit_now(session, &request, status, loop->clock_ns);
         if (status == SH_ERR_UNAUTHENTICATED) sh_session_refuse(session);
     } else {
         struct sh_request request = {
@@ -405,8 +473,10 @@ bool sh_task_run(struct sh_loop *loop, struct sh_session *session, const struct 
         if (sh_envelope_read(frame, &request, &err) == SH_OK && is_admitted(loop, method, &err) &&
             sh_shard_admit(loop->shard, &request, &err) == SH_OK)
             run_request(session, frame, &request);
-        else
+        else {
             answer_error(session, frame, &err);
+            audit_now(session, &request, err.status, loop->clock_ns);
+        }
     }
     check_output(session);
     return true;

@@ -76,8 +76,9 @@ struct sh_task {
     bool is_follow; /* nobody's: follow.c */
     bool is_held;   /* done, but the session's output has no room yet */
     uint64_t begin_ns;
-    size_t head_bytes;    /* of the answer's frame, at the beginning of the errand's body */
-    struct sh_buffer own; /* workspace and params */
+    char caller[SH_NAME_BYTES_MAX + 1]; /* for the audit log, if the method is audited: the token's id */
+    size_t head_bytes;                  /* of the answer's frame, at the beginning of the errand's body */
+    struct sh_buffer own;               /* workspace and params */
     struct sh_errand errand;
 };
 

@@ -26,8 +26,9 @@ enum { SH_TLS_PIECE_BYTES = 64 << 10 }; /* said at once: four records of the lar
 /* ---- identities ---- */
 
 struct sh_tls_files {
-    const char *certificate; /* PEM: the certificate, then those that lead to its issuer. A client's may be NULL: none */
-    const char *key;         /* PEM; NULL: in the same file */
+    const char
+        *certificate; /* PEM: the certificate, then those that lead to its issuer. A client's may be NULL: none */
+    const char *key;  /* PEM; NULL: in the same file */
     const char *authorities; /* PEM. A server's: peers must show a certificate of one of these; NULL: need not show any.
                               * A client's: the server's must be of one of these; NULL: of one that this system trusts */
 };

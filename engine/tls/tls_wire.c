@@ -30,8 +30,7 @@ struct sh_tls_wire *sh_tls_wire_create(struct sh_tls *tls, const char *name) {
     (void)pthread_rwlock_unlock(&tls->lock);
     wire->in = BIO_new(BIO_s_mem());
     wire->out = BIO_new(BIO_s_mem());
-    if (wire->ssl == NULL || wire->in == NULL || wire->out == NULL ||
-        (name != NULL && !expect_name(wire->ssl, name))) {
+    if (wire->ssl == NULL || wire->in == NULL || wire->out == NULL || (name != NULL && !expect_name(wire->ssl, name))) {
         ERR_clear_error();
         BIO_free(wire->in);
         BIO_free(wire->out);

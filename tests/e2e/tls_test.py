@@ -254,7 +254,7 @@ class Identities(unittest.TestCase):
             self.assertEqual(shown(), "second")
             self.assertTrue(ping(before))
             before.close()
-        self.assertIn("stays as it was", server.words)
+        self.assertIn("certificate: as before, because of this", server.words)
 
     def test_files_that_are_wrong_are_told_at_the_start(self):
         pathlib.Path(path("rubbish.pem")).write_text("no certificate")

@@ -89,9 +89,9 @@ static void draw_head(const struct frame *frame) {
     print_bytes(cells[1], (double)sample->numbers[TOP_MEMORY_BYTES]);
     print_count(cells[2], (double)sample->numbers[TOP_USERS]);
     print_count(cells[3], (double)sample->numbers[TOP_EVENTS]);
-    (void)fprintf(frame->out, "shoald %s on %s, up %s   %u %s   %s users, %s events, %s\n", sample->version,
-                  sample->io, cells[0], sample->loop_count, sample->loop_count == 1 ? "shard" : "shards", cells[2],
-                  cells[3], cells[1]);
+    (void)fprintf(frame->out, "shoald %s on %s, up %s   %u %s   %s users, %s events, %s\n", sample->version, sample->io,
+                  cells[0], sample->loop_count, sample->loop_count == 1 ? "shard" : "shards", cells[2], cells[3],
+                  cells[1]);
     print_count(cells[0], rate(frame, requests));
     print_count(cells[1], rate(frame, errors));
     print_bytes(cells[2], rate(frame, sample->numbers[TOP_RECEIVED_BYTES]));
@@ -116,8 +116,8 @@ static double busy_share(const uint64_t numbers[TOP_NUMBER_COUNT]) {
 }
 
 static void draw_loops(const struct frame *frame, uint32_t row_count_max) {
-    (void)fprintf(frame->out, "%5s %9s %7s %9s %5s %5s %9s %8s %8s %10s %10s\n", "SHARD", "TURNS/S", "AWAKE", "IN FLIGHT",
-                  "JOBS", "WAIT", "LETTERS/S", "USERS", "EVENTS", "MEMORY", "UNSENT");
+    (void)fprintf(frame->out, "%5s %9s %7s %9s %5s %5s %9s %8s %8s %10s %10s\n", "SHARD", "TURNS/S", "AWAKE",
+                  "IN FLIGHT", "JOBS", "WAIT", "LETTERS/S", "USERS", "EVENTS", "MEMORY", "UNSENT");
     for (uint32_t i = 0; i < frame->sample->loop_count && i < row_count_max; i++) {
         const uint64_t *numbers = frame->sample->loops[i];
         char cells[6][32];
@@ -150,8 +150,8 @@ static void draw_methods(const struct frame *frame, uint32_t row_count_max) {
         print_time(cells[3], top_percentile_us(method, 0.99));
         print_time(cells[4], top_percentile_us(method, 0.999));
         print_time(cells[5], method->us_max);
-        (void)fprintf(frame->out, "%-20s %9s %8s %9s %9s %9s %9s %6.1f %%\n", method->name, cells[0], cells[1], cells[2],
-                      cells[3], cells[4], cells[5], busy_us > 0 ? method->busy_us / busy_us * 100 : 0);
+        (void)fprintf(frame->out, "%-20s %9s %8s %9s %9s %9s %9s %6.1f %%\n", method->name, cells[0], cells[1],
+                      cells[2], cells[3], cells[4], cells[5], busy_us > 0 ? method->busy_us / busy_us * 100 : 0);
     }
     if (frame->sample->method_count == 0) (void)fputs("nothing was asked\n", frame->out);
 }
@@ -221,7 +221,8 @@ static void screen_open(struct screen *screen) {
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     screen->is_terminal = isatty(STDOUT_FILENO) == 1;
-    screen->has_keys = screen->is_terminal && isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &screen->before) == 0;
+    screen->has_keys =
+        screen->is_terminal && isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &screen->before) == 0;
     if (screen->has_keys) {
         struct termios now = screen->before;
         now.c_lflag &= ~(tcflag_t)(ICANON | ECHO);

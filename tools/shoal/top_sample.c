@@ -6,9 +6,9 @@
 #include <string.h>
 
 static const char *const top_names[TOP_NUMBER_COUNT] = {
-    "connections",  "in_flight",      "jobs",       "jobs_waiting", "log_waiting", "unsent_bytes", "users",
-    "events",       "memory_bytes",   "received_bytes", "sent_bytes", "turns",     "sleeps",       "letters",
-    "log_bytes",    "log_commits",    "slow",       "evicted",      "denied"};
+    "connections", "in_flight",    "jobs",           "jobs_waiting", "log_waiting", "unsent_bytes", "users",
+    "events",      "memory_bytes", "received_bytes", "sent_bytes",   "turns",       "sleeps",       "letters",
+    "log_bytes",   "log_commits",  "slow",           "evicted",      "denied"};
 
 struct top_sample *top_sample_create(void) {
     struct top_sample *sample = calloc(1, sizeof *sample);
@@ -151,7 +151,8 @@ double top_percentile_us(const struct top_method *method, double share) {
     const uint64_t wanted = (uint64_t)ceil((double)total * share);
     for (uint32_t i = 0; i < method->bucket_count; i++) {
         seen += method->counts[i];
-        if (seen > 0 && seen >= wanted) return method->ends_us[i] < method->us_max ? method->ends_us[i] : method->us_max;
+        if (seen > 0 && seen >= wanted)
+            return method->ends_us[i] < method->us_max ? method->ends_us[i] : method->us_max;
     }
     return 0;
 }
