@@ -228,7 +228,7 @@ enum sh_status sh_access_check(struct sh_access *access, struct sh_principal *pr
     if (principal->expires_ms != 0 && now_ms >= principal->expires_ms)
         return sh_fail(err, SH_ERR_UNAUTHENTICATED, -1, "the token %s has expired", principal->token);
     const enum sh_status status = method == NULL ? SH_OK : check_roles(principal, method, err);
-    if (status != SH_OK || principal->rate == 0) return status;
+    if (status != SH_OK || principal->rate == 0 || method == NULL) return status;
     uint64_t wait_ns;
     struct sh_rate_bucket *bucket = &access->buckets[principal->bucket];
     if (sh_rate_bucket_take(bucket, principal->rate, principal->burst, now_ns, &wait_ns)) return SH_OK;

@@ -56,7 +56,8 @@ SH_MUST_CHECK enum sh_status sh_access_authenticate(struct sh_access *access, st
 /* The server's own user, at a Unix socket; and everybody, without access control. */
 struct sh_principal sh_principal_of_owner(void);
 /* May this principal call this method now? SH_ERR_UNAUTHENTICATED, SH_ERR_FORBIDDEN, SH_ERR_RATE_LIMITED. Takes one of
- * the principal's requests a second. Without access control: always. method NULL: is it anybody at all? */
+ * the principal's requests a second. Without access control: always. method NULL: is it
+ * still anybody? That takes no request. */
 SH_MUST_CHECK enum sh_status sh_access_check(struct sh_access *access, struct sh_principal *principal,
                                              const struct sh_method *method, int64_t now_ms, uint64_t now_ns,
                                              struct sh_error *err);

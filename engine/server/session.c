@@ -437,6 +437,13 @@ static void rest_if_idle(struct sh_session *session) {
     session->was_busy = false;
 }
 
+/* What asks nothing any more, but is told things, ends with its token as well. */
+static bool is_disowned(struct sh_session *session, uint64_t now_ns) {
+    struct sh_access *access = session->loop->server->access;
+    if (access == NULL || !session->principal.is_known) return false;
+    return sh_access_check(access, &session->principal, NULL, sh_io_now_ms(session->loop->io), now_ns, NULL) != SH_OK;
+}
+
 void sh_session_check_time(struct sh_session *session, uint64_t now_ns) {
     const struct sh_server *server = session->loop->server;
     if (session->is_closed) return;
@@ -448,6 +455,10 @@ void sh_session_check_time(struct sh_session *session, uint64_t now_ns) {
     const bool is_unready = session->wire != NULL && !sh_tls_wire_is_ready(session->wire);
     if ((is_unready || !session->principal.is_known) && is_older(session->accepted_ns, now_ns, SH_UNKNOWN_MS_MAX)) {
         evict(session, is_unready ? "its TLS handshake was not done in time" : "it has shown no token in time");
+        return;
+    }
+    if (is_disowned(session, now_ns)) {
+        evict(session, "its token is no longer good");
         return;
     }
     if (session->is_sending && is_older(session->sending_since_ns, now_ns, server->send_stall_ms_max)) {

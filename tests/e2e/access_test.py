@@ -262,6 +262,16 @@ class OnOneBody:
             self.assertIsNotNone(listed["leaver"]["revoked"])
             self.assertNotIn(token.split(".")[1], json.dumps(listed))
 
+    def test_a_connection_that_asks_nothing_ends_with_its_token_too(self):
+        with self.guarded.owner() as owner:
+            token = owner.call("token.create", id="listener", workspace="shop", roles=["feed"])["token"]
+            with Client(self.guarded.server.address, token=token, timeout=20) as client:
+                owner.call("token.revoke", id="listener")
+                said = b""
+                while data := client.socket.recv(1 << 16):
+                    said += data
+                self.assertIn(b"no longer good", said)
+
     def test_rotation_keeps_the_old_secret_for_its_grace(self):
         with self.guarded.owner() as owner:
             first = owner.call("token.create", id="turner", workspace="shop", roles=["feed"])["token"]

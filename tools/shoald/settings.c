@@ -27,9 +27,12 @@ struct setting {
     const char *words; /* for people; lines after the first are indented */
 };
 
-#define TEXT(name, value, member, words) {name, value, offsetof(struct settings, member), false, words}
-#define LIST(name, value, member, words) {name, value, offsetof(struct settings, member), true, words}
-#define FLAG(name, words)                {name, NULL, 0, false, words}
+#define TEXT(name, value, member, words)                                                                               \
+    { name, value, offsetof(struct settings, member), false, words }
+#define LIST(name, value, member, words)                                                                               \
+    { name, value, offsetof(struct settings, member), true, words }
+#define FLAG(name, words)                                                                                              \
+    { name, NULL, 0, false, words }
 
 static const struct setting known[] = {
     LIST("listen", "ADDRESS", listen,
@@ -53,7 +56,8 @@ static const struct setting known[] = {
          "what tls: addresses show, with the certificates that lead to its issuer (PEM)"),
     TEXT("tls-key", "FILE", tls_key, "its key (default: in the same file)"),
     TEXT("tls-client-ca", "FILE", tls_client_ca, "clients must show a certificate of one of these issuers, too"),
-    TEXT("http", "ADDRESS", http, "also serve HTTP: the console, calls as JSON, probes, metrics (usually 127.0.0.1:7718)"),
+    TEXT("http", "ADDRESS", http,
+         "also serve HTTP: the console, calls as JSON, probes, metrics (usually 127.0.0.1:7718)"),
     LIST("http-host", "NAME", http_host, "a name, besides localhost, under which browsers may call it; up to 8 times"),
     TEXT("console", "DIR", console, "the console's files (default: ../share/shoal/console beside this program)"),
     TEXT("io", "BODY", io, "uring or epoll (default: uring where the kernel has it; also SHOAL_IO)"),
@@ -132,7 +136,8 @@ static enum sh_status read_flags(struct settings *flags, int argument_count, cha
     struct option options[KNOWN_COUNT + 1] = {{0}};
     int place;
     for (uint32_t i = 0; i < KNOWN_COUNT; i++)
-        options[i] = (struct option){known[i].name, known[i].value != NULL ? required_argument : no_argument, NULL, 'x'};
+        options[i] =
+            (struct option){known[i].name, known[i].value != NULL ? required_argument : no_argument, NULL, 'x'};
     for (int option; (option = getopt_long(argument_count, arguments, "", options, &place)) != -1;) {
         if (option != 'x') return sh_fail(err, SH_ERR_ARGUMENT, -1, "these are not its flags");
         const struct setting *setting = &known[place];
@@ -158,7 +163,8 @@ static enum sh_status give_words(struct settings *settings, const struct setting
                                  struct sh_error *err) {
     char *rest = NULL;
     enum sh_status status = SH_OK;
-    for (char *word = strtok_r(words, " \t", &rest); word != NULL && status == SH_OK; word = strtok_r(NULL, " \t", &rest))
+    for (char *word = strtok_r(words, " \t", &rest); word != NULL && status == SH_OK;
+         word = strtok_r(NULL, " \t", &rest))
         status = give(settings, setting, word, err);
     return status;
 }
@@ -334,11 +340,12 @@ void settings_usage(void) {
             line = end != NULL ? end + 1 : NULL;
         }
     }
-    (void)fputs("\nEach may stand in FILE as NAME = VALUE, or in the environment as SHOALD_NAME; flags come first, then the\n"
-                "environment, then FILE.\n"
-                "SIGHUP: read tokens, certificate, log-level, log-format and slow-ms anew, open the audit log anew.\n"
-                "SIGTERM or SIGINT: answer what has come in, then stop; a second one: stop at once.\n"
-                "Exit status: 0 stopped, 64 wrong settings, 65 DIR is damaged, 71 the system refuses, 74 the disk refuses or\n"
-                "is full, 75 another server has DIR.\n",
-                stdout);
+    (void)fputs(
+        "\nEach may stand in FILE as NAME = VALUE, or in the environment as SHOALD_NAME; flags come first, then the\n"
+        "environment, then FILE.\n"
+        "SIGHUP: read tokens, certificate, log-level, log-format and slow-ms anew, open the audit log anew.\n"
+        "SIGTERM or SIGINT: answer what has come in, then stop; a second one: stop at once.\n"
+        "Exit status: 0 stopped, 64 wrong settings, 65 DIR is damaged, 71 the system refuses, 74 the disk refuses or\n"
+        "is full, 75 another server has DIR.\n",
+        stdout);
 }
