@@ -159,18 +159,37 @@ int32_t sh_rfm_stage(const struct sh_rfm *rfm, const struct sh_rfm_line *line, i
                                                                                            : STAGE_ACTIVE;
 }
 
-static void read_codes(const void *owner, uint32_t field, uint32_t first, uint32_t count, int64_t now_ms,
-                       uint8_t *codes) {
-    const struct sh_rfm *rfm = owner;
-    if (field != FIELD_LIFECYCLE) {
-        read_rfm_codes(rfm, first, count, now_ms, codes);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
+/* Most stages are told by the latest time alone, which lies in a row; only who was there lately needs the line. */
+static void read_stage_codes(const struct sh_rfm *rfm, uint32_t first, uint32_t count, int64_t now_ms, uint8_t *codes) {
+    const uint32_t number = first / SH_BLOCK_SLOTS;
+    const uint32_t place = first % SH_BLOCK_SLOTS;
+    const uint32_t capacity = number < rfm->block_count ? rfm->blocks[number].capacity : 0;
+    const uint32_t known = place >= capacity ? 0 : (capacity - place < count ? capacity - place : count);
+    const int64_t lost_ms = now_ms - rfm->config.dormant_days * SH_DAY_MS;
+    const int64_t dormant_ms = now_ms - rfm->config.cooling_days * SH_DAY_MS;
+    const int64_t cooling_ms = now_ms - rfm->config.active_days * SH_DAY_MS;
+    memset(codes + known, 0, count - known);
+    for (uint32_t i = 0; i < known; i++) {
+        const int64_t last_ms = rfm->blocks[number].last_ms[place + i];
+        if (last_ms < cooling_ms) {
+            const uint32_t stage = last_ms < lost_ms      ? STAGE_LOST
+                                   : last_ms < dormant_ms ? STAGE_DORMANT
+                                                          : STAGE_COOLING;
+            codes[i] = (uint8_t)(last_ms == SH_RFM_NEVER ? 0 : stage + 1);
+            continue;
+        }
         struct sh_rfm_line line;
         sh_rfm_line(rfm, first + i, now_ms, &line);
         codes[i] = (uint8_t)(sh_rfm_stage(rfm, &line, now_ms) + 1);
     }
+}
+
+static void read_codes(const void *owner, uint32_t field, uint32_t first, uint32_t count, int64_t now_ms,
+                       uint8_t *codes) {
+    if (field == FIELD_LIFECYCLE)
+        read_stage_codes(owner, first, count, now_ms, codes);
+    else
+        read_rfm_codes(owner, first, count, now_ms, codes);
 }
 
 /* ---- Values ---- */

@@ -64,10 +64,25 @@ enum sh_status sh_tally_add_sparse(struct sh_tally *tally, int64_t value, uint64
     return SH_OK;
 }
 
+/* The first place from there on with a count, or dense_count: most of the places of a wide tally are empty. */
+static uint64_t next_dense(const struct sh_tally *tally, uint64_t place) {
+    const uint64_t *dense = tally->dense;
+    while (place % 8 != 0 && place < tally->dense_count && dense[place] == 0)
+        place++;
+    if (place % 8 != 0) return place;
+    for (; place + 8 <= tally->dense_count; place += 8) {
+        const uint64_t *at = dense + place;
+        if ((at[0] | at[1] | at[2] | at[3] | at[4] | at[5] | at[6] | at[7]) != 0) break;
+    }
+    while (place < tally->dense_count && dense[place] == 0)
+        place++;
+    return place;
+}
+
 uint64_t sh_tally_value_count(const struct sh_tally *tally) {
     uint64_t count = tally->used;
-    for (uint64_t i = 0; i < tally->dense_count; i++)
-        count += tally->dense[i] != 0;
+    for (uint64_t i = next_dense(tally, 0); i < tally->dense_count; i = next_dense(tally, i + 1))
+        count++;
     return count;
 }
 
@@ -82,10 +97,8 @@ void sh_tally_list(const struct sh_tally *tally, struct sh_tally_entry *entries)
     for (uint64_t i = 0; i < tally->capacity; i++)
         if (tally->table[i].count != 0) entries[count++] = tally->table[i];
     const uint64_t sparse_count = count;
-    for (uint64_t i = 0; i < tally->dense_count; i++)
-        if (tally->dense[i] != 0)
-            entries[count++] =
-                (struct sh_tally_entry){(int64_t)((uint64_t)tally->low + i * tally->unit), tally->dense[i]};
+    for (uint64_t i = next_dense(tally, 0); i < tally->dense_count; i = next_dense(tally, i + 1))
+        entries[count++] = (struct sh_tally_entry){(int64_t)((uint64_t)tally->low + i * tally->unit), tally->dense[i]};
     /* What is dense ascends already. */
     if (sparse_count > 0) qsort(entries, count, sizeof *entries, compare_entries);
 }
