@@ -89,6 +89,7 @@ struct sh_learner *sh_learner_create(const struct sh_table *users, const struct 
     learner->users = users;
     learner->items = items;
     learner->config = sh_learner_config_default();
+    learner_name_parts(learner->part_names);
     sh_impressions_init(&learner->impressions);
     learner->rates = sh_rates_create(RATE_PERIOD_MS);
     if (learner->rates != NULL) return learner;

@@ -44,6 +44,7 @@ struct sh_learner {
     const struct sh_table *items;
     struct sh_learner_config config;
     struct sh_rates *rates;
+    uint64_t part_names[SH_SHOWN_PART_COUNT];
     struct sh_impressions impressions;
     struct goal_model goals[SH_GOAL_COUNT];
     struct sh_learner_act early[SH_IMPRESSION_EARLY_MAX]; /* a ring: number n has the place n modulo its length */
@@ -63,6 +64,7 @@ struct example {
     const uint32_t *user_kinds;
     const uint32_t *kinds;
     const uint8_t *parts;
+    const uint64_t *part_names;
     uint32_t place; /* 1 is the first */
     uint32_t name;
     uint32_t user_kind_count;
@@ -74,6 +76,8 @@ struct example {
 
 /* learner_terms.c */
 
+/* By the features' names: a feature that is added before others changes nothing for them. */
+void learner_name_parts(uint64_t names[SH_SHOWN_PART_COUNT]);
 /* Those that are the same for all items of a feed, and those that are not. Return how many, together at most
  * TERM_COUNT_MAX. */
 uint32_t user_terms(const struct example *example, struct sh_ftrl_term *terms);

@@ -12,6 +12,7 @@
 void sh_learner_read(struct sh_learner *learner, int64_t now_ms, uint8_t hour, const uint32_t *kinds,
                      uint32_t kind_count, struct sh_learner_reader *reader) {
     *reader = (struct sh_learner_reader){.learner = learner, .now_ms = now_ms, .hour = hour, .kind_count = kind_count};
+    reader->overall = sh_rates_overall(learner->rates, SH_GOAL_CLICK, now_ms);
     for (uint32_t i = 0; i < kind_count; i++)
         reader->kinds[i] = kinds[i];
     const struct example example = {
@@ -76,19 +77,19 @@ void sh_learner_rank(const struct sh_learner_reader *reader, uint32_t item, doub
     if (!reader->has_weights || view == NULL) return;
     const struct sh_rate_place of = rate_place(view, item);
     const double rate = sh_rates_of(learner->rates, &of, SH_GOAL_CLICK, reader->now_ms);
-    const double overall = sh_rates_overall(learner->rates, SH_GOAL_CLICK, reader->now_ms);
     const struct example example = {
         .score = score,
         .user_kinds = reader->kinds,
         .kinds = view->kinds,
         .parts = parts,
+        .part_names = learner->part_names,
         .place = 1,
         .name = view->name,
         .user_kind_count = reader->kind_count,
         .kind_count = view->kind_count,
         .hour = reader->hour,
         .price = view->price,
-        .rate = rate_part(rate, overall),
+        .rate = rate_part(rate, reader->overall),
     };
     const uint32_t term_count = item_terms(&example, terms);
     for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++) {

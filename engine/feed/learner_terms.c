@@ -28,14 +28,20 @@ static const struct sh_ftrl_config calibration_config = {.alpha = 0.05, .beta = 
 
 /* ---- Terms ---- */
 
-static struct sh_ftrl_term term_of(uint64_t kind, uint64_t name) {
-    const uint64_t hash = sh_hash_mix(name ^ UINT64_C(0x9E3779B97F4A7C15), kind * UINT64_C(0xD6E8FEB86659FD93));
+/* sh_hash_mix, where the compiler sees it: some fifty times an item. Weights that are saved go by it: never change it. */
+static inline uint64_t mix(uint64_t a, uint64_t b) {
+    const unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline struct sh_ftrl_term term_of(uint64_t kind, uint64_t name) {
+    const uint64_t hash = mix(name ^ UINT64_C(0x9E3779B97F4A7C15), kind * UINT64_C(0xD6E8FEB86659FD93));
     return (struct sh_ftrl_term){sh_ftrl_bucket(hash, LEARNER_BITS), 1.0f};
 }
 
-/* By the feature's name: a feature that is added before others changes nothing for them. */
-static uint64_t part_name(uint32_t feature) {
-    return feature < SH_FEED_RANKER ? sh_hash_text(sh_text_of(sh_feed_feature_name((enum sh_feed_feature)feature))) : 0;
+void learner_name_parts(uint64_t names[SH_SHOWN_PART_COUNT]) {
+    for (uint32_t i = 0; i < SH_SHOWN_PART_COUNT; i++)
+        names[i] = i < SH_FEED_RANKER ? sh_hash_text(sh_text_of(sh_feed_feature_name((enum sh_feed_feature)i))) : 0;
 }
 
 static uint64_t pair_of(uint32_t left, uint32_t right) {
@@ -57,7 +63,7 @@ uint32_t item_terms(const struct example *example, struct sh_ftrl_term *terms) {
     terms[count++] = term_of(TERM_RATE, example->rate);
     if (example->price > 0) terms[count++] = term_of(TERM_PRICE, example->price);
     for (uint32_t i = 0; i < SH_SHOWN_PART_COUNT; i++)
-        if (example->parts[i] != 128) terms[count++] = term_of(part_name(i), example->parts[i]);
+        if (example->parts[i] != 128) terms[count++] = term_of(example->part_names[i], example->parts[i]);
     for (uint32_t k = 0; k < example->kind_count; k++) {
         terms[count++] = term_of(TERM_KIND, example->kinds[k]);
         terms[count++] = term_of(TERM_HOUR_PAIR, pair_of(example->hour, example->kinds[k]));
@@ -231,6 +237,7 @@ void learn_impression(struct sh_learner *learner, const struct sh_impression *im
             .user_kinds = impression->kinds,
             .kinds = shown->kinds,
             .parts = shown->parts,
+            .part_names = learner->part_names,
             .place = impression->places_before + i + 1,
             .name = (uint32_t)(sh_id_hash(sh_table_id(learner->items, shown->item)) >> 32),
             .user_kind_count = impression->kind_count,

@@ -221,6 +221,7 @@ struct seen {
 
 static struct seen read_counts(const struct sh_rates *rates, const struct counts *counts, enum sh_goal goal,
                                int64_t now_ms) {
+    static const double shares[SH_RATE_PERIOD_COUNT] = {1.0, 0.5, 0.25, 0.125};
     struct seen seen = {0};
     if (counts == NULL || counts->newest == INT32_MIN) return seen;
     /* Something from a time to come counts as of now, so that a clock ahead does no harm. */
@@ -228,9 +229,10 @@ static struct seen read_counts(const struct sh_rates *rates, const struct counts
     for (int32_t back = SH_RATE_PERIOD_COUNT - 1; back >= 0; back--) {
         const int64_t period = (int64_t)counts->newest - back;
         const int64_t age = period > now ? 0 : now - period;
-        if (period < INT32_MIN || age >= SH_RATE_PERIOD_COUNT) continue;
-        const double share = feed_math_power((int32_t)-age);
         const uint32_t place = place_of((int32_t)period);
+        if (period < INT32_MIN || age >= SH_RATE_PERIOD_COUNT || counts->looks[place] + counts->acts[place][goal] == 0)
+            continue;
+        const double share = shares[age];
         seen.looks += share * (double)counts->looks[place] / LOOK_UNIT;
         seen.acts += share * (double)counts->acts[place][goal];
         seen.amount += share * (double)counts->amounts[place];

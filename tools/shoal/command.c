@@ -107,11 +107,19 @@ const struct command commands[] = {
      "", 0, 2, false, run_keep},
     {"load", "", "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]",
      " map dir rejects quiet only-schema ", 0, 0, false, run_load},
-    {"eval", "session | ranking | split",
+    {"eval", "session | ranking | split | replay | policy",
      "how well feeds foresee: session --train F --test F [--count K], the next click; ranking --train F [--valid F] "
      "--test F [--k 10,20,40] [--methods LIST], what people come to like; split --events F --by user|time [--seed N] "
-     "--dir FOLDER makes the files. [--columns user,item,time] [--min COLUMN=NUMBER]",
-     " train valid test count columns k min methods events by seed dir ", 1, 1, false, run_eval},
+     "--dir FOLDER makes the files; replay --events F [--count K], each event before it is learned; policy --log F "
+     "[--clip W], what another policy would have earned. [--columns user,item,time] [--min COLUMN=NUMBER]",
+     " train valid test count columns k min methods events by seed dir log clip ", 1, 1, false, run_eval},
+    {"tune", "session | ranking",
+     "weights of the feed that foresee best: --train F --valid F [--trials N] [--seed N] [--count K] [--out F] "
+     "[--apply]",
+     " train valid count columns min trials seed out apply ", 1, 1, false, run_tune},
+    {"learning", "", "how well the feed learns from what it showed", "", 0, 0, false, run_learning},
+    {"impressions", "", "what feeds showed, with propensities, and what came of it: --limit N feeds, or --all",
+     " limit all ", 0, 0, false, run_impressions},
     {"check", "DIR", "is what a server has stored whole? Offline", "", 1, 1, false, run_check},
     {"dump", "DIR", "the records of a server's logs: --from POSITION --limit N. Offline", " from limit ", 1, 1, false,
      run_dump},
@@ -165,6 +173,11 @@ static uint32_t take_option(const struct command *command, struct command_option
     const struct option_place places[] = {
         {"limit", &options->limit, NULL},
         {"train", &options->train, NULL},
+        {"log", &options->log, NULL},
+        {"clip", &options->clip, NULL},
+        {"out", &options->out, NULL},
+        {"trials", &options->trials, NULL},
+        {"apply", NULL, &options->apply},
         {"session", &options->session, NULL},
         {"users", &options->users, NULL},
         {"test", &options->test, NULL},

@@ -22,6 +22,8 @@ struct command_options {
     const char *limit, *from, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
     const char *train, *valid, *test, *columns, *session, *users, *k, *min, *methods;
+    const char *log, *clip, *out, *trials;
+    bool apply;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
     const char *roles, *rate, *burst, *grace, *access, *interval;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once;
@@ -107,6 +109,11 @@ int run_schema(struct session *session, const struct command_options *options, c
 int run_eval(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_eval_ranking(struct session *session, const struct command_options *options);
 int run_eval_split(const struct command_options *options);
+int run_eval_replay(struct session *session, const struct command_options *options);
+int run_eval_policy(struct session *session, const struct command_options *options);
+int run_tune(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_learning(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_impressions(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_check(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_dump(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_repair(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

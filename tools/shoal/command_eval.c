@@ -240,6 +240,9 @@ int run_eval(struct session *session, const struct command_options *options, cha
     if (strcmp(words[0], "session") == 0) return run_session(session, options);
     if (strcmp(words[0], "ranking") == 0) return run_eval_ranking(session, options);
     if (strcmp(words[0], "split") == 0) return run_eval_split(options);
-    (void)fprintf(stderr, "shoal eval: there is no `%s`; there are session, ranking and split\n", words[0]);
+    if (strcmp(words[0], "replay") == 0) return run_eval_replay(session, options);
+    if (strcmp(words[0], "policy") == 0) return run_eval_policy(session, options);
+    (void)fprintf(stderr, "shoal eval: there is no `%s`; there are session, ranking, split, replay and policy\n",
+                  words[0]);
     return 2;
 }
