@@ -358,7 +358,9 @@ static enum sh_status submit(struct shoal_client *client, const char *method, co
         return sh_fail(err, SH_ERR_BUSY, -1, "%u calls are in flight: take answers first", client->in_flight_count);
     output_compact(&client->output, &client->output_at);
     const size_t begin = client->output.count;
-    sh_frame_write_request(&client->output, call->id, sh_text_of(method), bytes, byte_count);
+    sh_frame_write_numbered(&client->output, call->id, sh_text_of(method), bytes, byte_count,
+                            sh_text_of(client->number_client), client->number_seq);
+    client->number_seq = 0;
     const size_t frame_bytes = client->output.count - begin;
     if (!client->output.failed && (flags & SHOAL_CLIENT_IDEMPOTENT) != 0) {
         call->request = sh_alloc(frame_bytes);
@@ -390,6 +392,14 @@ int shoal_client_submit(struct shoal_client *client, const char *method, const s
     if (id != NULL) *id = call->id;
     /* A failure to send shows again when an answer is waited for, and is dealt with there. */
     if (client->output.count - client->output_at >= SH_CLIENT_GATHER_BYTES) (void)sh_client_send(client, NULL);
+    return SHOAL_CLIENT_OK;
+}
+
+int shoal_client_number(struct shoal_client *client, const char *name, uint64_t seq) {
+    const size_t length = strlen(name);
+    if (length == 0 || length > SH_NAME_BYTES_MAX || seq == 0 || seq > INT64_MAX) return SHOAL_CLIENT_ERR_ARGUMENT;
+    memcpy(client->number_client, name, length + 1);
+    client->number_seq = seq;
     return SHOAL_CLIENT_OK;
 }
 

@@ -75,6 +75,8 @@ struct shoal_client {
     uint32_t in_flight_count; /* waiting, abandoned and answered */
     uint32_t answered_count;
     size_t kept_bytes; /* of requests */
+    char number_client[SH_NAME_BYTES_MAX + 1];
+    uint64_t number_seq; /* of the next call; 0: it has none */
     uint32_t sequence;
     uint32_t next_slot;
     uint32_t attempts_left; /* connections to try before an answer comes */

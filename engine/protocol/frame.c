@@ -160,16 +160,29 @@ static uint8_t *put_uint(uint8_t *at, uint64_t number) {
     return at;
 }
 
-static void put_call(struct sh_buffer *buffer, struct sh_text method, const void *params, size_t params_bytes) {
+/* With a seq of 0 there is no second map. */
+static void put_call(struct sh_buffer *buffer, struct sh_text method, const void *params, size_t params_bytes,
+                     struct sh_text client, uint64_t seq) {
     msgpack_packer packer;
     sh_buffer_packer(buffer, &packer);
     sh_pack_text(&packer, method);
-    msgpack_pack_array(&packer, 1);
+    msgpack_pack_array(&packer, seq > 0 ? 2 : 1);
     sh_buffer_append(buffer, params, params_bytes);
+    if (seq == 0) return;
+    (void)msgpack_pack_map(&packer, 2);
+    sh_pack_literal(&packer, "client");
+    sh_pack_text(&packer, client);
+    sh_pack_literal(&packer, "seq");
+    (void)msgpack_pack_uint64(&packer, seq);
 }
 
 void sh_frame_write_request(struct sh_buffer *buffer, uint32_t msgid, struct sh_text method, const void *params,
                             size_t params_bytes) {
+    sh_frame_write_numbered(buffer, msgid, method, params, params_bytes, (struct sh_text){"", 0}, 0);
+}
+
+void sh_frame_write_numbered(struct sh_buffer *buffer, uint32_t msgid, struct sh_text method, const void *params,
+                             size_t params_bytes, struct sh_text client, uint64_t seq) {
     uint8_t *at = sh_buffer_reserve(buffer, HEAD_BYTES_MAX);
     if (at == NULL) return;
     const uint8_t *begin = at;
@@ -177,13 +190,13 @@ void sh_frame_write_request(struct sh_buffer *buffer, uint32_t msgid, struct sh_
     *at++ = SH_FRAME_REQUEST;
     at = put_uint(at, msgid);
     buffer->count += (size_t)(at - begin);
-    put_call(buffer, method, params, params_bytes);
+    put_call(buffer, method, params, params_bytes, client, seq);
 }
 
 void sh_frame_write_notice(struct sh_buffer *buffer, struct sh_text method, const void *params, size_t params_bytes) {
     const uint8_t head[2] = {0x93, SH_FRAME_NOTICE};
     sh_buffer_append(buffer, head, sizeof head);
-    put_call(buffer, method, params, params_bytes);
+    put_call(buffer, method, params, params_bytes, (struct sh_text){"", 0}, 0);
 }
 
 static void write_answer_head(struct sh_buffer *buffer, uint32_t msgid, bool has_error) {

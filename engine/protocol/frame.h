@@ -70,6 +70,9 @@ void sh_frame_read_error(const uint8_t *bytes, size_t byte_count, struct sh_erro
 
 void sh_frame_write_request(struct sh_buffer *buffer, uint32_t msgid, struct sh_text method, const void *params,
                             size_t params_bytes);
+/* With a seq above 0 the request has a second map, {client, seq}. */
+void sh_frame_write_numbered(struct sh_buffer *buffer, uint32_t msgid, struct sh_text method, const void *params,
+                             size_t params_bytes, struct sh_text client, uint64_t seq);
 void sh_frame_write_notice(struct sh_buffer *buffer, struct sh_text method, const void *params, size_t params_bytes);
 /* The head of an answer that succeeded; the result, one value, is to follow. */
 void sh_frame_write_answer(struct sh_buffer *buffer, uint32_t msgid);

@@ -88,6 +88,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
                                  AUDITED},
     [SH_METHOD_AUDIENCE_CLOSE] = {"audience.close", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_CLOSE, AUDIENCE, 0},
     [SH_METHOD_AUDIENCE_COUNT] = {"audience.count", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_COUNT, AUDIENCE, 0},
+    [SH_METHOD_CLIENT_NUMBERS] = {"client.numbers", SH_SPREAD_ALL, false, false, SH_METHOD_CLIENT_NUMBERS, INGEST, 0},
     [SH_METHOD_SEGMENT_REMOVE] = {"segment.remove", SH_SPREAD_EVERY, true, false, SH_METHOD_SEGMENT_REMOVE, AUDIENCE,
                                   0},
     [SH_METHOD_AUDIENCE_FUNNEL] = {"audience.funnel", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_FUNNEL, AUDIENCE,

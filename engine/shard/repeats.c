@@ -207,6 +207,18 @@ void sh_repeats_add(struct sh_repeats *repeats, const struct sh_request *request
     memmove(&client->done[0], &client->done[1], --client->done_count * sizeof *client->done);
 }
 
+const struct sh_repeat *sh_repeats_done(const struct sh_repeats *repeats, struct sh_text workspace,
+                                        struct sh_text client, uint32_t *count) {
+    const struct sh_request asked = {.workspace = workspace, .client = client};
+    const struct repeat_name name = name_of(&asked);
+    *count = 0;
+    if (repeats->table == NULL) return NULL;
+    const struct sh_repeat_client *found = repeats->table[find_place(repeats, &name)];
+    if (found == NULL) return NULL;
+    *count = found->done_count;
+    return found->done;
+}
+
 bool sh_repeats_check(const struct sh_repeats *repeats, const char **reason) {
     uint32_t count = 0;
     for (const struct sh_repeat_client *client = repeats->newest; client != NULL; client = client->older, count++) {

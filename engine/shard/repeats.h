@@ -63,6 +63,9 @@ void sh_repeats_add(struct sh_repeats *repeats, const struct sh_request *request
                     size_t answer_bytes);
 /* The highest number of a client that is done here; 0: none is, or the client is not known. */
 uint64_t sh_repeats_latest(const struct sh_repeats *repeats, struct sh_text workspace, struct sh_text client);
+/* The numbers that were done, ascending; NULL if there is no such client. Changes nothing. */
+const struct sh_repeat *sh_repeats_done(const struct sh_repeats *repeats, struct sh_text workspace,
+                                        struct sh_text client, uint32_t *count);
 /* Write all clients as the section "repeats". Allocates nothing. */
 void sh_repeats_save(const struct sh_repeats *repeats, struct sh_archive_writer *writer);
 /* Into repeats of nobody, which on a failure can only be deinited. Any bytes. */

@@ -3,6 +3,7 @@
 
 #include "explain_program.h"
 #include "memory.h"
+#include "merge_numbers.h"
 #include "merge_people.h"
 #include "merge_segments.h"
 #include "part_answer.h"
@@ -459,6 +460,8 @@ static enum sh_status merge(struct merging *merging, struct sh_error *err) {
         return merge_rules(merging);
     case SH_METHOD_MODEL_LIKINGS:
         return merge_likings(merging);
+    case SH_METHOD_CLIENT_NUMBERS:
+        return sh_merge_numbers(merging->request, merging->maps, merging->part_count, merging->merged, err);
     case SH_METHOD_STATS:
         return merge_stats(merging, err);
     default:

@@ -65,6 +65,7 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_SEGMENT_PUT] = sh_handle_segment_put,
     [SH_METHOD_SEGMENT_GET] = sh_handle_segment_get,
     [SH_METHOD_SEGMENT_LIST] = sh_handle_segment_list,
+    [SH_METHOD_CLIENT_NUMBERS] = sh_handle_client_numbers,
     [SH_METHOD_SEGMENT_REMOVE] = sh_handle_segment_remove,
     [SH_METHOD_MODEL_PUT] = sh_handle_model_put,
     [SH_METHOD_MODEL_LIST] = sh_handle_model_list,

@@ -93,6 +93,7 @@ enum {
     SH_METHOD_MODEL_LIKINGS,
     SH_METHOD_AUDIENCE_CLOSE,
     SH_METHOD_AUDIENCE_COUNT,
+    SH_METHOD_CLIENT_NUMBERS,
     SH_METHOD_SEGMENT_REMOVE,
     SH_METHOD_AUDIENCE_FUNNEL,
     SH_METHOD_AUDIENCE_SAMPLE,
@@ -244,6 +245,7 @@ enum sh_status sh_handle_score_remove(struct sh_call *call, struct sh_error *err
 enum sh_status sh_handle_segment_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_client_numbers(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_remove(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_segment_of_user(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_rule_put(struct sh_call *call, struct sh_error *err);

@@ -227,6 +227,10 @@ int shoal_client_ask(struct shoal_client *client, const char *method, const char
  * SHOAL_CLIENT_ERR_BUSY when the bounds of the options are reached: take answers first. */
 int shoal_client_submit(struct shoal_client *client, const char *method, const struct shoal_client_writer *params,
                         unsigned flags, uint32_t *id, struct shoal_client_error *error);
+/* The next call or submit carries this number: under it the server does a write once, however often it is sent, by whichever
+ * connection. name (1 to 64 bytes) belongs to one source of writes alone, seq counts its writes from 1. A call that could not be
+ * put in flight keeps the number. SHOAL_CLIENT_ERR_ARGUMENT if they are not like that. "client.numbers" tells which were done. */
+int shoal_client_number(struct shoal_client *client, const char *name, uint64_t seq);
 /* Hand what is gathered to the kernel, as much as it takes at once; next sends the rest. Never waits. */
 int shoal_client_flush(struct shoal_client *client, struct shoal_client_error *error);
 /* The next answer, in the order they arrive. Waits at most timeout_ms (0: only what is here, -1: the options' timeout).

@@ -107,6 +107,11 @@ const struct command commands[] = {
      "", 0, 2, false, run_keep},
     {"load", "", "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]",
      " map dir rejects quiet only-schema ", 0, 0, false, run_load},
+    {"stream", "FILE ... | --kafka BROKERS TOPIC",
+     "messages of the Segment specification, each once, however often it is stopped: [--follow] [--source NAME] "
+     "[--zone "
+     "ZONE] [--rejects FILE] [--quiet] [--config NAME=VALUE,...]",
+     " follow source kafka config zone rejects quiet ", 1, 1024, false, run_stream},
     {"eval", "session | ranking | split | replay | policy",
      "how well feeds foresee: session --train F --test F [--count K], the next click; ranking --train F [--valid F] "
      "--test F [--k 10,20,40] [--methods LIST], what people come to like; split --events F --by user|time [--seed N] "
@@ -219,6 +224,11 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"digits", &options->digits, NULL},
         {"period", &options->period, NULL},
         {"periods", &options->periods, NULL},
+        {"source", &options->source, NULL},
+        {"kafka", &options->kafka, NULL},
+        {"config", &options->config, NULL},
+        {"zone", &options->zone, NULL},
+        {"follow", NULL, &options->follow},
         {"desc", NULL, &options->desc},
         {"all", NULL, &options->all},
         {"analyze", NULL, &options->analyze},

@@ -26,7 +26,8 @@ struct command_options {
     bool apply;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
     const char *roles, *rate, *burst, *grace, *access, *interval;
-    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once;
+    const char *source, *kafka, *config, *zone;
+    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once, follow;
 };
 
 struct command {
@@ -119,6 +120,7 @@ int run_dump(struct session *session, const struct command_options *options, cha
 int run_repair(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_snapshot(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_token(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_stream(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 

@@ -269,6 +269,14 @@ enum sh_status input_more(struct input *input, bool *at_end, struct sh_error *er
     return status;
 }
 
+int input_descriptor(const struct input *input) {
+    return input->file;
+}
+
+void input_look_again(struct input *input) {
+    if (input->packing == PACKING_PLAIN && input->memory == NULL) input->file_ended = false;
+}
+
 enum sh_status input_pass_line(struct input *input, bool *at_end, struct sh_error *err) {
     for (;;) {
         size_t byte_count;

@@ -34,6 +34,10 @@ void input_advance(struct input *input, size_t byte_count);
  * SH_ERR_CORRUPT for damaged or cut compressed data: what came before is in the window. */
 SH_MUST_CHECK enum sh_status input_more(struct input *input, bool *at_end, struct sh_error *err);
 
+/* Of the file that is open, wherever its name points now; -1 for memory. */
+int input_descriptor(const struct input *input);
+/* A plain file may have grown since its end was read: the next input_more looks again. */
+void input_look_again(struct input *input);
 /* Give up everything up to and including the next line feed, however far it is. *at_end is what input_more said last.
  */
 SH_MUST_CHECK enum sh_status input_pass_line(struct input *input, bool *at_end, struct sh_error *err);

@@ -25,7 +25,7 @@ WRITES = frozenset({
 READS = frozenset({
     "audience.ask", "audience.close", "audience.count", "audience.explain", "audience.funnel", "audience.insight", "audience.list",
     "audience.lookalike", "audience.overlap", "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall",
-    "audience.why", "feed.get", "feed.trending", "hello", "item.get", "ping", "referral.get", "rfm.get", "rule.get", "rule.list",
+    "audience.why", "client.numbers", "feed.get", "feed.trending", "hello", "item.get", "ping", "referral.get", "rfm.get", "rule.get", "rule.list",
     "schema.get", "score.get", "score.list", "segment.get", "segment.list", "segment.of_user", "stats", "tree.get", "tree.list", "user.get"})
 # Those that take timeout_ms.
 TIMED = frozenset({
