@@ -86,6 +86,7 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
     [SH_METHOD_MODEL_LIKINGS] = {"at? count? now?", "Who likes what, page by page, to train elsewhere"},
     [SH_METHOD_AUDIENCE_CLOSE] = {"cursor", "Close a cursor before its last page"},
     [SH_METHOD_AUDIENCE_COUNT] = {"where now? timeout_ms?", "How many match"},
+    [SH_METHOD_CLIENT_NUMBERS] = {"client count?", "Which numbered writes of a client were done"},
     [SH_METHOD_SEGMENT_REMOVE] = {"name", "Remove a segment that nothing uses"},
     [SH_METHOD_AUDIENCE_FUNNEL] = {"sequence among? by? top? now? timeout_ms?", "How far users come, step by step"},
     [SH_METHOD_AUDIENCE_SAMPLE] = {"where count seed? fields? now? timeout_ms?", "Exactly so many of those who match"},
