@@ -21,6 +21,7 @@ import { printNode, printRoot } from "../model/expression_print.js";
 
 const COUNT_WAIT_MS = 40;  // a key's time: the count follows while one types
 const REST_MS = 300;       // the waterfall and the list follow when one pauses
+const FAULT_MS = 400;      // half a word is a fault only when one stops there
 
 export function render(context) {
   return new AudienceView(context).element;
@@ -44,7 +45,8 @@ class AudienceView {
     this.list = new List({ schema: this.schema, signal: context.signal });
     this.countSoon = debounce(COUNT_WAIT_MS, () => this.count());
     this.restSoon = debounce(REST_MS, () => this.rest());
-    context.signal.addEventListener("abort", () => { this.countSoon.cancel(); this.restSoon.cancel(); });
+    this.faultSoon = debounce(FAULT_MS, (error) => this.showError(error));
+    context.signal.addEventListener("abort", () => { this.countSoon.cancel(); this.restSoon.cancel(); this.faultSoon.cancel(); });
     this.element = this.draw();
     this.count();
     this.rest();
@@ -98,6 +100,7 @@ class AudienceView {
 
   changed() {
     setAudience(this.text);
+    this.faultSoon.cancel();
     this.element[1]?.classList.add("stale");
     this.countSoon();
     this.restSoon();
@@ -121,12 +124,14 @@ class AudienceView {
       announce(t("audience.announce", { count: number(answer.count) }));
     } catch (error) {
       if (isAborted(error)) return;
-      this.showError(error);
+      this.faultSoon(error);
+      return;
     }
     this.element[1]?.classList.remove("stale");
   }
 
   showError(error) {
+    this.element[1]?.classList.remove("stale");
     this.number.textContent = "–";
     this.number.classList.add("unknown");
     this.share.textContent = error.status === "network" ? t("error.network") : t("audience.notYet");
