@@ -451,6 +451,23 @@ void sh_sessions_forget(struct sh_sessions *sessions, uint32_t user) {
     if (user < sessions->user_capacity) sessions->users[user] = 0;
 }
 
+enum sh_status sessions_adopt(struct sh_sessions *sessions, uint32_t user, uint64_t key, int64_t last_ms, bool *found) {
+    const uint32_t number = find(sessions, key);
+    *found = number != SH_SLOT_NONE;
+    if (!*found) return SH_OK;
+    const enum sh_status status = session_users_reserve(sessions, user);
+    if (status != SH_OK) return status;
+    struct session *session = &sessions->sessions[number];
+    const uint32_t own = session_of(sessions, user);
+    if (own == number || (own != SH_SLOT_NONE && sessions->sessions[own].start_ms >= session->start_ms)) return SH_OK;
+    if (own != SH_SLOT_NONE) sessions->sessions[own].user = SH_SLOT_NONE;
+    if (session->user < sessions->user_capacity) sessions->users[session->user] = 0;
+    session->user = user;
+    session->last_ms = last_ms;
+    sessions->users[user] = number + 1;
+    return SH_OK;
+}
+
 uint32_t sh_sessions_open(const struct sh_sessions *sessions, uint32_t user, int64_t now_ms,
                           uint32_t items[SH_SESSION_CLICK_COUNT_MAX]) {
     const uint32_t number = session_of(sessions, user);

@@ -113,4 +113,9 @@ bool session_has_click(const struct session *session, uint32_t item);
 /* The latest different items of the clicks, latest first, at most max. Returns how many. */
 uint32_t sessions_latest(const uint32_t *clicks, uint32_t count, uint32_t *items, uint32_t max);
 
+/* The session of that key goes on as the user's, who last clicked at last_ms, unless the user's own began later. *found:
+ * there is such a session. SH_ERR_MEMORY: nothing changed. */
+SH_MUST_CHECK enum sh_status sessions_adopt(struct sh_sessions *sessions, uint32_t user, uint64_t key, int64_t last_ms,
+                                            bool *found);
+
 #endif

@@ -12,6 +12,7 @@
  *
  * Between take and end a question may meet the events of `from` at both users; once user.merge is answered, none does.
  */
+#include "feed_visits.h"
 #include "memory.h"
 #include "person.h"
 #include "request_rounds.h"
@@ -64,6 +65,15 @@ static enum sh_status end(struct merge *merge, struct sh_error *err) {
     return status == SH_OK ? sh_aliases_add(&workspace->aliases, from, into, err) : status;
 }
 
+/* What `from` was in the middle of looking at, `into` is. */
+static enum sh_status adopt_visit(const struct merge *merge, struct sh_error *err) {
+    const struct sh_workspace *workspace = merge->workspace;
+    const uint32_t slot = sh_table_find(workspace->users, merge->into.text);
+    if (slot == SH_SLOT_NONE) return SH_OK;
+    const uint64_t name_hash = sh_id_hash(merge->from.text);
+    return sh_feed_adopt_visit(workspace->feed, slot, name_hash) == SH_OK ? SH_OK : sh_fail_memory(err);
+}
+
 static void pack_added(struct merge *merge, bool merged, const struct sh_person_added *added) {
     msgpack_packer packer;
     sh_answer_begin(merge->call, &packer, 3);
@@ -89,6 +99,7 @@ static enum sh_status merge_here(struct merge *merge, struct sh_error *err) {
             if ((status = sh_person_pack(workspace, slot, scratch, err)) != SH_OK) return status;
             status = sh_person_add(workspace, merge->into.text, scratch->bytes, scratch->count,
                                    merge->call->request->now_ms, &added, err);
+            if (status == SH_OK) status = adopt_visit(merge, err);
             if (status != SH_OK) return status;
         }
         /* Texts of ids move when rows or aliases go. */
@@ -155,6 +166,7 @@ static enum sh_status take(struct merge *merge, struct sh_error *err) {
     sh_assert(value.kind == SH_VALUE_BIN);
     status = sh_person_add(merge->workspace, merge->into.text, value.text.bytes, value.text.count,
                            merge->call->request->now_ms, &added, err);
+    if (status == SH_OK) status = adopt_visit(merge, err);
     if (status == SH_OK) pack_added(merge, true, &added);
     return status;
 }

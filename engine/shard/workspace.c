@@ -1,3 +1,4 @@
+#include "feed_visits.h"
 #include "memory.h"
 #include "shard_private.h"
 
@@ -136,13 +137,29 @@ void sh_workspace_update_reuse(struct sh_shard *shard, struct sh_workspace *work
     sh_table_reuse_before(workspace->users, oldest == UINT64_MAX ? UINT64_MAX : oldest + 1);
 }
 
+/* The visits that the user began under other names, which are other names still. */
+static void forget_visits_of_names(struct sh_workspace *workspace, struct sh_text user, uint32_t slot,
+                                   struct sh_buffer *visits) {
+    const struct sh_aliases *aliases = &workspace->aliases;
+    if (visits == NULL || sh_aliases_are_none(aliases)) return;
+    const uint32_t own = sh_table_find(aliases->ids, user);
+    if (own == SH_SLOT_NONE) return;
+    for (uint32_t name = aliases->list[own].next; name != own; name = aliases->list[name].next)
+        sh_feed_forget_visits_of(workspace->feed, slot, sh_id_hash(sh_table_id(aliases->ids, name)), visits);
+}
+
 enum sh_status sh_workspace_forget(struct sh_shard *shard, struct sh_workspace *workspace, uint32_t slot,
                                    struct sh_buffer *visits, struct sh_error *err) {
-    const uint64_t user_hash = sh_id_hash(sh_table_id(workspace->users, slot));
+    char id[SH_ID_BYTES_MAX];
+    const struct sh_text name = sh_table_id(workspace->users, slot);
+    const struct sh_text user = {id, name.count}; /* the table lets go of the text */
+    const uint64_t user_hash = sh_id_hash(name);
+    memcpy(id, name.bytes, name.count);
     /* The table first: it is the only one that can fail, and what is left of the person afterwards is unreachable. */
     const enum sh_status status = sh_table_forget(workspace->users, slot, workspace->sequence + 1);
     if (status != SH_OK) return sh_fail_memory(err);
     workspace->sequence++;
+    forget_visits_of_names(workspace, user, slot, visits);
     sh_feed_forget(workspace->feed, slot, user_hash, visits);
     sh_event_forget(workspace->events, slot, NULL);
     sh_rfm_forget(workspace->rfm, slot);

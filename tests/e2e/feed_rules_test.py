@@ -210,7 +210,7 @@ class FeedRules(unittest.TestCase):
     def setUpClass(cls):
         print(f"SHOAL_SEED={SEED}", flush=True)
         cls.shop = Shop(SEED)
-        cls.servers = [Server(shards=1), Server(shards=2, io="epoll"), Server(shards=3)]
+        cls.servers = [Server(shards=1), Server(shards=2, io="epoll"), Server(shards=3, environment={"SHOAL_ISA": "scalar"})]
         cls.clients = [server.client(workspace="shop", timeout=60) for server in cls.servers]
         for client in cls.clients:
             cls.shop.load(client)
@@ -427,6 +427,52 @@ class FeedRules(unittest.TestCase):
         feed = self.ask("feed.get", user="u1", count=3, now=NOW, explain="none", fields=["brand"])
         self.assertEqual({frozenset(item) for item in feed["items"]}, {frozenset(("id", "score", "fields"))})
         self.refused("feed.get", user="u1", explain="much")
+
+    # ---- People of whom little is known ----
+
+    def sessions_of(self, feed):
+        return {item["id"] for item in feed["items"] if "session" in item["sources"]}
+
+    def test_a_visit_goes_on_after_login_and_is_forgotten_under_all_names(self):
+        items = [i for i, row in self.shop.items.items() if row["stock"] > 0 and not row["only"] and not row["stores"]][:3]
+        now = int(time.time() * 1000)
+        for n, item in enumerate(items):  # somebody who came before leads the way
+            self.ask("event.append", event={"type": "view", "user": "pioneer", "item": item, "time": now - 60_000 + n})
+        for n, item in enumerate(items[:2]):
+            self.ask("event.append", event={"type": "view", "user": "cookie-7", "item": item, "time": now - 50_000 + n})
+        free = {"held": {kind: 0 for kind in KINDS}, "count": 100, "now": now, "seed": 1}
+        anonymous = self.sessions_of(self.ask("feed.get", user="cookie-7", **free))
+        self.assertIn(items[2], anonymous)
+        self.assertEqual(self.sessions_of(self.ask("feed.get", user="王小明", **free)), set())
+        self.assertTrue(self.ask("user.merge", **{"from": "cookie-7", "into": "王小明"})["merged"])
+        self.assertEqual(self.sessions_of(self.ask("feed.get", user="王小明", **free)), anonymous)
+        self.ask("event.append", event={"type": "view", "user": "王小明", "item": items[2], "time": now - 40_000})
+        after = {"session": [items[1]], **free}
+        score = lambda: {i["id"]: i["score"] for i in self.ask("feed.get", explain="full", scores={"affinity": 0, "popularity": 0,
+                         "recency": 0, "pairs": 0, "walk": 0, "session": 1}, **after)["items"]}
+        self.assertGreater(score()[items[2]], 0)
+        self.ask("user.forget", ids=["pioneer"])
+        self.assertGreater(score()[items[2]], 0)  # the other's visit says the same
+        self.ask("user.forget", ids=["王小明"])
+        self.assertEqual(score()[items[2]], 0)
+
+    def test_cold_start(self):
+        """Tags only, one click only, nothing at all; and an item with tags only."""
+        self.ask("user.put", user={"id": "new-tags", "interests": ["mat"]})
+        full = {"now": NOW, "seed": 1, "explain": "full", "count": 30}
+        by_tags = self.ask("feed.get", user="new-tags", **full)
+        self.assertIn("declared", by_tags["items"][0]["sources"])
+        self.assertIn("mat", self.shop.items[by_tags["items"][0]["id"]]["tags"])
+        nobody = self.ask("feed.get", user="who", **full)
+        self.assertEqual(len(nobody["items"]), 30)
+        self.assertEqual({s for item in nobody["items"] for s in item["sources"]} - {"popular", "new", "catalogue"}, set())
+        clicked = next(i for i, row in self.shop.items.items() if row["stock"] > 0 and row["tags"])
+        by_click = self.ask("feed.get", session=[clicked], **full)
+        self.assertTrue({"session", "pairs"} & {s for item in by_click["items"] for s in item["sources"]})
+        self.ask("item.put", item={"id": "brand-new", "stock": 3, "tags": ["mat"], "since": NOW})
+        fresh = self.ask("feed.get", user="new-tags", **full)["items"]
+        self.assertIn("brand-new", [item["id"] for item in fresh[:10]])
+        self.ask("item.remove", id="brand-new")
 
     def test_read_your_writes_by_number(self):
         for client in self.clients:
