@@ -27,7 +27,7 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
     [SH_METHOD_TREE_PUT] = {"name nodes of?", "Names below names: stores in cities"},
     [SH_METHOD_USER_GET] = {"id? ids? fields? events?", "Users by id, with their latest events"},
     [SH_METHOD_USER_PUT] = {"user? users? fields? rows? nil?", "Users come in, or change"},
-    [SH_METHOD_MODEL_PUT] = {"method number? part? parts? items? rows? about? fault?",
+    [SH_METHOD_MODEL_PUT] = {"name number? part? parts? items? rows? about? fault?",
                              "A part of a trained table of items; what a trainer sends"},
     [SH_METHOD_RULE_LIST] = {"", "All rules, and how often each gave its tag"},
     [SH_METHOD_SCENE_GET] = {"name", "The rules of one scene"},
@@ -45,7 +45,7 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
     [SH_METHOD_EVENT_SWEEP] = {"", "Let go of days that are kept no longer"},
     [SH_METHOD_ITEM_REMOVE] = {"id? ids?", "Items are listed no longer"},
     [SH_METHOD_MODEL_TRAIN] =
-        {"method every_hours? dimensions? epochs? neighbours? unobserved? regularisation? shrink? "
+        {"name every_hours? dimensions? epochs? neighbours? unobserved? regularisation? shrink? "
          "alpha? beta? seed?",
          "Train a table of items, once or again and again"},
     [SH_METHOD_RFM_REFRESH] = {"now?", "New cut points"},
@@ -71,7 +71,7 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
          "boost? bury? pins? slots? quotas? diversity? mmr? held? caps? fatigue? relax? floor? scores? item",
          "Why an item is in a feed, or why not"},
     [SH_METHOD_FEED_SIMILAR] = {"item count? filter? fields? now?", "Items that are like one"},
-    [SH_METHOD_MODEL_REMOVE] = {"method", "Remove a table and its plan"},
+    [SH_METHOD_MODEL_REMOVE] = {"name", "Remove a table and its plan"},
     [SH_METHOD_REFERRAL_GET] = {"", "The plan of invitations"},
     [SH_METHOD_REFERRAL_PUT] = {"inviter counts?", "Count whom users have invited"},
     [SH_METHOD_SCENE_REMOVE] = {"name", "Drop a scene"},

@@ -41,21 +41,21 @@ static const struct ranking_method ranking_methods[] = {
     {"popular", "popularity", false, {{NULL, {0}, 0}}},
     {"pairs", "pairs", false, {{NULL, {0}, 0}}},
     {"walk", "walk", false, {{NULL, {0}, 0}}},
-    {"knn", "knn", true, {{"neighbours", {50, 200, 1000}, 3}, {"shrink", {0, 10, 50, 100}, 4}}},
-    {"rp3", "rp3", true, {{"neighbours", {100, 1000}, 2}, {"alpha", {0.4, 0.6, 0.8}, 3}, {"beta", {0.2, 0.4, 0.6}, 3}}},
+    {"knn", "knn", true, {{"neighbours", {200}, 1}, {"shrink", {10, 50, 100}, 3}}},
+    {"rp3", "rp3", true, {{"neighbours", {100, 1000}, 2}, {"alpha", {0.4, 0.6}, 2}, {"beta", {0.2, 0.4}, 2}}},
     {"ials",
      "ials",
      true,
      {{"dimensions", {64}, 1},
       {"epochs", {10}, 1},
-      {"unobserved", {0.1, 0.3, 1}, 3},
-      {"regularisation", {0.003, 0.01, 0.03, 0.1}, 4}}},
-    {"ease", "ease", true, {{"neighbours", {1000}, 1}, {"regularisation", {20, 50, 100, 200, 400}, 5}}},
+      {"unobserved", {0.3, 1}, 2},
+      {"regularisation", {0.003, 0.01, 0.03}, 3}}},
+    {"ease", "ease", true, {{"neighbours", {1000}, 1}, {"regularisation", {50, 100, 200}, 3}}},
 };
 enum { METHOD_COUNT = sizeof ranking_methods / sizeof *ranking_methods };
 
 /* Weights of the mixture that are tried for each method. */
-static const double mixture_weights[] = {0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2};
+static const double mixture_weights[] = {0, 0.1, 0.25, 0.5, 1, 2};
 
 /* ---- What is evaluated ---- */
 
