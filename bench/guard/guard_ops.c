@@ -62,7 +62,8 @@ static struct sh_text ask(struct guard *guard, const char *method) {
     must(sh_json_read(json, &guard->params, &why) == SH_OK, method, why.message);
     guard->json.count = 0;
     if (guard->is_counting) CALLGRIND_TOGGLE_COLLECT;
-    const int code = shoal_call(guard->engine, method, guard->params.bytes, guard->params.count, &answer, &count, &error);
+    const int code =
+        shoal_call(guard->engine, method, guard->params.bytes, guard->params.count, &answer, &count, &error);
     if (guard->is_counting) CALLGRIND_TOGGLE_COLLECT;
     must(code == SHOAL_OK, method, error.message);
     return (struct sh_text){answer, (uint32_t)count};
@@ -90,7 +91,11 @@ static void say_users(struct guard *guard, uint64_t first, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t mix = split_next(&guard->rng);
         say(guard, "%s[\"u%" PRIu64 "\", \"%s\", \"%s\", %" PRIu64 ", [\"%s\", \"%s\"]]", i == 0 ? "" : ", ", first + i,
-            cities[mix % 8], tiers[(mix >> 8 & 7) < 4 ? 0 : (mix >> 8 & 7) < 6 ? 1 : (mix >> 8 & 7) < 7 ? 2 : 3],
+            cities[mix % 8],
+            tiers[(mix >> 8 & 7) < 4   ? 0
+                  : (mix >> 8 & 7) < 6 ? 1
+                  : (mix >> 8 & 7) < 7 ? 2
+                                       : 3],
             mix >> 16 & 8191, kinds[mix >> 32 & 7], kinds[mix >> 40 & 7]);
     }
     say(guard, "]}");
@@ -113,7 +118,8 @@ static void say_events(struct guard *guard, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t mix = split_next(&guard->rng);
         const uint64_t n = guard->event_count++;
-        const int64_t time_ms = now_ms - (int64_t)DAYS * 86400000 + (int64_t)(n * DAYS * 86400000 / (EVENTS + 2 * BATCH));
+        const int64_t time_ms =
+            now_ms - (int64_t)DAYS * 86400000 + (int64_t)(n * DAYS * 86400000 / (EVENTS + 2 * BATCH));
         say(guard, "%s[\"%s\", \"u%" PRIu64 "\", %" PRId64 ", \"i%" PRIu64 "\", %" PRIu64 ", \"e%" PRIu64 "\"]",
             i == 0 ? "" : ", ", types[mix & 7], split_below(&guard->rng, USERS), time_ms,
             split_below(&guard->rng, 1 + split_below(&guard->rng, ITEMS)), 10 + (mix >> 8 & 255), n);
@@ -140,8 +146,8 @@ static void fill(struct guard *guard) {
     say(guard, "{\"now\": %" PRId64 "}", now_ms);
     (void)ask(guard, "rfm.refresh");
     for (uint32_t i = 0; i < 16; i++) {
-        say(guard, "{\"name\": \"s%u\", \"where\": \"city = '%s' and count(purchase, last %u days) >= 1\"}", i, cities[i % 8],
-            10 + 5 * i);
+        say(guard, "{\"name\": \"s%u\", \"where\": \"city = '%s' and count(purchase, last %u days) >= 1\"}", i,
+            cities[i % 8], 10 + 5 * i);
         (void)ask(guard, "segment.put");
     }
 }
@@ -182,16 +188,24 @@ static const struct operation {
     {"count a sequence", "audience.count", NULL,
      "{\"where\": \"sequence(view -> cart -> purchase, within 7 days, last 60 days)\"}", 1},
     {"count a calculation", "audience.count", NULL,
-     "{\"where\": \"sum(purchase.amount, last 30 days) * 2 < sum(purchase.amount, from 60 days ago to 30 days ago)\"}", 1},
-    {"count rfm and stage", "audience.count", NULL, "{\"where\": \"rfm.segment = '重要挽留' and lifecycle = 'dormant'\"}", 4},
+     "{\"where\": \"sum(purchase.amount, last 30 days) * 2 < sum(purchase.amount, from 60 days ago to 30 days ago)\"}",
+     1},
+    {"count rfm and stage", "audience.count", NULL,
+     "{\"where\": \"rfm.segment = '重要挽留' and lifecycle = 'dormant'\"}", 4},
     {"list 1,000 by points", "audience.list", NULL,
-     "{\"where\": \"city = '成都'\", \"limit\": 1000, \"order\": \"points\", \"desc\": true, \"fields\": [\"points\", \"tier\"]}", 4},
+     "{\"where\": \"city = '成都'\", \"limit\": 1000, \"order\": \"points\", \"desc\": true, \"fields\": [\"points\", "
+     "\"tier\"]}",
+     4},
     {"overlap of five", "audience.overlap", NULL,
-     "{\"sets\": [\"city = '成都'\", \"tier >= '金卡'\", \"likes has '茶'\", \"likes has '咖啡'\", \"points > 4000\"]}", 4},
-    {"insight", "audience.insight", NULL, "{\"where\": \"tier >= '银卡'\", \"dimensions\": [\"city\", \"likes\", \"points\"]}", 1},
-    {"funnel", "audience.funnel", NULL, "{\"sequence\": \"sequence(view -> cart -> purchase, within 7 days, last 60 days)\"}", 1},
+     "{\"sets\": [\"city = '成都'\", \"tier >= '金卡'\", \"likes has '茶'\", \"likes has '咖啡'\", \"points > 4000\"]}",
+     4},
+    {"insight", "audience.insight", NULL,
+     "{\"where\": \"tier >= '银卡'\", \"dimensions\": [\"city\", \"likes\", \"points\"]}", 1},
+    {"funnel", "audience.funnel", NULL,
+     "{\"sequence\": \"sequence(view -> cart -> purchase, within 7 days, last 60 days)\"}", 1},
     {"retention", "audience.retention", NULL, "{\"first\": \"view\", \"return\": \"purchase\"}", 1},
-    {"look-alike of 1,000", "audience.lookalike", NULL, "{\"seeds\": \"tier = '黑钻' and likes has '茶'\", \"count\": 1000}", 1},
+    {"look-alike of 1,000", "audience.lookalike", NULL,
+     "{\"seeds\": \"tier = '黑钻' and likes has '茶'\", \"count\": 1000}", 1},
     {"waterfall", "audience.waterfall", NULL,
      "{\"where\": \"tier >= '金卡' and city in ('成都', '上海') and did(purchase, last 30 days)\"}", 4},
     {"segments of a user", "segment.of_user", NULL, "{\"user\": \"u4711\"}", 16},

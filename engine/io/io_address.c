@@ -9,12 +9,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "address.h"
 
 /* Connections that the kernel completes before a loop takes them: the default of net.core.somaxconn since Linux 5.4. */
-enum { BACKLOG_COUNT = 4096 };
+enum {
+    BACKLOG_COUNT = 4096,
+    HELD_LOOK_COUNT = 20, /* looks at a Unix address that somebody has, a second in all */
+    HELD_LOOK_MS = 50,
+};
 
 static enum sh_status fail_system(struct sh_error *err, const char *address, const char *what, int error) {
     return sh_fail(err, error == EADDRINUSE ? SH_ERR_CONFLICT : SH_ERR_IO, -1, "cannot listen on %s: %s: %s", address,
@@ -59,16 +64,30 @@ static bool is_stale(const struct sockaddr_un *name) {
     return refused;
 }
 
+/* As bind; a stale file is replaced. */
+static int bind_unix(int handle, const struct sockaddr_un *name) {
+    const int result = bind(handle, (const struct sockaddr *)name, sizeof *name);
+    if (result == 0 || errno != EADDRINUSE) return result;
+    if (!is_stale(name)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    (void)unlink(name->sun_path);
+    return bind(handle, (const struct sockaddr *)name, sizeof *name);
+}
+
 static enum sh_status listen_unix(const char *text, const struct sh_address *address, struct sh_io_listener *listener,
                                   struct sh_error *err) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     memcpy(name.sun_path, address->path, sizeof name.sun_path);
     const int handle = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (handle < 0) return fail_system(err, text, "socket", errno);
-    int result = bind(handle, (const struct sockaddr *)&name, sizeof name);
-    if (result != 0 && errno == EADDRINUSE && is_stale(&name)) {
-        (void)unlink(name.sun_path);
-        result = bind(handle, (const struct sockaddr *)&name, sizeof name);
+    int result = bind_unix(handle, &name);
+    /* One that was just killed holds it until the kernel has taken its process apart. */
+    for (uint32_t i = 0; i < HELD_LOOK_COUNT && result != 0 && errno == EADDRINUSE; i++) {
+        const struct timespec pause = {.tv_nsec = HELD_LOOK_MS * 1000000L};
+        (void)nanosleep(&pause, NULL);
+        result = bind_unix(handle, &name);
     }
     if (result != 0) {
         const int error = errno;

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-static const char *const names[SH_ROLE_COUNT] = {"feed",   "audience", "ingest",  "schema",   "export",
-                                                 "forget", "admin",    "metrics", "personal", "withheld"};
+static const char *const names[SH_ROLE_COUNT] = {"feed",   "audience", "ingest",  "schema",  "export",
+                                                 "forget", "admin",    "metrics", "personal"};
 
 const char *sh_role_name(uint32_t place) {
     sh_assert(place < SH_ROLE_COUNT);

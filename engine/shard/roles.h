@@ -10,9 +10,8 @@
  *   admin      tokens, snapshots
  *   metrics    counters and latencies
  *   personal   attributes marked personal: without it they stay inside, whatever the method
- *   withheld   lists and exports may also name who does not want to be contacted, if they ask for it
  *
- * The last two open no method; they say what an answer may hold. The column of the method table is the only place
+ * The last one opens no method; it says what an answer may hold. The column of the method table is the only place
  * where a method's roles stand. A method with none (between shards) is nobody's.
  */
 #ifndef SH_ROLES_H
@@ -30,8 +29,7 @@ enum sh_role {
     SH_ROLE_ADMIN = 1 << 6,
     SH_ROLE_METRICS = 1 << 7,
     SH_ROLE_PERSONAL = 1 << 8,
-    SH_ROLE_WITHHELD = 1 << 9,
-    SH_ROLE_COUNT = 10,
+    SH_ROLE_COUNT = 9,
     SH_ROLES_ALL = (1 << SH_ROLE_COUNT) - 1,
     SH_ROLES_NOBODY = 0,
     /* Any role that opens a method: whoever may do something here. */

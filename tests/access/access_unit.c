@@ -104,7 +104,7 @@ Test(access, each_method_is_closed_to_each_role_that_it_does_not_name) {
     cr_assert_gt(refused, sh_method_count() * 5);
 }
 
-Test(access, each_method_has_roles_and_the_two_that_open_none_are_in_no_row) {
+Test(access, each_method_has_roles_and_the_one_that_opens_none_is_in_no_row) {
     for (uint32_t i = 0; i < sh_method_count(); i++) {
         const struct sh_method *method = sh_method_at(i);
         cr_assert_eq(method->roles == SH_ROLES_NOBODY, method->internal, "%s", method->name);

@@ -18,7 +18,7 @@ from rpc import ROOT, SHOAL, Client, RpcError, Server, shoal
 sys.path.insert(0, str(ROOT / "tools" / "clients" / "python"))
 import shoal as shoal_client  # noqa: E402  (the Python client, by another name than the command line's helper)
 
-ROLES = ["feed", "audience", "ingest", "schema", "export", "forget", "admin", "metrics", "personal", "withheld"]
+ROLES = ["feed", "audience", "ingest", "schema", "export", "forget", "admin", "metrics", "personal"]
 OPENING = ROLES[:8]
 SECRET = "SECRET-OF-THE-RIVAL"
 
