@@ -288,7 +288,7 @@ class OnOneBody:
 
     def test_a_limit_holds_over_all_connections_of_a_token(self):
         with self.guarded.owner() as owner:
-            token = owner.call("token.create", id="slow", workspace="shop", roles=["feed"], rate=20, burst=10)["token"]
+            token = owner.call("token.create", id="slow", workspace="shop", roles=["feed"], rate=2, burst=10)["token"]
         with Client(self.guarded.server.address, token=token) as one, Client(self.guarded.server.address, token=token) as two:
             answers = [status_of(client, "ping") for client in (one, two) * 15]
             self.assertIn("rate_limited", answers)
@@ -298,7 +298,7 @@ class OnOneBody:
                     one.call("ping")
             self.assertEqual((caught.exception.status, caught.exception.code), ("rate_limited", 405))
             self.assertRegex(caught.exception.hint, r"^again in \d+ ms$")
-            time.sleep(0.6)
+            time.sleep(1.1)
             two.call("ping")
 
     def test_what_is_personal_stays_with_who_has_the_role(self):
@@ -442,7 +442,7 @@ class Alone(unittest.TestCase):
                 said = b""
                 while data := client.socket.recv(1 << 16):
                     said += data
-                self.assertTrue(4 < time.monotonic() - begin < 8, time.monotonic() - begin)
+                self.assertTrue(4 < time.monotonic() - begin < 18, time.monotonic() - begin)
                 self.assertIn(b"no token in time", said)
 
     def test_what_is_personal_is_so_after_a_restart(self):
