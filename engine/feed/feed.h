@@ -4,8 +4,10 @@
  *   affinity  -.        one bitmap       affinity  a_t       fixed order  diversity window    items, score,
  *   declared  --+--> candidates --and--> popularity     -->  sum, best k  explored places --> sources, reasons,
  *   session   --+       and not          recency             by a heap    relaxation          contributions
- *   popular   --+       bought, seen     session
- *   new       -'        excluded
+ *   pairs     --+       bought, seen     session
+ *   popular   --+       excluded         pairs, walk
+ *   new, trend -+                        trained tables
+ *   due       -'                         due, trend
  *   (catalogue)
  *
  * A feature tag of an item is each tag of its tag sets and the value of each of its string and enum attributes (brand,
@@ -15,6 +17,7 @@
  *   item -> popularity               the sum over all users of weight * 2^-(age / half-life), in integers
  *   visits: who looked at what, one after the other (sessions.h), of events with a weight above 0
  *   pairs: which items the same people like, and which they bought (pairs.h), of the same events
+ *   trends: what is liked now and what is usual, everywhere and in each store (trends.h)
  *
  * Score. For user u and item i, with N listed items, n_t of them with tag t, and |i| feature tags on the item:
  *
@@ -24,8 +27,11 @@
  *          + weight_popularity * sqrt(popularity_i / the highest one)  contribution POPULARITY
  *          + weight_recency * 2^-(age of i / half-life)                contribution RECENCY
  *          + weight_session * (near + 3/4 next + 6 again)              contribution SESSION, reasons session and again
+ *          + weight_pairs * sqrt(likeness to the latest items)         contributions PAIRS and WALK: feed_companion.c
+ *          + weight_due * how due what the user buys again is          contribution DUE: feed_due.c
+ *          + weight_trend * z / (z + 3)                                contribution TREND: feed_trend.c
  *
- * The last is of the visit that the user is in the middle of, or of the clicks that the request brings: what similar
+ * SESSION is of the visit that the user is in the middle of, or of the clicks that the request brings: what similar
  * visits had, what came after the last click, and whether people go back so far. Its factors were chosen on a shop's
  * sessions held back for that (shoal eval session).
  *
@@ -53,7 +59,8 @@
  * bytes an item that an event named or that was put (slots in use, with room to grow by half); 8 bytes a user slot, and
  * for a user who acted 16 and 12 for each of at most SH_FEED_AFFINITY_COUNT_MAX feature tags, in steps of four: 400 at
  * most (feed_pool.h: what a grown or forgotten list leaves waits for the next list of its size); 0.6 MiB of scratch
- * once a feed was asked for. Failure: on SH_ERR_MEMORY a model knows what it knew, except where said. Threads: a model
+ * once a feed was asked for; and what visits, pairs, trends and trained tables say of themselves: struct
+ * sh_feed_memory. Failure: on SH_ERR_MEMORY a model knows what it knew, except where said. Threads: a model
  * belongs to one shard.
  */
 #ifndef SH_FEED_H
@@ -71,6 +78,7 @@
 #include "pairs.h"
 #include "sessions.h"
 #include "table.h"
+#include "trends.h"
 
 enum {
     /* Feature tags kept for a user; the weakest gives way to a new one. An item has about five, and interests beyond
@@ -93,6 +101,8 @@ enum sh_feed_source {
     SH_FEED_SOURCE_POPULAR,   /* somebody did something with it lately */
     SH_FEED_SOURCE_NEW,       /* listed within two half-lives of recency */
     SH_FEED_SOURCE_TRAINED,   /* a trained table says that it goes with what the user likes */
+    SH_FEED_SOURCE_DUE,       /* of a kind that the user buys again and again, and it is time */
+    SH_FEED_SOURCE_TREND,     /* liked more than usual, in the store or everywhere */
     SH_FEED_SOURCE_EXPLORE,   /* drawn by the seed */
     SH_FEED_SOURCE_CATALOGUE, /* none of these: eligible, and there was room */
     SH_FEED_SOURCE_COUNT
@@ -109,6 +119,8 @@ enum sh_feed_feature {
     SH_FEED_EASE,
     SH_FEED_KNN,
     SH_FEED_RP3,
+    SH_FEED_DUE,
+    SH_FEED_TREND,
     SH_FEED_RANKER,  /* from here on: what the second phase says, when all above is known */
     SH_FEED_FATIGUE, /* and what the merchant's rules add (feed_rules.h) */
     SH_FEED_BOOST,
@@ -133,6 +145,7 @@ struct sh_feed_config {
     double half_life_long_ms;
     double half_life_popularity_ms;
     double half_life_recency_ms;
+    double half_life_trend_ms;      /* of what is now; what is usual has that of popularity */
     double short_share;             /* 0..1: how much of an affinity is the short-lived one */
     double declared;                /* affinity of a tag that the user has, as if by so many fresh events of weight 1 */
     double weights[SH_FEED_RANKER]; /* of the features, each >= 0 */
@@ -142,6 +155,9 @@ struct sh_feed_config {
     int32_t diversity_attribute; /* at most diversity_count of any diversity_window neighbours have the same value of */
     uint32_t diversity_count;    /* this item attribute; -1: no such rule. 1 <= count < window <= SH_FEED_COUNT_MAX */
     uint32_t diversity_window;
+    int32_t due_attribute; /* item attribute of type enum or string, by whose values people buy again; -1: none */
+    char store_property[SH_NAME_BYTES_MAX]; /* of events: where they happened; a text or an enum in some types */
+    uint32_t store_property_count;          /* 0: none */
     uint32_t explore_every; /* each so-manieth place is for an item drawn by the request's seed; 0: none is */
 };
 #define SH_FEED_HALF_LIFE_MIN_MS 60000.0
@@ -204,6 +220,7 @@ struct sh_feed_lesson {
     struct sh_session_click click;
     struct sh_pair_step liked;
     struct sh_pair_step bought;
+    struct sh_trend_act trend; /* counts everywhere, and in its store if that is not SH_TREND_EVERYWHERE */
 };
 /* Both halves below for one event of a user of this shard, its place in the user's visit, and its pairs. *lesson may be
  * NULL. A time after now counts as now; half an hour after it, it is no part of a visit. O(feature tags of the item).
@@ -222,6 +239,16 @@ struct sh_feed_effect sh_feed_effect_of(const struct sh_feed_model *model, const
 SH_MUST_CHECK enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh_feed_effect *effect);
 /* A click of another shard's user. Clicks commute (sessions.h). */
 SH_MUST_CHECK enum sh_status sh_feed_learn_click(struct sh_feed_model *model, const struct sh_session_click *click);
+/* An act of another shard's user, whose store is known here (sh_feed_trend_store). Acts commute (trends.h). */
+SH_MUST_CHECK enum sh_status sh_feed_learn_trend(struct sh_feed_model *model, const struct sh_trend_act *act);
+/* Learning again after the half-lives of trends, or the property that says the store, have changed. */
+struct sh_trend_act sh_feed_trend_of(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms);
+/* The number of a store's name, and the other way round (empty: everywhere). SH_TREND_EVERYWHERE for an empty name, and
+ * where there is no room for one more store. */
+SH_MUST_CHECK enum sh_status sh_feed_trend_store(struct sh_feed_model *model, struct sh_text name, uint32_t *store);
+struct sh_text sh_feed_trend_store_name(const struct sh_feed_model *model, uint32_t store);
+/* The property of the event's type that says the store, or -1. */
+int32_t sh_feed_store_property(struct sh_feed_model *model, uint32_t type);
 /* What another shard's user likes or bought. Steps commute (pairs.h). */
 SH_MUST_CHECK enum sh_status sh_feed_learn_pairs(struct sh_feed_model *model, const struct sh_pair_step *step,
                                                  bool is_bought);
@@ -271,6 +298,7 @@ struct sh_feed_request {
     uint32_t place;                    /* of the first item in all that the user was shown page by page, from 0 */
     const uint32_t *before; /* items of the places before it, the last of them; they are not excluded by it */
     uint32_t before_count;  /* at most SH_FEED_COUNT_MAX */
+    struct sh_text store;   /* whose trends count; empty: everywhere */
     const uint32_t *clicks; /* items of the visit, oldest first; NULL: of the user's own visit, if one goes on */
     uint32_t click_count;
     uint8_t hour;       /* 0..23, where the shop is: what is clicked at lunch is not what is at night */
@@ -285,10 +313,10 @@ SH_MUST_CHECK enum sh_status sh_feed_find_hashed(const struct sh_feed_model *mod
 
 /* One thing that speaks for an item (or against it: value < 0). */
 struct sh_feed_reason {
-    const char
-        *kind; /* "affinity": by events; "declared": by the user's own tag; "session"; "again"; "popular"; "new" */
-    struct sh_text name;  /* of the tag or value; empty for the last four */
-    struct sh_text group; /* the tag set or attribute it is of; empty for the last four */
+    const char *kind; /* "affinity": by events; "declared": by the user's own tag; "session"; "again"; "popular"; "new";
+                 * "pairs" and "walk": by a latest item; "due"; "trend"; ... */
+    struct sh_text name;  /* of the tag or value, or the item's id; empty if the kind says it all */
+    struct sh_text group; /* the tag set or attribute it is of, or "item"; empty likewise */
     double value;         /* its part of the score */
 };
 
@@ -347,8 +375,20 @@ SH_MUST_CHECK enum sh_status sh_feed_explain(struct sh_feed_model *model, const 
 
 struct sh_feed_trend {
     uint32_t item;
-    double popularity; /* decayed to now: so many fresh events of weight 1 */
+    double popularity; /* decayed to now: so many fresh events of weight 1; or how far it rises */
 };
+/* The same of one store, of the last time only, or of what rises (trends.h). */
+enum sh_feed_trend_by { SH_FEED_TREND_LONG, SH_FEED_TREND_SHORT, SH_FEED_TREND_RISING };
+struct sh_feed_trend_request {
+    struct sh_text store;             /* empty: everywhere */
+    enum sh_feed_trend_by by;         /* LONG: as sh_feed_trending, if there is no store */
+    const struct sh_bitmap *eligible; /* as above */
+    int64_t now_ms;
+    uint32_t count;
+};
+SH_MUST_CHECK enum sh_status sh_feed_trends(struct sh_feed_model *model, const struct sh_feed_trend_request *request,
+                                            struct sh_arena *arena, struct sh_feed_trend **trends,
+                                            uint32_t *trend_count, struct sh_error *err);
 /* The most popular items now, best first, at most count of them, only with popularity above 0. eligible as above. */
 SH_MUST_CHECK enum sh_status sh_feed_trending(struct sh_feed_model *model, const struct sh_bitmap *eligible,
                                               int64_t now_ms, uint32_t count, struct sh_arena *arena,
@@ -425,6 +465,19 @@ SH_MUST_CHECK enum sh_status sh_feed_load(const struct sh_feed_scope *scope, str
 /* ---- Upkeep ---- */
 
 size_t sh_feed_memory_bytes(const struct sh_feed_model *model);
+/* The same by model, in bytes; each has a bound of its own, beside what follows from the numbers of users and items. */
+struct sh_feed_memory {
+    size_t affinities; /* 8 a user slot, 400 a user who acted, at most */
+    size_t popularity; /* 104 an item, with norms, ages and hashes */
+    size_t visits;     /* 60 MiB; 32 an item, 4 a user slot (sessions.h) */
+    size_t liked;      /* 128 MiB; 96 an item, 8 a user slot, 72 a user (pairs.h) */
+    size_t bought;     /* the same */
+    size_t trends;     /* 32 MiB (trends.h) */
+    size_t trained;    /* as item_models.h says */
+    size_t learner;    /* as learner.h says */
+    size_t scratch;
+};
+struct sh_feed_memory sh_feed_memory(const struct sh_feed_model *model);
 /* Do the rules hold? If not, *reason says which does not. */
 bool sh_feed_check(const struct sh_feed_model *model, const char **reason);
 /* For people: what is configured and how much is known. */

@@ -1,9 +1,10 @@
 /* feed_archive.c -- the model as a section of an archive.
  *
- *   section feed 3
+ *   section feed 4
  *     config    its fields in their order, without the features' weights; doubles as their bits
  *     features  u32 count, for each                          text name, u64 weight       those left out have their own
  *               (in 1: the weights of the first four in their order, between `declared` and listed_attribute)
+ *     sources   from 4 on: u64 half-life of trends, u32 due_attribute, text store_property
  *     weights   u32 count of event types, then for each      u8 has_weight; if so u64 weight, u8 is_seen, u8 is_bought,
  *               from 3 on also u8 is_served, is_skipped, is_disliked
  *     moments   u8 has_base_period, i64 base_period, u8 has_recency_landmark, i64 recency_landmark_ms
@@ -13,6 +14,7 @@
  *     section sessions
  *     sections liked and bought (pairs_archive.c); an archive from before there were pairs has none
  *     section models (item_models_archive.c); likewise
+ *     section trends (trends.c); likewise
  *     section learner (learner_archive.c); likewise
  *
  * Roots, recencies, norms and hashes follow from these and from the tables. Room to grow is not written.
@@ -23,7 +25,7 @@
 #include "feed_private.h"
 #include "memory.h"
 
-enum { FEED_VERSION = 3, FEATURE_NAME_BYTES_MAX = 64, AHEAD = 8 };
+enum { FEED_VERSION = 4, FEATURE_NAME_BYTES_MAX = 64, AHEAD = 8 };
 
 struct user_head {
     int64_t landmark_ms;
@@ -57,6 +59,12 @@ static void save_config(const struct sh_feed_config *config, struct sh_archive_w
         sh_archive_put_text(writer, sh_text_of(sh_feed_feature_name((enum sh_feed_feature)i)));
         put_double(writer, config->weights[i]);
     }
+}
+
+static void save_sources(const struct sh_feed_config *config, struct sh_archive_writer *writer) {
+    put_double(writer, config->half_life_trend_ms);
+    sh_archive_put_u32(writer, (uint32_t)config->due_attribute);
+    sh_archive_put_text(writer, (struct sh_text){config->store_property, config->store_property_count});
 }
 
 static void save_weights(const struct sh_feed_model *model, struct sh_archive_writer *writer) {
@@ -103,6 +111,7 @@ static void save_users(const struct sh_feed_model *model, struct sh_archive_writ
 void sh_feed_save(const struct sh_feed_model *model, struct sh_archive_writer *writer) {
     sh_archive_begin(writer, "feed", FEED_VERSION);
     save_config(&model->config, writer);
+    save_sources(&model->config, writer);
     save_weights(model, writer);
     sh_archive_put_u8(writer, model->has_base_period);
     sh_archive_put_i64(writer, model->base_period);
@@ -114,6 +123,7 @@ void sh_feed_save(const struct sh_feed_model *model, struct sh_archive_writer *w
     sh_pairs_save(model->liked, "liked", writer);
     sh_pairs_save(model->bought, "bought", writer);
     sh_item_models_save(model->trained, writer);
+    sh_trends_save(model->trends, writer);
     sh_learner_save(model->learner, writer);
     sh_archive_end(writer);
 }
@@ -148,6 +158,16 @@ static void load_features(struct sh_feed_config *config, struct sh_archive_reade
     }
 }
 
+static void load_sources(struct sh_feed_config *config, struct sh_archive_reader *reader) {
+    config->half_life_trend_ms = get_double(reader);
+    config->due_attribute = (int32_t)sh_archive_get_u32(reader);
+    const struct sh_text name = sh_archive_get_text(reader, SH_NAME_BYTES_MAX, "the property that says the store");
+    if (sh_archive_failed(reader)) return;
+    if (name.count > 0) memcpy(config->store_property, name.bytes, name.count);
+    config->store_property_count = name.count;
+    sh_free((char *)(uintptr_t)name.bytes);
+}
+
 static void load_config(struct sh_feed_model *model, uint16_t version, struct sh_archive_reader *reader) {
     struct sh_feed_config *config = &model->config;
     struct sh_error err;
@@ -166,6 +186,7 @@ static void load_config(struct sh_feed_model *model, uint16_t version, struct sh
     config->diversity_window = sh_archive_get_u32(reader);
     config->explore_every = sh_archive_get_u32(reader);
     if (version > 1) load_features(config, reader);
+    if (version > 3) load_sources(config, reader);
     if (!sh_archive_failed(reader) && sh_feed_config_check(config, model->scope.items, &err) != SH_OK)
         (void)sh_archive_refuse(reader, "%s", err.message);
 }
@@ -300,6 +321,7 @@ enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive
     struct sh_feed_model *model = sh_feed_model_create(scope);
     if (model == NULL) return sh_archive_refuse_memory(reader);
     load_config(model, version, reader);
+    sh_trends_clear(model->trends, model->config.half_life_trend_ms, model->config.half_life_popularity_ms);
     if (!sh_archive_failed(reader)) load_weights(model, version, reader);
     if (!sh_archive_failed(reader)) load_moments(model, reader);
     if (!sh_archive_failed(reader)) load_items(model, reader);
@@ -310,6 +332,7 @@ enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive
         load_pairs(model->liked, "liked", scope, reader) == SH_OK &&
         load_pairs(model->bought, "bought", scope, reader) == SH_OK &&
         (!sh_archive_comes(reader, "models") || sh_item_models_load(model->trained, item_end, reader) == SH_OK) &&
+        (!sh_archive_comes(reader, "trends") || sh_trends_load(model->trends, item_end, reader) == SH_OK) &&
         load_learner(model, reader) == SH_OK)
         sh_archive_leave(reader);
     if (sh_archive_failed(reader))

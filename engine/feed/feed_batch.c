@@ -17,6 +17,7 @@ static void ahead_roots(const struct sh_feed_model *model, const struct sh_event
         __builtin_prefetch(&model->popularity[event->item], 1);
         __builtin_prefetch(&model->stale[event->item / 64], 1);
     }
+    sh_trends_prefetch(model->trends, SH_TREND_EVERYWHERE, event->item);
     for (uint32_t set = 0; set < sh_table_tag_set_count(model->scope.items); set++)
         sh_table_prefetch_tag_cell(model->scope.items, set, event->item);
     sh_sessions_prefetch(model->sessions, SH_SESSIONS_AHEAD_ROOTS, event->slot, event->item);

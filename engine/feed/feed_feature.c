@@ -17,6 +17,8 @@ const struct feed_feature *const feed_features[SH_FEED_RANKER] = {
     [SH_FEED_EASE] = &feed_ease,
     [SH_FEED_KNN] = &feed_knn,
     [SH_FEED_RP3] = &feed_rp3,
+    [SH_FEED_DUE] = &feed_due,
+    [SH_FEED_TREND] = &feed_trend,
 };
 /* clang-format on */
 
@@ -24,7 +26,8 @@ static const char *const source_names[SH_FEED_SOURCE_COUNT] = {
     [SH_FEED_SOURCE_AFFINITY] = "affinity",   [SH_FEED_SOURCE_DECLARED] = "declared",
     [SH_FEED_SOURCE_SESSION] = "session",     [SH_FEED_SOURCE_PAIRS] = "pairs",
     [SH_FEED_SOURCE_POPULAR] = "popular",     [SH_FEED_SOURCE_NEW] = "new",
-    [SH_FEED_SOURCE_TRAINED] = "trained",     [SH_FEED_SOURCE_EXPLORE] = "explore",
+    [SH_FEED_SOURCE_TRAINED] = "trained",     [SH_FEED_SOURCE_DUE] = "due",
+    [SH_FEED_SOURCE_TREND] = "trend",         [SH_FEED_SOURCE_EXPLORE] = "explore",
     [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
 };
 

@@ -93,6 +93,7 @@ struct feed_feature {
                     struct feed_reasons *reasons);
 };
 
+extern const struct feed_feature feed_due, feed_trend;
 extern const struct feed_feature feed_affinity, feed_popular, feed_recent, feed_visit, feed_companions, feed_walk;
 extern const struct feed_feature feed_ials, feed_ease, feed_knn, feed_rp3;
 /* By enum sh_feed_feature, as far as SH_FEED_RANKER. */

@@ -250,6 +250,42 @@ enum sh_status sh_feed_trending(struct sh_feed_model *model, const struct sh_bit
     return SH_OK;
 }
 
+static double trend_score(const struct sh_trend *trend, enum sh_feed_trend_by by) {
+    if (by == SH_FEED_TREND_RISING) return trend->rising;
+    return by == SH_FEED_TREND_SHORT ? trend->short_lived : trend->long_lived;
+}
+
+enum sh_status sh_feed_trends(struct sh_feed_model *model, const struct sh_feed_trend_request *request,
+                              struct sh_arena *arena, struct sh_feed_trend **trends, uint32_t *trend_count,
+                              struct sh_error *err) {
+    if (request->store.count == 0 && request->by == SH_FEED_TREND_LONG)
+        return sh_feed_trending(model, request->eligible, request->now_ms, request->count, arena, trends, trend_count,
+                                err);
+    *trends = NULL;
+    *trend_count = 0;
+    if (request->count == 0 || request->count > SH_FEED_COUNT_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a list of trends has 1 to %d items", (int)SH_FEED_COUNT_MAX);
+    const uint32_t store =
+        request->store.count == 0 ? SH_TREND_EVERYWHERE : sh_trends_find_store(model->trends, request->store);
+    struct best best;
+    struct sh_trend trend;
+    uint32_t at = 0;
+    if (best_init(&best, model->scope.items, request->count, arena) != SH_OK) return arena_full(err);
+    while (sh_trends_next(model->trends, store, request->now_ms, &at, &trend)) {
+        const double score = trend_score(&trend, request->by);
+        if (score <= 0 || !item_is_listed(model, trend.item)) continue;
+        if (request->eligible == NULL || sh_bitmap_contains(request->eligible, trend.item))
+            best_offer(&best, trend.item, score);
+    }
+    best_sort(&best);
+    *trends = sh_arena_alloc(arena, (best.count + (size_t)1) * sizeof **trends);
+    if (*trends == NULL) return arena_full(err);
+    for (uint32_t i = 0; i < best.count; i++)
+        (*trends)[i] = (struct sh_feed_trend){.item = best.items[i].item, .popularity = best.items[i].score};
+    *trend_count = best.count;
+    return SH_OK;
+}
+
 /* ---- One user ---- */
 
 uint32_t sh_feed_affinities(const struct sh_feed_model *model, uint32_t user, int64_t now_ms,

@@ -446,6 +446,67 @@ enum sh_status sh_feed_learn_effect(struct sh_feed_model *model, const struct sh
     return SH_OK;
 }
 
+/* ---- Trends ---- */
+
+int32_t sh_feed_store_property(struct sh_feed_model *model, uint32_t type) {
+    const struct sh_feed_config *config = &model->config;
+    struct store_property *known = &model->store_properties[type];
+    const struct sh_event_type *of = sh_event_type(model->scope.events, type);
+    if (known->property_count == of->property_count + 1) return known->property;
+    const struct sh_text name = {config->store_property, config->store_property_count};
+    *known = (struct store_property){.property_count = of->property_count + 1, .property = -1};
+    if (name.count == 0) return -1;
+    const int32_t found = sh_event_property_find(of, name);
+    if (found < 0) return -1;
+    const enum sh_type value_type = of->properties[found]->type;
+    if (value_type == SH_TYPE_STRING || value_type == SH_TYPE_ENUM) known->property = found;
+    return known->property;
+}
+
+enum sh_status sh_feed_trend_store(struct sh_feed_model *model, struct sh_text name, uint32_t *store) {
+    const enum sh_status status = sh_trends_store(model->trends, name, store);
+    if (*store == SH_TREND_STORE_NONE) *store = SH_TREND_EVERYWHERE;
+    return status;
+}
+
+struct sh_text sh_feed_trend_store_name(const struct sh_feed_model *model, uint32_t store) {
+    return sh_trends_store_name(model->trends, store);
+}
+
+/* Of the event's store; everywhere, if it says none, or if memory or room is out. */
+static uint32_t store_of(struct sh_feed_model *model, const struct sh_event *event) {
+    uint32_t store = SH_TREND_EVERYWHERE;
+    const int32_t property = event->value_count == 0 ? -1 : sh_feed_store_property(model, event->type);
+    for (uint32_t i = 0; property >= 0 && i < event->value_count; i++) {
+        if (event->values[i].property != (uint32_t)property) continue;
+        const struct sh_event_property *of = sh_event_type(model->scope.events, event->type)->properties[property];
+        const struct sh_text name = sh_dictionary_text(&of->texts, (uint32_t)event->values[i].value);
+        if (sh_feed_trend_store(model, name, &store) != SH_OK) return SH_TREND_EVERYWHERE;
+    }
+    return store;
+}
+
+struct sh_trend_act sh_feed_trend_of(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms) {
+    const double weight = weight_of(model, event->type);
+    if (event->item == SH_NO_ITEM || weight == 0) return (struct sh_trend_act){.item = SH_NO_ITEM};
+    return sh_trends_act(model->trends, event->item, store_of(model, event), weight, learned_time(event, now_ms));
+}
+
+/* There is room. */
+static void add_trend(struct sh_feed_model *model, const struct sh_trend_act *act) {
+    struct sh_trend_act everywhere = *act;
+    if (act->item == SH_NO_ITEM) return;
+    everywhere.store = SH_TREND_EVERYWHERE;
+    sh_trends_add(model->trends, &everywhere);
+    if (act->store != SH_TREND_EVERYWHERE) sh_trends_add(model->trends, act);
+}
+
+enum sh_status sh_feed_learn_trend(struct sh_feed_model *model, const struct sh_trend_act *act) {
+    const enum sh_status status = act->item == SH_NO_ITEM ? SH_OK : sh_trends_reserve(model->trends);
+    if (status == SH_OK) add_trend(model, act);
+    return status;
+}
+
 static uint64_t hash_of_user(const void *context, uint32_t user) {
     const struct sh_feed_model *model = context;
     return sh_id_hash(sh_table_id(model->scope.users, user));
@@ -485,7 +546,10 @@ enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event 
     if (own.item != SH_NO_ITEM && (status = item_reserve(model, own.item)) != SH_OK) return status;
     if ((status = liking_prepare(model, event, weight, &liking)) != SH_OK) return status;
     if ((status = pairs_prepare(model, event, weight, lesson)) != SH_OK) return status;
+    lesson->trend = sh_feed_trend_of(model, event, now_ms);
+    if (own.item != SH_NO_ITEM && (status = sh_trends_reserve(model->trends)) != SH_OK) return status;
     if ((status = learn_visit(model, event, now_ms, weight, &lesson->click)) != SH_OK) return status;
+    add_trend(model, &lesson->trend);
     liking_add(model, &liking, event, now_ms, weight);
     if (lesson->liked.item != SH_NO_ITEM) sh_pairs_take(model->liked, event->slot, &lesson->liked);
     if (lesson->bought.item != SH_NO_ITEM) sh_pairs_take(model->bought, event->slot, &lesson->bought);

@@ -13,9 +13,11 @@ struct sh_feed_config sh_feed_config_default(void) {
                                     .half_life_long_ms = 30 * (double)SH_DAY_MS,
                                     .half_life_popularity_ms = 7 * (double)SH_DAY_MS,
                                     .half_life_recency_ms = 30 * (double)SH_DAY_MS,
+                                    .half_life_trend_ms = (double)SH_DAY_MS,
                                     .short_share = 0.5,
                                     .declared = 2,
                                     .listed_attribute = -1,
+                                    .due_attribute = -1,
                                     .bought_days = 30,
                                     .seen_days = 0,
                                     .diversity_attribute = -1,
@@ -53,7 +55,8 @@ static bool is_between(double value, double low, double high) {
 
 static enum sh_status check_half_lives(const struct sh_feed_config *config, struct sh_error *err) {
     const double half_lives_ms[] = {config->half_life_short_ms, config->half_life_long_ms,
-                                    config->half_life_popularity_ms, config->half_life_recency_ms};
+                                    config->half_life_popularity_ms, config->half_life_recency_ms,
+                                    config->half_life_trend_ms};
     for (size_t i = 0; i < sizeof half_lives_ms / sizeof *half_lives_ms; i++)
         if (!is_between(half_lives_ms[i], SH_FEED_HALF_LIFE_MIN_MS, (double)SH_INSTANT_MAX))
             return sh_fail(err, SH_ERR_ARGUMENT, -1, "a half-life is at least a minute and at most 8,000 years");
@@ -72,11 +75,19 @@ enum sh_status sh_feed_config_check(const struct sh_feed_config *config, const s
     if (!weights_are_right)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "a weight of the score is 0 to %g", SH_FEED_WEIGHT_MAX);
     const int64_t attribute_count = sh_table_attribute_count(items);
-    if (config->listed_attribute >= attribute_count || config->diversity_attribute >= attribute_count)
+    if (config->listed_attribute >= attribute_count || config->diversity_attribute >= attribute_count ||
+        config->due_attribute >= attribute_count)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "items have no attribute of that number");
     if (config->listed_attribute >= 0 &&
         sh_table_attribute(items, (uint32_t)config->listed_attribute)->type != SH_TYPE_TIME)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "the attribute that says since when an item is listed is a time");
+    if (config->due_attribute >= 0) {
+        const enum sh_type type = sh_table_attribute(items, (uint32_t)config->due_attribute)->type;
+        if (type != SH_TYPE_ENUM && type != SH_TYPE_STRING)
+            return sh_fail(err, SH_ERR_ARGUMENT, -1, "what is bought again is told by an attribute of texts or labels");
+    }
+    if (config->store_property_count > SH_NAME_BYTES_MAX)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the property that says the store has too long a name");
     if (config->diversity_attribute >= 0 &&
         !(config->diversity_count >= 1 && config->diversity_count < config->diversity_window &&
           config->diversity_window <= SH_FEED_COUNT_MAX))
@@ -102,6 +113,18 @@ static void forget_popularity(struct sh_feed_model *model) {
     popularity_refresh(model);
 }
 
+/* Trends are of two half-lives, and of the property that says where. */
+static bool trends_changed(const struct sh_feed_config *a, const struct sh_feed_config *b) {
+    return a->half_life_trend_ms != b->half_life_trend_ms || a->half_life_popularity_ms != b->half_life_popularity_ms ||
+           a->store_property_count != b->store_property_count ||
+           memcmp(a->store_property, b->store_property, a->store_property_count) != 0;
+}
+
+static void forget_trends(struct sh_feed_model *model) {
+    sh_trends_clear(model->trends, model->config.half_life_trend_ms, model->config.half_life_popularity_ms);
+    memset(model->store_properties, 0, sizeof model->store_properties);
+}
+
 enum sh_status sh_feed_configure(struct sh_feed_model *model, const struct sh_feed_config *config, bool *relearn,
                                  struct sh_error *err) {
     if (relearn != NULL) *relearn = false;
@@ -114,7 +137,9 @@ enum sh_status sh_feed_configure(struct sh_feed_model *model, const struct sh_fe
     const bool popularity_changed = old.half_life_popularity_ms != config->half_life_popularity_ms;
     if (affinity_changed) forget_affinities(model);
     if (popularity_changed) forget_popularity(model);
-    if (relearn != NULL) *relearn = affinity_changed || popularity_changed;
+    const bool has_other_trends = trends_changed(&old, config);
+    if (has_other_trends) forget_trends(model);
+    if (relearn != NULL) *relearn = affinity_changed || popularity_changed || has_other_trends;
     recency_refresh(model, model->recency_landmark_ms);
     return SH_OK;
 }
@@ -151,10 +176,11 @@ struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope) {
     model->liked = sh_pairs_create((struct sh_pair_limits){0});
     model->bought = sh_pairs_create((struct sh_pair_limits){0});
     model->trained = sh_item_models_create();
+    model->trends = sh_trends_create(model->config.half_life_trend_ms, model->config.half_life_popularity_ms, 0);
     model->learner = sh_learner_create(scope->users, scope->items);
     model->ranker = &feed_learned;
     if (model->sessions != NULL && model->liked != NULL && model->bought != NULL && model->trained != NULL &&
-        model->learner != NULL)
+        model->trends != NULL && model->learner != NULL)
         return model;
     sh_feed_model_destroy(model);
     return NULL;
@@ -168,6 +194,7 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     sh_pairs_destroy(model->bought);
     sh_item_models_destroy(model->trained);
     sh_learner_destroy(model->learner);
+    sh_trends_destroy(model->trends);
     sh_free(model->users);
     sh_free(model->popularity);
     sh_free(model->popularity_root);
@@ -187,17 +214,27 @@ struct sh_learner *sh_feed_learner(struct sh_feed_model *model) {
     return model->learner;
 }
 
+struct sh_feed_memory sh_feed_memory(const struct sh_feed_model *model) {
+    struct sh_feed_memory memory = {
+        .affinities = model->affinities.chunk_bytes + model->user_capacity * sizeof(struct affinity *),
+        .popularity = (size_t)model->item_capacity * (sizeof(struct popularity) + 5 * sizeof(uint64_t)) +
+                      model->item_capacity / 4,
+        .visits = sh_sessions_memory_bytes(model->sessions),
+        .liked = sh_pairs_memory_bytes(model->liked),
+        .bought = sh_pairs_memory_bytes(model->bought),
+        .trends = sh_trends_memory_bytes(model->trends),
+        .trained = sh_item_models_memory_bytes(model->trained),
+        .learner = sh_learner_memory_bytes(model->learner),
+        .scratch = sizeof *model};
+    if (model->block_adds != NULL) memory.scratch += SH_BLOCK_SLOTS * sizeof(double);
+    if (model->block_sums != NULL) memory.scratch += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
+    return memory;
+}
+
 size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
-    size_t bytes = sizeof *model + model->affinities.chunk_bytes + model->user_capacity * sizeof(struct affinity *);
-    bytes +=
-        (size_t)model->item_capacity * (sizeof(struct popularity) + 5 * sizeof(uint64_t)) + model->item_capacity / 4;
-    bytes += sh_sessions_memory_bytes(model->sessions);
-    bytes += sh_pairs_memory_bytes(model->liked) + sh_pairs_memory_bytes(model->bought);
-    if (model->block_adds != NULL) bytes += SH_BLOCK_SLOTS * sizeof(double);
-    bytes += sh_item_models_memory_bytes(model->trained);
-    bytes += sh_learner_memory_bytes(model->learner);
-    if (model->block_sums != NULL) bytes += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
-    return bytes;
+    const struct sh_feed_memory memory = sh_feed_memory(model);
+    return memory.affinities + memory.popularity + memory.visits + memory.liked + memory.bought + memory.trends +
+           memory.trained + memory.learner + memory.scratch;
 }
 
 /* ---- Check ---- */
@@ -248,7 +285,8 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
         return broken(reason, "the bytes of affinities are counted wrong");
     return check_items(model, reason) && sh_sessions_check(model->sessions, reason) &&
            sh_pairs_check(model->liked, reason) && sh_pairs_check(model->bought, reason) &&
-           sh_item_models_check(model->trained, reason) && sh_learner_check(model->learner, reason);
+           sh_item_models_check(model->trained, reason) && sh_trends_check(model->trends, reason) &&
+           sh_learner_check(model->learner, reason);
 }
 
 void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) {

@@ -9,6 +9,8 @@
  *   {items: ..., pairs: [[i, added, is_bought, j, gain, j, gain, ...]]}
  *                                                       steps of pairs (pairs.h); i and j count the items from 0
  *   {items: ..., acts: [[rec, i, goal, amount], ...]}   what events say of feeds that were served (served.h)
+ *   {items: ..., trends: [[i, store, short period, short amount, long period, long amount], ...]}
+ *                                                       acts of trends (trends.h); store is a text, empty for none
  *   {swept: now}                                        a day has begun: what is kept no longer goes
  *   {forgotten: [user, ...], visits: [key, ...]}        what user.forget tells: these users' other names are free
  *                                                       again, these visits are gone
@@ -19,6 +21,7 @@
  *   {rfm: [id, now, counts]}
  *   {referral: [id, now, plan, [inviter, [n, ...], ...]]}      {uninvited: [[id, now, plan, inviter, [n, ...]], ...]}
  */
+#include "hash.h"
 #include "shard_private.h"
 
 enum { SLOTS_MIN = 64 };
@@ -29,8 +32,19 @@ struct told_pairs {
     bool is_bought;
 };
 
+/* Whose item is a place in sums. */
+struct told_trend {
+    struct sh_trend_act act;
+    uint32_t place;
+};
+
 struct sh_effects {
     struct sh_arena *arena;
+    struct told_trend *trends;
+    uint32_t trend_count;
+    uint32_t trend_capacity;
+    uint32_t *trend_table; /* as table below */
+    uint32_t trend_table_mask;
     struct sh_feed_effect *sums; /* in order of first sight */
     uint32_t count;
     uint32_t capacity;
@@ -151,6 +165,62 @@ static enum sh_status add_pairs(struct sh_effects *effects, const struct sh_pair
     return status;
 }
 
+static uint32_t trend_place(const struct sh_effects *effects, const struct sh_trend_act *act, uint32_t place) {
+    const uint64_t periods = (uint64_t)(uint32_t)act->short_period << 32 | (uint32_t)act->long_period;
+    uint32_t at = (uint32_t)sh_hash_mix((uint64_t)place << 32 | act->store, periods) & effects->trend_table_mask;
+    for (; effects->trend_table[at] != 0; at = (at + 1) & effects->trend_table_mask) {
+        const struct told_trend *told = &effects->trends[effects->trend_table[at] - 1];
+        if (told->place == place && told->act.store == act->store && told->act.short_period == act->short_period &&
+            told->act.long_period == act->long_period)
+            break;
+    }
+    return at;
+}
+
+static enum sh_status grow_trends(struct sh_effects *effects, struct sh_error *err) {
+    const uint32_t capacity = effects->trend_capacity == 0 ? SLOTS_MIN : effects->trend_capacity * 2;
+    struct told_trend *trends = sh_arena_alloc(effects->arena, capacity * sizeof *trends);
+    uint32_t *table = sh_arena_alloc_zero(effects->arena, 2 * (size_t)capacity * sizeof *table);
+    if (trends == NULL || table == NULL) return sh_fail_memory(err);
+    if (effects->trend_count > 0) memcpy(trends, effects->trends, effects->trend_count * sizeof *trends);
+    effects->trends = trends;
+    effects->trend_capacity = capacity;
+    effects->trend_table = table;
+    effects->trend_table_mask = 2 * capacity - 1;
+    for (uint32_t i = 0; i < effects->trend_count; i++)
+        table[trend_place(effects, &trends[i].act, trends[i].place)] = i + 1;
+    return SH_OK;
+}
+
+/* Acts of the same item, store and periods are one. */
+static enum sh_status add_trend(struct sh_effects *effects, const struct sh_trend_act *act, uint32_t place,
+                                struct sh_error *err) {
+    if (effects->trend_count == effects->trend_capacity) {
+        const enum sh_status status = grow_trends(effects, err);
+        if (status != SH_OK) return status;
+    }
+    const uint32_t at = trend_place(effects, act, place);
+    if (effects->trend_table[at] != 0) {
+        struct told_trend *told = &effects->trends[effects->trend_table[at] - 1];
+        told->act.short_amount += act->short_amount;
+        told->act.long_amount += act->long_amount;
+        return SH_OK;
+    }
+    effects->trends[effects->trend_count++] = (struct told_trend){*act, place};
+    effects->trend_table[at] = effects->trend_count;
+    return SH_OK;
+}
+
+enum sh_status sh_effects_add_trend(struct sh_effects **effects, struct sh_arena *arena, const struct sh_trend_act *act,
+                                    struct sh_error *err) {
+    const struct sh_feed_effect known = {.item = act->item, .period = NO_PERIOD};
+    uint32_t place;
+    if (act->item == SH_NO_ITEM) return SH_OK;
+    enum sh_status status = make(effects, arena, err);
+    if (status == SH_OK) status = add_effect(*effects, &known, &place, err);
+    return status == SH_OK ? add_trend(*effects, act, place, err) : status;
+}
+
 enum sh_status sh_effects_add(struct sh_effects **effects, struct sh_arena *arena, const struct sh_feed_effect *effect,
                               struct sh_error *err) {
     uint32_t place;
@@ -164,6 +234,7 @@ enum sh_status sh_effects_add_lesson(struct sh_effects **effects, struct sh_aren
     if (lesson->effect.item == SH_NO_ITEM) return SH_OK; /* nor is there a click or a pair then */
     enum sh_status status = make(effects, arena, err);
     if (status == SH_OK) status = add_effect(*effects, &lesson->effect, &place, err);
+    if (status == SH_OK && lesson->trend.item != SH_NO_ITEM) status = add_trend(*effects, &lesson->trend, place, err);
     if (status == SH_OK) status = add_pairs(*effects, &lesson->liked, false, err);
     if (status == SH_OK) status = add_pairs(*effects, &lesson->bought, true, err);
     if (status != SH_OK || lesson->click.item == SH_NO_ITEM) return status;
@@ -241,11 +312,27 @@ static void pack_pairs(const struct sh_effects *effects, msgpack_packer *packer)
     }
 }
 
+static void pack_trends(const struct sh_effects *effects, const struct sh_workspace *workspace,
+                        msgpack_packer *packer) {
+    sh_pack_literal(packer, "trends");
+    (void)msgpack_pack_array(packer, effects->trend_count);
+    for (uint32_t i = 0; i < effects->trend_count; i++) {
+        const struct sh_trend_act *act = &effects->trends[i].act;
+        (void)msgpack_pack_array(packer, 6);
+        (void)msgpack_pack_uint32(packer, effects->trends[i].place);
+        sh_pack_text(packer, sh_feed_trend_store_name(workspace->feed, act->store));
+        (void)msgpack_pack_int32(packer, act->short_period);
+        (void)msgpack_pack_int64(packer, act->short_amount);
+        (void)msgpack_pack_int32(packer, act->long_period);
+        (void)msgpack_pack_int64(packer, act->long_amount);
+    }
+}
+
 void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace *workspace, struct sh_buffer *buffer) {
     if (effects == NULL) return;
     msgpack_packer packer;
     sh_buffer_packer(buffer, &packer);
-    (void)msgpack_pack_map(&packer, 3u + effects->has_swept + (effects->act_count > 0));
+    (void)msgpack_pack_map(&packer, 4u + effects->has_swept + (effects->act_count > 0));
     if (effects->has_swept) {
         sh_pack_literal(&packer, "swept");
         (void)msgpack_pack_int64(&packer, effects->swept_ms);
@@ -263,6 +350,7 @@ void sh_effects_pack(const struct sh_effects *effects, const struct sh_workspace
     }
     pack_clicks(effects, &packer);
     pack_pairs(effects, &packer);
+    pack_trends(effects, workspace, &packer);
     if (effects->act_count > 0) pack_acts(effects, &packer);
 }
 
@@ -444,6 +532,40 @@ static enum sh_status learn_served_gone(struct sh_call *call, const struct sh_pa
     return status;
 }
 
+static enum sh_status learn_trend(struct sh_call *call, const struct known_items *known, struct sh_cursor *cursor,
+                                  struct sh_error *err) {
+    struct sh_trend_act act;
+    struct sh_text store;
+    int64_t periods[2];
+    int64_t *const amounts[2] = {&act.short_amount, &act.long_amount};
+    uint32_t count;
+    enum sh_status status;
+    if ((status = sh_cursor_array(cursor, &count, "a trend", err)) != SH_OK) return status;
+    if (count != 6)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a trend is [item, store, period, amount, period, amount]");
+    if ((status = read_place(known, cursor, &act.item, err)) != SH_OK) return status;
+    if ((status = sh_cursor_text(cursor, &store, "a store", err)) != SH_OK) return status;
+    for (uint32_t i = 0; i < 2; i++) {
+        status = sh_cursor_integer(cursor, INT32_MIN + 1, INT32_MAX, &periods[i], "a period", err);
+        if (status == SH_OK) status = sh_cursor_integer(cursor, INT64_MIN, INT64_MAX, amounts[i], "an amount", err);
+        if (status != SH_OK) return status;
+    }
+    act.short_period = (int32_t)periods[0];
+    act.long_period = (int32_t)periods[1];
+    if (sh_feed_trend_store(call->workspace->feed, store, &act.store) != SH_OK) return sh_fail_memory(err);
+    return sh_feed_learn_trend(call->workspace->feed, &act) == SH_OK ? SH_OK : sh_fail_memory(err);
+}
+
+static enum sh_status learn_trends(struct sh_call *call, const struct known_items *known, const struct sh_param *param,
+                                   struct sh_error *err) {
+    struct sh_cursor cursor;
+    uint32_t count;
+    enum sh_status status = sh_param_array(param, "trends", UINT32_MAX, &cursor, &count, err);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++)
+        status = learn_trend(call, known, &cursor, err);
+    return status;
+}
+
 static enum sh_status learn_visits_gone(struct sh_call *call, const struct sh_param *param, struct sh_error *err) {
     struct sh_cursor cursor;
     uint32_t count;
@@ -471,9 +593,9 @@ static enum sh_status learn_forgotten(struct sh_call *call, const struct sh_para
 
 enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err) {
     static const char *const words[] = {"items",    "forgotten", "rfm",   "swept", "clicks", "visits",
-                                        "referral", "uninvited", "pairs", "acts",  "served"};
-    static const struct sh_param_names names = {words, 11, 0};
-    struct sh_param params[11];
+                                        "referral", "uninvited", "pairs", "acts",  "served", "trends"};
+    static const struct sh_param_names names = {words, 12, 0};
+    struct sh_param params[12];
     struct known_items known;
     const struct sh_request *request = call->request;
     enum sh_status status;
@@ -495,6 +617,7 @@ enum sh_status sh_handle_shard_learn(struct sh_call *call, struct sh_error *err)
     if ((status = learn_pairs(call, &known, &params[8], err)) != SH_OK) return status;
     if ((status = learn_acts(call, &known, &params[9], err)) != SH_OK) return status;
     if ((status = learn_served_gone(call, &params[10], err)) != SH_OK) return status;
+    if ((status = learn_trends(call, &known, &params[11], err)) != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 0);
     return SH_OK;

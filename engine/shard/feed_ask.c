@@ -239,6 +239,7 @@ enum sh_status sh_feed_ask_read(struct sh_feed_ask *ask, const struct sh_param *
     ask->request.hour = sh_served_hour(ask->call->workspace, ask->request.now_ms);
     ask->request.is_remembered = is_recorded && sh_served_is_wanted(ask->call);
     if ((status = sh_param_text(&params[SH_ASK_STORE], "store", &ask->store, err)) != SH_OK) return status;
+    ask->request.store = ask->store; /* whose trends count */
     if ((status = read_scene(ask, params, words, err)) != SH_OK) return status;
     if ((status = sh_feed_ask_read_rules(ask, words, err)) != SH_OK) return status;
     return sh_feed_ask_read_gates(ask, words, &params[SH_ASK_FILTER], err);

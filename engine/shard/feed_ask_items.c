@@ -140,7 +140,12 @@ static enum sh_status add_store(struct sh_feed_ask *ask, const struct sh_param *
     struct sh_buffer *scratch = &ask->call->shard->scratch;
     struct sh_row_field field;
     enum sh_status status = sh_param_text(field_param, "store_field", &name, err);
-    if (status == SH_OK) status = sh_row_field_find(ask->call->workspace->items, name, &field, err);
+    if (status != SH_OK) return status;
+    status = sh_row_field_find(ask->call->workspace->items, name, &field, err);
+    /* Where events say the store and items do not, all items are of all stores, and their trends differ. */
+    if (status != SH_OK && !sh_param_given(field_param) &&
+        sh_feed_config(ask->call->workspace->feed)->store_property_count > 0)
+        return SH_OK;
     if (status != SH_OK) return status;
     if (field.kind == SH_FIELD_TAG_SET) return add_by_tags(ask, "store", field.index, is_this_store, err);
     if (field.kind != SH_FIELD_ATTRIBUTE)

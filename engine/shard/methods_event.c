@@ -15,8 +15,9 @@ struct append {
     struct sh_refusals refusals;
     struct sh_effects *effects;
     struct sh_event_preview *previews;
-    struct sh_event *learned; /* events stored, in order, for the feed, which hears of all of them at once */
-    uint32_t *new_items;      /* as many: the item that the row made known, or SH_NO_ITEM */
+    struct sh_event *learned;      /* events stored, in order, for the feed, which hears of all of them at once */
+    struct sh_event_value *stores; /* where they happened, as far as trends want to know */
+    uint32_t *new_items;           /* as many: the item that the row made known, or SH_NO_ITEM */
     uint32_t learned_count;
     struct sh_event_ref *ruled; /* events stored whose type has rules, in order; NULL: no rule is there */
     uint32_t ruled_count;
@@ -36,8 +37,10 @@ static enum sh_status order_rows(struct append *append, struct sh_error *err) {
     const uint32_t row_count = append->batch.row_count;
     append->previews = sh_alloc(((size_t)row_count + 1) * sizeof *append->previews);
     append->learned = sh_alloc(((size_t)row_count + 1) * sizeof *append->learned);
+    append->stores = sh_alloc(((size_t)row_count + 1) * sizeof *append->stores);
     append->new_items = sh_alloc(((size_t)row_count + 1) * sizeof *append->new_items);
-    if (append->previews == NULL || append->learned == NULL || append->new_items == NULL) return sh_fail_memory(err);
+    if (append->previews == NULL || append->learned == NULL || append->stores == NULL || append->new_items == NULL)
+        return sh_fail_memory(err);
     bool in_order = true;
     for (uint32_t row = 0; row < row_count; row++) {
         struct sh_event_preview *preview = &append->previews[row];
@@ -102,6 +105,21 @@ static void credit(struct append *append) {
     if (sh_answer_is_part(call->shard)) (void)!sh_effects_add_act(&append->effects, call->arena, &act, NULL);
 }
 
+/* Properties are the reader's, and will be the next row's: the one that says the store is kept. */
+static void keep_store(struct append *append, struct sh_event *learned) {
+    const int32_t property = sh_feed_store_property(append->call->workspace->feed, learned->type);
+    struct sh_event_value *store = &append->stores[append->learned_count];
+    const uint32_t count = learned->value_count;
+    const struct sh_event_value *values = learned->values;
+    learned->values = store;
+    learned->value_count = 0;
+    for (uint32_t i = 0; property >= 0 && i < count; i++) {
+        if (values[i].property != (uint32_t)property) continue;
+        *store = values[i];
+        learned->value_count = 1;
+    }
+}
+
 static enum sh_status append_row(struct append *append, const struct sh_event_preview *preview, struct sh_error *err) {
     bool duplicate = false;
     uint32_t new_item;
@@ -120,8 +138,7 @@ static enum sh_status append_row(struct append *append, const struct sh_event_pr
     (void)counted;
     struct sh_event *learned = &append->learned[append->learned_count];
     *learned = append->reader.event;
-    learned->values = NULL; /* the reader's, and the next row's */
-    learned->value_count = 0;
+    keep_store(append, learned);
     append->new_items[append->learned_count++] = new_item;
     credit(append);
     if (append->ruled != NULL && sh_rules_are_on(&append->call->workspace->rules, append->reader.event.type))
@@ -185,6 +202,7 @@ enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err
     if (status == SH_OK) status = append_rows(&append, err);
     sh_free(append.previews);
     sh_free(append.learned);
+    sh_free(append.stores);
     sh_free(append.new_items);
     sh_refusals_deinit(&append.refusals);
     return status;

@@ -91,12 +91,31 @@ static void pack_fields(const struct feed *feed, uint32_t slot, msgpack_packer *
 
 /* ---- feed.trending ---- */
 
-static enum sh_status trend(struct feed *feed, struct sh_error *err) {
+enum { TREND_COUNT, TREND_FILTER, TREND_FIELDS, TREND_NOW, TREND_STORE, TREND_BY, TREND_PARAM_COUNT };
+
+static enum sh_status read_trend(const struct sh_param *params, struct sh_feed_trend_request *request,
+                                 struct sh_error *err) {
+    static const char *const names[] = {"long", "short", "rising"};
+    struct sh_text by = SH_TEXT_LITERAL("long");
+    enum sh_status status = sh_param_text(&params[TREND_STORE], "store", &request->store, err);
+    if (status == SH_OK) status = sh_param_text(&params[TREND_BY], "by", &by, err);
+    if (status != SH_OK) return status;
+    for (int i = 0; i < 3; i++) {
+        if (!sh_text_equal(by, sh_text_of(names[i]))) continue;
+        request->by = (enum sh_feed_trend_by)i;
+        return SH_OK;
+    }
+    return sh_fail(err, SH_ERR_ARGUMENT, -1, "`by` is \"long\", \"short\" or \"rising\"");
+}
+
+static enum sh_status trend(struct feed *feed, struct sh_feed_trend_request *request, struct sh_error *err) {
     struct sh_call *call = feed->call;
     struct sh_feed_trend *trends;
     uint32_t count;
-    const enum sh_status status = sh_feed_trending(call->workspace->feed, feed->request.eligible, feed->request.now_ms,
-                                                   feed->request.count, call->arena, &trends, &count, err);
+    request->eligible = feed->request.eligible;
+    request->now_ms = feed->request.now_ms;
+    request->count = feed->request.count;
+    const enum sh_status status = sh_feed_trends(call->workspace->feed, request, call->arena, &trends, &count, err);
     if (status != SH_OK) return status;
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 1);
@@ -114,15 +133,18 @@ static enum sh_status trend(struct feed *feed, struct sh_error *err) {
 }
 
 enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"count", "filter", "fields", "now"};
-    static const struct sh_param_names names = {words, 4, 0};
-    struct sh_param params[4];
+    static const char *const words[TREND_PARAM_COUNT] = {"count", "filter", "fields", "now", "store", "by"};
+    static const struct sh_param_names names = {words, TREND_PARAM_COUNT, 0};
+    struct sh_param params[TREND_PARAM_COUNT];
+    struct sh_feed_trend_request trends = {.by = SH_FEED_TREND_LONG};
     const struct sh_request *request = call->request;
     enum sh_status status = sh_params_read(request->params, request->params_count, &names, params, NULL, err);
     if (status != SH_OK) return status;
     struct feed feed = {.call = call, .allowed = SH_BITMAP_EMPTY};
-    status = read_common(&feed, &params[0], &params[1], &params[2], &params[3], err);
-    if (status == SH_OK) status = trend(&feed, err);
+    status =
+        read_common(&feed, &params[TREND_COUNT], &params[TREND_FILTER], &params[TREND_FIELDS], &params[TREND_NOW], err);
+    if (status == SH_OK) status = read_trend(params, &trends, err);
+    if (status == SH_OK) status = trend(&feed, &trends, err);
     sh_bitmap_deinit(&feed.allowed);
     return status;
 }

@@ -17,21 +17,42 @@ struct relearn {
     struct sh_call *call;
     bool affinity;
     bool popularity;
+    bool trends;
     struct sh_effects *effects;
     struct sh_event_ref *history; /* one user's, newest first */
     uint32_t capacity;
 };
+
+static enum sh_status relearn_trend(struct relearn *relearn, struct sh_event *event, struct sh_event_ref ref,
+                                    struct sh_error *err) {
+    struct sh_call *call = relearn->call;
+    struct sh_feed_model *feed = call->workspace->feed;
+    const int32_t property = sh_feed_store_property(feed, event->type);
+    struct sh_event_value store = {.property = (uint32_t)property};
+    event->values = &store;
+    event->value_count = property >= 0 && sh_event_ref_property(ref, (uint32_t)property, &store.value);
+    const struct sh_trend_act act = sh_feed_trend_of(feed, event, call->request->now_ms);
+    event->values = NULL;
+    event->value_count = 0;
+    if (sh_feed_learn_trend(feed, &act) != SH_OK) return sh_fail_memory(err);
+    if (!sh_answer_is_part(call->shard)) return SH_OK;
+    return sh_effects_add_trend(&relearn->effects, call->arena, &act, err);
+}
 
 static enum sh_status relearn_event(struct relearn *relearn, uint32_t user, struct sh_event_ref ref,
                                     struct sh_error *err) {
     struct sh_call *call = relearn->call;
     struct sh_feed_model *feed = call->workspace->feed;
     const int64_t now_ms = call->request->now_ms;
-    const struct sh_event event = {.type = sh_event_ref_type(ref),
-                                   .slot = user,
-                                   .item = sh_event_ref_item(ref),
-                                   .time_ms = sh_event_ref_time(ref)};
+    struct sh_event event = {.type = sh_event_ref_type(ref),
+                             .slot = user,
+                             .item = sh_event_ref_item(ref),
+                             .time_ms = sh_event_ref_time(ref)};
     if (relearn->affinity && sh_feed_learn_user(feed, &event, now_ms) != SH_OK) return sh_fail_memory(err);
+    if (relearn->trends) {
+        const enum sh_status status = relearn_trend(relearn, &event, ref, err);
+        if (status != SH_OK) return status;
+    }
     if (!relearn->popularity || event.item == SH_NO_ITEM) return SH_OK;
     const struct sh_feed_effect effect = sh_feed_effect_of(feed, &event, now_ms);
     if (effect.item == SH_NO_ITEM) return SH_OK;
@@ -98,6 +119,11 @@ static enum sh_status set_eligible(struct put *put, struct sh_error *err) {
     return SH_OK;
 }
 
+static bool stores_are_equal(const struct sh_feed_config *a, const struct sh_feed_config *b) {
+    return sh_text_equal((struct sh_text){a->store_property, a->store_property_count},
+                         (struct sh_text){b->store_property, b->store_property_count});
+}
+
 static bool configs_are_equal(const struct sh_feed_config *a, const struct sh_feed_config *b) {
     for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
         if (a->weights[i] != b->weights[i]) return false;
@@ -107,7 +133,9 @@ static bool configs_are_equal(const struct sh_feed_config *a, const struct sh_fe
            a->declared == b->declared && a->listed_attribute == b->listed_attribute &&
            a->bought_days == b->bought_days && a->seen_days == b->seen_days &&
            a->diversity_attribute == b->diversity_attribute && a->diversity_count == b->diversity_count &&
-           a->diversity_window == b->diversity_window && a->explore_every == b->explore_every;
+           a->diversity_window == b->diversity_window && a->explore_every == b->explore_every &&
+           a->half_life_trend_ms == b->half_life_trend_ms && a->due_attribute == b->due_attribute &&
+           stores_are_equal(a, b);
 }
 
 static enum sh_status put_learning(struct put *put, struct sh_error *err) {
@@ -141,6 +169,8 @@ static enum sh_status put_feed(struct put *put, struct sh_error *err) {
     again.affinity =
         before.half_life_short_ms != config.half_life_short_ms || before.half_life_long_ms != config.half_life_long_ms;
     again.popularity = before.half_life_popularity_ms != config.half_life_popularity_ms;
+    again.trends = again.popularity || before.half_life_trend_ms != config.half_life_trend_ms ||
+                   !stores_are_equal(&before, &config);
     return relearn_all(&again, err);
 }
 
@@ -354,23 +384,37 @@ static void pack_rules(const struct sh_workspace *workspace, const struct sh_fee
     }
 }
 
+static void pack_sources(const struct sh_workspace *workspace, const struct sh_feed_config *config,
+                         msgpack_packer *packer) {
+    if (config->due_attribute >= 0) {
+        sh_pack_literal(packer, "due_by");
+        sh_pack_text(packer, sh_table_attribute(workspace->items, (uint32_t)config->due_attribute)->name);
+    }
+    if (config->store_property_count > 0) {
+        sh_pack_literal(packer, "store");
+        sh_pack_text(packer, (struct sh_text){config->store_property, config->store_property_count});
+    }
+}
+
 static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *packer) {
     const struct sh_feed_config *config = sh_feed_config(workspace->feed);
     const double day = (double)SH_DAY_MS;
     sh_pack_literal(packer, "feed");
     (void)msgpack_pack_map(packer, 7u + (workspace->eligible != NULL) + (config->diversity_attribute >= 0) +
-                                       (config->listed_attribute >= 0));
+                                       (config->listed_attribute >= 0) + (config->due_attribute >= 0) +
+                                       (config->store_property_count > 0));
     if (workspace->eligible != NULL) {
         sh_pack_literal(packer, "eligible");
         sh_pack_text(packer, (struct sh_text){workspace->eligible, workspace->eligible_count});
     }
     pack_weights(workspace, packer);
     sh_pack_literal(packer, "half_life_days");
-    (void)msgpack_pack_map(packer, 4);
+    (void)msgpack_pack_map(packer, 5);
     pack_number(packer, "short", config->half_life_short_ms / day);
     pack_number(packer, "long", config->half_life_long_ms / day);
     pack_number(packer, "popularity", config->half_life_popularity_ms / day);
     pack_number(packer, "recency", config->half_life_recency_ms / day);
+    pack_number(packer, "trend", config->half_life_trend_ms / day);
     pack_count(packer, "bought_days", config->bought_days);
     pack_count(packer, "seen_days", config->seen_days);
     sh_pack_literal(packer, "scores");
@@ -381,6 +425,7 @@ static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *pack
     pack_number(packer, "short_share", config->short_share);
     pack_count(packer, "explore_every", config->explore_every);
     pack_rules(workspace, config, packer);
+    pack_sources(workspace, config, packer);
     sh_schema_pack_learning(workspace, packer);
 }
 

@@ -47,6 +47,22 @@ static void pack_memory(const struct sh_workspace *workspace, size_t cursors, ms
     pack_number(packer, "total", users.total + items.total + events + kept.bytes + feed + rfm + referral + cursors);
 }
 
+/* memory.feed by model. */
+static void pack_feed_memory(const struct sh_workspace *workspace, msgpack_packer *packer) {
+    const struct sh_feed_memory memory = sh_feed_memory(workspace->feed);
+    sh_pack_literal(packer, "feed_memory");
+    (void)msgpack_pack_map(packer, 9);
+    pack_number(packer, "affinities", memory.affinities);
+    pack_number(packer, "popularity", memory.popularity);
+    pack_number(packer, "visits", memory.visits);
+    pack_number(packer, "liked", memory.liked);
+    pack_number(packer, "bought", memory.bought);
+    pack_number(packer, "trends", memory.trends);
+    pack_number(packer, "trained", memory.trained);
+    pack_number(packer, "learner", memory.learner);
+    pack_number(packer, "scratch", memory.scratch);
+}
+
 void sh_shard_figures(const struct sh_shard *shard, struct sh_shard_figures *figures) {
     *figures =
         (struct sh_shard_figures){.workspace_count = shard->workspace_count, .cursor_count = shard->cursor_count};
@@ -76,12 +92,13 @@ enum sh_status sh_handle_stats(struct sh_call *call, struct sh_error *err) {
     }
     uint32_t cursor_count;
     const size_t cursors = cursor_bytes(call->shard, workspace, &cursor_count);
-    (void)msgpack_pack_map(&packer, 6);
+    (void)msgpack_pack_map(&packer, 7);
     pack_number(&packer, "users", sh_bitmap_count(sh_table_live(workspace->users)));
     pack_number(&packer, "items", sh_bitmap_count(sh_table_live(workspace->items)));
     pack_number(&packer, "listed", sh_bitmap_count(&workspace->listed));
     pack_number(&packer, "events", sh_event_count(workspace->events));
     pack_number(&packer, "cursors", cursor_count);
     pack_memory(workspace, cursors, &packer);
+    pack_feed_memory(workspace, &packer);
     return SH_OK;
 }

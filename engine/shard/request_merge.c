@@ -366,10 +366,11 @@ static void pack_totals(struct merging *merging, const struct sh_answer_map *map
     for (uint32_t p = 0; p < maps[0].count; p++) {
         const struct sh_text name = maps[0].pairs[p].name;
         sh_pack_text(&merging->packer, name);
-        if (sh_text_equal(name, SH_TEXT_LITERAL("memory"))) {
+        const bool is_feed = sh_text_equal(name, SH_TEXT_LITERAL("feed_memory"));
+        if (is_feed || sh_text_equal(name, SH_TEXT_LITERAL("memory"))) {
             struct sh_answer_map inner[SH_SHARD_COUNT_MAX];
             for (uint32_t i = 0; i < merging->part_count; i++) {
-                const struct sh_answer_pair *memory = sh_answer_map_find(&maps[i], "memory");
+                const struct sh_answer_pair *memory = sh_answer_map_find(&maps[i], is_feed ? "feed_memory" : "memory");
                 inner[i].count = 0; /* a shard that schema.put has not reached yet */
                 if (memory != NULL) sh_answer_map_read(&inner[i], memory);
             }

@@ -36,6 +36,8 @@ struct sh_feed_schema {
     struct sh_param listed_since;
     struct sh_param explore_every;
     struct sh_param learning; /* schema_learning.c */
+    struct sh_param due_by;
+    struct sh_param store;
 };
 struct sh_schema {
     struct sh_text zone; /* count 0: not said */

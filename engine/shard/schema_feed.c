@@ -17,12 +17,12 @@ static enum sh_status read_map(const struct sh_param *param, const char *const *
 
 static enum sh_status read_half_lives(const struct sh_param *param, struct sh_feed_config *config,
                                       struct sh_error *err) {
-    static const char *const words[] = {"short", "long", "popularity", "recency"};
+    static const char *const words[] = {"short", "long", "popularity", "recency", "trend"};
     double *const values[] = {&config->half_life_short_ms, &config->half_life_long_ms, &config->half_life_popularity_ms,
-                              &config->half_life_recency_ms};
-    struct sh_param params[4];
-    enum sh_status status = read_map(param, words, 4, params, err);
-    for (uint32_t i = 0; i < 4 && status == SH_OK; i++) {
+                              &config->half_life_recency_ms, &config->half_life_trend_ms};
+    struct sh_param params[5];
+    enum sh_status status = read_map(param, words, 5, params, err);
+    for (uint32_t i = 0; i < 5 && status == SH_OK; i++) {
         double days = *values[i] / (double)SH_DAY_MS;
         status =
             sh_param_real(&params[i], words[i], SH_FEED_HALF_LIFE_MIN_MS / (double)SH_DAY_MS, DAYS_MAX, &days, err);
@@ -78,6 +78,27 @@ static enum sh_status read_diversity(const struct sh_param *param, const struct 
     return status;
 }
 
+/* The property of events that says where they happened, in at least one type; an empty name: none does. */
+static enum sh_status read_store(const struct sh_param *param, const struct sh_event_store *events,
+                                 struct sh_feed_config *config, struct sh_error *err) {
+    struct sh_text name = {0};
+    const enum sh_status status = sh_param_text(param, "store", &name, err);
+    if (status != SH_OK || !sh_param_given(param)) return status;
+    bool is_known = name.count == 0;
+    for (uint32_t i = 0; i < sh_event_type_count(events) && !is_known; i++) {
+        const struct sh_event_type *type = sh_event_type(events, i);
+        const int32_t property = sh_event_property_find(type, name);
+        is_known = property >= 0 && (type->properties[property]->type == SH_TYPE_STRING ||
+                                     type->properties[property]->type == SH_TYPE_ENUM);
+    }
+    if (!is_known || name.count > SH_NAME_BYTES_MAX)
+        return sh_fail(err, SH_ERR_NAME, -1, "`store` must name a property of events that is a string or an enum");
+    memset(config->store_property, 0, sizeof config->store_property);
+    if (name.count > 0) memcpy(config->store_property, name.bytes, name.count);
+    config->store_property_count = name.count;
+    return SH_OK;
+}
+
 enum sh_status sh_schema_read_feed(const struct sh_feed_schema *feed, const struct sh_schema_target *target,
                                    struct sh_feed_config *config, struct sh_error *err) {
     int64_t bought = config->bought_days;
@@ -89,6 +110,9 @@ enum sh_status sh_schema_read_feed(const struct sh_feed_schema *feed, const stru
     if ((status = read_diversity(&feed->diversity, target->items, config, err)) != SH_OK) return status;
     status = read_attribute(&feed->listed_since, "listed_since", target->items, &config->listed_attribute, err);
     if (status != SH_OK) return status;
+    status = read_attribute(&feed->due_by, "due_by", target->items, &config->due_attribute, err);
+    if (status != SH_OK) return status;
+    if ((status = read_store(&feed->store, target->events, config, err)) != SH_OK) return status;
     if ((status = sh_param_integer(&feed->bought_days, "bought_days", 0, (int64_t)DAYS_MAX, &bought, err)) != SH_OK)
         return status;
     if ((status = sh_param_integer(&feed->seen_days, "seen_days", 0, (int64_t)DAYS_MAX, &seen, err)) != SH_OK)

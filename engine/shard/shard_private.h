@@ -379,6 +379,9 @@ SH_MUST_CHECK enum sh_status sh_effects_add(struct sh_effects **effects, struct 
 /* Days of events were swept at this now: the siblings are to do it too. */
 SH_MUST_CHECK enum sh_status sh_effects_add_sweep(struct sh_effects **effects, struct sh_arena *arena, int64_t now_ms,
                                                   struct sh_error *err);
+/* What an event is to the trends, where that is learned again. */
+SH_MUST_CHECK enum sh_status sh_effects_add_trend(struct sh_effects **effects, struct sh_arena *arena,
+                                                  const struct sh_trend_act *act, struct sh_error *err);
 /* An item that became known with no effect of its own. */
 /* What one event teaches. */
 SH_MUST_CHECK enum sh_status sh_effects_add_lesson(struct sh_effects **effects, struct sh_arena *arena,

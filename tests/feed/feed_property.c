@@ -75,6 +75,9 @@ static void configure(void) {
     config.weights[SH_FEED_SESSION] = random_below(4) / 2.0;
     config.weights[SH_FEED_PAIRS] = random_below(4) / 2.0;
     config.weights[SH_FEED_WALK] = random_below(3);
+    config.weights[SH_FEED_DUE] = random_below(3);
+    config.weights[SH_FEED_TREND] = random_below(3);
+    if (random_below(3) != 0) config.due_attribute = (int32_t)shop.category;
     if (random_below(4) == 0) {
         config.diversity_attribute = (int32_t)shop.category;
         config.diversity_count = 1 + random_below(2);
@@ -116,6 +119,7 @@ static void live(uint32_t event_count, uint32_t item_count, uint32_t user_count)
             const uint32_t pick = random_below(left);
             if (sh_feed_learn_effect(shards[!home]->model, &late[home][pick].effect) != SH_OK) abort();
             if (sh_feed_learn_click(shards[!home]->model, &late[home][pick].click) != SH_OK) abort();
+            if (sh_feed_learn_trend(shards[!home]->model, &late[home][pick].trend) != SH_OK) abort();
             if (late[home][pick].liked.item != SH_NO_ITEM &&
                 sh_feed_learn_pairs(shards[!home]->model, &late[home][pick].liked, false) != SH_OK)
                 abort();

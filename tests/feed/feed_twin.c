@@ -265,6 +265,80 @@ static void add_pairs(const struct shop *shop, uint32_t user, struct twin_score 
     }
 }
 
+/* How due the item's category is for the user, by the days on which they bought of it. */
+static double due_of(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms) {
+    enum { OFFSET_HOURS = 8 };
+    int64_t category;
+    int32_t days[TWIN_EVENTS_MAX];
+    uint32_t day_count = 0;
+    int64_t last_ms = INT64_MIN;
+    if (user == SH_SLOT_NONE || sh_feed_config(shop->model)->due_attribute < 0) return 0;
+    if (!sh_table_get(shop->items, item, shop->category, &category)) return 0;
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const struct sh_event *event = &shop->log[i].event;
+        int64_t other;
+        if (event->slot != user || event->type != shop->purchase || event->time_ms > now_ms) continue;
+        if (!sh_table_get(shop->items, event->item, shop->category, &other) || other != category) continue;
+        const int32_t day = (int32_t)floor((double)(event->time_ms + OFFSET_HOURS * SH_HOUR_MS) / (double)SH_DAY_MS);
+        uint32_t known = 0;
+        while (known < day_count && days[known] != day)
+            known++;
+        if (known == day_count) days[day_count++] = day;
+        if (event->time_ms > last_ms) last_ms = event->time_ms;
+    }
+    if (day_count < 2) return 0;
+    int32_t first = days[0];
+    int32_t last = days[0];
+    for (uint32_t i = 0; i < day_count; i++) {
+        first = days[i] < first ? days[i] : first;
+        last = days[i] > last ? days[i] : last;
+    }
+    const double gaps = (double)(now_ms - last_ms) / ((double)(last - first) / (day_count - 1) * (double)SH_DAY_MS);
+    if (gaps < 0.5 || gaps > 3) return 0;
+    return gaps < 1 ? 2 * gaps - 1 : gaps < 1.5 ? 1 : 2 - gaps / 1.5;
+}
+
+static bool has_bought(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms) {
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const struct sh_event *event = &shop->log[i].event;
+        if (event->slot == user && event->item == item && event->type == shop->purchase && event->time_ms <= now_ms)
+            return true;
+    }
+    return false;
+}
+
+/* Of the newest two periods of eight half-lives in which something happened to the item. */
+static double rate_of(const struct shop *shop, uint32_t item, double half_life_ms, int64_t now_ms) {
+    double newest = -INFINITY;
+    double sum = 0;
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const double period = floor((double)shop->log[i].learned_ms / half_life_ms / 8);
+        if (shop->log[i].event.item == item && period > newest) newest = period;
+    }
+    for (uint32_t i = 0; i < shop->log_count; i++) {
+        const struct twin_event *act = &shop->log[i];
+        if (act->event.item == item && floor((double)act->learned_ms / half_life_ms / 8) >= newest - 1)
+            sum += sh_feed_weight(shop->model, act->event.type).weight *
+                   half((double)(now_ms - act->learned_ms), half_life_ms);
+    }
+    return sum * log(2) / (half_life_ms / (double)SH_DAY_MS);
+}
+
+static void add_due_and_trend(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores,
+                              uint32_t item_count) {
+    const struct sh_feed_config *config = sh_feed_config(shop->model);
+    for (uint32_t item = 0; item < item_count; item++) {
+        const double due = due_of(shop, user, item, now_ms);
+        scores[item].contributions[SH_FEED_DUE] =
+            config->weights[SH_FEED_DUE] * (has_bought(shop, user, item, now_ms) ? due : due / 2);
+        const double now = rate_of(shop, item, config->half_life_trend_ms, now_ms);
+        const double usual = rate_of(shop, item, config->half_life_popularity_ms, now_ms);
+        const double rising = (now - usual) / sqrt((usual > 0 ? usual : 0) + 1);
+        if (rising > 0)
+            scores[item].contributions[SH_FEED_TREND] = config->weights[SH_FEED_TREND] * rising / (rising + 3);
+    }
+}
+
 void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores,
                  double *popularity) {
     const struct sh_feed_config *config = sh_feed_config(shop->model);
@@ -304,6 +378,7 @@ void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct 
     }
     add_visit(shop, user, now_ms, scores, item_count);
     add_pairs(shop, user, scores, item_count);
+    add_due_and_trend(shop, user, now_ms, scores, item_count);
     for (uint32_t item = 0; item < item_count; item++)
         for (uint32_t i = 0; i < SH_FEED_FEATURE_COUNT; i++)
             scores[item].score += scores[item].contributions[i];
@@ -312,6 +387,8 @@ void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct 
 bool twin_is_held(const struct shop *shop, uint32_t user, uint32_t item, int64_t now_ms, enum sh_feed_kind by_kind) {
     const struct sh_feed_config *config = sh_feed_config(shop->model);
     const uint32_t days = by_kind == SH_FEED_BOUGHT ? config->bought_days : config->seen_days;
+    if (by_kind == SH_FEED_BOUGHT && config->weights[SH_FEED_DUE] > 0 && due_of(shop, user, item, now_ms) > 0)
+        return false; /* that it is bought again is the point */
     for (uint32_t i = 0; i < shop->log_count; i++) {
         const struct sh_event *event = &shop->log[i].event;
         const struct sh_feed_weight weight = sh_feed_weight(shop->model, event->type);

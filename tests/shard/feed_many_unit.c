@@ -227,3 +227,71 @@ Test(feed_many, who_logs_in_keeps_what_went_before_and_counts_stay) {
     similar = strstr(alike("feed.similar", "{item: 't2', count: 10}"), "{id: 'y'");
     cr_assert(similar == NULL || holds(similar, "together: 0.0"), "%s", similar);
 }
+
+/* ---- Stores and habits ---- */
+
+Test(feed_many, a_store_has_trends_of_its_own) {
+    SAY("schema.put",
+        "{events: [{name: 'view', properties: [{name: 'store', type: 'string'}]}], feed: {store: 'store', scores: "
+        "{affinity: 0, popularity: 0, recency: 0, session: 0, pairs: 0, trend: 5}}}",
+        "{changed: true}");
+    /* c2 is what S1 always has; y rises there, and t2 in S2. */
+    for (uint32_t day = 1; day < 30; day++) {
+        char params[300];
+        (void)snprintf(params, sizeof params,
+                       "{fields: ['type', 'user', 'time', 'item', 'store'], rows: [['view', 'u%u', %llu, 'c2', 'S1'],"
+                       " ['view', 'u%u', %llu, 'c2', 'S1']]}",
+                       day % USERS, 1759990000000ULL - day * 86400000ULL, (day + 5) % USERS,
+                       1759980000000ULL - day * 86400000ULL);
+        SAY("event.append", params, "{accepted: 2, duplicates: 0, refused: []}");
+    }
+    SAY("event.append",
+        "{fields: ['type', 'user', 'time', 'item', 'store'], rows: [['view', 'u1', 1759999500000, 'y', 'S1'],"
+        " ['view', 'u2', 1759999510000, 'y', 'S1'], ['view', 'u3', 1759999520000, 'y', 'S1'],"
+        " ['view', 'u4', 1759999530000, 'y', 'S1'], ['view', 'u6', 1759999540000, 't2', 'S2'],"
+        " ['view', 'u8', 1759999550000, 'c2', 'S1']]}",
+        "{accepted: 6, duplicates: 0, refused: []}");
+    const char *trends = alike("feed.trending", "{store: 'S1', by: 'rising'}");
+    cr_assert(strncmp(trends, "{items: [{id: 'y', score: 2.", 28) == 0 && !holds(trends, "t2"), "%s", trends);
+    cr_assert(strncmp(alike("feed.trending", "{store: 'S1'}"), "{items: [{id: 'c2', ", 20) == 0);
+    trends = alike("feed.trending", "{store: 'S2', by: 'short'}");
+    cr_assert(strncmp(trends, "{items: [{id: 't2', score: 0.99", 31) == 0 && !holds(trends, "'y'"), "%s", trends);
+    SAY("feed.trending", "{store: 'S3'}", "{items: []}");
+    SAY("feed.trending", "{store: 'S1', by: 'rising', filter: \"brand = 'B'\"}", "{items: []}");
+    SAY("feed.trending", "{by: 'luck'}", "300 argument: `by` is \"long\", \"short\" or \"rising\"");
+    const char *feed = alike("feed.get", "{user: 'u0', count: 1, store: 'S1'}");
+    cr_assert(holds(feed, "[{id: 'y'") && holds(feed, "sources: ['trend']") && holds(feed, "{kind: 'trend'"), "%s",
+              feed);
+    cr_assert(holds(alike("feed.get", "{user: 'u0', count: 1, store: 'S2'}"), "[{id: 't2'"));
+    /* A changed half-life is learned again from the events, and so is another property. */
+    static char before[1 << 12];
+    (void)snprintf(before, sizeof before, "%s", alike("feed.trending", "{store: 'S1', by: 'short'}"));
+    SAY("schema.put", "{feed: {half_life_days: {trend: 3}}}", "{changed: true}");
+    cr_assert_str_neq(alike("feed.trending", "{store: 'S1', by: 'short'}"), before);
+    SAY("schema.put", "{feed: {half_life_days: {trend: 1}, store: ''}}", "{changed: true}");
+    SAY("feed.trending", "{store: 'S1'}", "{items: []}");
+    SAY("schema.put", "{feed: {store: 'store'}}", "{changed: true}");
+    cr_assert_str_eq(alike("feed.trending", "{store: 'S1', by: 'short'}"), before);
+    SAY("schema.put", "{feed: {store: 'shop'}}",
+        "303 name: `store` must name a property of events that is a string or an enum");
+}
+
+Test(feed_many, what_is_bought_again_is_due_again) {
+    SAY("schema.put", "{feed: {due_by: 'brand', bought_days: 60}}", "{changed: true}");
+    SAY("event.append",
+        "{fields: ['type', 'user', 'time', 'item'], rows: [['purchase', 'u5', 1757580800000, 'x'],"
+        " ['purchase', 'u5', 1758790400000, 'x'], ['purchase', 'u5', 1758790400000, 't2']]}",
+        "{accepted: 3, duplicates: 0, refused: []}");
+    /* 14 days between, 14 days since: x is due, held back for nothing; y, of the same brand, half as much. */
+    const char *feed = alike("feed.get", "{user: 'u5', count: 6}");
+    const char *x = strstr(feed, "{id: 'x'");
+    cr_assert(holds(x, "{kind: 'due', name: 'C', of: 'brand', value: 1.0"), "%s", feed);
+    cr_assert(holds(strstr(feed, "{id: 'y'"), "{kind: 'due', name: 'C', of: 'brand', value: 0.5"), "%s", feed);
+    cr_assert(!holds(alike("feed.get", "{user: 'u5', count: 5}"), "{id: 't2'"), "bought once, and not long ago");
+    /* Two days after the last it is not; nor half a year later, when the user has stopped. */
+    cr_assert(!holds(alike("feed.get", "{user: 'u5', count: 6, now: 1758963200000}"), "'due'"));
+    cr_assert(!holds(alike("feed.get", "{user: 'u5', count: 6, now: 1774342400000}"), "'due'"));
+    SAY("schema.put", "{feed: {due_by: ''}}", "{changed: true}");
+    cr_assert(!holds(alike("feed.get", "{user: 'u5', count: 6}"), "'due'"));
+    SAY_BEGIN("schema.put", "{feed: {due_by: 'kinds'}}", "300 argument: ");
+}

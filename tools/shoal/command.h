@@ -21,7 +21,7 @@ struct session {
 struct command_options {
     const char *limit, *from, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
-    const char *train, *valid, *test, *columns, *session, *users, *k, *min, *methods;
+    const char *train, *valid, *test, *columns, *session, *users, *store, *k, *min, *methods;
     const char *log, *clip, *out, *trials;
     bool apply;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;

@@ -413,6 +413,7 @@ int run_feed(struct session *session, const struct command_options *options, cha
     ask_list(&question, "session", options->session);
     ask_number(&question, "count", options->count != NULL ? options->count : "10");
     ask_number(&question, "seed", options->seed);
+    ask_text(&question, "store", options->store);
     ask_text(&question, "filter", options->filter);
     ask_list(&question, "exclude", options->exclude);
     ask_list(&question, "fields", options->fields);
@@ -457,6 +458,8 @@ int run_trending(struct session *session, const struct command_options *options,
     ask_number(&question, "count", options->count != NULL ? options->count : "10");
     ask_text(&question, "filter", options->filter);
     ask_list(&question, "fields", options->fields);
+    ask_text(&question, "store", options->store);
+    ask_text(&question, "by", options->by);
     question.expression = options->filter;
     struct shoal_client_answer answer;
     if (!send(session, &question, "feed.trending", &answer)) return 1;
