@@ -93,7 +93,7 @@ Test(schema, is_given_back_as_it_was_put) {
         "'kinds'}]}, events: [{name: 'view', amount_scale: 2, properties: []}, {name: 'purchase', amount_scale: 3, "
         "properties: [{name: 'store', type: 'string'}, {name: 'channel', type: 'enum', labels: ['app', 'shop']}]}], "
         "feed: {weights: {view: 1.0, purchase: 5.0}, half_life_days: {short: 1.0, long: 3e+01, popularity: 7.0, "
-        "recency: 3e+01}, bought_days: 30, seen_days: 0, scores: {");
+        "recency: 3e+01, trend: 1.0}, bought_days: 30, seen_days: 0, scores: {");
 }
 
 Test(schema, what_exists_identically_is_left) {

@@ -257,7 +257,7 @@ Test(feed_many, a_store_has_trends_of_its_own) {
     trends = alike("feed.trending", "{store: 'S2', by: 'short'}");
     cr_assert(strncmp(trends, "{items: [{id: 't2', score: 0.99", 31) == 0 && !holds(trends, "'y'"), "%s", trends);
     SAY("feed.trending", "{store: 'S3'}", "{items: []}");
-    SAY("feed.trending", "{store: 'S1', by: 'rising', filter: \"brand = 'B'\"}", "{items: []}");
+    SAY("feed.trending", "{store: 'S1', by: 'rising', filter: \"brand = 'A'\"}", "{items: []}");
     SAY("feed.trending", "{by: 'luck'}", "300 argument: `by` is \"long\", \"short\" or \"rising\"");
     const char *feed = alike("feed.get", "{user: 'u0', count: 1, store: 'S1'}");
     cr_assert(holds(feed, "[{id: 'y'") && holds(feed, "sources: ['trend']") && holds(feed, "{kind: 'trend'"), "%s",
