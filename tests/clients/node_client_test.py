@@ -56,7 +56,7 @@ class Node(unittest.TestCase):
     def test_methods(self):
         """What the client knows of the methods is what the server knows."""
         text = (ROOT / "engine" / "shard" / "method_table.c").read_text()
-        rows = re.findall(r'= \{"([a-z._]+)", SH_SPREAD_\w+, (true|false), (true|false), ', text)
+        rows = re.findall(r'= \{"([a-z._]+)", SH_SPREAD_\w+, (true|false), (true|false),\s', text)
         public = {name: writes == "true" for name, writes, inner in rows if inner == "false"}
         wire = (SOURCE / "src" / "wire.js").read_text()
         sets = {name: set(re.findall(r"'([a-z._]+)'", re.search(rf"{name} = new Set\(\[(.*?)\]\)", wire, re.S)[1])) for name in ("WRITES", "READS")}

@@ -128,6 +128,28 @@ class Questions(Shop):
         trending = self.both(lambda client: client.trending(count=5, now=NOW))
         self.assertEqual(len(trending), 5)
 
+    def test_feeds_of_many(self):
+        def walk(client, where):
+            met, cursor = {}, None
+            while True:
+                page = client.batch(where=where, limit=20, cursor=cursor, count=2, now=None if cursor else NOW)
+                met |= {user: [item.id for item in feed.items] for user, feed in page.feeds}
+                cursor = page.cursor
+                if cursor is None:
+                    return met
+        met = walk(self.client, "points < 50")
+        self.assertEqual(set(met), set(self.client.ids("points < 50")))
+        call = shoal.calls.batch(["用户0004", "nobody"], count=2, filter="kind = '茶'", now=NOW)
+        page, there = self.client.run(call), self.asynchronously(lambda client: client.run(call))
+        self.assertEqual([(user, feed.items) for user, feed in page.feeds], [(user, feed.items) for user, feed in there.feeds])
+        self.assertEqual([user for user, _ in page.feeds], ["用户0004", "nobody"])
+        self.assertIsNone(page.cursor)
+        liked = page.feeds[0][1].items[0].id
+        suits = self.client.users_for_item(liked, where="points < 50", count=3, now=NOW)
+        self.assertEqual(suits["users"], self.asynchronously(lambda client: client.users_for_item(liked, where="points < 50", count=3, now=NOW))["users"])
+        self.assertTrue(suits["users"])
+        self.assertLessEqual({user["id"] for user in suits["users"]}, set(met))
+
     def test_pipeline(self):
         asked = [shoal.calls.count(f"points < {n}") for n in range(1200)]
         wanted = [shoal.Count(min(n, 300), 300) for n in range(1200)]
@@ -418,7 +440,7 @@ class Tables(unittest.TestCase):
 
     def test_methods(self):
         text = (ROOT / "engine" / "shard" / "method_table.c").read_text()
-        rows = re.findall(r'= \{"([a-z._]+)", SH_SPREAD_\w+, (true|false), (true|false), ', text)
+        rows = re.findall(r'= \{"([a-z._]+)", SH_SPREAD_\w+, (true|false), (true|false),\s', text)
         public = {name: writes == "true" for name, writes, inner in rows if inner == "false"}
         self.assertGreater(len(public), 40)
         self.assertEqual({name: True for name in wire.WRITES}, {name: public.get(name) for name in wire.WRITES})

@@ -31,9 +31,16 @@ export interface FeedOptions {
     exclude?: readonly string[];
     fields?: readonly string[];
     seed?: string | number;
+    /** Whose trends count; everywhere without it. */
+    store?: string;
     now?: Moment;
 }
-export interface TrendingOptions { count?: number; filter?: Expression; fields?: readonly string[]; now?: Moment }
+export interface TrendingOptions {
+    count?: number; filter?: Expression; fields?: readonly string[]; now?: Moment;
+    /** Whose store; everywhere without it. */
+    store?: string;
+    by?: 'long' | 'short' | 'rising';
+}
 export interface PutOptions {
     /** The names of the values; then each row is an array in their order. */
     fields?: readonly string[];

@@ -60,7 +60,7 @@ export function user(id, options = {}) {
     return new Call('user.get', { id, ...pick(options, ['fields', 'events']) }, answers.readUser);
 }
 
-const FEED = ['count', 'session', 'filter', 'exclude', 'fields', 'seed', 'now'];
+const FEED = ['count', 'session', 'filter', 'exclude', 'fields', 'seed', 'store', 'now'];
 
 export function feed(user = null, options = {}) {
     const params = pick(options, FEED);
@@ -68,7 +68,7 @@ export function feed(user = null, options = {}) {
 }
 
 export function trending(options = {}) {
-    return new Call('feed.trending', pick(options, ['count', 'filter', 'fields', 'now']), answers.readItems);
+    return new Call('feed.trending', pick(options, ['count', 'filter', 'fields', 'store', 'by', 'now']), answers.readItems);
 }
 
 // One batch. what: users, items or events. With fields each row is an array of values in their order.

@@ -17,13 +17,14 @@ export const WRITES = new Set([
 export const READS = new Set([
     'audience.ask', 'audience.close', 'audience.count', 'audience.explain', 'audience.funnel', 'audience.insight', 'audience.list',
     'audience.lookalike', 'audience.overlap', 'audience.retention', 'audience.rfm', 'audience.sample', 'audience.waterfall',
-    'audience.why', 'client.numbers', 'feed.also_bought', 'feed.get', 'feed.similar', 'feed.trending', 'hello', 'item.get', 'ping', 'referral.get', 'rfm.get',
+    'audience.why', 'client.numbers', 'feed.also_bought', 'feed.batch', 'feed.get', 'feed.similar', 'feed.trending',
+    'feed.users_for_item', 'hello', 'item.get', 'ping', 'referral.get', 'rfm.get',
     'rule.get', 'rule.list', 'schema.get', 'score.get', 'score.list', 'segment.get', 'segment.list', 'segment.of_user', 'stats', 'tree.get',
     'tree.list', 'user.get']);
 // Those that take timeout_ms.
 export const TIMED = new Set([
     'audience.ask', 'audience.count', 'audience.funnel', 'audience.insight', 'audience.list', 'audience.lookalike', 'audience.overlap',
-    'audience.retention', 'audience.rfm', 'audience.sample', 'audience.waterfall']);
+    'audience.retention', 'audience.rfm', 'audience.sample', 'audience.waterfall', 'feed.batch', 'feed.users_for_item']);
 
 class ExactDecoder extends Decoder {
     // The package's own choice is between numbers that are rounded and BigInt for every time in milliseconds.

@@ -424,5 +424,11 @@ class Client:
         """`how` as in calls.feed: count, session, filter, exclude, fields, seed, now."""
         return await self.run(calls.feed(user, **how), timeout=timeout)
 
+    async def users_for_item(self, item: str | int, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+        return await self.run(calls.users_for_item(item, **how), timeout=timeout)
+
+    async def batch(self, users: Iterable[str | int] | None = None, *, timeout: float | None = None, **how: Any) -> types.Batch:
+        return await self.run(calls.batch(users, **how), timeout=timeout)
+
     async def trending(self, *, timeout: float | None = None, **how: Any) -> list[types.FeedItem]:
         return await self.run(calls.trending(**how), timeout=timeout)

@@ -66,15 +66,30 @@ def user(id: str | int, *, fields: Sequence[str] | None = None, events: int | No
 
 def feed(user: str | int | None = None, *, count: int | None = None, session: Sequence[str] | None = None,
          filter: Expression | None = None, exclude: Iterable[str] | None = None, fields: Sequence[str] | None = None,
-         seed: str | int | None = None, now: Any = None) -> Call[types.Feed]:
+         seed: str | int | None = None, store: str | None = None, now: Any = None) -> Call[types.Feed]:
     return Call("feed.get", given(user=user, count=count, session=session, filter=filter,
-                                  exclude=None if exclude is None else list(exclude), fields=fields, seed=seed, now=now), types.read_feed)
+                                  exclude=None if exclude is None else list(exclude), fields=fields, seed=seed, store=store, now=now),
+                types.read_feed)
 
 
 def trending(*, count: int | None = None, filter: Expression | None = None, fields: Sequence[str] | None = None,
-             now: Any = None) -> Call[list[types.FeedItem]]:
-    return Call("feed.trending", given(count=count, filter=filter, fields=fields, now=now),
+             store: str | None = None, by: str | None = None, now: Any = None) -> Call[list[types.FeedItem]]:
+    """`by`: "long" (the default), "short" or "rising"."""
+    return Call("feed.trending", given(count=count, filter=filter, fields=fields, store=store, by=by, now=now),
                 lambda result: types.read_items(result["items"]))
+
+
+def users_for_item(item: str | int, *, where: Expression | None = None, count: int | None = None,
+                   fields: Sequence[str] | None = None, now: Any = None) -> Call[dict[str, Any]]:
+    """The users whom an item suits best: {count, users: [{id, score, reasons, ...}]}."""
+    return Call("feed.users_for_item", given(item=item, where=where, count=count, fields=fields, now=now), lambda result: result)
+
+
+def batch(users: Iterable[str | int] | None = None, *, where: Expression | None = None, limit: int | None = None,
+          cursor: str | None = None, now: Any = None, **feed: Any) -> Call[types.Batch]:
+    """Feeds of many users; `feed` as in feed(): count, filter, exclude, fields ..."""
+    return Call("feed.batch", given(users=None if users is None else list(users), where=where, limit=limit, cursor=cursor, now=now,
+                                    feed=feed or None), types.read_batch)
 
 
 PUT = {"users": "user.put", "items": "item.put", "events": "event.append"}

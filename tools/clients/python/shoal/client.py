@@ -445,5 +445,13 @@ class Client:
         """`how` as in calls.feed: count, session, filter, exclude, fields, seed, now."""
         return self.run(calls.feed(user, **how), timeout=timeout)
 
+    def users_for_item(self, item: str | int, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+        """`how` as in calls.users_for_item: where, count, fields, now."""
+        return self.run(calls.users_for_item(item, **how), timeout=timeout)
+
+    def batch(self, users: Iterable[str | int] | None = None, *, timeout: float | None = None, **how: Any) -> types.Batch:
+        """Feeds of a list of users, or of one page of an audience; `how` as in calls.batch: where, limit, cursor, count, filter ..."""
+        return self.run(calls.batch(users, **how), timeout=timeout)
+
     def trending(self, *, timeout: float | None = None, **how: Any) -> list[types.FeedItem]:
         return self.run(calls.trending(**how), timeout=timeout)

@@ -134,6 +134,18 @@ def read_feed(result: dict[str, Any]) -> Feed:
     return Feed(result["rec_id"], read_items(result["items"]), result.get("relaxed", []), result["took_us"])
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Feeds by user, and where the next page begins; None if this was the last."""
+    feeds: list[tuple[str, Feed]]
+    cursor: str | None
+
+
+def read_batch(result: dict[str, Any]) -> Batch:
+    took_us = result["took_us"]
+    return Batch([(feed["user"], read_feed(feed | {"took_us": took_us})) for feed in result["feeds"]], result.get("cursor"))
+
+
 def read_written(result: dict[str, Any]) -> Written:
     refused = [Refused(row["row"], row["code"], row["status"], row["message"], row.get("hint")) for row in result["refused"]]
     return Written(result["accepted"], result.get("created", 0), result.get("duplicates", 0), refused)
