@@ -94,7 +94,7 @@ struct sh_feed_model {
     struct sh_pairs *bought;        /* pairs of what is bought, each purchase of a user once */
     struct sh_item_models *trained; /* tables of items that trainings left */
     struct sh_learner *learner;
-    struct sh_trends *trends;       /* by the half-lives of trends and of popularity */
+    struct sh_trends *trends; /* by the half-lives of trends and of popularity */
     struct store_property {
         uint32_t property_count; /* of the type when it was looked up, plus 1; 0: it was not */
         int32_t property;        /* -1: none */
