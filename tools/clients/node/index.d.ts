@@ -31,8 +31,12 @@ export interface FeedOptions {
     exclude?: readonly string[];
     fields?: readonly string[];
     seed?: string | number;
+    /** The place in the shop whose rules hold. */
+    scene?: string;
     /** Whose trends count; everywhere without it. */
     store?: string;
+    /** Of the page before. */
+    cursor?: string;
     now?: Moment;
 }
 export interface TrendingOptions {
@@ -90,6 +94,8 @@ export class Feed {
     readonly items: FeedItem[];
     /** Rules that had to give way to fill the feed: seen, bought, diversity. */
     readonly relaxed: string[];
+    /** For the next page, with the same request; null when there is none. */
+    readonly cursor: string | null;
     readonly tookUs: number;
 }
 /** A row that was refused; the others of its batch were not. */

@@ -16,6 +16,7 @@ export class Feed {
         this.recId = result.rec_id;
         this.items = result.items.map(readItem);
         this.relaxed = result.relaxed ?? [];
+        this.cursor = result.cursor ?? null;
         this.tookUs = result.took_us;
     }
 }

@@ -60,7 +60,7 @@ export function user(id, options = {}) {
     return new Call('user.get', { id, ...pick(options, ['fields', 'events']) }, answers.readUser);
 }
 
-const FEED = ['count', 'session', 'filter', 'exclude', 'fields', 'seed', 'store', 'now'];
+const FEED = ['count', 'session', 'filter', 'exclude', 'fields', 'seed', 'scene', 'store', 'cursor', 'now'];
 
 export function feed(user = null, options = {}) {
     const params = pick(options, FEED);

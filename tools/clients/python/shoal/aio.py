@@ -421,7 +421,7 @@ class Client:
         return await self.run(calls.user(id, fields=fields, events=events))
 
     async def feed(self, user: str | int | None = None, *, timeout: float | None = None, **how: Any) -> types.Feed:
-        """`how` as in calls.feed: count, session, filter, exclude, fields, seed, now."""
+        """`how` as in calls.feed: count, session, filter, exclude, fields, seed, scene, store, cursor, now."""
         return await self.run(calls.feed(user, **how), timeout=timeout)
 
     async def users_for_item(self, item: str | int, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:

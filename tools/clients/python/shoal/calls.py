@@ -66,10 +66,11 @@ def user(id: str | int, *, fields: Sequence[str] | None = None, events: int | No
 
 def feed(user: str | int | None = None, *, count: int | None = None, session: Sequence[str] | None = None,
          filter: Expression | None = None, exclude: Iterable[str] | None = None, fields: Sequence[str] | None = None,
-         seed: str | int | None = None, store: str | None = None, now: Any = None) -> Call[types.Feed]:
+         seed: str | int | None = None, scene: str | None = None, store: str | None = None, cursor: str | None = None,
+         now: Any = None) -> Call[types.Feed]:
     return Call("feed.get", given(user=user, count=count, session=session, filter=filter,
-                                  exclude=None if exclude is None else list(exclude), fields=fields, seed=seed, store=store, now=now),
-                types.read_feed)
+                                  exclude=None if exclude is None else list(exclude), fields=fields, seed=seed, scene=scene,
+                                  store=store, cursor=cursor, now=now), types.read_feed)
 
 
 def trending(*, count: int | None = None, filter: Expression | None = None, fields: Sequence[str] | None = None,

@@ -89,6 +89,8 @@ class Feed:
     relaxed: list[str]
     """Rules that had to give way to fill the feed: seen, bought, diversity."""
     took_us: int
+    cursor: str | None = None
+    """For the next page, with the same request; None when there is none."""
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ def read_items(items: list[dict[str, Any]]) -> list[FeedItem]:
 
 
 def read_feed(result: dict[str, Any]) -> Feed:
-    return Feed(result["rec_id"], read_items(result["items"]), result.get("relaxed", []), result["took_us"])
+    return Feed(result["rec_id"], read_items(result["items"]), result.get("relaxed", []), result["took_us"], result.get("cursor"))
 
 
 @dataclass(frozen=True, slots=True)
