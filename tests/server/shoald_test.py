@@ -120,6 +120,33 @@ class Serving(unittest.TestCase):
                 self.assertIn("no tokens", err)
 
 
+class Notifying(unittest.TestCase):
+    """The service manager's side of sd_notify(3): a datagram socket of a path, or of a name without a file."""
+
+    def test_the_service_manager_is_told_of_the_start_the_life_and_the_end(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in (f"{folder}/notify", f"@shoald-test-{os.getpid()}"):
+                with self.subTest(name=name), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                    manager.bind(name.replace("@", "\0"))
+                    manager.settimeout(20)
+                    with Running("--listen", "127.0.0.1:0", NOTIFY_SOCKET=name, WATCHDOG_USEC="1000000") as server:
+                        self.assertEqual(manager.recv(4096), b"STATUS=loading what was kept")
+                        self.assertEqual(manager.recv(4096), b"READY=1\nSTATUS=serving")
+                        self.assertEqual(manager.recv(4096), b"WATCHDOG=1")
+                        self.assertEqual(manager.recv(4096), b"WATCHDOG=1")
+                        server.process.send_signal(signal.SIGTERM)
+                        while (told := manager.recv(4096)) == b"WATCHDOG=1":
+                            pass
+                        self.assertEqual(told, b"STOPPING=1\nSTATUS=answering what has come in")
+                        self.assertEqual(server.end()[0], 0)
+
+    def test_a_manager_that_is_not_there_changes_nothing(self):
+        for name in ("/no/such/socket", "relative", "", "@", "/" + "x" * 200):
+            with Running("--listen", "127.0.0.1:0", NOTIFY_SOCKET=name, WATCHDOG_USEC="x") as server:
+                server.process.send_signal(signal.SIGTERM)
+                self.assertEqual(server.end()[0], 0)
+
+
 class Stopping(unittest.TestCase):
     def test_sigterm_and_sigint_end_it_soon_even_with_idle_clients(self):
         for number in (signal.SIGTERM, signal.SIGINT):

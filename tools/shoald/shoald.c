@@ -15,6 +15,7 @@
 
 #include "bitmap_kernels.h"
 #include "isa.h"
+#include "notify.h"
 #include "openapi.h"
 #include "settings.h"
 
@@ -217,6 +218,7 @@ static void print_ready(const struct settings *settings, const struct parts *par
     printf(" (version %s, %u %s, %s, %s)\n", SHOAL_VERSION, settings->shard_count,
            settings->shard_count == 1 ? "shard" : "shards", sh_io_body_name(parts->io), sh_bits->name);
     (void)fflush(stdout);
+    notify_say("READY=1\nSTATUS=serving");
 }
 
 /* What of the settings can change while it serves. */
@@ -248,12 +250,23 @@ static void read_anew(int argument_count, char **arguments, const struct parts *
     if (parts->audit != NULL) report(sh_audit_reopen(parts->audit, &err), "audit log", &err);
 }
 
+/* To the service manager's watchdog, at half of its time: as long as every loop turns. */
+static void tell_alive(const struct sh_server *server, uint64_t *waited_ms) {
+    const uint64_t watchdog_ms = notify_watchdog_ms();
+    *waited_ms += LOOK_MS;
+    if (watchdog_ms == 0 || *waited_ms < watchdog_ms / 2) return;
+    *waited_ms = 0;
+    if (sh_server_health(server).stood_ms < watchdog_ms / 2) notify_say("WATCHDOG=1");
+}
+
 /* Until the loops have ended. */
 static void serve(int argument_count, char **arguments, const struct parts *parts, const sigset_t *signals) {
     const struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
     bool stopping = false;
+    uint64_t waited_ms = 0;
     while (!sh_server_has_ended(parts->server)) {
         const int signal_number = sigtimedwait(signals, NULL, &look);
+        tell_alive(parts->server, &waited_ms);
         if (signal_number <= 0) continue;
         if (signal_number == SIGHUP) {
             read_anew(argument_count, arguments, parts);
@@ -264,6 +277,7 @@ static void serve(int argument_count, char **arguments, const struct parts *part
             sh_server_abort(parts->server);
         } else {
             sh_log(SH_LOG_INFO, "stopping: what has come in is answered");
+            notify_say("STOPPING=1\nSTATUS=answering what has come in");
             if (parts->http != NULL) sh_http_quiet(parts->http);
             sh_server_stop(parts->server);
         }
@@ -293,6 +307,8 @@ static int answer(const char *what) {
 static int run(struct settings *settings, struct parts *parts, int argument_count, char **arguments,
                const sigset_t *signals) {
     struct sh_error err;
+    notify_open();
+    notify_say("STATUS=loading what was kept");
     enum sh_status status = start_http(settings, parts, &err);
     if (status != SH_OK) return fail(&err, http_exit_status(status));
     const struct sh_server_options options = options_of(settings, parts);
