@@ -17,7 +17,8 @@
  * double is the shortest that reads back the same, and always has a point or an exponent. A map's name that is no str
  * is written as its text.
  *
- * Cost: reading 1.0 and writing 0.5 ns a byte of long strings; a small number or name some 10 ns.
+ * Cost, of rows of short texts, integers and a double: some 25 ns a value to read (3.5 ns a byte), 45 ns to write, most
+ * of it the double.
  */
 #ifndef SH_JSON_H
 #define SH_JSON_H
