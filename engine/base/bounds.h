@@ -162,6 +162,7 @@ enum {
     SH_HTTP_IDLE_S_MAX = 15,        /* nothing came and nothing went: closed */
     SH_HTTP_STALL_MS_MAX = 20000,   /* for a request's head, and for each further piece of its body */
     SH_HTTP_STALL_BYTES = 64 << 10, /* such a piece; a reader must take as much in a second, on average */
+    SH_HTTP_LINGER_MS_MAX = 2000,   /* for the last answers to be read when the server stops */
     SH_HTTP_CALL_MS_MAX = 300000,   /* for an answer of the shards */
     SH_HTTP_STOOD_MS_MAX = 60000,   /* a loop that has not turned for so long is said to be dead */
     SH_CONSOLE_FILE_COUNT_MAX = 512,

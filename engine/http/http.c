@@ -304,6 +304,7 @@ static struct http_request *request_make(struct sh_http *http, struct MHD_Connec
     struct http_request *request = sh_alloc_zero(sizeof *request);
     if (request == NULL) return NULL;
     const union MHD_ConnectionInfo *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    atomic_fetch_add(&http->totals.open_count, 1);
     request->http = http;
     request->connection = connection;
     request->peer = peer == NULL ? NULL : peer->socket_context;
@@ -358,6 +359,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (request == NULL) return;
     *state = NULL;
     atomic_fetch_sub(&http->totals.body_bytes, request->counted_bytes);
+    atomic_fetch_sub(&http->totals.open_count, 1);
     http_guard_move_on(&http->guard, request->peer, 0);
     sh_buffer_deinit(&request->call.body);
     sh_buffer_deinit(&request->call.answer);
@@ -441,11 +443,19 @@ void sh_http_quiet(struct sh_http *http) {
     http_workers_quiet(http->workers);
 }
 
+/* Answers that are made are also to be sent, to whoever reads them. */
+static void await_answers(const struct sh_http *http) {
+    const struct timespec pause = {.tv_nsec = 5 * 1000000L};
+    for (uint32_t i = 0; i < SH_HTTP_LINGER_MS_MAX / 5 && atomic_load(&http->totals.open_count) > 0; i++)
+        nanosleep(&pause, NULL);
+}
+
 void sh_http_stop(struct sh_http *http) {
     if (http == NULL) return;
     sh_http_quiet(http);
     (void)MHD_quiesce_daemon(http->daemon); /* the listening socket is ours again */
     http_workers_stop(http->workers);
+    await_answers(http);
     MHD_stop_daemon(http->daemon);
     http_guard_stop(&http->guard);
     http_files_free(http->files);

@@ -216,9 +216,16 @@ static enum sh_status prepare(struct http_line *line, struct sh_server *server, 
     return status;
 }
 
+/* Whoever hung up while the question waited need not be answered. */
+static bool is_gone(const struct http_call *call) {
+    struct pollfd wait = {.fd = call->handle, .events = POLLRDHUP};
+    return !call->method->writes && call->handle >= 0 && poll(&wait, 1, 0) == 1;
+}
+
 enum sh_status http_line_ask(struct http_line *line, struct sh_server *server, const struct http_call *call,
                              const struct sh_buffer *params, struct sh_text *result, struct sh_error *err) {
     const uint64_t due_ms = clock_ms() + SH_HTTP_CALL_MS_MAX;
+    if (is_gone(call)) return sh_fail(err, SH_ERR_CLOSED, -1, "the client has gone");
     enum sh_status status = prepare(line, server, call, due_ms, err);
     if (status != SH_OK) return status;
     clear(line);

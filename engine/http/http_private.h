@@ -137,6 +137,7 @@ void http_metrics_write(const struct sh_http *http, const struct sh_server *serv
 struct http_totals {
     _Atomic(uint64_t) request_count;
     _Atomic(uint64_t) refused_count; /* by the guard, or because there is too much of something */
+    _Atomic(uint64_t) open_count;    /* requests that are not answered wholly yet */
     _Atomic(uint64_t) body_bytes;    /* held now */
     _Atomic(uint64_t) answer_bytes;  /* held now */
 };

@@ -108,7 +108,8 @@ static void fill(void) {
     char body[512];
     char *json = malloc(USER_COUNT * 24 + 64);
     size_t used = (size_t)sprintf(json, "{\"fields\":[\"id\",\"points\"],\"rows\":[");
-    CHECK(call("schema.put", "{\"users\":{\"attributes\":[{\"name\":\"points\",\"type\":\"int\"}]}}", body, sizeof body) == 200,
+    CHECK(call("schema.put", "{\"users\":{\"attributes\":[{\"name\":\"points\",\"type\":\"int\"}]}}", body,
+               sizeof body) == 200,
           "%s", body);
     for (uint32_t i = 0; i < USER_COUNT; i++)
         used += (size_t)sprintf(json + used, "%s[\"u%u\",%u]", i == 0 ? "" : ",", i, i);
@@ -138,7 +139,8 @@ static void expect_cut(const char *begin, const char *drop, uint32_t drop_ms) {
 
 static void slow_peers(void) {
     expect_cut("GET /livez HT", "T", 50);
-    expect_cut("POST /rpc/ping HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 90000\r\n\r\n{",
+    expect_cut("POST /rpc/ping HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+               "90000\r\n\r\n{",
                " ", 50);
     char body[64];
     /* Who comes late with a whole request is served: it is the piece that must come in time, not the connection. */
@@ -146,7 +148,8 @@ static void slow_peers(void) {
     const struct timespec pause = {.tv_nsec = STALL_MS / 2 * 1000000L};
     for (uint32_t i = 0; i < 4; i++) {
         nanosleep(&pause, NULL);
-        CHECK(send_call(handle, "ping", "{}") && read_answer(handle, body, sizeof body) == 200, "cut although it was not slow");
+        CHECK(send_call(handle, "ping", "{}") && read_answer(handle, body, sizeof body) == 200,
+              "cut although it was not slow");
     }
     (void)close(handle);
 }
@@ -197,8 +200,8 @@ static void one_round(struct caller *caller) {
         return;
     default:
         status = call("audience.count", json, body, sizeof body);
-        CHECK(may_fail || (status == 200 && strncmp(body, wanted, strlen(wanted)) == 0), "%d %s is not %s", status, body,
-              wanted);
+        CHECK(may_fail || (status == 200 && strncmp(body, wanted, strlen(wanted)) == 0), "%d %s is not %s", status,
+              body, wanted);
         atomic_fetch_add(&answer_count, 1);
     }
 }
@@ -262,6 +265,7 @@ int main(int argument_count, char **arguments) {
     sh_http_stop(http);
     CHECK(sh_server_join(server, &err) == SH_OK, "%s", err.message);
     await(callers);
-    printf("seed %llu: %llu counts were right\n", (unsigned long long)seed, (unsigned long long)atomic_load(&answer_count));
+    printf("seed %llu: %llu counts were right\n", (unsigned long long)seed,
+           (unsigned long long)atomic_load(&answer_count));
     return 0;
 }
