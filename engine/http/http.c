@@ -438,16 +438,17 @@ const char *sh_http_address(const struct sh_http *http) {
     return http->listener.address;
 }
 
-void sh_http_quiet(struct sh_http *http) {
-    atomic_store(&http->is_quiet, true);
-    http_workers_quiet(http->workers);
-}
-
-/* Answers that are made are also to be sent, to whoever reads them. */
+/* Until every request is answered and its answer sent, to whoever reads it. */
 static void await_answers(const struct sh_http *http) {
     const struct timespec pause = {.tv_nsec = 5 * 1000000L};
     for (uint32_t i = 0; i < SH_HTTP_LINGER_MS_MAX / 5 && atomic_load(&http->totals.open_count) > 0; i++)
         nanosleep(&pause, NULL);
+}
+
+void sh_http_quiet(struct sh_http *http) {
+    atomic_store(&http->is_quiet, true);
+    http_workers_quiet(http->workers);
+    await_answers(http);
 }
 
 void sh_http_stop(struct sh_http *http) {

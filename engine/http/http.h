@@ -51,7 +51,8 @@ SH_MUST_CHECK enum sh_status sh_http_start(const struct sh_http_options *options
 void sh_http_serve(struct sh_http *http, struct sh_server *server);
 /* As a client can use it: port 0 has become a number. */
 const char *sh_http_address(const struct sh_http *http);
-/* Not ready any more, and no new calls; those under way are answered. From any thread. */
+/* Not ready any more, and no new calls. Returns when those under way are answered, or after SH_HTTP_LINGER_MS_MAX: the
+ * server is to be stopped then. From any thread. */
 void sh_http_quiet(struct sh_http *http);
 /* Answer what is under way, which ends when the server has ended, close, and free everything. NULL is fine. */
 void sh_http_stop(struct sh_http *http);
