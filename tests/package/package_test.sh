@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages into a fresh Debian tree and does the main job there, as their user would: files become rows,
 # a question is answered, also after a restart; then removes them again. Needs root and debootstrap; some minutes.
-# Run: tests/package/package_test.sh FOLDER-WITH-PACKAGES
+# Run: tests/package/package_test.sh FOLDER-WITH-PACKAGES (SHOAL_PACKAGE_TREE=FOLDER: a fresh tree that is there already)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tools/lib/packages.sh
@@ -29,13 +29,13 @@ deb=$(ls "$packages"/shoal_*.deb)
 dev=$(ls "$packages"/libshoal-dev_*.deb)
 files=$(dpkg-deb -c "$deb" | awk '{print $6}')
 files_dev=$(dpkg-deb -c "$dev" | awk '{print $6}')
-for path in ./usr/bin/shoald ./usr/bin/shoal ./usr/lib/systemd/system/shoald.service ./etc/shoal/shoald.env \
+for path in ./usr/bin/shoald ./usr/bin/shoal ./usr/lib/systemd/system/shoald.service ./etc/shoal/shoald.conf \
     ./usr/share/shoal/console/index.html ./usr/share/shoal/monitoring/alerts.yml ./usr/share/man/man1/shoald.1 \
     ./usr/share/bash-completion/completions/shoal ./usr/share/doc/shoal/OPERATING.md; do
     grep -qxE "${path//./\\.}(\.gz)?" <<<"$files" || die "$path is not in $deb"
 done
 grep -qx ./usr/include/shoal/client.h <<<"$files_dev" || die "no header in $dev"
-[ "$(dpkg-deb --info "$deb" conffiles)" = /etc/shoal/shoald.env ] || die "no conffiles"
+[ "$(dpkg-deb --info "$deb" conffiles)" = /etc/shoal/shoald.conf ] || die "no conffiles"
 [[ "$(dpkg-deb -f "$deb" Depends)" == *libmicrohttpd* ]] || die "the libraries are not among what $deb depends on"
 if command -v systemd-analyze >/dev/null 2>&1; then
     # In a copy, as its program is not installed here.
@@ -49,8 +49,12 @@ ok "what must be in them is in them"
 say "== a fresh Debian tree"
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' | awk '$2 == "bookworm" { print $1; exit }')
 [ -n "$mirror" ] || die "this machine's apt knows no Debian 12"
-debootstrap --variant=minbase bookworm "$tree" "$mirror" >"$work/debootstrap.log" 2>&1 ||
-    { tail -n 20 "$work/debootstrap.log" >&2; die "debootstrap failed"; }
+if [ -n "${SHOAL_PACKAGE_TREE:-}" ]; then
+    cp -a "$SHOAL_PACKAGE_TREE" "$tree" # one that debootstrap has made before
+else
+    debootstrap --variant=minbase bookworm "$tree" "$mirror" >"$work/debootstrap.log" 2>&1 ||
+        { tail -n 20 "$work/debootstrap.log" >&2; die "debootstrap failed"; }
+fi
 mount -t proc proc "$tree/proc" 2>/dev/null || true
 cp "$deb" "$dev" "$tree/tmp/"
 cp /etc/resolv.conf "$tree/etc/" 2>/dev/null || true
@@ -68,10 +72,9 @@ ok "installed, with all that it depends on and a user of its own"
 # What systemd would do: the unit's own command line and environment, as its user, told by a datagram when it is ready.
 start_server() {
     rm -rf "$tree/run/shoal" && inside install -d -o shoal -g shoal -m 0755 /run/shoal
-    local options command
-    options=$(sed -n 's/^SHOALD_OPTIONS="\(.*\)"$/\1/p' "$tree/etc/shoal/shoald.env")
-    command=$(sed -n 's/^ExecStart=\(.*\) \$SHOALD_OPTIONS$/\1/p' "$tree/usr/lib/systemd/system/shoald.service")
-    [ -n "$options" ] && [ -n "$command" ] || die "the unit does not start it with the options of /etc/shoal/shoald.env"
+    local command
+    command=$(sed -n 's/^ExecStart=//p' "$tree/usr/lib/systemd/system/shoald.service")
+    [[ $command == *"/etc/shoal/shoald.conf"* ]] || die "the unit does not start it with /etc/shoal/shoald.conf"
     rm -f "$work/told"
     python3 - "$tree/run/shoal/notify" >"$work/told" <<'PYTHON' &
 import os, socket, sys
@@ -87,7 +90,7 @@ while True:
 PYTHON
     while [ ! -S "$tree/run/shoal/notify" ]; do sleep 0.1; done
     # shellcheck disable=SC2086
-    chroot --userspec=shoal:shoal "$tree" /usr/bin/env -i PATH=/usr/bin:/bin NOTIFY_SOCKET=/run/shoal/notify $command $options \
+    chroot --userspec=shoal:shoal "$tree" /usr/bin/env -i PATH=/usr/bin:/bin NOTIFY_SOCKET=/run/shoal/notify $command \
         >"$work/server.log" 2>&1 &
     server=$!
     for _ in $(seq 100); do
@@ -162,7 +165,7 @@ ok "a program builds against libshoal-dev"
 
 say "== removing"
 inside apt-get purge -y -qq shoal >>"$work/apt.log" 2>&1 || { tail "$work/apt.log" >&2; die "apt could not remove it"; }
-[ ! -e "$tree/usr/bin/shoald" ] && [ ! -e "$tree/etc/shoal/shoald.env" ] || die "something of the package is left"
+[ ! -e "$tree/usr/bin/shoald" ] && [ ! -e "$tree/etc/shoal/shoald.conf" ] || die "something of the package is left"
 [ -d "$tree/var/lib/shoal/data" ] || die "the shop's data was thrown away"
 ok "it goes, and what was kept stays"
 say "$passed passed, 0 failed"
