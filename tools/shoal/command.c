@@ -66,8 +66,8 @@ const struct command commands[] = {
     {"merge", "FROM INTO", "two users are one; FROM is another name of INTO from then on", "", 2, 2, false, run_merge},
     {"feed", "[USER]",
      "what this user, or somebody with these clicks, should see next, and why: --session ITEM,ITEM --count N\n"
-     "                            --filter EXPRESSION --exclude a,b --fields a,b",
-     " count filter exclude fields seed store now session ", 0, 1, false, run_feed},
+     "                            --filter EXPRESSION --exclude a,b --fields a,b --scene NAME --store NAME",
+     " count filter exclude fields seed now session scene store ", 0, 1, false, run_feed},
     {"also-bought", "ITEM",
      "what buyers of an item also bought: --count N --filter EXPRESSION --fields a,b --by cosine|walk",
      " count filter fields by now ", 1, 1, false, run_also_bought},
@@ -205,6 +205,7 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"count", &options->count, NULL},
         {"filter", &options->filter, NULL},
         {"exclude", &options->exclude, NULL},
+        {"scene", &options->scene, NULL},
         {"events", &options->events, NULL},
         {"now", &options->now, NULL},
         {"note", &options->note, NULL},

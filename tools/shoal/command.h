@@ -19,7 +19,7 @@ struct session {
 
 /* Options of all commands together; each command says which it takes. Zero or NULL: not given. */
 struct command_options {
-    const char *limit, *from, *fields, *order, *seed, *count, *filter, *exclude, *events, *now, *note;
+    const char *limit, *from, *fields, *order, *seed, *count, *filter, *exclude, *scene, *events, *now, *note;
     const char *map, *folder, *rejects, *format;
     const char *train, *valid, *test, *columns, *session, *users, *store, *k, *min, *methods;
     const char *log, *clip, *out, *trials;

@@ -413,9 +413,10 @@ int run_feed(struct session *session, const struct command_options *options, cha
     ask_list(&question, "session", options->session);
     ask_number(&question, "count", options->count != NULL ? options->count : "10");
     ask_number(&question, "seed", options->seed);
-    ask_text(&question, "store", options->store);
     ask_text(&question, "filter", options->filter);
     ask_list(&question, "exclude", options->exclude);
+    ask_text(&question, "scene", options->scene);
+    ask_text(&question, "store", options->store);
     ask_list(&question, "fields", options->fields);
     question.expression = options->filter;
     struct shoal_client_answer answer;
