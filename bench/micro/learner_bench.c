@@ -67,21 +67,25 @@ struct shop {
 
 static void serve(const struct shop *shop, uint32_t feed, bool with_acts) {
     struct sh_serving_item items[FEED_COUNT] = {{0}};
-    struct sh_serving serving = {
-        .rec = feed + 1, .user_hash = draw(feed, 1, USERS) + 1, .time_ms = INT64_C(1600000000000) + feed * 60, .items = items};
+    struct sh_serving serving = {.rec = feed + 1,
+                                 .user_hash = draw(feed, 1, USERS) + 1,
+                                 .time_ms = INT64_C(1600000000000) + feed * 60,
+                                 .items = items};
     serving.count = FEED_COUNT;
-    serving.kind_count =
-        (uint8_t)sh_learner_user_kinds(shop->learner, draw(feed, 1, USERS), NULL, 0, serving.kinds);
+    serving.kind_count = (uint8_t)sh_learner_user_kinds(shop->learner, draw(feed, 1, USERS), NULL, 0, serving.kinds);
     const uint32_t first = draw(feed, 2, shop->item_count);
     for (uint32_t i = 0; i < FEED_COUNT; i++) {
-        items[i] = (struct sh_serving_item){
-            .item = (first + i * i) % shop->item_count, .score = (float)(FEED_COUNT - i) / 4, .propensity = 1, .sources = 3};
+        items[i] = (struct sh_serving_item){.item = (first + i * i) % shop->item_count,
+                                            .score = (float)(FEED_COUNT - i) / 4,
+                                            .propensity = 1,
+                                            .sources = 3};
         memset(items[i].parts, 128, sizeof items[i].parts);
         for (uint32_t p = 0; p < 4; p++)
             items[i].parts[p] = (uint8_t)(128 + draw(feed, 10 + p, 30));
     }
     sh_learner_serve(shop->learner, &serving);
-    for (uint32_t i = 0; with_acts && i < FEED_COUNT; i++) { /* there is something to be learned: an item in eight is liked */
+    for (uint32_t i = 0; with_acts && i < FEED_COUNT;
+         i++) { /* there is something to be learned: an item in eight is liked */
         if (items[i].item % 8 != 0 || draw(feed, i + 50, 3) != 0) continue;
         const struct sh_learner_act act = {.rec = feed + 1, .item = items[i].item, .goal = SH_GOAL_CLICK};
         (void)sh_learner_act(shop->learner, &act);

@@ -49,8 +49,9 @@ void sh_session_wire_send(struct sh_session *session) {
         sh_buffer_clear(&session->output);
         session->sending_at = 0;
     }
-    session->sending_bytes =
-        sh_tls_wire_write(session->wire, sending->bytes + session->sending_at, sending->count - session->sending_at);
+    const size_t left = sending->count - session->sending_at;
+    session->sending_bytes = 0;
+    if (left > 0) session->sending_bytes = sh_tls_wire_write(session->wire, sending->bytes + session->sending_at, left);
     sh_buffer_clear(&session->cipher);
     sh_tls_wire_take(session->wire, &session->cipher);
     if (session->cipher.failed) {

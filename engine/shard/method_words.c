@@ -44,10 +44,9 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
     [SH_METHOD_USER_MERGE] = {"from into", "Two users become one"},
     [SH_METHOD_EVENT_SWEEP] = {"", "Let go of days that are kept no longer"},
     [SH_METHOD_ITEM_REMOVE] = {"id? ids?", "Items are listed no longer"},
-    [SH_METHOD_MODEL_TRAIN] =
-        {"name every_hours? dimensions? epochs? neighbours? unobserved? regularisation? shrink? "
-         "alpha? beta? seed?",
-         "Train a table of items, once or again and again"},
+    [SH_METHOD_MODEL_TRAIN] = {"name every_hours? dimensions? epochs? neighbours? unobserved? regularisation? shrink? "
+                               "alpha? beta? seed?",
+                               "Train a table of items, once or again and again"},
     [SH_METHOD_RFM_REFRESH] = {"now?", "New cut points"},
     [SH_METHOD_RULE_REMOVE] = {"name", "Remove a rule; tags that it gave stay"},
     [SH_METHOD_SEGMENT_GET] = {"name", "One segment, with its earlier versions"},
