@@ -42,7 +42,8 @@ def main():
         chromium = shutil.which("chromium")
         if chromium is None:
             skip("chromium is not installed")
-        subprocess.run(["bash", "-c", '. tools/lib/console.sh && fetch_console "$1"', "run", str(BUILD)], cwd=ROOT, check=True)
+        with npm.alone(BUILD / "console-npm"):
+            subprocess.run(["bash", "-c", '. tools/lib/console.sh && fetch_console "$1"', "run", str(BUILD)], cwd=ROOT, check=True)
         try:
             packages = npm.install(HERE, BUILD / "console-test")
         except npm.Unavailable as error:

@@ -2,6 +2,8 @@
 
 Where npm is not there or reaches nothing, Unavailable says so, and the test that wanted them is skipped.
 """
+import contextlib
+import fcntl
 import hashlib
 import pathlib
 import shutil
@@ -27,9 +29,23 @@ def run(words, folder, timeout=180):
     return done.stdout
 
 
+@contextlib.contextmanager
+def alone(folder):
+    """One test at a time fills the folder; the others wait and find it full."""
+    folder = pathlib.Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f"{folder.name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def install(source, folder):
     """What source/package-lock.json names, in folder/node_modules. Once installed it is used as it is until the lock file changes."""
-    source, folder = pathlib.Path(source), pathlib.Path(folder)
+    with alone(folder):
+        return install_alone(pathlib.Path(source), pathlib.Path(folder))
+
+
+def install_alone(source, folder):
     stamp = folder / "installed"
     lock = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text() == lock:
