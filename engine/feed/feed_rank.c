@@ -12,6 +12,7 @@
 
 #include "feed_explore.h"
 #include "feed_second.h"
+#include "hash.h"
 
 enum {
     /* With rules of places, so many more than the places asked for are kept to choose from. */
@@ -159,11 +160,8 @@ static uint32_t item_before(const struct rank *rank, uint32_t back) {
     return earlier <= request->before_count ? request->before[request->before_count - earlier] : SH_SLOT_NONE;
 }
 
-/* Missing values are never the same. */
-static bool breaks_diversity(const struct rank *rank, const struct sh_feed_diversity *rule, uint32_t item) {
+static uint32_t count_same(const struct rank *rank, const struct sh_feed_diversity *rule, int64_t value) {
     const struct sh_table *items = rank->run->model->scope.items;
-    int64_t value;
-    if (!sh_table_get(items, item, rule->attribute, &value)) return false;
     uint32_t same = 0;
     for (uint32_t back = 1; back < rule->window; back++) {
         const uint32_t other = item_before(rank, back);
@@ -171,7 +169,19 @@ static bool breaks_diversity(const struct rank *rank, const struct sh_feed_diver
         if (other == SH_SLOT_NONE) break;
         if (sh_table_get(items, other, rule->attribute, &others)) same += others == value;
     }
-    return same >= rule->count;
+    return same;
+}
+
+/* Missing values are never the same. */
+static bool breaks_diversity(struct rank *rank, uint32_t number, uint32_t item) {
+    const struct sh_feed_diversity *rule = &rank->run->rules->diversities[number];
+    int64_t value;
+    if (!sh_table_get(rank->run->model->scope.items, item, rule->attribute, &value)) return false;
+    struct diversity_memo *memo =
+        &rank->diversity_memos[number][sh_hash_mix((uint64_t)value, 0) % DIVERSITY_MEMO_COUNT];
+    if (memo->made_at != rank->count + 1 || memo->value != value)
+        *memo = (struct diversity_memo){value, rank->count + 1, count_same(rank, rule, value)};
+    return memo->same >= rule->count;
 }
 
 static uint32_t count_before(const struct rank *rank, const struct sh_feed_quota *quota, uint32_t places) {
@@ -184,16 +194,23 @@ static uint32_t count_before(const struct rank *rank, const struct sh_feed_quota
     return count;
 }
 
+static bool is_quota_full(struct rank *rank, uint32_t number) {
+    const struct sh_feed_quota *quota = &rank->run->rules->quotas[number];
+    struct quota_memo *memo = &rank->quota_memos[number];
+    if (memo->made_at != rank->count + 1)
+        *memo = (struct quota_memo){rank->count + 1, count_before(rank, quota, quota->of - 1)};
+    return memo->count >= quota->at_most;
+}
+
 /* Bits of the rules that the item would break at the next place. */
-static uint32_t broken_by(const struct rank *rank, uint32_t item) {
+static uint32_t broken_by(struct rank *rank, uint32_t item) {
     const struct sh_feed_rules *rules = rank->run->rules;
     uint32_t broken = 0;
     for (uint32_t i = 0; i < rules->diversity_count && broken == 0; i++)
-        if (breaks_diversity(rank, &rules->diversities[i], item)) broken |= 1u << SH_FEED_RULE_DIVERSITY;
+        if (breaks_diversity(rank, i, item)) broken |= 1u << SH_FEED_RULE_DIVERSITY;
     for (uint32_t i = 0; i < rules->quota_count; i++) {
         const struct sh_feed_quota *quota = &rules->quotas[i];
-        if (quota->at_most < quota->of && sh_bitmap_contains(quota->items, item) &&
-            count_before(rank, quota, quota->of - 1) >= quota->at_most)
+        if (quota->at_most < quota->of && sh_bitmap_contains(quota->items, item) && is_quota_full(rank, i))
             broken |= 1u << SH_FEED_RULE_QUOTA;
     }
     return broken;
@@ -227,6 +244,12 @@ static bool is_placed(const struct rank *rank, uint32_t item) {
 }
 
 static void place_item(struct rank *rank, struct ranked ranked, uint32_t applied) {
+    /* The second phase of another pool may have come to the item after this one put it in order. */
+    if (rank->run->ranked != NULL) {
+        struct feed_candidate candidate;
+        score_item(rank->run, ranked.item, &candidate);
+        ranked.score = candidate.score;
+    }
     if (!is_placed(rank, ranked.item)) feed_sparse_add(&rank->placed, ranked.item, 0);
     const uint32_t broken = broken_by(rank, ranked.item) | item_held_by(rank->run, ranked.item);
     const bool is_pin = (applied >> SH_FEED_APPLIED_PIN & 1) != 0;

@@ -18,6 +18,19 @@ struct pool {
 
 struct mmr_item;
 
+/* What rules of places say depends on the place and, for a diversity, on the item's value, and is asked for every item
+ * that is passed over: so it is worked out once. A memo holds for the count of chosen items it was made at, plus one. */
+enum { DIVERSITY_MEMO_COUNT = 64 };
+struct quota_memo {
+    uint32_t made_at;
+    uint32_t count; /* of the places before in its window */
+};
+struct diversity_memo {
+    int64_t value;
+    uint32_t made_at;
+    uint32_t same;
+};
+
 struct rank {
     struct feed_run *run;
     struct watch *watch;                /* NULL: nobody asks */
@@ -29,6 +42,8 @@ struct rank {
     struct feed_sparse placed; /* in the feed, or kept for a pin */
     struct chosen *chosen;
     uint32_t count;
+    struct quota_memo quota_memos[SH_FEED_QUOTA_COUNT_MAX];
+    struct diversity_memo diversity_memos[SH_FEED_DIVERSITY_COUNT_MAX][DIVERSITY_MEMO_COUNT];
     /* Of mmr. */
     double top_score;            /* of level 0 */
     struct mmr_item *mmr_placed; /* what stands in the feed, and in its earlier pages */

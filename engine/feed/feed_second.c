@@ -1,6 +1,10 @@
 #include "feed_second.h"
 
-enum { SECOND_POOL_COUNT = 8 }; /* pools of a request that are ranked, at most */
+#include "feed_rank.h"
+
+/* Pools of a request that are ranked, at most: of all, of slots and quotas, of what is held back. That of all may be made
+ * longer, and has the same items in front then. */
+enum { SECOND_POOL_COUNT = 1 + SET_COUNT_MAX + LEVEL_COUNT_MAX };
 
 bool second_is_on(const struct feed_run *run) {
     const struct feed_ranker *ranker = run->model->ranker;

@@ -172,6 +172,11 @@ static enum sh_status take_part(struct item_table *table, const struct sh_model_
     }
     table->row_count += part->item_count;
     table->part = part->part;
+    /* A table in use has a place for each slot up to its last item. */
+    if (has_factors(table) &&
+        (uint64_t)table->slot_end * table->head.spec.dimension * sizeof(float) > SH_MODEL_BYTES_MAX)
+        return sh_fail(err, SH_ERR_LIMIT, -1, "for items as many as these a table of %u factors has more than %d MiB",
+                       table->head.spec.dimension, (int)(SH_MODEL_BYTES_MAX >> 20));
     if (part->part < part->part_count) return SH_OK;
     if (table->row_count != table->head.item_count || table->entries_used != table->head.entry_count)
         return refuse(err, "the parts have fewer items or entries than the first one says");

@@ -253,9 +253,11 @@ static enum MHD_Result take_body(struct http_request *request, const char *bytes
     struct sh_http *http = request->http;
     struct sh_buffer *body = &request->call.body;
     const size_t before = body->count;
-    sh_buffer_append(body, bytes, byte_count);
     request->counted_bytes += byte_count;
-    atomic_fetch_add(&http->totals.body_bytes, byte_count);
+    /* All bodies together are bounded while they come, not only when they begin: who goes beyond is cut. */
+    const uint64_t total = atomic_fetch_add(&http->totals.body_bytes, byte_count) + byte_count;
+    if (total > SH_HTTP_BODY_TOTAL_BYTES_MAX) return MHD_NO;
+    sh_buffer_append(body, bytes, byte_count);
     if (before / SH_HTTP_STALL_BYTES != body->count / SH_HTTP_STALL_BYTES)
         http_guard_move_on(&http->guard, request->peer, 0);
     return request->counted_bytes > 2 * (size_t)SH_HTTP_BODY_BYTES_MAX ? MHD_NO : MHD_YES;

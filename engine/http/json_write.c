@@ -14,7 +14,7 @@ static void write_literal(struct sh_buffer *json, const char *text) {
 static void write_escape(struct sh_buffer *json, uint8_t byte) {
     static const char names[] = "\b\t\n\f\r\"\\";
     static const char *const escapes[] = {"\\b", "\\t", "\\n", "\\f", "\\r", "\\\"", "\\\\"};
-    const char *found = strchr(names, byte);
+    const char *found = byte == 0 ? NULL : strchr(names, byte);
     if (found != NULL)
         write_literal(json, escapes[found - names]);
     else

@@ -106,7 +106,7 @@ static const struct sh_method methods[SH_METHOD_COUNT] = {
     [SH_METHOD_FEED_ALSO_BOUGHT] = {"feed.also_bought", SH_SPREAD_ANY, false, false, SH_METHOD_FEED_ALSO_BOUGHT, FEED,
                                     0},
     [SH_METHOD_FEED_IMPRESSIONS] = {"feed.impressions", SH_SPREAD_ANY, false, false, SH_METHOD_FEED_IMPRESSIONS, EXPORT,
-                                    0},
+                                    AUDITED},
     [SH_METHOD_REFERRAL_REFRESH] = {"referral.refresh", SH_SPREAD_EVERY, true, false, SH_METHOD_REFERRAL_REFRESH,
                                     SCHEMA | INGEST, 0},
     [SH_METHOD_AUDIENCE_LOOKALIKE] = {"audience.lookalike", SH_SPREAD_ALL, false, false, SH_METHOD_AUDIENCE_LOOKALIKE,

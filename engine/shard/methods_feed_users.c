@@ -49,8 +49,10 @@ static enum sh_status read_fields(struct sh_job *job, const struct sh_param *par
     state->has_fields = sh_param_given(param);
     if (!state->has_fields) return SH_OK;
     sh_param_cursor(param, &cursor);
-    const struct sh_row_source source = {
-        .table = job->workspace->users, .derived = job->scope.derived, .now_ms = job->scope.now_ms};
+    const struct sh_row_source source = {.table = job->workspace->users,
+                                         .derived = job->scope.derived,
+                                         .hidden = job->scope.hidden,
+                                         .now_ms = job->scope.now_ms};
     return sh_row_fields_read(&cursor, &source, &job->arena, &state->fields, err);
 }
 

@@ -247,6 +247,8 @@ static enum sh_status read_served(struct served *served, const struct sh_param *
     if ((status = sh_param_needed_text(&params[SERVED_REC_ID], "rec_id", &rec_id, err)) != SH_OK) return status;
     if ((status = sh_rec_id_read(rec_id, &serving->rec, err)) != SH_OK) return status;
     if ((status = sh_read_now(&params[SERVED_NOW], served->call, &serving->time_ms, err)) != SH_OK) return status;
+    /* A feed that is yet to come would be the latest for ever, and nothing before it learned. */
+    if (serving->time_ms > served->call->request->now_ms) serving->time_ms = served->call->request->now_ms;
     int64_t hour = sh_served_hour(workspace, serving->time_ms);
     if ((status = sh_param_integer(&params[SERVED_HOUR], "hour", 0, 23, &hour, err)) != SH_OK) return status;
     serving->hour = (uint8_t)hour;

@@ -173,11 +173,30 @@ static enum sh_status run_numbered(struct sh_call *call, struct sh_error *err) {
 /* These save expressions, which others then use. */
 static bool saves_expressions(const struct sh_method *method) {
     return method->number == SH_METHOD_SEGMENT_PUT || method->number == SH_METHOD_SCORE_PUT ||
-           method->number == SH_METHOD_REFERRAL_PUT;
+           method->number == SH_METHOD_REFERRAL_PUT || method->number == SH_METHOD_SCENE_PUT;
+}
+
+/* Do the params of a schema.put say anew what is personal? What cannot be read is refused by whoever reads it. */
+static bool says_privacy(const struct sh_request *request) {
+    struct sh_cursor cursor;
+    struct sh_text key;
+    uint32_t pair_count;
+    sh_cursor_init(&cursor, request->params, request->params_count);
+    if (request->method->number != SH_METHOD_SCHEMA_PUT) return false;
+    if (sh_cursor_map(&cursor, &pair_count, "params", NULL) != SH_OK) return false;
+    for (uint32_t i = 0; i < pair_count; i++) {
+        if (sh_cursor_text(&cursor, &key, "a name", NULL) != SH_OK) return false;
+        if (sh_text_equal(key, SH_TEXT_LITERAL("privacy"))) return true;
+        if (sh_cursor_skip(&cursor, NULL, NULL) != SH_OK) return false;
+    }
+    return false;
 }
 
 enum sh_status sh_shard_admit(struct sh_shard *shard, const struct sh_request *request, struct sh_error *err) {
-    if (!request->hides_personal || !saves_expressions(request->method)) return SH_OK;
+    if (!request->hides_personal) return SH_OK;
+    if (says_privacy(request))
+        return sh_fail(err, SH_ERR_FORBIDDEN, -1, "what is personal is said by a token with the role personal");
+    if (!saves_expressions(request->method)) return SH_OK;
     const struct sh_workspace *workspace = sh_workspace_find(shard, request->workspace);
     if (workspace == NULL || !sh_privacy_is_named(&workspace->privacy, request->params, request->params_count))
         return SH_OK;
