@@ -2,6 +2,7 @@
  * scrapes between, a start before there is a server and a stop under load. A plain program, so that it runs under
  * ThreadSanitizer. Run: http_stress SEED ROUNDS SHARDS */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -68,6 +69,7 @@ static int read_answer(int handle, char *body, size_t room) {
             break;
         }
         const ssize_t got = recv(handle, text + count, bytes_max - count, 0);
+        if (got < 0 && errno == EINTR) continue;
         if (got <= 0) break;
         count += (size_t)got;
     }
