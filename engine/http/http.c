@@ -422,6 +422,7 @@ enum sh_status sh_http_start(const struct sh_http_options *options, struct sh_ht
 
 no_daemon:
     http_workers_stop(made->workers);
+    http_workers_free(made->workers);
 no_workers:
     http_guard_stop(&made->guard);
 no_guard:
@@ -457,9 +458,10 @@ void sh_http_stop(struct sh_http *http) {
     if (http == NULL) return;
     sh_http_quiet(http);
     (void)MHD_quiesce_daemon(http->daemon); /* the listening socket is ours again */
-    http_workers_stop(http->workers);
+    http_workers_stop(http->workers);       /* who waits for one is told, and what comes still is refused by them */
     await_answers(http);
     MHD_stop_daemon(http->daemon);
+    http_workers_free(http->workers);
     http_guard_stop(&http->guard);
     http_files_free(http->files);
     sh_io_listener_close(&http->listener);

@@ -188,6 +188,7 @@ enum sh_status http_workers_start(struct http_workers **workers, struct sh_error
         if (!start_thread(made, made->thread_count)) break;
     if (made->thread_count < SH_HTTP_WORKER_COUNT) {
         http_workers_stop(made);
+        http_workers_free(made);
         return sh_fail(err, SH_ERR_LIMIT, -1, "the kernel gives no thread for HTTP");
     }
     *workers = made;
@@ -233,10 +234,14 @@ void http_workers_quiet(struct http_workers *workers) {
 }
 
 void http_workers_stop(struct http_workers *workers) {
-    if (workers == NULL) return;
     http_workers_quiet(workers);
     for (uint32_t i = 0; i < workers->thread_count; i++)
         (void)pthread_join(workers->all[i].thread, NULL);
+    workers->thread_count = 0;
+}
+
+void http_workers_free(struct http_workers *workers) {
+    sh_assert(workers->thread_count == 0);
     for (uint32_t i = 0; i < SH_HTTP_WORKER_COUNT && workers->all[i].workers != NULL; i++) {
         http_line_deinit(&workers->all[i].line);
         sh_buffer_deinit(&workers->all[i].params);

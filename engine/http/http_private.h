@@ -49,6 +49,8 @@ void http_workers_count(struct http_workers *workers, uint32_t *waiting, uint32_
 void http_workers_quiet(struct http_workers *workers);
 /* End when all that was taken is done. */
 void http_workers_stop(struct http_workers *workers);
+/* When nobody can give them a call any more. */
+void http_workers_free(struct http_workers *workers);
 
 /* The HTTP status for one of the engine's. */
 unsigned http_status_of(enum sh_status status);
