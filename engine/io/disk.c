@@ -34,9 +34,10 @@ static enum sh_status system_list(struct sh_disk *disk, const char *path, void (
     return SH_OK;
 }
 
+struct sh_disk sh_disk_of_system = {.run = system_run, .list = system_list};
+
 struct sh_disk *sh_disk_system(void) {
-    static struct sh_disk system_disk = {.run = system_run, .list = system_list};
-    return &system_disk;
+    return &sh_disk_of_system;
 }
 
 /* ---- requests as calls ---- */

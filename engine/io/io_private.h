@@ -2,6 +2,7 @@
 #ifndef SH_IO_PRIVATE_H
 #define SH_IO_PRIVATE_H
 
+#include "disk.h"
 #include "io.h"
 
 /* Each has the contract of the function of the same name in io.h. */
@@ -54,6 +55,7 @@ void sh_io_socket_prepare(int handle, bool is_local);
 bool sh_io_peer_is_owner(int handle, bool is_local);
 
 /* Files by plain system calls. */
+extern struct sh_disk sh_disk_of_system;
 void sh_io_file_run(struct sh_io_file_request *request);
 int sh_io_file_open_flags(unsigned open_flags);
 /* What the kernel answered (a count or -errno) into the request. */

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { FILE_BYTES_MAX = 256, NAME_BYTES_MAX = 64 };
 
@@ -95,7 +94,8 @@ static void look_at_name(void *context, const char *name) {
     *is_empty = false;
 }
 
-static enum sh_status begin_new(struct sh_data *data, const char *file, uint32_t shard_count, struct sh_error *err) {
+static enum sh_status begin_new(struct sh_data *data, struct sh_host *host, const char *file, uint32_t shard_count,
+                                struct sh_error *err) {
     bool is_empty = true;
     enum sh_status status = data->disk->list(data->disk, data->path, look_at_name, &is_empty, err);
     if (status != SH_OK) return status;
@@ -103,19 +103,18 @@ static enum sh_status begin_new(struct sh_data *data, const char *file, uint32_t
         (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "%s is no data directory of Shoal, and it is not empty", data->path);
         return sh_fail_hint(err, SH_ERR_ARGUMENT, "give an empty directory, or one that does not exist");
     }
-    while (data->store == 0)
-        if (getrandom(&data->store, sizeof data->store, 0) != sizeof data->store) data->store = 0;
+    data->store = host->random(host);
     data->is_new = true;
     data->shard_count = shard_count;
     return write_file(data->disk, data->path, file, data->store, shard_count, err);
 }
 
-static enum sh_status find(struct sh_data *data, uint32_t shard_count, struct sh_error *err) {
+static enum sh_status find(struct sh_data *data, struct sh_host *host, uint32_t shard_count, struct sh_error *err) {
     char file[SH_DATA_PATH_BYTES_MAX];
     enum sh_status status = join(data->path, file_name, file, err);
     if (status != SH_OK) return status;
     status = read_file(data->disk, file, &data->store, &data->shard_count, err);
-    if (status == SH_ERR_NOT_FOUND) return begin_new(data, file, shard_count, err);
+    if (status == SH_ERR_NOT_FOUND) return begin_new(data, host, file, shard_count, err);
     if (status != SH_OK || data->shard_count == shard_count) return status;
     (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "%s is of %u shards, but there are to be %u", data->path, data->shard_count,
                   shard_count);
@@ -137,18 +136,18 @@ static enum sh_status lock(struct sh_data *data, struct sh_error *err) {
     return sh_fail(err, SH_ERR_BUSY, -1, "another server has the data directory %s", data->path);
 }
 
-enum sh_status sh_data_open(const struct sh_data_options *options, struct sh_disk *disk, uint32_t shard_count,
+enum sh_status sh_data_open(const struct sh_data_options *options, struct sh_host *host, uint32_t shard_count,
                             struct sh_data *data, struct sh_error *err) {
-    *data = (struct sh_data){.options = *options, .disk = disk, .lock = -1};
+    *data = (struct sh_data){.options = *options, .disk = host->disk, .lock = -1};
     data->options.path = NULL;
     const size_t count = strlen(options->path);
     if (count == 0 || count >= SH_DATA_PATH_BYTES_MAX - NAME_BYTES_MAX)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "the path of the data directory is empty or too long");
     memcpy(data->path, options->path, count + 1);
-    enum sh_status status = sh_disk_make_directory(disk, data->path, err);
+    enum sh_status status = sh_disk_make_directory(data->disk, data->path, err);
     if (status == SH_ERR_CONFLICT) status = SH_OK; /* it is there */
     if (status == SH_OK) status = lock(data, err);
-    if (status == SH_OK) status = find(data, shard_count, err);
+    if (status == SH_OK) status = find(data, host, shard_count, err);
     if (status != SH_OK) sh_data_close(data);
     return status;
 }

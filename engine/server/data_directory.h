@@ -18,6 +18,7 @@
 
 #include "bounds.h"
 #include "disk.h"
+#include "host.h"
 #include "log.h"
 
 enum { SH_DATA_PATH_BYTES_MAX = 4096 };
@@ -47,7 +48,7 @@ SH_MUST_CHECK enum sh_status sh_data_peek(struct sh_disk *disk, const char *path
 /* Make it or find it, and lock it. SH_ERR_BUSY: another server has it. SH_ERR_ARGUMENT: it is of another number of
  * shards, or no directory of Shoal's. SH_ERR_CORRUPT: shoal.data is not what was written. On failure nothing is held.
  */
-SH_MUST_CHECK enum sh_status sh_data_open(const struct sh_data_options *options, struct sh_disk *disk,
+SH_MUST_CHECK enum sh_status sh_data_open(const struct sh_data_options *options, struct sh_host *host,
                                           uint32_t shard_count, struct sh_data *data, struct sh_error *err);
 void sh_data_close(struct sh_data *data);
 /* DIR/name, with the shard's number behind it if shard is not SH_DATA_NO_SHARD. */

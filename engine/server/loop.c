@@ -209,7 +209,8 @@ static bool stop_step(struct sh_loop *loop) {
 
 static enum sh_status loop_make(struct sh_loop *loop) {
     struct sh_server *server = loop->server;
-    enum sh_status status = sh_io_create(server->io, &sh_session_events, loop, &loop->io, &loop->err);
+    enum sh_status status =
+        server->host->io_create(server->host, server->io, &sh_session_events, loop, &loop->io, &loop->err);
     if (status != SH_OK) return status;
     const struct sh_shard_options options = {.shard_index = loop->index, .shard_count = server->loop_count};
     if ((status = sh_shard_create(&options, &loop->shard, &loop->err)) != SH_OK) return status;
@@ -246,9 +247,9 @@ static bool loop_report(struct sh_loop *loop) {
     struct sh_server *server = loop->server;
     pthread_mutex_lock(&server->mutex);
     server->ready_count++;
-    pthread_cond_broadcast(&server->changed);
+    server->host->wake(server->host, &server->changed);
     while (!server->may_serve)
-        pthread_cond_wait(&server->changed, &server->mutex);
+        server->host->wait(server->host, &server->changed, &server->mutex, SH_HOST_FOREVER);
     /* Not whether it shall stop: that it learns in turn(), with the others, who wait for it to fall quiet. */
     const bool has_failed = server->has_failed;
     pthread_mutex_unlock(&server->mutex);

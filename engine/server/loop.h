@@ -36,7 +36,7 @@ struct sh_guests {
 struct sh_loop {
     struct sh_server *server;
     uint32_t index;
-    pthread_t thread;
+    struct sh_host_thread thread;
     struct sh_io *io;
     struct sh_shard *shard;
     struct sh_io_timer tick;
@@ -79,6 +79,7 @@ struct sh_server {
     struct sh_loop *loops;
     uint32_t loop_count;
     uint32_t thread_count;
+    struct sh_host *host;
     enum sh_io_body io;
     uint32_t connection_count_max;
     uint32_t frame_stall_ms_max;

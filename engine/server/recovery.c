@@ -1,7 +1,6 @@
 #include "recovery.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "loop.h"
 #include "memory.h"
@@ -128,9 +127,10 @@ enum sh_status sh_recovery_create(struct sh_server *server, struct sh_recovery *
 /* ---- meetings ---- */
 
 void sh_recovery_abort(struct sh_recovery *recovery) {
+    struct sh_host *host = recovery->server->host;
     pthread_mutex_lock(&recovery->mutex);
     recovery->has_failed = true;
-    pthread_cond_broadcast(&recovery->changed);
+    host->wake(host, &recovery->changed);
     pthread_mutex_unlock(&recovery->mutex);
 }
 
@@ -140,15 +140,16 @@ static enum sh_status meet(struct sh_recovery *recovery, enum sh_status status, 
         sh_recovery_abort(recovery);
         return status;
     }
+    struct sh_host *host = recovery->server->host;
     pthread_mutex_lock(&recovery->mutex);
     const uint32_t meeting = recovery->meeting;
     if (++recovery->arrived_count == recovery->shard_count) {
         recovery->arrived_count = 0;
         recovery->meeting++;
-        pthread_cond_broadcast(&recovery->changed);
+        host->wake(host, &recovery->changed);
     }
     while (recovery->meeting == meeting && !recovery->has_failed)
-        pthread_cond_wait(&recovery->changed, &recovery->mutex);
+        host->wait(host, &recovery->changed, &recovery->mutex, SH_HOST_FOREVER);
     const bool failed = recovery->has_failed;
     pthread_mutex_unlock(&recovery->mutex);
     if (!failed) return SH_OK;
@@ -160,14 +161,12 @@ static enum sh_status meet(struct sh_recovery *recovery, enum sh_status status, 
 static enum sh_status open_log(struct sh_loop *loop, struct sh_log **log, struct sh_error *err) {
     const struct sh_data *data = loop->server->data;
     char path[SH_DATA_PATH_BYTES_MAX];
-    uint64_t salt = 0;
     sh_data_path(data, "shard", loop->index, path);
-    while (getrandom(&salt, sizeof salt, 0) != sizeof salt) {}
     const struct sh_log_options options = {
         .directory = path,
         .store = data->store,
         .shard = loop->index,
-        .salt = salt,
+        .salt = loop->server->host->random(loop->server->host),
         .durability = data->options.durability,
         .interval_ms = data->options.interval_ms,
         .segment_bytes = data->options.segment_bytes,

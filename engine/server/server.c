@@ -1,7 +1,5 @@
 #include "server.h"
 
-#include <time.h>
-
 #include "address.h"
 #include "loop.h"
 #include "memory.h"
@@ -22,7 +20,8 @@ static void server_free(struct sh_server *server) {
     }
     for (uint32_t i = 0; server->listeners != NULL && i < server->loop_count * server->address_count; i++)
         /* A Unix address is listened on once, and given to every loop. */
-        if (i < server->address_count || !server->listeners[i].is_local) sh_io_listener_close(&server->listeners[i]);
+        if (i < server->address_count || !server->listeners[i].is_local)
+            server->host->listener_close(server->host, &server->listeners[i]);
     sh_snapshots_deinit(&server->snapshots);
     sh_slow_log_deinit(&server->slow);
     pthread_cond_destroy(&server->changed);
@@ -37,10 +36,10 @@ static void server_free(struct sh_server *server) {
     sh_free(server);
 }
 
-static uint64_t monotonic_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+static uint64_t monotonic_ns(const struct sh_server *server) {
+    uint64_t now_ns;
+    server->host->clock(server->host, NULL, &now_ns);
+    return now_ns;
 }
 
 static uint32_t or_bound(uint32_t option, uint32_t bound) {
@@ -59,6 +58,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     pthread_cond_init(&server->changed, NULL);
     sh_snapshots_init(&server->snapshots);
     sh_slow_log_init(&server->slow, options->slow_ms);
+    server->host = options->host == NULL ? sh_host_system() : options->host;
     server->io = options->io;
     server->access = options->access;
     server->tls = options->tls;
@@ -88,7 +88,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     }
     for (size_t i = 0; i < loop_count * options->address_count; i++)
         server->listeners[i].handle = -1;
-    server->start_ns = monotonic_ns();
+    server->start_ns = monotonic_ns(server);
     *made = server;
     return SH_OK;
 }
@@ -102,7 +102,8 @@ static enum sh_status listen_everywhere(struct sh_server *server, const char *co
             if (loop > 0 && first->is_local)
                 *listener = *first;
             else
-                status = sh_io_listener_open(loop == 0 ? addresses[i] : first->address, loop == 0, listener, err);
+                status = server->host->listener_open(server->host, loop == 0 ? addresses[i] : first->address, loop == 0,
+                                                     listener, err);
         }
     }
     return status;
@@ -110,7 +111,7 @@ static enum sh_status listen_everywhere(struct sh_server *server, const char *co
 
 static enum sh_status start_threads(struct sh_server *server, struct sh_error *err) {
     for (uint32_t i = 0; i < server->loop_count; i++) {
-        if (pthread_create(&server->loops[i].thread, NULL, sh_loop_main, &server->loops[i]) != 0) {
+        if (!server->host->thread_start(server->host, &server->loops[i].thread, sh_loop_main, &server->loops[i])) {
             if (server->recovery != NULL) sh_recovery_abort(server->recovery);
             return sh_fail(err, SH_ERR_LIMIT, -1, "the kernel gives no thread for loop %u", i);
         }
@@ -135,11 +136,11 @@ static enum sh_status first_fault(const struct sh_server *server, struct sh_erro
 static enum sh_status release_loops(struct sh_server *server, enum sh_status status, struct sh_error *err) {
     pthread_mutex_lock(&server->mutex);
     while (server->ready_count < server->thread_count)
-        pthread_cond_wait(&server->changed, &server->mutex);
+        server->host->wait(server->host, &server->changed, &server->mutex, SH_HOST_FOREVER);
     if (status == SH_OK) status = first_fault(server, err);
     server->has_failed = status != SH_OK;
     server->may_serve = true;
-    pthread_cond_broadcast(&server->changed);
+    server->host->wake(server->host, &server->changed);
     pthread_mutex_unlock(&server->mutex);
     return status;
 }
@@ -148,7 +149,7 @@ static enum sh_status open_data(struct sh_server *server, const struct sh_server
                                 struct sh_error *err) {
     struct sh_data *data = sh_alloc(sizeof *data);
     if (data == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for a data directory");
-    const enum sh_status status = sh_data_open(options->data, sh_disk_system(), server->loop_count, data, err);
+    const enum sh_status status = sh_data_open(options->data, server->host, server->loop_count, data, err);
     if (status != SH_OK) {
         sh_free(data);
         return status;
@@ -216,14 +217,14 @@ struct sh_counters_context sh_server_counters(const struct sh_server *server) {
     return (struct sh_counters_context){
         .loops = server->counters,
         .loop_count = server->loop_count,
-        .uptime_ms = (monotonic_ns() - server->start_ns) / 1000000u,
+        .uptime_ms = (monotonic_ns(server) - server->start_ns) / 1000000u,
         .io = sh_io_body_name(server->io),
         .version = SHOAL_VERSION,
     };
 }
 
 struct sh_server_health sh_server_health(const struct sh_server *server) {
-    const uint64_t now_ms = monotonic_ns() / 1000000u;
+    const uint64_t now_ms = monotonic_ns(server) / 1000000u;
     struct sh_server_health health = {
         .is_stopping = atomic_load(&server->stop) != SH_STOP_NOT,
         .full_logs = atomic_load(&server->full_logs),
@@ -259,7 +260,7 @@ enum sh_status sh_server_join(struct sh_server *server, struct sh_error *err) {
     if (server == NULL) return SH_OK;
     enum sh_status status = SH_OK;
     for (uint32_t i = 0; i < server->thread_count; i++)
-        (void)pthread_join(server->loops[i].thread, NULL);
+        server->host->thread_join(server->host, &server->loops[i].thread);
     sh_training_end(server);
     for (uint32_t i = 0; i < server->thread_count && status == SH_OK; i++) {
         status = server->loops[i].status;

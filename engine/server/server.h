@@ -19,6 +19,7 @@
 #include "bounds.h"
 #include "counters.h"
 #include "data_directory.h"
+#include "host.h"
 #include "io.h"
 #include "tls.h"
 
@@ -29,6 +30,7 @@ struct sh_server_options {
     uint32_t address_count;       /* at least one */
     uint32_t shard_count;         /* 1 to SH_SHARD_COUNT_MAX */
     enum sh_io_body io;
+    struct sh_host *host;               /* the machine; NULL: this one */
     const struct sh_data_options *data; /* NULL: all is in memory only, and gone with the server */
     /* Who may do what; the caller's, until the server has ended. NULL: everybody may do everything, and only addresses
      * that other machines cannot reach are listened on. */

@@ -1,11 +1,6 @@
 #include "snapshot.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "loop.h"
 #include "server_log.h"
@@ -14,12 +9,9 @@
 enum {
     LOOK_MS = 20,     /* between two looks at whether the child has ended */
     PARK_LOOK_MS = 5, /* between two looks at whether a loop that is to stand still has broken */
-    CHILD_NICE = 10,
 };
 
 void sh_snapshots_init(struct sh_snapshots *snapshots) {
-    snapshots->child = -1;
-    snapshots->pipe = -1;
     pthread_mutex_init(&snapshots->mutex, NULL);
     pthread_cond_init(&snapshots->changed, NULL);
 }
@@ -103,12 +95,13 @@ static void look_at_release(struct sh_loop *loop) {
 }
 
 static void stand_still(struct sh_loop *loop) {
+    struct sh_host *host = loop->server->host;
     struct sh_snapshots *snapshots = &loop->server->snapshots;
     pthread_mutex_lock(&snapshots->mutex);
     snapshots->parked_count++;
-    pthread_cond_broadcast(&snapshots->changed);
+    host->wake(host, &snapshots->changed);
     while (phase_of(loop->server) == SH_SNAPSHOT_PARKING)
-        pthread_cond_wait(&snapshots->changed, &snapshots->mutex);
+        host->wait(host, &snapshots->changed, &snapshots->mutex, SH_HOST_FOREVER);
     snapshots->parked_count--;
     pthread_mutex_unlock(&snapshots->mutex);
 }
@@ -119,7 +112,7 @@ static void set_phase(struct sh_server *server, enum sh_snapshot_phase phase) {
     struct sh_snapshots *snapshots = &server->snapshots;
     pthread_mutex_lock(&snapshots->mutex);
     atomic_store(&snapshots->phase, phase);
-    pthread_cond_broadcast(&snapshots->changed);
+    server->host->wake(server->host, &snapshots->changed);
     pthread_mutex_unlock(&snapshots->mutex);
 }
 
@@ -176,31 +169,16 @@ static bool park_others(struct sh_loop *loop) {
     set_phase(server, SH_SNAPSHOT_PARKING);
     sh_loop_wake_all(server);
     pthread_mutex_lock(&snapshots->mutex);
-    while (snapshots->parked_count + 1 < server->loop_count && !atomic_load(&server->is_broken)) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += PARK_LOOK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        (void)pthread_cond_timedwait(&snapshots->changed, &snapshots->mutex, &until);
-    }
+    while (snapshots->parked_count + 1 < server->loop_count && !atomic_load(&server->is_broken))
+        server->host->wait(server->host, &snapshots->changed, &snapshots->mutex, PARK_LOOK_MS * UINT64_C(1000000));
     const bool parked = snapshots->parked_count + 1 == server->loop_count;
     pthread_mutex_unlock(&snapshots->mutex);
     return parked;
 }
 
-/* The child. Its memory is as it was at the fork; nothing else of the server is its business. */
-static _Noreturn void write_and_exit(struct sh_server *server, pid_t parent, int report_pipe) {
-    struct sh_snapshot_report report = {0};
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);
-    /* Sockets must close when the server closes them, and locks be gone with it. */
-    if (report_pipe > 3) (void)close_range(3, (unsigned)report_pipe - 1, 0);
-    (void)close_range((unsigned)report_pipe + 1, ~0U, 0);
-    (void)!nice(CHILD_NICE);
-    sh_snapshots_write(server, &report);
-    (void)!write(report_pipe, &report, sizeof report);
-    _exit(0);
+/* In the child. Its memory is as it was at the fork; nothing else of the server is its business. */
+static void write_in_child(void *context, void *report) {
+    sh_snapshots_write(context, report);
 }
 
 static void look_again(struct sh_loop *loop) {
@@ -218,24 +196,17 @@ static void on_timer(void *context, struct sh_io_timer *timer) {
 static void fork_child(struct sh_loop *loop) {
     struct sh_server *server = loop->server;
     struct sh_snapshots *snapshots = &server->snapshots;
-    int ends[2];
+    struct sh_host *host = server->host;
     const uint64_t park_ns = sh_io_exact_ns(loop->io);
-    if (!park_others(loop) || pipe(ends) != 0) {
+    if (!park_others(loop)) {
         give_up(server, SH_ERR_CLOSED, "the loops cannot be made to stand still");
         return;
     }
-    const pid_t parent = getpid();
-    const pid_t child = fork();
-    if (child == 0) write_and_exit(server, parent, ends[1]);
-    (void)close(ends[1]);
-    const uint64_t fork_ns = sh_io_exact_ns(loop->io);
-    if (child < 0) {
-        (void)close(ends[0]);
+    if (!host->child_start(host, &snapshots->child, write_in_child, server, sizeof snapshots->report)) {
         give_up(server, SH_ERR_MEMORY, "the system has no memory for a process that writes it");
         return;
     }
-    snapshots->child = child;
-    snapshots->pipe = ends[0];
+    const uint64_t fork_ns = sh_io_exact_ns(loop->io);
     snapshots->fork_ns = fork_ns;
     release(server, SH_SNAPSHOT_WRITING);
     pthread_mutex_lock(&snapshots->mutex);
@@ -266,19 +237,16 @@ static void look_at_child(struct sh_loop *loop) {
     struct sh_server *server = loop->server;
     struct sh_snapshots *snapshots = &server->snapshots;
     struct sh_snapshot_report report;
-    int ended = 0;
-    if (waitpid(snapshots->child, &ended, WNOHANG) == 0) {
+    const enum sh_host_child_state state =
+        server->host->child_look(server->host, &snapshots->child, &report, sizeof report);
+    if (state == SH_HOST_CHILD_RUNS) {
         if (snapshots->timer.place == 0) look_again(loop);
         return;
     }
-    if (read(snapshots->pipe, &report, sizeof report) != (ssize_t)sizeof report) {
+    if (state == SH_HOST_CHILD_LOST) {
         report = (struct sh_snapshot_report){.status = SH_ERR_IO};
-        (void)snprintf(report.message, sizeof report.message, "the process that writes it ended without a word (%d)",
-                       WIFSIGNALED(ended) ? WTERMSIG(ended) : WEXITSTATUS(ended));
+        (void)snprintf(report.message, sizeof report.message, "the process that writes it ended without a word");
     }
-    (void)close(snapshots->pipe);
-    snapshots->pipe = -1;
-    snapshots->child = -1;
     report.write_ms = (sh_io_exact_ns(loop->io) - snapshots->fork_ns) / 1000000;
     report.hold_us = snapshots->report.hold_us;
     report.pause_us = snapshots->report.pause_us;
@@ -350,11 +318,8 @@ void sh_snapshots_stop(struct sh_loop *loop) {
     struct sh_snapshots *snapshots = &server->snapshots;
     if (loop->index == 0) {
         if (phase_of(server) == SH_SNAPSHOT_HOLDING) give_up(server, SH_ERR_CLOSED, "the server stops");
-        if (snapshots->child > 0) {
-            (void)kill(snapshots->child, SIGKILL);
-            (void)waitpid(snapshots->child, NULL, 0);
-            (void)close(snapshots->pipe);
-            snapshots->child = -1;
+        if (snapshots->child.process != 0) {
+            server->host->child_end(server->host, &snapshots->child);
             atomic_store(&snapshots->phase, SH_SNAPSHOT_IDLE);
         }
     }

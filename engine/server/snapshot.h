@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 
+#include "host.h"
 #include "io.h"
 #include "task.h"
 
@@ -44,8 +45,7 @@ struct sh_snapshots {
     uint64_t begun_for;              /* asked_count when the one under way began */
     uint64_t hold_since_ns;
     uint64_t fork_ns;
-    pid_t child;
-    int pipe;                  /* the child's report */
+    struct sh_host_child child;
     uint64_t log_bytes_before; /* of all logs, when the last one began */
     uint64_t last_bytes;       /* of the last one that was well */
     uint64_t done_count;

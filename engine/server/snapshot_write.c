@@ -5,7 +5,6 @@
  *                                      section "shard"               sh_shard_save
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "archive.h"
 #include "loop.h"
@@ -35,14 +34,15 @@ static enum sh_status write_all(struct sh_server *server, struct sh_snapshot *wr
     const struct sh_data *data = server->data;
     struct sh_snapshot_writer *files;
     char directory[SH_DATA_PATH_BYTES_MAX];
-    struct timespec now;
+    int64_t now_ms;
+    uint64_t now_ns;
     uint64_t sequence;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
+    server->host->clock(server->host, &now_ms, &now_ns);
     sh_data_path(data, "snapshots", SH_DATA_NO_SHARD, directory);
     enum sh_status status = sh_snapshot_next(data->disk, directory, &sequence, err);
     if (status == SH_OK)
-        status = sh_snapshot_begin(data->disk, directory, data->store, sequence,
-                                   (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, server->loop_count, &files, err);
+        status =
+            sh_snapshot_begin(data->disk, directory, data->store, sequence, now_ms, server->loop_count, &files, err);
     if (status != SH_OK) return status;
     for (uint32_t i = 0; i < server->loop_count && status == SH_OK; i++)
         status = write_shard(&server->loops[i], files, err);
