@@ -1,5 +1,8 @@
 #include "event_pack.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static uint32_t count_pairs(struct sh_event_ref event, const struct sh_event_type *type) {
     int64_t value;
     uint32_t count = 2;
@@ -18,12 +21,26 @@ static void pack_property(const struct sh_event_property *property, int64_t valu
     sh_value_pack(property->type, property->scale, property->is_date, value, text, packer);
 }
 
-static void pack_event(const struct sh_workspace *workspace, struct sh_event_ref event, msgpack_packer *packer) {
+static void pack_event_id(uint64_t hash, msgpack_packer *packer) {
+    char key[SH_EVENT_KEY_BYTES + 1];
+    (void)snprintf(key, sizeof key, "#%016" PRIx64, hash);
+    sh_pack_literal(packer, "id");
+    sh_pack_text(packer, (struct sh_text){key, SH_EVENT_KEY_BYTES});
+}
+
+/* user NULL: neither user nor id. */
+static void pack_event(const struct sh_workspace *workspace, struct sh_event_ref event, const struct sh_text *user,
+                       msgpack_packer *packer) {
     const struct sh_event_type *type = sh_event_type(workspace->events, sh_event_ref_type(event));
+    const uint64_t id_hash = user == NULL ? 0 : sh_event_ref_id_hash(event);
     int64_t value;
-    (void)msgpack_pack_map(packer, count_pairs(event, type));
+    (void)msgpack_pack_map(packer, count_pairs(event, type) + (user != NULL) + (id_hash != 0));
     sh_pack_literal(packer, "type");
     sh_pack_text(packer, type->name);
+    if (user != NULL) {
+        sh_pack_literal(packer, "user");
+        sh_pack_text(packer, *user);
+    }
     sh_pack_literal(packer, "time");
     (void)msgpack_pack_int64(packer, sh_event_ref_time(event));
     const uint32_t item = sh_event_ref_item(event);
@@ -38,6 +55,25 @@ static void pack_event(const struct sh_workspace *workspace, struct sh_event_ref
     for (uint32_t i = 0; i < type->property_count; i++) {
         if (sh_event_ref_property(event, i, &value)) pack_property(type->properties[i], value, packer);
     }
+    if (id_hash != 0) pack_event_id(id_hash, packer);
+}
+
+void sh_event_pack(const struct sh_workspace *workspace, struct sh_event_ref event, struct sh_text user,
+                   msgpack_packer *packer) {
+    pack_event(workspace, event, &user, packer);
+}
+
+uint64_t sh_event_id_hash(struct sh_text id) {
+    uint64_t hash = 0;
+    bool is_key = id.count == SH_EVENT_KEY_BYTES && id.bytes[0] == '#';
+    for (uint32_t i = 1; is_key && i < SH_EVENT_KEY_BYTES; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const char *digit = memchr(digits, id.bytes[i], sizeof digits - 1);
+        is_key = digit != NULL;
+        if (is_key) hash = hash << 4 | (uint64_t)(digit - digits);
+    }
+    if (!is_key) hash = sh_id_hash(id);
+    return hash == 0 ? 1 : hash; /* 0 says that there is none */
 }
 
 void sh_history_pack(const struct sh_workspace *workspace, uint32_t slot, uint32_t count, msgpack_packer *packer) {
@@ -50,7 +86,7 @@ void sh_history_pack(const struct sh_workspace *workspace, uint32_t slot, uint32
     if (found == 0) return;
     (void)sh_event_history_first(workspace->events, slot, &event);
     for (uint32_t i = 0; i < found; i++) {
-        pack_event(workspace, event, packer);
+        pack_event(workspace, event, NULL, packer);
         (void)sh_event_history_next(workspace->events, &event);
     }
 }

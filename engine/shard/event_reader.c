@@ -1,6 +1,7 @@
 #include "event_reader.h"
 
 #include "cursor_inline.h"
+#include "event_pack.h"
 #include "memory.h"
 #include "served.h"
 #include "value_reader.h"
@@ -206,8 +207,7 @@ static enum sh_status read_event_id(struct sh_event_reader *reader, struct sh_er
     struct sh_id_reader id;
     const enum sh_status status = sh_id_read_value(&id, cell, "`id`", err);
     if (status != SH_OK) return status;
-    const uint64_t hash = sh_id_hash(id.text);
-    reader->event.id_hash = hash == 0 ? 1 : hash; /* 0 says that there is none */
+    reader->event.id_hash = sh_event_id_hash(id.text);
     return SH_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "job.h"
 #include "memory.h"
 #include "page_token.h"
+#include "part_answer.h"
 
 /* ---- What is asked for ---- */
 
@@ -204,6 +205,34 @@ enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *er
     return begin(call, job, status, err);
 }
 
+/* A kept list of ids, by id unless another order is given: the same users make the same pages, whatever the number of
+ * shards. Its first page says which moment it is of. */
+enum sh_status sh_handle_audience_export(struct sh_call *call, struct sh_error *err) {
+    static const uint8_t truth[] = {0xC3};
+    static const uint8_t id[] = {0xA2, 'i', 'd'};
+    static const char *const words[] = {"cursor", "limit", "where", "now", "timeout_ms", "order", "desc", "part_close"};
+    static const uint32_t places[] = {LIST_CURSOR,  LIST_LIMIT, LIST_WHERE, LIST_NOW,
+                                      LIST_TIMEOUT, LIST_ORDER, LIST_DESC,  LIST_PART_CLOSE};
+    struct sh_param given[8] = {{0}};
+    struct sh_param params[LIST_PARAM_COUNT] = {{0}};
+    struct sh_job *job;
+    enum sh_status status;
+    if ((status = sh_call_params(call, words, sh_answer_is_part(call->shard) ? 8 : 7, given, err)) != SH_OK)
+        return status;
+    for (uint32_t i = 0; i < 8; i++)
+        params[places[i]] = given[i];
+    if (sh_param_given(&params[LIST_CURSOR])) return list_next_page(call, params, err);
+    if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
+    params[LIST_KEEP] = (struct sh_param){truth, truth + sizeof truth};
+    if (!sh_param_given(&params[LIST_ORDER])) params[LIST_ORDER] = (struct sh_param){id, id + sizeof id};
+    const struct list_params list = {&params[LIST_LIMIT], &params[LIST_FIELDS], &params[LIST_ORDER], &params[LIST_DESC],
+                                     &params[LIST_KEEP]};
+    status = read_moment(call, job, &params[LIST_NOW], err);
+    if (status == SH_OK) status = read_list(job, &list, err);
+    if (status == SH_OK) status = sh_plan_among(job, &params[LIST_WHERE], err);
+    return begin(call, job, status, err);
+}
+
 /* The pair `cursor`: where the page behind this one begins. */
 static void pack_cursor(const struct sh_shard *shard, uint64_t id, bool is_ordered, uint64_t place, uint64_t count,
                         struct sh_buffer *body) {
@@ -342,8 +371,12 @@ static void pack_count(const struct sh_job *job, msgpack_packer *packer) {
 /* The map's head of a list or a sample with these pairs. Inside audience.ask that is all; alone it is an answer, which
  * begins with `count` and will end with took_us. */
 static void begin_people(const struct sh_job *job, uint32_t pair_count, msgpack_packer *packer) {
-    (void)msgpack_pack_map(packer, job->is_ask ? pair_count : pair_count + 2);
+    const bool is_export = job->request.method->number == SH_METHOD_AUDIENCE_EXPORT;
+    (void)msgpack_pack_map(packer, job->is_ask ? pair_count : pair_count + 2 + is_export);
     if (!job->is_ask) pack_count(job, packer);
+    if (!is_export) return;
+    sh_pack_literal(packer, "now");
+    (void)msgpack_pack_int64(packer, job->scope.now_ms);
 }
 
 /* A frozen list: its first page, and a cursor if there is more. */

@@ -38,6 +38,8 @@ extern const struct sh_part_form sh_waterfall_form; /* methods_waterfall.c */
 extern const struct sh_part_form sh_retention_form; /* methods_retention.c */
 extern const struct sh_part_form sh_lookalike_form; /* methods_lookalike.c */
 
+extern const struct sh_part_form sh_event_list_form; /* methods_event_list.c */
+
 extern const struct sh_part_form sh_feed_batch_form; /* methods_feed_batch.c */
 extern const struct sh_part_form sh_feed_users_form; /* methods_feed_users.c */
 

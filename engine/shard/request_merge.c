@@ -209,6 +209,12 @@ static uint32_t merge_list_pairs(struct merging *merging, const struct sh_answer
     return 2;
 }
 
+static void copy_pair(struct merging *merging, const char *name) {
+    const struct sh_answer_pair *pair = sh_answer_map_find(&merging->maps[0], name);
+    sh_pack_literal(&merging->packer, name);
+    sh_buffer_append(merging->merged, pair->begin, (size_t)(pair->end - pair->begin));
+}
+
 static enum sh_status merge_list(struct merging *merging, struct sh_error *err) {
     uint64_t skipped;
     struct sh_answer_map params;
@@ -229,13 +235,15 @@ static enum sh_status merge_list(struct merging *merging, struct sh_error *err) 
     }
     const size_t map = begin_map(merging);
     const uint64_t limit = param_uint(request, NULL, "limit", SH_LIST_LIMIT_DEFAULT);
+    const bool has_now = !is_page && sh_answer_map_find(&merging->maps[0], "now") != NULL; /* audience.export */
     if (!is_page) pack_sum(merging, "count");
+    if (has_now) copy_pair(merging, "now");
     const uint32_t pair_count = merge_list_pairs(merging, merging->maps, limit, id, &skipped);
     if (is_page) {
         sh_pack_literal(&merging->packer, "skipped");
         (void)msgpack_pack_uint64(&merging->packer, skipped);
     }
-    end_map(merging, map, pair_count + 2);
+    end_map(merging, map, pair_count + 2 + has_now);
     return SH_OK;
 }
 
@@ -293,12 +301,6 @@ static enum sh_status merge_ask(struct merging *merging, struct sh_error *err) {
     sh_free(inner);
     end_map(merging, map, pair_count);
     return SH_OK;
-}
-
-static void copy_pair(struct merging *merging, const char *name) {
-    const struct sh_answer_pair *pair = sh_answer_map_find(&merging->maps[0], name);
-    sh_pack_literal(&merging->packer, name);
-    sh_buffer_append(merging->merged, pair->begin, (size_t)(pair->end - pair->begin));
 }
 
 static enum sh_status merge_explain(struct merging *merging, struct sh_error *err) {
@@ -446,6 +448,7 @@ static enum sh_status merge(struct merging *merging, struct sh_error *err) {
     case SH_METHOD_AUDIENCE_COUNT:
         return merge_count(merging);
     case SH_METHOD_AUDIENCE_LIST:
+    case SH_METHOD_AUDIENCE_EXPORT:
         return merge_list(merging, err);
     case SH_METHOD_AUDIENCE_SAMPLE:
         return merge_sample(merging);

@@ -362,7 +362,7 @@ static enum sh_status split(const struct sh_request *request, const struct route
     case SH_SPREAD_ROWS:
         return split_rows(request, router, split, err);
     case SH_SPREAD_ALL:
-        if (request->method->number == SH_METHOD_AUDIENCE_LIST)
+        if (request->method->number == SH_METHOD_AUDIENCE_LIST || request->method->number == SH_METHOD_AUDIENCE_EXPORT)
             status = split_list(request, router->shard_count, split, &is_page, err);
         if (request->method->number == SH_METHOD_AUDIENCE_LOOKALIKE) {
             status = sh_lookalike_split(request, err);

@@ -46,6 +46,7 @@ enum {
     SH_METHOD_TREE_PUT,
     SH_METHOD_USER_GET,
     SH_METHOD_USER_PUT,
+    SH_METHOD_ITEM_LIST,
     SH_METHOD_MODEL_PUT,
     SH_METHOD_RULE_LIST,
     SH_METHOD_SCENE_GET,
@@ -53,6 +54,7 @@ enum {
     SH_METHOD_SCORE_GET,
     SH_METHOD_SCORE_PUT,
     SH_METHOD_TREE_LIST,
+    SH_METHOD_EVENT_LIST,
     SH_METHOD_FEED_BATCH,
     SH_METHOD_MODEL_LIST,
     SH_METHOD_SCENE_LIST,
@@ -95,6 +97,7 @@ enum {
     SH_METHOD_AUDIENCE_COUNT,
     SH_METHOD_CLIENT_NUMBERS,
     SH_METHOD_SEGMENT_REMOVE,
+    SH_METHOD_AUDIENCE_EXPORT,
     SH_METHOD_AUDIENCE_FUNNEL,
     SH_METHOD_AUDIENCE_SAMPLE,
     SH_METHOD_SEGMENT_OF_USER,
@@ -203,11 +206,14 @@ enum sh_status sh_handle_user_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_user_forget(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_item_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_item_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_item_list(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_item_remove(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_event_append(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_event_list(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_event_sweep(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_audience_export(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_audience_explain(struct sh_call *call, struct sh_error *err);

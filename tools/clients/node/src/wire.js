@@ -15,16 +15,16 @@ export const WRITES = new Set([
     'rule.remove', 'schema.put', 'score.put', 'score.remove', 'segment.put', 'segment.remove', 'tree.put', 'tree.remove', 'user.forget',
     'user.merge', 'user.put']);
 export const READS = new Set([
-    'audience.ask', 'audience.close', 'audience.count', 'audience.explain', 'audience.funnel', 'audience.insight', 'audience.list',
+    'audience.ask', 'audience.close', 'audience.count', 'audience.explain', 'audience.export', 'audience.funnel', 'audience.insight', 'audience.list',
     'audience.lookalike', 'audience.overlap', 'audience.retention', 'audience.rfm', 'audience.sample', 'audience.waterfall',
-    'audience.why', 'client.numbers', 'feed.also_bought', 'feed.batch', 'feed.get', 'feed.similar', 'feed.trending',
-    'feed.users_for_item', 'hello', 'item.get', 'ping', 'referral.get', 'rfm.get',
+    'audience.why', 'client.numbers', 'event.list', 'feed.also_bought', 'feed.batch', 'feed.get', 'feed.similar', 'feed.trending',
+    'feed.users_for_item', 'hello', 'item.get', 'item.list', 'ping', 'referral.get', 'rfm.get',
     'rule.get', 'rule.list', 'schema.get', 'score.get', 'score.list', 'segment.get', 'segment.list', 'segment.of_user', 'stats', 'tree.get',
     'tree.list', 'user.get']);
 // Those that take timeout_ms.
 export const TIMED = new Set([
-    'audience.ask', 'audience.count', 'audience.funnel', 'audience.insight', 'audience.list', 'audience.lookalike', 'audience.overlap',
-    'audience.retention', 'audience.rfm', 'audience.sample', 'audience.waterfall', 'feed.batch', 'feed.users_for_item']);
+    'audience.ask', 'audience.count', 'audience.export', 'audience.funnel', 'audience.insight', 'audience.list', 'audience.lookalike', 'audience.overlap',
+    'audience.retention', 'audience.rfm', 'audience.sample', 'audience.waterfall', 'event.list', 'feed.batch', 'feed.users_for_item']);
 
 class ExactDecoder extends Decoder {
     // The package's own choice is between numbers that are rounded and BigInt for every time in milliseconds.

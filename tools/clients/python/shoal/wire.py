@@ -23,15 +23,15 @@ WRITES = frozenset({
     "rule.remove", "schema.put", "score.put", "score.remove", "segment.put", "segment.remove", "tree.put", "tree.remove",
     "user.forget", "user.merge", "user.put"})
 READS = frozenset({
-    "audience.ask", "audience.close", "audience.count", "audience.explain", "audience.funnel", "audience.insight", "audience.list",
-    "audience.lookalike", "audience.overlap", "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall",
-    "audience.why", "client.numbers", "feed.also_bought", "feed.batch", "feed.get", "feed.similar", "feed.trending",
-    "feed.users_for_item", "hello", "item.get", "ping", "referral.get", "rfm.get", "rule.get", "rule.list",
+    "audience.ask", "audience.close", "audience.count", "audience.explain", "audience.export", "audience.funnel", "audience.insight",
+    "audience.list", "audience.lookalike", "audience.overlap", "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall",
+    "audience.why", "client.numbers", "event.list", "feed.also_bought", "feed.batch", "feed.get", "feed.similar", "feed.trending",
+    "feed.users_for_item", "hello", "item.get", "item.list", "ping", "referral.get", "rfm.get", "rule.get", "rule.list",
     "schema.get", "score.get", "score.list", "segment.get", "segment.list", "segment.of_user", "stats", "tree.get", "tree.list", "user.get"})
 # Those that take timeout_ms.
 TIMED = frozenset({
-    "audience.ask", "audience.count", "audience.funnel", "audience.insight", "audience.list", "audience.lookalike", "audience.overlap",
-    "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall", "feed.batch", "feed.users_for_item"})
+    "audience.ask", "audience.count", "audience.export", "audience.funnel", "audience.insight", "audience.list", "audience.lookalike",
+    "audience.overlap", "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall", "event.list", "feed.batch", "feed.users_for_item"})
 TIMEOUT_MS_MAX = 3_600_000
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
