@@ -250,6 +250,7 @@ static enum sh_status step_reserve(struct sh_pairs *pairs, const struct sh_pair_
 }
 
 static void step_count(struct sh_pairs *pairs, const struct sh_pair_step *step) {
+    pairs->version++;
     struct item_pairs *own = &pairs->items[step->item];
     own->sum += step->added;
     for (uint32_t i = 0; i < step->count; i++) {
@@ -337,6 +338,10 @@ uint32_t sh_pairs_latest(const struct sh_pairs *pairs, uint32_t user, struct sh_
 
 uint64_t sh_pairs_sum(const struct sh_pairs *pairs, uint32_t item) {
     return item < pairs->item_capacity ? pairs->items[item].sum : 0;
+}
+
+uint64_t sh_pairs_version(const struct sh_pairs *pairs) {
+    return pairs->version;
 }
 
 uint64_t sh_pairs_lost(const struct sh_pairs *pairs, uint32_t item) {

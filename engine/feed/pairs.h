@@ -117,6 +117,8 @@ uint32_t sh_pairs_latest(const struct sh_pairs *pairs, uint32_t user, struct sh_
 /* N in units, 0 if unknown, and how much less than it should be any count of the item's list may be. */
 uint64_t sh_pairs_sum(const struct sh_pairs *pairs, uint32_t item);
 uint64_t sh_pairs_lost(const struct sh_pairs *pairs, uint32_t item);
+/* As long as it is the same, so are all counts and sums. */
+uint64_t sh_pairs_version(const struct sh_pairs *pairs);
 /* The two readings, of C, N_i and N_j in units. The same bits on every machine. */
 double sh_pair_cosine(uint64_t count, uint64_t sum, uint64_t sum_other);
 double sh_pair_walk(uint64_t count, uint64_t sum, uint64_t sum_other);

@@ -37,6 +37,7 @@ struct sh_pairs {
     struct item_pairs *items;
     uint32_t item_capacity;
     uint32_t place_count; /* of lists of more than the fewest places */
+    uint64_t version;     /* rises with every step that is counted */
     struct latest **users;
     uint32_t user_capacity;
     struct feed_pool lists;

@@ -362,8 +362,13 @@ static bool check_fit(uint32_t item_count, uint32_t user_count) {
         sh_arena_reset(&arena);
     }
     if (sh_feed_fit_create(shop.model, item, last_ms, wanted, &arena, &fit, NULL) != SH_OK) abort();
-    for (uint32_t user = 0; user < user_count; user++)
-        sh_feed_fit_offer(fit, user);
+    const uint64_t everybody[2] = {(UINT64_C(1) << user_count) - 1, 0};
+    if (random_below(2) == 0) { /* in one piece, or the first of them and then the others */
+        sh_feed_fit_offer(fit, 0, everybody, 0, 2);
+    } else {
+        sh_feed_fit_offer(fit, 0, &(uint64_t){everybody[0] & 1}, 0, 1);
+        sh_feed_fit_offer(fit, 0, &(uint64_t){everybody[0] & ~UINT64_C(1)}, 0, 1);
+    }
     if (sh_feed_fit_best(fit, &users, &count, NULL) != SH_OK) abort();
     bool ok = promise(sh_feed_fit_count(fit) == positive, "as many users as have it in their feeds for a reason");
     ok = ok && promise(count == (wanted < positive ? wanted : positive), "as many users as wanted");
