@@ -45,20 +45,20 @@ const char *const sh_ask_words[SH_ASK_WORD_COUNT] = {
 };
 
 void sh_feed_ask_init(struct sh_feed_ask *ask, struct sh_call *call) {
-    *ask = (struct sh_feed_ask){.call = call, .allowed = SH_BITMAP_EMPTY, .detail = SH_FEED_DETAIL_REASONS};
+    *ask = (struct sh_feed_ask){
+        .call = call, .allowed = SH_BITMAP_EMPTY, .allowed_here = SH_BITMAP_EMPTY, .detail = SH_FEED_DETAIL_REASONS};
     for (uint32_t i = 0; i < SH_FEED_SET_COUNT_MAX; i++)
         ask->sets[i] = SH_BITMAP_EMPTY;
-    for (uint32_t i = 0; i < SH_FEED_BY_TAGS_COUNT_MAX; i++)
-        ask->by_tags[i][0] = ask->by_tags[i][1] = SH_BITMAP_EMPTY;
 }
 
 void sh_feed_ask_deinit(struct sh_feed_ask *ask) {
     sh_bitmap_deinit(&ask->allowed);
+    sh_bitmap_deinit(&ask->allowed_here);
     for (uint32_t i = 0; i < ask->set_count; i++)
         sh_bitmap_deinit(&ask->sets[i]);
-    for (uint32_t i = 0; i < ask->by_tags_count; i++) {
-        sh_bitmap_deinit(&ask->by_tags[i][0]);
-        sh_bitmap_deinit(&ask->by_tags[i][1]);
+    for (uint32_t i = 0; i < ask->gate_count; i++) {
+        sh_bitmap_deinit(&ask->gates[i].shown);
+        sh_bitmap_deinit(&ask->gates[i].hidden);
     }
 }
 
@@ -90,6 +90,8 @@ static enum sh_status read_visitor(struct sh_feed_ask *ask, const struct sh_para
     struct sh_cursor cursor;
     enum sh_status status = SH_OK;
     ask->request.user = SH_SLOT_NONE;
+    ask->request.clicks = NULL;
+    ask->request.click_count = 0;
     if (sh_param_given(&params[SH_ASK_SESSION])) {
         status = read_items(ask, &params[SH_ASK_SESSION], "session", SH_FEED_CLICK_COUNT_MAX, &ask->request.clicks,
                             &ask->request.click_count, err);
@@ -157,18 +159,17 @@ static enum sh_status read_cursor(struct sh_feed_ask *ask, const struct sh_param
     if (status != SH_OK || !sh_param_given(param)) return status;
     if ((status = sh_feed_pages_parse(token, call->arena, &ask->pages, err)) != SH_OK) return status;
     uint32_t *shown = sh_arena_alloc(call->arena, (2 * (size_t)ask->pages.count + 1) * sizeof *shown);
-    uint32_t *excluded = sh_arena_alloc(call->arena, (ask->request.excluded_count + 2 * (size_t)ask->pages.count + 1) *
-                                                         sizeof *excluded);
+    uint32_t *excluded =
+        sh_arena_alloc(call->arena, (ask->excluded_count + 2 * (size_t)ask->pages.count + 1) * sizeof *excluded);
     if (shown == NULL || excluded == NULL) return sh_fail_memory(err);
     uint32_t shown_count;
     status = sh_feed_find_hashed(call->workspace->feed, ask->pages.hashes, ask->pages.count, call->arena, shown,
                                  &shown_count, err);
     if (status != SH_OK) return status;
-    if (ask->request.excluded_count > 0)
-        memcpy(excluded, ask->request.excluded, ask->request.excluded_count * sizeof *excluded);
-    memcpy(excluded + ask->request.excluded_count, shown, shown_count * sizeof *shown);
+    if (ask->excluded_count > 0) memcpy(excluded, ask->excluded, ask->excluded_count * sizeof *excluded);
+    memcpy(excluded + ask->excluded_count, shown, shown_count * sizeof *shown);
     ask->request.excluded = excluded;
-    ask->request.excluded_count += shown_count;
+    ask->request.excluded_count = ask->excluded_count + shown_count;
     ask->request.place = ask->pages.count;
     ask->request.before_count = shown_count < SH_FEED_COUNT_MAX ? shown_count : SH_FEED_COUNT_MAX;
     ask->request.before = shown + (shown_count - ask->request.before_count);
@@ -212,35 +213,60 @@ enum sh_status sh_feed_ask_check_time(const struct sh_feed_ask *ask, const struc
     return sh_fail(err, SH_ERR_DEADLINE, -1, "the feed was not ready within %lld ms", (long long)timeout);
 }
 
+/* ---- Both halves ---- */
+
 enum sh_status sh_feed_ask_read(struct sh_feed_ask *ask, const struct sh_param *params, struct sh_error *err) {
     struct sh_param words[SH_WORD_COUNT];
     int64_t wanted = FEED_COUNT_DEFAULT;
-    int64_t seed = (int64_t)(ask->call->request->id & INT64_MAX);
-    bool is_recorded = true;
     enum sh_status status;
+    ask->shared = ask->call->arena;
+    ask->is_recorded = true;
     if ((status = sh_feed_ask_check_time(ask, &params[SH_ASK_TIMEOUT_MS], err)) != SH_OK) return status;
     if ((status = check_after(ask, &params[SH_ASK_AFTER], err)) != SH_OK) return status;
-    if ((status = read_visitor(ask, params, err)) != SH_OK) return status;
     status = sh_param_integer(&params[SH_ASK_COUNT], "count", 1, SH_FEED_COUNT_MAX, &wanted, err);
     if (status != SH_OK) return status;
     ask->request.count = (uint32_t)wanted;
     if ((status = sh_read_now(&params[SH_ASK_NOW], ask->call, &ask->request.now_ms, err)) != SH_OK) return status;
     if ((status = read_detail(ask, &params[SH_ASK_EXPLAIN], err)) != SH_OK) return status;
     if ((status = read_fields(ask, &params[SH_ASK_FIELDS], err)) != SH_OK) return status;
-    status = read_items(ask, &params[SH_ASK_EXCLUDE], "exclude", SH_BATCH_ROW_COUNT_MAX, &ask->request.excluded,
-                        &ask->request.excluded_count, err);
+    status = read_items(ask, &params[SH_ASK_EXCLUDE], "exclude", SH_BATCH_ROW_COUNT_MAX, &ask->excluded,
+                        &ask->excluded_count, err);
     if (status != SH_OK) return status;
-    if ((status = read_cursor(ask, &params[SH_ASK_CURSOR], err)) != SH_OK) return status;
-    if (sh_param_given(&params[SH_ASK_CURSOR])) seed = (int64_t)ask->pages.seed;
-    if ((status = sh_param_integer(&params[SH_ASK_SEED], "seed", INT64_MIN, INT64_MAX, &seed, err)) != SH_OK)
-        return status;
-    ask->request.seed = ask->pages.seed = (uint64_t)seed;
-    if ((status = sh_param_boolean(&params[SH_ASK_RECORD], "record", &is_recorded, err)) != SH_OK) return status;
+    if ((status = sh_param_boolean(&params[SH_ASK_RECORD], "record", &ask->is_recorded, err)) != SH_OK) return status;
     ask->request.hour = sh_served_hour(ask->call->workspace, ask->request.now_ms);
-    ask->request.is_remembered = is_recorded && sh_served_is_wanted(ask->call);
     if ((status = sh_param_text(&params[SH_ASK_STORE], "store", &ask->store, err)) != SH_OK) return status;
     ask->request.store = ask->store; /* whose trends count */
     if ((status = read_scene(ask, params, words, err)) != SH_OK) return status;
     if ((status = sh_feed_ask_read_rules(ask, words, err)) != SH_OK) return status;
     return sh_feed_ask_read_gates(ask, words, &params[SH_ASK_FILTER], err);
+}
+
+enum sh_status sh_feed_ask_visitor(struct sh_feed_ask *ask, const struct sh_param *params, struct sh_error *err) {
+    int64_t seed = (int64_t)(ask->call->request->id & INT64_MAX);
+    enum sh_status status = read_visitor(ask, params, err);
+    if (status != SH_OK) return status;
+    ask->request.excluded = ask->excluded;
+    ask->request.excluded_count = ask->excluded_count;
+    if ((status = read_cursor(ask, &params[SH_ASK_CURSOR], err)) != SH_OK) return status;
+    if (sh_param_given(&params[SH_ASK_CURSOR])) seed = (int64_t)ask->pages.seed;
+    if ((status = sh_param_integer(&params[SH_ASK_SEED], "seed", INT64_MIN, INT64_MAX, &seed, err)) != SH_OK)
+        return status;
+    ask->request.seed = ask->pages.seed = (uint64_t)seed;
+    ask->request.is_remembered = ask->is_recorded && sh_served_is_wanted(ask->call);
+    return sh_feed_ask_open_gates(ask, err);
+}
+
+struct sh_feed_stamp sh_feed_stamp_of(const struct sh_workspace *workspace, int64_t now_ms) {
+    const struct sh_table *users = workspace->users;
+    const struct sh_table *items = workspace->items;
+    const int64_t ends_by = now_ms > workspace->clock_ms ? now_ms : workspace->clock_ms;
+    return (struct sh_feed_stamp){{
+        workspace->rules_version,
+        sh_table_schema_version(users) + sh_table_schema_version(items) + sh_event_schema_version(workspace->events),
+        sh_table_text_version(users) + sh_table_text_version(items) + sh_event_text_version(workspace->events),
+        sh_table_slot_end(items), /* item.id is bound to slots */
+        workspace->segments.version,
+        /* A plan that asks for tags while some have ended is good for this moment alone. */
+        sh_table_any_ended(users, ends_by) ? (uint64_t)ends_by : 0,
+    }};
 }

@@ -4,8 +4,10 @@
  *   {where: "tier = 'gold'", limit: 500, feed: {...}}                  -> {feeds: [...], cursor}
  *   {where: the same, limit: 500, feed: the same, cursor}              -> {feeds: [...], cursor?} ... until there is none
  *
- * A feed of a batch is what feed.get says of the user, and is made by it: `feed` holds its params, `user` and `now` are
- * added. Each feed has a rec_id of its own, made of the request's id and the user's.
+ * A feed of a batch is what feed.get says of the user, and is made by the same functions: `feed` holds its params. What
+ * is the same for all users (rules, plans, the items that may be shown) is read once a page (feed_ask.h), and again only
+ * if somebody changes items or rules while the page is made. Each feed has a rec_id of its own, made of the request's id
+ * and the user's.
  *
  * Pages hold nothing open: the cursor is a page token (page_token.h) that says how far each shard has come in its slots,
  * and in place of an id the time of the first page, which is `now` of all of them. Who matches all the time while pages
@@ -16,6 +18,7 @@
  */
 #include <stdlib.h>
 
+#include "feed_ask.h"
 #include "hash.h"
 #include "memory.h"
 #include "page_token.h"
@@ -37,10 +40,15 @@ struct user {
 };
 
 struct state {
-    const uint8_t *feed; /* the pairs of `feed`, without its head */
-    size_t feed_bytes;
-    uint32_t feed_pair_count;
+    struct sh_param feed; /* the params of feed.get */
     int64_t now_ms;
+
+    /* What is the same for all of them. */
+    struct sh_feed_ask *ask; /* NULL: not read yet */
+    struct sh_feed_stamp stamp;
+    struct sh_arena shared;
+    struct sh_request feed_request;
+    struct sh_param feed_params[SH_ASK_WORD_COUNT];
 
     /* A list: the users of this shard. */
     struct user *users;
@@ -57,23 +65,20 @@ struct state {
     uint32_t wanted; /* feeds that this part has at most */
     uint32_t made;
     struct sh_arena arena; /* of one feed */
-    struct sh_buffer params;
+    struct sh_buffer id;   /* of its user, as a param */
     struct sh_buffer body;
     struct sh_buffer feeds; /* places and feeds, one after another */
 };
 
 /* ---- The question ---- */
 
-static enum sh_status read_feed(struct state *state, const struct sh_param *param, struct sh_error *err) {
+static enum sh_status check_feed(const struct sh_param *param, struct sh_error *err) {
     struct sh_cursor cursor;
     uint32_t count;
     enum sh_status status;
     if (!sh_param_given(param)) return SH_OK;
     sh_param_cursor(param, &cursor);
     if ((status = sh_cursor_map(&cursor, &count, "`feed`", err)) != SH_OK) return status;
-    state->feed = cursor.at;
-    state->feed_bytes = (size_t)(param->end - cursor.at);
-    state->feed_pair_count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct sh_text name;
         if ((status = sh_cursor_text(&cursor, &name, "a key of `feed`", err)) != SH_OK) return status;
@@ -85,6 +90,55 @@ static enum sh_status read_feed(struct state *state, const struct sh_param *para
     }
     return SH_OK;
 }
+
+/* ---- What is the same for all users ---- */
+
+static struct sh_call feed_call(struct sh_job *job, const struct sh_answer *answer, struct sh_arena *arena) {
+    struct state *state = job->state;
+    return (struct sh_call){.shard = job->shard,
+                            .is_one_page = true,
+                            .workspace = job->workspace,
+                            .request = &state->feed_request,
+                            .answer = answer,
+                            .arena = arena};
+}
+
+static void drop_ask(struct state *state) {
+    if (state->ask != NULL) sh_feed_ask_deinit(state->ask);
+    state->ask = NULL;
+    sh_arena_reset(&state->shared);
+}
+
+static enum sh_status read_ask(struct sh_job *job, struct sh_error *err) {
+    static const struct sh_param_names names = {sh_ask_words, SH_ASK_WORD_COUNT, 0};
+    struct state *state = job->state;
+    const struct sh_answer answer = {.body = &state->body};
+    struct sh_call call = feed_call(job, &answer, &state->shared);
+    drop_ask(state);
+    state->feed_request = job->request;
+    state->feed_request.method = sh_method_at(SH_METHOD_FEED_GET);
+    state->feed_request.now_ms = state->now_ms;
+    state->stamp = sh_feed_stamp_of(job->workspace, state->now_ms);
+    memset(state->feed_params, 0, sizeof state->feed_params);
+    enum sh_status status = SH_OK;
+    if (sh_param_given(&state->feed))
+        status = sh_params_read(state->feed.begin, (size_t)(state->feed.end - state->feed.begin), &names,
+                                state->feed_params, NULL, err);
+    if (status != SH_OK) return status;
+    if ((state->ask = sh_arena_alloc(&state->shared, sizeof *state->ask)) == NULL) return sh_fail_memory(err);
+    sh_feed_ask_init(state->ask, &call);
+    return sh_feed_ask_read(state->ask, state->feed_params, err);
+}
+
+/* Read, and still what it would be if it were read now. */
+static enum sh_status keep_ask(struct sh_job *job, struct sh_error *err) {
+    struct state *state = job->state;
+    const struct sh_feed_stamp stamp = sh_feed_stamp_of(job->workspace, state->now_ms);
+    const bool holds = state->ask != NULL && memcmp(&stamp, &state->stamp, sizeof stamp) == 0;
+    return holds ? SH_OK : read_ask(job, err);
+}
+
+/* ---- Whose feeds ---- */
 
 static bool is_own(const struct sh_job *job, struct sh_text id) {
     const struct sh_shard_options *options = &job->shard->options;
@@ -146,7 +200,8 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     const bool has_users = sh_param_given(&params[BATCH_USERS]);
     enum sh_status status;
     sh_arena_init(&state->arena, SH_REQUEST_ARENA_BYTES_MAX);
-    sh_buffer_init(&state->params, SH_FRAME_BYTES_MAX);
+    sh_arena_init(&state->shared, SH_REQUEST_ARENA_BYTES_MAX);
+    sh_buffer_init(&state->id, SH_FRAME_BYTES_MAX);
     sh_buffer_init(&state->body, SH_ANSWER_BYTES_MAX);
     sh_buffer_init(&state->feeds, SH_ANSWER_BYTES_MAX);
     if (has_users == sh_param_given(&params[BATCH_WHERE]))
@@ -155,34 +210,25 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
         if (sh_param_given(&params[i]))
             return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%s` is for pages of an audience; a list of users is one page",
                            i == BATCH_LIMIT ? "limit" : "cursor");
-    if ((status = read_feed(state, &params[BATCH_FEED], err)) != SH_OK) return status;
+    if ((status = check_feed(&params[BATCH_FEED], err)) != SH_OK) return status;
+    state->feed = params[BATCH_FEED];
     if ((status = sh_job_read_now(job, call, &params[BATCH_NOW], &params[BATCH_TIMEOUT], err)) != SH_OK) return status;
     state->now_ms = job->scope.now_ms;
-    return has_users ? read_users(job, &params[BATCH_USERS], err) : read_audience(job, params, err);
+    status = has_users ? read_users(job, &params[BATCH_USERS], err) : read_audience(job, params, err);
+    return status == SH_OK ? read_ask(job, err) : status;
 }
 
 static void release(struct sh_job *job) {
     struct state *state = job->state;
+    drop_ask(state);
+    sh_arena_deinit(&state->shared);
     sh_arena_deinit(&state->arena);
-    sh_buffer_deinit(&state->params);
+    sh_buffer_deinit(&state->id);
     sh_buffer_deinit(&state->body);
     sh_buffer_deinit(&state->feeds);
 }
 
 /* ---- One feed ---- */
-
-/* The params of feed.get. */
-static void write_params(struct state *state, struct sh_text user) {
-    msgpack_packer packer;
-    sh_buffer_clear(&state->params);
-    sh_buffer_packer(&state->params, &packer);
-    (void)msgpack_pack_map(&packer, state->feed_pair_count + 2);
-    sh_buffer_append(&state->params, state->feed, state->feed_bytes);
-    sh_pack_literal(&packer, "user");
-    sh_pack_text(&packer, user);
-    sh_pack_literal(&packer, "now");
-    (void)msgpack_pack_int64(&packer, state->now_ms);
-}
 
 /* The answer of feed.get, whose map's head counts took_us, with `user` in its place. */
 static enum sh_status take_feed(struct state *state, struct sh_text user, uint64_t place, struct sh_error *err) {
@@ -198,27 +244,31 @@ static enum sh_status take_feed(struct state *state, struct sh_text user, uint64
     return sh_buffer_status(&state->feeds, err);
 }
 
+/* The user as the param of that name. */
+static enum sh_status write_user(struct state *state, struct sh_text user, struct sh_error *err) {
+    msgpack_packer packer;
+    sh_buffer_clear(&state->id);
+    sh_buffer_packer(&state->id, &packer);
+    sh_pack_text(&packer, user);
+    state->feed_params[SH_ASK_USER] = (struct sh_param){state->id.bytes, state->id.bytes + state->id.count};
+    return sh_buffer_status(&state->id, err);
+}
+
 static enum sh_status make_feed(struct sh_job *job, struct sh_text user, uint64_t place, struct sh_error *err) {
     struct state *state = job->state;
-    struct sh_request request = job->request;
-    write_params(state, user);
-    request.method = sh_method_at(SH_METHOD_FEED_GET);
-    request.params = state->params.bytes;
-    request.params_count = state->params.count;
-    request.now_ms = state->now_ms;
-    request.id = sh_hash_mix(job->request.id, sh_hash_text(user));
+    const struct sh_answer answer = {.body = &state->body};
+    struct sh_call call = feed_call(job, &answer, &state->arena);
+    enum sh_status status = keep_ask(job, err);
+    if (status == SH_OK) status = write_user(state, user, err);
+    if (status != SH_OK) return status;
+    state->feed_request.id = sh_hash_mix(job->request.id, sh_hash_text(user));
     sh_buffer_clear(&state->body);
     sh_arena_reset(&state->arena);
-    const struct sh_answer answer = {.body = &state->body};
-    struct sh_call call = {.shard = job->shard,
-                           .is_one_page = true,
-                           .workspace = job->workspace,
-                           .request = &request,
-                           .answer = &answer,
-                           .arena = &state->arena};
-    enum sh_status status = sh_buffer_status(&state->params, err);
-    if (status == SH_OK) status = sh_handle_feed_get(&call, err);
+    state->ask->call = &call;
+    status = sh_feed_ask_visitor(state->ask, state->feed_params, err);
+    if (status == SH_OK) status = sh_feed_ask_answer(state->ask, state->feed_params, err);
     if (status == SH_OK) status = sh_buffer_status(&state->body, err);
+    state->ask->call = NULL; /* it ends here */
     return status == SH_OK ? take_feed(state, user, place, err) : status;
 }
 

@@ -72,19 +72,27 @@ static void pack_feed(const struct sh_feed_ask *ask, const struct sh_feed_answer
     sh_pack_text(&packer, cursor);
 }
 
+enum sh_status sh_feed_ask_answer(struct sh_feed_ask *ask, const struct sh_param *params, struct sh_error *err) {
+    struct sh_call *call = ask->call;
+    struct sh_feed_answer answer;
+    enum sh_status status = sh_feed_get(call->workspace->feed, &ask->request, call->arena, &answer, err);
+    if (status == SH_OK) status = sh_feed_ask_check_time(ask, &params[SH_ASK_TIMEOUT_MS], err);
+    if (status != SH_OK) return status;
+    pack_feed(ask, &answer);
+    if (answer.serving != NULL) sh_served_pack(call, answer.serving, ask->user.text);
+    return SH_OK;
+}
+
 enum sh_status sh_handle_feed_get(struct sh_call *call, struct sh_error *err) {
     struct sh_param params[SH_ASK_WORD_COUNT];
-    struct sh_feed_answer answer;
     enum sh_status status = sh_call_params(call, sh_ask_words, SH_ASK_WORD_COUNT, params, err);
     if (status != SH_OK) return status;
     struct sh_feed_ask *ask = sh_arena_alloc(call->arena, sizeof *ask);
     if (ask == NULL) return sh_fail_memory(err);
     sh_feed_ask_init(ask, call);
     status = sh_feed_ask_read(ask, params, err);
-    if (status == SH_OK) status = sh_feed_get(call->workspace->feed, &ask->request, call->arena, &answer, err);
-    if (status == SH_OK) status = sh_feed_ask_check_time(ask, &params[SH_ASK_TIMEOUT_MS], err);
-    if (status == SH_OK) pack_feed(ask, &answer);
-    if (status == SH_OK && answer.serving != NULL) sh_served_pack(call, answer.serving, ask->user.text);
+    if (status == SH_OK) status = sh_feed_ask_visitor(ask, params, err);
+    if (status == SH_OK) status = sh_feed_ask_answer(ask, params, err);
     sh_feed_ask_deinit(ask);
     return status;
 }
@@ -170,6 +178,7 @@ enum sh_status sh_handle_feed_explain(struct sh_call *call, struct sh_error *err
     if (ask == NULL) return sh_fail_memory(err);
     sh_feed_ask_init(ask, call);
     status = sh_feed_ask_read(ask, params, err);
+    if (status == SH_OK) status = sh_feed_ask_visitor(ask, params, err);
     ask->request.is_remembered = false;
     if (status == SH_OK) status = explain(ask, &params[SH_ASK_WORD_COUNT], err);
     sh_feed_ask_deinit(ask);

@@ -131,6 +131,13 @@ static enum sh_status find_workspace(struct sh_call *call, struct sh_error *err)
     return sh_fail_hint(err, SH_ERR_NOT_FOUND, "its first schema.put makes it");
 }
 
+/* Writes that leave items, rules and whatever else has a name as they are. */
+static bool is_about_people(const struct sh_method *method) {
+    return method->number == SH_METHOD_EVENT_APPEND || method->number == SH_METHOD_SHARD_LEARN ||
+           method->number == SH_METHOD_USER_PUT || method->number == SH_METHOD_USER_FORGET ||
+           method->number == SH_METHOD_USER_MERGE || method->number == SH_METHOD_FEED_SERVED;
+}
+
 static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     const struct sh_method *method = call->request->method;
     if (handlers[method->number] == NULL)
@@ -143,6 +150,7 @@ static enum sh_status run_handler(struct sh_call *call, struct sh_error *err) {
     /* What was served is nothing that audiences ask about. */
     const bool touches = method->writes && method->number != SH_METHOD_FEED_SERVED;
     if (touches && call->workspace != NULL) call->workspace->write_version++;
+    if (method->writes && call->workspace != NULL && !is_about_people(method)) call->workspace->rules_version++;
     status = handlers[method->number](call, err);
     if (status == SH_OK && call->workspace != NULL && !method->writes)
         status = sh_scores_take_fault(call->workspace->scores, err);

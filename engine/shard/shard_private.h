@@ -149,6 +149,7 @@ struct sh_workspace {
     int64_t clock_ms;                /* the latest time that a request told; tags have ended by it */
     uint64_t sequence;               /* raised by each user forgotten */
     uint64_t write_version;          /* raised by each write: what was counted at the same one still holds */
+    uint64_t rules_version;          /* raised by each write that is not about people alone; in no snapshot */
     struct sh_job *jobs;             /* unfinished */
 };
 
