@@ -94,16 +94,21 @@ def free_port():
 
 
 class Server:
-    """shoald on a free port and a Unix socket, stopped at the end of the with block; its exit status must be 0."""
+    """shoald on a free port and a Unix socket, stopped at the end of the with block; its exit status must be 0.
 
-    def __init__(self, shards=1, io="uring", environment=None, flags=()):
+    io: None leaves the choice to the server. before: what its process does before its program begins.
+    """
+
+    def __init__(self, shards=1, io="uring", environment=None, flags=(), before=None):
         self.folder = tempfile.TemporaryDirectory(prefix="shoal-e2e-")
         self.unix = f"unix:{self.folder.name}/socket"
         self.address = f"127.0.0.1:{free_port()}"
         self.log = open(f"{self.folder.name}/log", "w+b")
         self.process = subprocess.Popen(
-            [SHOALD, "--listen", self.address, "--listen", self.unix, "--shards", str(shards), "--io", io, *flags],
-            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+            [SHOALD, "--listen", self.address, "--listen", self.unix, "--shards", str(shards),
+             *([] if io is None else ["--io", io]), *flags],
+            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})},
+            preexec_fn=before)
         for _ in range(200):
             try:
                 Client(self.address).close()

@@ -4,6 +4,8 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config liburing-dev libxxhas
  libedit-dev libmicrohttpd-dev zlib1g-dev libzstd-dev tzdata"
 packages_test="$packages_build g++ libcriterion-dev libroaring-dev libsqlite3-dev python3 python3-msgpack python3-pip openssl
  python3-setuptools python3-wheel python3-pynvim prometheus librdkafka-dev clang libclang-rt-14-dev xz-utils unzip valgrind"
+# A fresh Debian, booted, to install the packages in.
+packages_tree="debootstrap dpkg-dev file man-db systemd systemd-container"
 # A browser for the console's tests, and letters for its pictures.
 packages_browser="chromium"
 packages_pictures="chromium fonts-noto-cjk"
