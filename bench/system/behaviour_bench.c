@@ -19,6 +19,7 @@
 
 #include "audience_funnel.h"
 #include "audience_retention.h"
+#include "bench_record.h"
 #include "hash.h"
 #include "memory.h"
 #include "split_random.h"
@@ -299,6 +300,17 @@ static void ask(struct shop *shop, const char *name, uint32_t rounds, void (*eng
         must(memcmp(&found, &wanted, sizeof found) == 0, "the answers differ");
         hash = sh_hash_text((struct sh_text){(const char *)&found, sizeof found});
         sh_arena_reset(&shop->arena);
+    }
+    for (uint32_t side = 0; side < 2; side++) {
+        char row[3] = {name[0], name[1], 0};
+        bench_record_write(&(struct bench_record){.group = "behaviour",
+                                                  .row = row,
+                                                  .title = name + 3,
+                                                  .side = side == 0 ? "shoal" : "reference",
+                                                  .unit = "ms",
+                                                  .samples = side == 0 ? engine_ms : plain_ms,
+                                                  .sample_count = rounds,
+                                                  .users = shop->user_count});
     }
     qsort(engine_ms, rounds, sizeof *engine_ms, compare_times);
     qsort(plain_ms, rounds, sizeof *plain_ms, compare_times);

@@ -20,13 +20,14 @@
 #include <time.h>
 
 #include "audience_overlap.h"
+#include "bench_record.h"
 #include "insight.h"
 #include "lookalike.h"
 #include "query_population.h"
 
 enum { ROUNDS_MAX = 1001, SET_COUNT = 10, SIDE_COUNT = 2, EXPRESSION_BYTES = 1024, SEED_TAG = 83 };
 
-static const int64_t now_ms = 1767225600000;
+static const int64_t now_ms = POPULATION_NOW_MS;
 
 static double clock_us(void) {
     struct timespec now;
@@ -51,6 +52,9 @@ struct bench {
     uint16_t *tags;
     uint64_t *bits[SET_COUNT];
     size_t word_count;
+    /* of the latest questions, to tell */
+    uint64_t found_tags[TAG_COUNT];
+    uint64_t found_pairs[SET_COUNT][SET_COUNT];
 };
 
 /* ---- Both shops ---- */
@@ -146,8 +150,10 @@ static uint64_t engine_tags(struct bench *bench, const char *where, uint64_t *us
     must(sh_insight_create(&spec, &insight, NULL) == SH_OK, "create");
     must(sh_insight_step(insight, UINT32_MAX, &done, NULL) == SH_OK && done, "step");
     uint64_t sum = 0;
-    for (uint32_t tag = 0; tag < TAG_COUNT; tag++)
-        sum = sum * 31 + sh_insight_look(insight, 0)->users[tag];
+    for (uint32_t tag = 0; tag < TAG_COUNT; tag++) {
+        bench->found_tags[tag] = sh_insight_look(insight, 0)->users[tag];
+        sum = sum * 31 + bench->found_tags[tag];
+    }
     *user_count = sh_insight_count(insight);
     sh_insight_destroy(insight);
     return sum;
@@ -167,8 +173,10 @@ static uint64_t engine_overlap(struct bench *bench, bool combinations) {
     must(sh_overlap_step(overlap, UINT32_MAX, &done, NULL) == SH_OK && done, "step");
     uint64_t sum = 0;
     for (uint32_t a = 0; a < SET_COUNT; a++)
-        for (uint32_t b = 0; b <= a; b++)
-            sum = sum * 31 + sh_overlap_pair(overlap, a, b);
+        for (uint32_t b = 0; b <= a; b++) {
+            bench->found_pairs[a][b] = sh_overlap_pair(overlap, a, b);
+            sum = sum * 31 + bench->found_pairs[a][b];
+        }
     sh_overlap_destroy(overlap);
     return sum;
 }
@@ -304,6 +312,46 @@ static int by_size(const void *left, const void *right) {
     return a < b ? -1 : a > b;
 }
 
+/* The 20 commonest tags as `t0:123 t4:99 ...`; of equal ones the lower number first, and none that nobody has. */
+static void write_top_tags(const struct bench *bench, char *text, size_t byte_count) {
+    enum { TOP = 20 };
+    bool taken[TAG_COUNT] = {false};
+    size_t at = 0;
+    for (uint32_t place = 0; place < TOP; place++) {
+        uint32_t best = TAG_COUNT;
+        for (uint32_t tag = 0; tag < TAG_COUNT; tag++)
+            if (!taken[tag] && (best == TAG_COUNT || bench->found_tags[tag] > bench->found_tags[best])) best = tag;
+        if (bench->found_tags[best] == 0) break;
+        taken[best] = true;
+        at += (size_t)snprintf(text + at, byte_count - at, "%st%u:%" PRIu64, place == 0 ? "" : " ", best,
+                               bench->found_tags[best]);
+    }
+}
+
+static void write_pairs(const struct bench *bench, char *text, size_t byte_count) {
+    size_t at = 0;
+    for (uint32_t a = 0; a < SET_COUNT; a++)
+        for (uint32_t b = 0; b <= a; b++)
+            at += (size_t)snprintf(text + at, byte_count - at, "%s%" PRIu64, at == 0 ? "" : " ",
+                                   bench->found_pairs[a][b]);
+}
+
+/* Of one row: both sides, whose answers have been compared. */
+static void record(const struct bench *bench, const char *row, const char *title, const char *answer,
+                   double took[SIDE_COUNT][ROUNDS_MAX], int rounds, bool has_reference, double floor_bytes) {
+    for (int side = 0; side < 1 + has_reference; side++)
+        bench_record_write(&(struct bench_record){.group = "audience",
+                                                  .row = row,
+                                                  .title = title,
+                                                  .side = side == 0 ? "shoal" : "reference",
+                                                  .unit = "us",
+                                                  .samples = took[side],
+                                                  .sample_count = (uint32_t)rounds,
+                                                  .answer = answer,
+                                                  .floor_bytes = floor_bytes,
+                                                  .users = bench->population.user_count});
+}
+
 static void print_line(const char *name, double took[SIDE_COUNT][ROUNDS_MAX], int rounds, bool has_reference) {
     for (int side = 0; side < 1 + has_reference; side++)
         qsort(took[side], (size_t)rounds, sizeof **took, by_size);
@@ -349,6 +397,7 @@ int main(int argument_count, char **arguments) {
     uint32_t few_count = 0;
     uint64_t old_count = 0;
     uint64_t alike = 0;
+    char top_small[1024], top_large[1024], pairs[1024];
     for (uint32_t user = 0; user < user_count; user++) {
         if (in_small(&bench.population, tags_ab[0], tags_ab[1], user)) few[few_count++] = user;
         if (bench.population.age[user] < 30) continue;
@@ -361,12 +410,14 @@ int main(int argument_count, char **arguments) {
         double begin = clock_us();
         const uint64_t q7 = engine_tags(&bench, small, &counted);
         took[0][0][at] = clock_us() - begin;
+        write_top_tags(&bench, top_small, sizeof top_small);
         begin = clock_us();
         must(q7 == reference_tags(&bench, few, few_count) && counted == few_count, "Q7 differs");
         took[0][1][at] = clock_us() - begin;
         begin = clock_us();
         const uint64_t q7b = engine_tags(&bench, "age >= 30", &counted);
         took[1][0][at] = clock_us() - begin;
+        write_top_tags(&bench, top_large, sizeof top_large);
         begin = clock_us();
         must(q7b == reference_large(&bench, old) && counted == old_count, "Q7b differs");
         took[1][1][at] = clock_us() - begin;
@@ -394,6 +445,17 @@ int main(int argument_count, char **arguments) {
     print_line("Q8", took[2], rounds, true);
     print_line("Q8c", took[3], rounds, false);
     print_line("like", took[4], rounds, true);
+    write_pairs(&bench, pairs, sizeof pairs);
+    const double bitmap = (double)user_count / 8;
+    const double tag_entries = 1.05 * user_count; /* about one tag a user */
+    record(&bench, "Q7", "the 20 commonest tags in Q2's audience", top_small, took[0], rounds, true,
+           11 * bitmap + few_count * 64.0);
+    record(&bench, "Q7b", "the 20 commonest tags of two users in three", top_large, took[1], rounds, true,
+           bitmap + tag_entries * sizeof(uint16_t));
+    record(&bench, "Q8", "overlaps of ten tags, each with each", pairs, took[2], rounds, true, SET_COUNT * bitmap);
+    record(&bench, "Q8c", "every exact combination of ten tags", NULL, took[3], rounds, false, SET_COUNT * bitmap);
+    record(&bench, "look-alikes", "the 1 % most like 0.1 %", NULL, took[4], rounds, true,
+           tag_entries * sizeof(uint16_t));
     printf("the score that suffices: %" PRId64 " thousandths\n", (int64_t)alike);
     return 0;
 }

@@ -12,6 +12,7 @@
  *   Q4  20,000 < points <= 50,000                                  count
  *   Q5  bought twice in 30 days for 300 or more, and tag a         count (with --purchases)
  *   Q6  the user ids of Q2                                         list
+ *   Q6b the user ids of Q2 without its tags                        list
  *
  * Run: query_bench [--users N] [--rounds N] [--purchases N a user] [--explain]
  */
@@ -20,15 +21,15 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bench_record.h"
 #include "hash.h"
 #include "query.h"
 #include "query_population.h"
 #include "query_reference.h"
-#include "split_random.h"
 
-enum { ROUNDS_MAX = 1001, WARM_ROUNDS = 8, BATCH_ROUNDS = 40, DAYS = 90, QUESTION_COUNT = 6, QUESTION_BYTES = 512 };
+enum { ROUNDS_MAX = 1001, WARM_ROUNDS = 8, BATCH_ROUNDS = 40, QUESTION_COUNT = 7, QUESTION_BYTES = 512 };
 
-static const int64_t now_ms = 1767225600000; /* 2026-01-01T00:00:00Z */
+static const int64_t now_ms = POPULATION_NOW_MS;
 
 static double clock_us(void) {
     struct timespec now;
@@ -109,30 +110,29 @@ static void fill_tags(struct shop *shop, const struct population *population) {
     }
 }
 
-/* In order of time, of random users, amounts 1.00 to 400.00. */
 static void fill_purchases(struct shop *shop, struct reference *reference, uint64_t purchase_count,
                            uint32_t user_count) {
     uint32_t *users = malloc((purchase_count + 1) * sizeof *users);
     uint32_t *amounts = malloc((purchase_count + 1) * sizeof *amounts);
     int64_t *times_ms = malloc((purchase_count + 1) * sizeof *times_ms);
     if (users == NULL || amounts == NULL || times_ms == NULL) must(SH_ERR_MEMORY, NULL);
-    struct split_random random = {7};
+    struct split_random random = {PURCHASE_SEED};
     uint32_t type;
     struct sh_error err;
     must(sh_event_type_add(shop->events, SH_TEXT_LITERAL("purchase"), 2, &type, &err), &err);
     for (uint64_t i = 0; i < purchase_count; i++) {
         bool duplicate;
+        const struct purchase purchase = population_purchase(&random, i, purchase_count, user_count);
         const struct sh_event event = {.type = type,
-                                       .slot = (uint32_t)split_below(&random, user_count),
-                                       .item = (uint32_t)split_below(&random, 5000),
-                                       .time_ms = now_ms - DAYS * SH_DAY_MS +
-                                                  (int64_t)((double)i / (double)purchase_count * DAYS * SH_DAY_MS),
+                                       .slot = purchase.user,
+                                       .item = purchase.item,
+                                       .time_ms = purchase.time_ms,
                                        .has_amount = true,
-                                       .amount = 100 + (int64_t)split_below(&random, 39901)};
+                                       .amount = purchase.amount};
         must(sh_event_append(shop->events, &event, &duplicate, &err), &err);
-        users[i] = event.slot;
-        amounts[i] = (uint32_t)event.amount;
-        times_ms[i] = event.time_ms;
+        users[i] = purchase.user;
+        amounts[i] = purchase.amount;
+        times_ms[i] = purchase.time_ms;
     }
     sh_event_trim(shop->events);
     reference_take_purchases(reference, users, times_ms, amounts, purchase_count);
@@ -240,6 +240,7 @@ struct series {
 enum { ENGINE, KEPT, REFERENCE, ROARING, SIDE_COUNT };
 struct question {
     const char *name;
+    const char *title;
     uint32_t number;
     bool is_list;
     bool has_side[SIDE_COUNT];
@@ -286,6 +287,8 @@ static uint64_t ask_reference(struct bench *bench, uint32_t question) {
         return reference_q4(bench->reference);
     case 5:
         return reference_q5(bench->reference, now_ms - 30 * SH_DAY_MS + 1, 2, 30000);
+    case 6:
+        return reference_q6b(bench->reference, bench->reference_out);
     default:
         return reference_q6(bench->reference, bench->reference_out);
     }
@@ -301,6 +304,8 @@ static uint64_t ask_roaring(struct bench *bench, uint32_t question) {
         return roaring_q3(bench->roaring);
     case 3:
         return roaring_q4(bench->roaring);
+    case 6:
+        return roaring_q6b(bench->roaring, bench->roaring_out);
     default:
         return roaring_q6(bench->roaring, bench->roaring_out);
     }
@@ -332,6 +337,50 @@ static void measure(struct bench *bench, struct question *question, uint32_t rou
                 if (i >= WARM_ROUNDS) series->us[series->count++] = clock_us() - begin;
             }
         }
+}
+
+/* What must be read at least, when nothing but counts of single values is kept: see query_reference.c. */
+static double floor_bytes(const struct question *question, uint32_t users, uint32_t purchases) {
+    const double bitmap = (double)users / 8;
+    const double tagged = 0.06 * users;
+    switch (question->number) {
+    case 1:
+        return 11 * bitmap;
+    case 2:
+        return users + 0.025 * users * sizeof(uint16_t); /* the ages; and the entries of 20 rare tags */
+    case 3:
+        return 17 * bitmap;
+    case 4:
+        return 11 * bitmap + 12 * (double)question->sides[ENGINE].answer;
+    case 5:
+        return bitmap + tagged * (8 + 12.0 * purchases);
+    case 6:
+        return 9 * bitmap + 12 * (double)question->sides[ENGINE].answer;
+    default:
+        return 0;
+    }
+}
+
+static void record(const struct question *question, const struct options *options) {
+    static const char *const names[SIDE_COUNT] = {"shoal", "shoal, kept", "reference", "libroaring"};
+    char answer[32];
+    for (uint32_t side = 0; side < SIDE_COUNT; side++) {
+        const struct series *series = &question->sides[side];
+        if (series->count == 0) continue;
+        (void)snprintf(answer, sizeof answer, "%" PRIu64, series->answer);
+        bench_record_write(&(struct bench_record){
+            .group = "audience",
+            .row = question->name,
+            .title = question->title,
+            .side = names[side],
+            .unit = "us",
+            .samples = series->us,
+            .sample_count = series->count,
+            .answer = answer,
+            .floor_bytes = floor_bytes(question, options->users, options->purchases),
+            .users = options->users,
+        });
+    }
 }
 
 /* False if the answers differ. */
@@ -370,6 +419,8 @@ static void write_questions(struct question *questions) {
     (void)snprintf(
         questions[5].text, QUESTION_BYTES,
         "count(purchase, last 30 days) >= 2 and sum(purchase.amount, last 30 days) >= 300 and tags has 't%u'", TAG_A);
+    (void)snprintf(questions[6].text, QUESTION_BYTES, "tier >= '%u' and city in ('c%u', 'c%u', 'c%u', 'c%u', 'c%u')",
+                   TIER_LOW + 1, CITY_FIRST, CITY_FIRST + 1, CITY_FIRST + 2, CITY_FIRST + 3, CITY_FIRST + 4);
 }
 
 /* Bytes of the reference's Q2 read as fast as one core can: from the caches that they fit in. */
@@ -421,8 +472,9 @@ static void measure_rows(struct bench *bench, uint32_t user_count) {
         must(sh_plan_test(plan, (uint32_t)split_below(&random, user_count), &matches, &err), &err);
         matched += matches;
     }
-    printf("row test, five clauses: %.0f ns a user, %" PRIu64 " of %d match\n", (clock_us() - begin) * 1e3 / TESTS,
-           matched, TESTS);
+    const double us = (clock_us() - begin) / TESTS;
+    bench_record_number("membership", "one user tested, five clauses", "shoal", "us", us);
+    printf("row test, five clauses: %.0f ns a user, %" PRIu64 " of %d match\n", us * 1e3, matched, TESTS);
 }
 
 static bool read_arguments(int argument_count, char **arguments, struct options *options) {
@@ -449,12 +501,13 @@ static bool read_arguments(int argument_count, char **arguments, struct options 
 
 int main(int argument_count, char **arguments) {
     static struct question questions[QUESTION_COUNT] = {
-        {"Q1", .number = 0, .has_side = {true, false, true, true}},
-        {"Q2", .number = 1, .has_side = {true, false, true, true}},
-        {"Q3", .number = 2, .has_side = {true, false, true, true}},
-        {"Q4", .number = 3, .has_side = {true, false, true, true}},
-        {"Q6", .number = 4, .has_side = {true, false, true, true}, .is_list = true},
-        {"Q5", .number = 5, .has_side = {true, true, true, false}},
+        {"Q1", "one tag (30 %): count", .number = 0, .has_side = {true, false, true, true}},
+        {"Q2", "tier, five cities, a tag, not a tag: count", .number = 1, .has_side = {true, false, true, true}},
+        {"Q3", "any of 20 tags, an age range: count", .number = 2, .has_side = {true, false, true, true}},
+        {"Q4", "a range of points: count", .number = 3, .has_side = {true, false, true, true}},
+        {"Q6", "the ids of Q2", .number = 4, .has_side = {true, false, true, true}, .is_list = true},
+        {"Q5", "bought twice in 30 days for 300, a tag: count", .number = 5, .has_side = {true, true, true, false}},
+        {"Q6b", "the ids of a wide audience", .number = 6, .has_side = {true, false, true, true}, .is_list = true},
     };
     struct options options;
     if (!read_arguments(argument_count, arguments, &options)) {
@@ -481,12 +534,20 @@ int main(int argument_count, char **arguments) {
         if (options.only != NULL && strcmp(options.only, questions[i].name) != 0) continue;
         measure(&bench, &questions[i], i == 5 ? (options.rounds + 9) / 10 : options.rounds);
         equal = report(&questions[i]) && equal;
+        record(&questions[i], &options);
         if (options.explains) explain(&bench, &questions[i]);
     }
     struct sh_kept_stats kept;
     sh_kept_stats(bench.shop.kept, &kept);
     printf("kept: %u windows, %zu KiB; %" PRIu64 " blocks kept, %" PRIu64 " read\n", kept.window_count,
            kept.bytes >> 10, kept.made_count, kept.read_count);
+    struct sh_table_memory memory;
+    sh_table_memory(bench.shop.users, &memory);
+    bench_record_number("memory", "users, bytes each", "shoal", "bytes", (double)memory.total / options.users);
+    if (options.purchases > 0)
+        bench_record_number("memory", "events, bytes each", "shoal", "bytes",
+                            (double)sh_event_memory_bytes(bench.shop.events) /
+                                ((double)options.purchases * options.users));
     measure_rows(&bench, options.users);
     printf("Q6 is %zu bytes of ids, hash %016" PRIx64 "\n", bench.list_bytes,
            sh_hash_bytes(bench.out, bench.list_bytes, 0));

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "split_random.h"
-
 static void *must_have(void *memory) {
     if (memory != NULL) return memory;
     fprintf(stderr, "query_bench: no memory\n");
@@ -86,6 +84,16 @@ void population_create(struct population *population, uint32_t user_count, uint6
     create_attributes(population, &random);
     for (uint32_t tag = 0; tag < TAG_COUNT; tag++)
         create_tag(population, tag, &random);
+}
+
+struct purchase population_purchase(struct split_random *random, uint64_t i, uint64_t count, uint32_t user_count) {
+    const int64_t span_ms = (int64_t)POPULATION_DAYS * 86400000;
+    struct purchase purchase;
+    purchase.user = (uint32_t)split_below(random, user_count);
+    purchase.item = (uint32_t)split_below(random, POPULATION_ITEMS);
+    purchase.time_ms = POPULATION_NOW_MS - span_ms + (int64_t)((double)i / (double)count * (double)span_ms);
+    purchase.amount = 100 + (uint32_t)split_below(random, 39901);
+    return purchase;
 }
 
 void population_destroy(struct population *population) {

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "split_random.h"
+
 enum {
     CITY_COUNT = 340,
     TIER_COUNT = 8,
@@ -37,6 +39,21 @@ struct population {
     uint32_t *tag_users[TAG_COUNT]; /* ascending user numbers */
     uint32_t tag_user_count[TAG_COUNT];
 };
+
+struct purchase {
+    uint32_t user;
+    uint32_t item;
+    int64_t time_ms;
+    uint32_t amount; /* 1.00 to 400.00 in hundredths */
+};
+
+enum { POPULATION_DAYS = 90, POPULATION_ITEMS = 5000, PURCHASE_SEED = 7 };
+
+/* The instant that the questions are asked at: 2026-01-01T00:00:00Z. */
+#define POPULATION_NOW_MS INT64_C(1767225600000)
+
+/* The i-th of `count` purchases by random users, evenly over POPULATION_DAYS before now; random begins at PURCHASE_SEED. */
+struct purchase population_purchase(struct split_random *random, uint64_t i, uint64_t count, uint32_t user_count);
 
 void population_create(struct population *population, uint32_t user_count, uint64_t seed);
 void population_destroy(struct population *population);

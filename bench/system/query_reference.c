@@ -159,12 +159,16 @@ uint64_t reference_q1(const struct reference *reference) {
     return popcount(reference->tag_first, reference->word_count);
 }
 
-static inline uint64_t q2_word(const struct reference *reference, size_t i) {
+static inline uint64_t wide_word(const struct reference *reference, size_t i) {
     const uint64_t tiers =
         reference->tiers[4][i] | reference->tiers[5][i] | reference->tiers[6][i] | reference->tiers[7][i];
     const uint64_t cities = reference->cities[0][i] | reference->cities[1][i] | reference->cities[2][i] |
                             reference->cities[3][i] | reference->cities[4][i];
-    return tiers & cities & reference->tag_a[i] & ~reference->tag_b[i];
+    return tiers & cities;
+}
+
+static inline uint64_t q2_word(const struct reference *reference, size_t i) {
+    return wide_word(reference, i) & reference->tag_a[i] & ~reference->tag_b[i];
 }
 
 #ifdef __AVX512VPOPCNTDQ__
@@ -300,6 +304,14 @@ uint64_t reference_q6(const struct reference *reference, char (*out)[16]) {
     uint64_t count = 0;
     for (size_t i = 0; i < reference->word_count; i++)
         for (uint64_t rest = q2_word(reference, i); rest != 0; rest &= rest - 1)
+            memcpy(out[count++], reference->ids[i * 64 + (size_t)__builtin_ctzll(rest)], sizeof *out);
+    return count;
+}
+
+uint64_t reference_q6b(const struct reference *reference, char (*out)[16]) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < reference->word_count; i++)
+        for (uint64_t rest = wide_word(reference, i); rest != 0; rest &= rest - 1)
             memcpy(out[count++], reference->ids[i * 64 + (size_t)__builtin_ctzll(rest)], sizeof *out);
     return count;
 }

@@ -16,6 +16,8 @@ uint64_t reference_q4(const struct reference *reference);      /* 17 bit slices 
 uint64_t reference_q4_scan(const struct reference *reference); /* the u32 column */
 /* Q2's users as 16-byte ids, into out, which has room for all users; how many. */
 uint64_t reference_q6(const struct reference *reference, char (*out)[16]);
+/* The same of Q2 without its tags. */
+uint64_t reference_q6b(const struct reference *reference, char (*out)[16]);
 /* Purchases, by time; kept user by user: the best order for Q5, and the worst for all questions of a span of time. */
 void reference_take_purchases(struct reference *reference, const uint32_t *users, const int64_t *times_ms,
                               const uint32_t *amounts, uint64_t count);
@@ -32,5 +34,6 @@ uint64_t roaring_q2(const struct roaring_side *side);
 uint64_t roaring_q3(const struct roaring_side *side);
 uint64_t roaring_q4(const struct roaring_side *side);
 uint64_t roaring_q6(const struct roaring_side *side, uint32_t *out);
+uint64_t roaring_q6b(const struct roaring_side *side, uint32_t *out);
 
 #endif

@@ -127,3 +127,14 @@ uint64_t roaring_q6(const struct roaring_side *side, uint32_t *out) {
     roaring_bitmap_free(found);
     return count;
 }
+
+uint64_t roaring_q6b(const struct roaring_side *side, uint32_t *out) {
+    roaring_bitmap_t *found = roaring_bitmap_or_many(TIER_COUNT - TIER_LOW, (const roaring_bitmap_t **)side->tiers);
+    roaring_bitmap_t *cities = roaring_bitmap_or_many(CITY_ASKED, (const roaring_bitmap_t **)side->cities);
+    roaring_bitmap_and_inplace(found, cities);
+    const uint64_t count = roaring_bitmap_get_cardinality(found);
+    roaring_bitmap_to_uint32_array(found, out);
+    roaring_bitmap_free(found);
+    roaring_bitmap_free(cities);
+    return count;
+}

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench_record.h"
 #include "hash.h"
 #include "memory.h"
 #include "query_match.h"
@@ -197,6 +198,21 @@ static uint64_t count_by_sums(const struct bench *bench, const struct sums *sums
     return found;
 }
 
+static void record(const struct bench *bench, const char *row, const char *title, const char *side,
+                   const double *seconds) {
+    double ms[ROUNDS_MAX];
+    for (uint32_t round = 0; round < bench->round_count; round++)
+        ms[round] = seconds[round] * 1e3;
+    bench_record_write(&(struct bench_record){.group = "behaviour",
+                                              .row = row,
+                                              .title = title,
+                                              .side = side,
+                                              .unit = "ms",
+                                              .samples = ms,
+                                              .sample_count = bench->round_count,
+                                              .users = bench->user_count});
+}
+
 static void measure(struct bench *bench) {
     double reference[ROUNDS_MAX], scratch[ROUNDS_MAX], later[ROUNDS_MAX], condition[ROUNDS_MAX], past[ROUNDS_MAX];
     struct sums *sums = array_of(bench->user_count, sizeof *sums);
@@ -210,6 +226,10 @@ static void measure(struct bench *bench) {
         must(count == count_by_sums(bench, sums), "the segment has other users than the reference");
         later[round] = measure_refresh(bench, 2 * round + 2);
     }
+    record(bench, "RFM", "scores of all users, from scratch", "shoal", scratch);
+    record(bench, "RFM", NULL, "reference", reference);
+    record(bench, "RFM, a day later", "a refresh", "shoal", later);
+    record(bench, "RFM segment", "who is in one segment", "shoal", condition);
     const double plain = median(reference, bench->round_count);
     const double all = median(scratch, bench->round_count);
     (void)printf("%-34s %8.2f ms   %.2f x a plain loop that only sums (%.2f ms)\n", "a plan, from scratch", all * 1e3,

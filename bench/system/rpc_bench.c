@@ -10,7 +10,10 @@
  * Machine limit: one small send and one small receive through loopback TCP cost some 5 us of system time on each side,
  * so requests per second are bought by answering many with one call: that is what P is about.
  *
- *   rpc_bench SHOALD [connections 50] [in flight 16] [seconds 1] [users 10000]
+ * With redis=ADDRESS or memcached=ADDRESS those are asked for the same users by the same client (rpc_peers.h); they
+ * should run on processor 0, as shoald does.
+ *
+ *   rpc_bench SHOALD [connections 50] [in flight 16] [seconds 1] [users 10000] [redis=ADDRESS] [memcached=ADDRESS]
  *
  * Prints one line a method: requests/s, the ratio to the floor, the server's processor time a request in us, which says
  * what a quiet machine could do when this one is busy, p50 and p99 in us, and a hash over all answers' ids.
@@ -30,10 +33,12 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "bench_record.h"
 #include "bounds.h"
 #include "cursor.h"
 #include "frame.h"
 #include "hash.h"
+#include "rpc_peers.h"
 #include "server_process.h"
 
 enum {
@@ -46,6 +51,8 @@ enum {
 
 enum method { METHOD_ECHO, METHOD_PING, METHOD_USER_GET, METHOD_USER_PUT };
 static const char *const method_names[] = {"echo", "ping", "user.get", "user.put"};
+static const char *const method_titles[] = {"bytes sent back", "nothing to do", "a random user",
+                                            "a value of a random user"};
 
 struct connection {
     int handle;
@@ -57,6 +64,7 @@ struct connection {
     uint64_t sent_ns[IN_FLIGHT_COUNT_MAX]; /* by slot; 0: free */
     uint32_t user[IN_FLIGHT_COUNT_MAX];    /* that was asked for */
     uint32_t free_slots[IN_FLIGHT_COUNT_MAX];
+    uint64_t asked_count, answered_count; /* of a peer, which answers in order: they name the slot */
 };
 
 static struct {
@@ -65,6 +73,7 @@ static struct {
     double seconds;
     uint32_t user_count;
     enum method method;
+    const struct rpc_peer *peer; /* NULL: shoald, or the echo */
     struct connection *connections;
     uint64_t answer_count;
     uint64_t answer_hash;
@@ -170,25 +179,38 @@ static void put_users(const char *address) {
 
 /* ---- the client ---- */
 
-static void connect_all(const char *text) {
-    struct sh_address address;
-    if (sh_address_parse(text, &address, NULL) != SH_OK) die(text);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(address.port)};
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+static void connect_all(const char *address) {
     for (uint32_t i = 0; i < bench.connection_count; i++) {
         struct connection *connection = &bench.connections[i];
-        connection->handle = socket(AF_INET, SOCK_STREAM, 0);
-        if (connect(connection->handle, (struct sockaddr *)&name, sizeof name) != 0) die("connect");
-        const int one = 1;
-        setsockopt(connection->handle, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        connection->handle = rpc_connect(address);
         fcntl(connection->handle, F_SETFL, O_NONBLOCK);
         connection->input_bytes = 0;
         connection->in_flight = 0;
+        connection->asked_count = connection->answered_count = 0;
         sh_buffer_clear(&connection->output);
         connection->output_at = 0;
         for (uint32_t slot = 0; slot < bench.in_flight; slot++)
             connection->free_slots[slot] = slot;
     }
+}
+
+static uint32_t random_user(void) {
+    bench.random = sh_hash_mix(bench.random ^ 0xA0761D6478BD642F, 0xE7037ED1A0B428DB);
+    return (uint32_t)(bench.random % bench.user_count);
+}
+
+static void write_to_peer(struct connection *connection, uint64_t now_ns) {
+    const uint32_t slot = (uint32_t)(connection->asked_count++ % bench.in_flight);
+    const uint32_t user = random_user();
+    connection->in_flight++;
+    connection->sent_ns[slot] = now_ns;
+    connection->user[slot] = user;
+    if (bench.method == METHOD_PING)
+        bench.peer->write_ping(&connection->output, user);
+    else if (bench.method == METHOD_USER_GET)
+        bench.peer->write_get(&connection->output, user);
+    else
+        bench.peer->write_put(&connection->output, user);
 }
 
 static void write_put(struct connection *connection, uint32_t slot, uint32_t user) {
@@ -201,6 +223,10 @@ static void write_put(struct connection *connection, uint32_t slot, uint32_t use
 }
 
 static void write_request(struct connection *connection, uint64_t now_ns) {
+    if (bench.peer != NULL) {
+        write_to_peer(connection, now_ns);
+        return;
+    }
     const uint32_t slot = connection->free_slots[bench.in_flight - 1 - connection->in_flight];
     connection->in_flight++;
     connection->sent_ns[slot] = now_ns;
@@ -209,8 +235,7 @@ static void write_request(struct connection *connection, uint64_t now_ns) {
         sh_frame_write_request(&connection->output, slot, SH_TEXT_LITERAL("ping"), empty_map, 1);
         return;
     }
-    bench.random = sh_hash_mix(bench.random ^ 0xA0761D6478BD642F, 0xE7037ED1A0B428DB);
-    const uint32_t user = (uint32_t)(bench.random % bench.user_count);
+    const uint32_t user = random_user();
     connection->user[slot] = user;
     if (bench.method == METHOD_USER_PUT) {
         write_put(connection, slot, user);
@@ -280,6 +305,27 @@ static void on_answer(struct connection *connection, const uint8_t *bytes, size_
     connection->free_slots[bench.in_flight - 1 - connection->in_flight] = frame.msgid;
 }
 
+static void on_peer_answer(struct connection *connection, const uint8_t *bytes, size_t byte_count, uint64_t now_ns) {
+    const uint32_t slot = (uint32_t)(connection->answered_count++ % bench.in_flight);
+    if (connection->answered_count > connection->asked_count) die("an answer nobody waits for");
+    if (bench.method == METHOD_USER_GET && !rpc_peer_is_of(bytes, byte_count, connection->user[slot]))
+        die("an answer is about another user");
+    bench.latency[bucket_of(now_ns - connection->sent_ns[slot])]++;
+    bench.answer_count++;
+    connection->in_flight--;
+}
+
+/* The bytes of the first whole answer; 0: it is not whole yet. */
+static size_t scan(const uint8_t *bytes, size_t byte_count) {
+    struct sh_frame_scan frames;
+    size_t frame_bytes;
+    if (byte_count == 0) return 0;
+    if (bench.peer != NULL) return bench.peer->scan(bytes, byte_count);
+    sh_frame_scan_init(&frames, INPUT_BYTES);
+    if (sh_frame_scan(&frames, bytes, byte_count, &frame_bytes, NULL) != SH_OK) die("an answer that cannot be read");
+    return frame_bytes;
+}
+
 static void receive_some(struct connection *connection, bool go_on) {
     const ssize_t count = recv(connection->handle, connection->input + connection->input_bytes,
                                sizeof connection->input - connection->input_bytes, 0);
@@ -288,15 +334,11 @@ static void receive_some(struct connection *connection, bool go_on) {
     connection->input_bytes += (size_t)count;
     const uint64_t now_ns = clock_ns();
     size_t at = 0;
-    for (;;) {
-        struct sh_frame_scan scan;
-        size_t frame_bytes;
-        sh_frame_scan_init(&scan, sizeof connection->input);
-        if (sh_frame_scan(&scan, connection->input + at, connection->input_bytes - at, &frame_bytes, NULL) != SH_OK)
-            die("an answer that cannot be read");
-        if (frame_bytes == 0) break;
-        on_answer(connection, connection->input + at, frame_bytes, now_ns);
-        at += frame_bytes;
+    for (size_t whole; (whole = scan(connection->input + at, connection->input_bytes - at)) > 0; at += whole) {
+        if (bench.peer != NULL)
+            on_peer_answer(connection, connection->input + at, whole, now_ns);
+        else
+            on_answer(connection, connection->input + at, whole, now_ns);
     }
     connection->input_bytes -= at;
     memmove(connection->input, connection->input + at, connection->input_bytes);
@@ -338,18 +380,64 @@ static double run(void) {
     return (double)bench.answer_count / ((double)(now_ns - begin_ns) / 1e9);
 }
 
+static void record(double rate) {
+    static const double parts[] = {0.5, 0.9, 0.99, 0.999};
+    double quantiles[4][2];
+    char row[64];
+    const char *side = bench.peer != NULL ? bench.peer->name : bench.method == METHOD_ECHO ? "bare echo" : "shoal";
+    const struct bench_record line = {.group = "wire",
+                                      .row = row,
+                                      .side = side,
+                                      .unit = "/s",
+                                      .samples = &rate,
+                                      .sample_count = 1,
+                                      .users = bench.user_count};
+    for (uint32_t i = 0; i < 4; i++) {
+        quantiles[i][0] = parts[i];
+        quantiles[i][1] = percentile_us(parts[i]);
+    }
+    /* The echo is the floor of each method, beside which it is told. */
+    for (uint32_t method = METHOD_PING; method <= METHOD_USER_PUT; method++) {
+        if (bench.method != METHOD_ECHO && bench.method != method) continue;
+        (void)snprintf(row, sizeof row, "%s, %u connections, %u in flight", method_names[method],
+                       bench.connection_count, bench.in_flight);
+        struct bench_record latency = line;
+        latency.title = method_titles[method];
+        bench_record_write(&latency);
+        char latency_row[80];
+        (void)snprintf(latency_row, sizeof latency_row, "%s: latency", row);
+        latency.row = latency_row;
+        latency.unit = "us";
+        latency.sample_count = 0;
+        latency.quantiles = (const double(*)[2])quantiles;
+        latency.quantile_count = 4;
+        bench_record_write(&latency);
+    }
+}
+
 static double measure(enum method method, const char *address, pid_t server, double floor) {
     bench.method = method;
     bench.random = 42;
     connect_all(address);
     const uint64_t used_before_ns = used_ns(server);
     const double rate = run();
-    const double used_us = (double)(used_ns(server) - used_before_ns) / 1000 / (double)bench.answer_count;
+    const double used_us =
+        server == 0 ? 0 : (double)(used_ns(server) - used_before_ns) / 1000 / (double)bench.answer_count;
+    record(rate);
     printf("%-9s %9.0f requests/s  %5.2f of the floor  %5.2f us of the server  p50 %6.0f us  p99 %6.0f us  %016llx\n",
            method_names[method], rate, floor == 0 ? 1.0 : rate / floor, used_us, percentile_us(0.5),
            percentile_us(0.99), (unsigned long long)bench.answer_hash);
     (void)fflush(stdout);
     return rate;
+}
+
+static void measure_peer(const struct rpc_peer *peer, const char *address, double floor) {
+    rpc_peer_put_users(peer, address, bench.user_count);
+    bench.peer = peer;
+    (void)printf("%s\n", peer->name);
+    for (enum method method = METHOD_PING; method <= METHOD_USER_PUT; method++)
+        (void)measure(method, address, 0, floor);
+    bench.peer = NULL;
 }
 
 static uint32_t number(int argument_count, char **arguments, int place, uint32_t otherwise, uint32_t most) {
@@ -382,6 +470,10 @@ int main(int argument_count, char **arguments) {
     put_users(address);
     (void)measure(METHOD_USER_GET, address, shoald, floor);
     (void)measure(METHOD_USER_PUT, address, shoald, floor);
+    for (int i = 6; i < argument_count; i++) {
+        if (strncmp(arguments[i], "redis=", 6) == 0) measure_peer(&rpc_redis, arguments[i] + 6, floor);
+        if (strncmp(arguments[i], "memcached=", 10) == 0) measure_peer(&rpc_memcached, arguments[i] + 10, floor);
+    }
     (void)kill(echo, SIGKILL);
     (void)kill(shoald, SIGTERM);
     int result = 0;

@@ -26,12 +26,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench_record.h"
 #include "query_population.h"
 #include "server_process.h"
 #include "split_random.h"
 
 enum { DAYS = 90, CATEGORY_COUNT = 200, USER_COUNT_MAX = 50000000, PATH_BYTES = 256 };
-#define NOW_MS UINT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
+#define NOW_MS ((uint64_t)POPULATION_NOW_MS)
 #define DAY_MS UINT64_C(86400000)
 
 static struct {
@@ -209,6 +210,17 @@ static void load(const char *title, const char *map, const char *name, uint64_t 
                              (double)(after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1e6 +
                              (double)(after.ru_stime.tv_usec - before.ru_stime.tv_usec);
     const double rows = (double)row_count;
+    const double rate = rows / seconds;
+    const double server_rate = rows * 1e9 / (double)(used_ns(bench.server) - used_before_ns);
+    bench_record_write(&(struct bench_record){.group = "load",
+                                              .row = title,
+                                              .title = "rows from a file into the server",
+                                              .side = "shoal",
+                                              .unit = "/s",
+                                              .samples = &rate,
+                                              .sample_count = 1,
+                                              .users = bench.user_count});
+    bench_record_number("load", title, "shoal, of the server's processor", "/s", server_rate);
     printf("%-14s %6.2f M rows/s   server %5.2f us a row, loader %5.2f us   floor %6.2f M rows/s\n", title,
            rows / seconds / 1e6, (double)(used_ns(bench.server) - used_before_ns) / 1e3 / rows, loader_us / rows,
            rows / floor / 1e6);
@@ -303,6 +315,17 @@ static void measure_list(void) {
         errno = 0;
         if (shoal_client_count(shoal_client_get(answer.result, "ids")) != wanted) die("the list is not the arrays'");
     }
+    double us[ROUNDS];
+    for (uint32_t round = 0; round < ROUNDS; round++)
+        us[round] = (double)took_ns[round] / 1e3;
+    bench_record_write(&(struct bench_record){.group = "load",
+                                              .row = "Q6 to a client",
+                                              .title = "ids over TCP, to the last in the client's hands",
+                                              .side = "shoal",
+                                              .unit = "us",
+                                              .samples = us,
+                                              .sample_count = ROUNDS,
+                                              .users = bench.user_count});
     qsort(took_ns, ROUNDS, sizeof *took_ns, compare_ns);
     printf("list of %llu ids to the client, median %.0f us (best %.0f) of %d\n", (unsigned long long)wanted,
            (double)took_ns[ROUNDS / 2] / 1e3, (double)took_ns[0] / 1e3, ROUNDS);

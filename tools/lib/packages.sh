@@ -9,6 +9,8 @@ packages_tree="debootstrap dpkg-dev file man-db systemd systemd-container"
 # A browser for the console's tests, and letters for its pictures.
 packages_browser="chromium"
 packages_pictures="chromium fonts-noto-cjk"
+# What bench/run compares with and draws with, without the largest of them, which it installs itself.
+packages_peers="redis-server libhiredis-dev memcached gnuplot-nox"
 packages_dev="$packages_test clang-format clang-tidy cppcheck"
 
 say() { printf '%s\n' "$*"; }
