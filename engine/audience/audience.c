@@ -22,6 +22,7 @@ struct sh_audience {
     struct sh_sampler sampler;
     uint32_t *slots;    /* of the block at hand; only where an order or a sample asks for them */
     uint64_t *narrowed; /* a register; only where an order asks for it */
+    uint64_t *gated;    /* another; only where there is a gate */
 };
 
 static enum sh_status fail_memory(struct sh_error *err) {
@@ -50,7 +51,9 @@ enum sh_status sh_audience_create(const struct sh_table *table, struct sh_plan *
     const bool wants_slots = wants_order(spec) || audience->sampler.limit > 0;
     if (wants_slots) audience->slots = sh_alloc(SH_BLOCK_SLOTS * sizeof *audience->slots);
     if (wants_order(spec)) audience->narrowed = sh_alloc(SH_BLOCK_BYTES);
-    if ((wants_order(spec) && (audience->sorter == NULL || audience->narrowed == NULL)) ||
+    if (spec->gate.narrow != NULL) audience->gated = sh_alloc(SH_BLOCK_BYTES);
+    if ((spec->gate.narrow != NULL && audience->gated == NULL) ||
+        (wants_order(spec) && (audience->sorter == NULL || audience->narrowed == NULL)) ||
         (wants_slots && audience->slots == NULL)) {
         sh_audience_destroy(audience);
         return fail_memory(err);
@@ -67,6 +70,7 @@ void sh_audience_destroy(struct sh_audience *audience) {
     sh_sampler_deinit(&audience->sampler);
     sh_free(audience->slots);
     sh_free(audience->narrowed);
+    sh_free(audience->gated);
     sh_free(audience);
 }
 
@@ -125,6 +129,12 @@ static enum sh_status run_block(struct sh_audience *audience, struct sh_error *e
     const uint32_t block = audience->block++;
     const enum sh_status status = sh_plan_run_block(audience->plan, block, &words, &count, err);
     if (status != SH_OK || words == NULL || count == 0) return status;
+    if (audience->gated != NULL) {
+        const struct sh_audience_gate *gate = &audience->spec.gate;
+        memcpy(audience->gated, words, SH_BLOCK_BYTES);
+        words = audience->gated;
+        if ((count = gate->narrow(gate->context, block, audience->gated, count)) == 0) return SH_OK;
+    }
     audience->count += count;
     return audience->spec.count_only ? SH_OK : take_block(audience, block, words, count, err);
 }
@@ -148,7 +158,7 @@ static enum sh_status finish(struct sh_audience *audience, uint64_t row_count, b
 
 enum sh_status sh_audience_step(struct sh_audience *audience, uint32_t block_count, bool *done, struct sh_error *err) {
     *done = false;
-    if (audience->spec.count_only && audience->block == 0) {
+    if (audience->spec.count_only && audience->gated == NULL && audience->block == 0) {
         if (sh_plan_count_kept(audience->plan, &audience->count)) {
             *done = true;
             return SH_OK;

@@ -33,8 +33,16 @@
 #include "audience_order.h"
 #include "query.h"
 
+/* Who of a block's matches may be counted and listed, as the caller rules: takes the others out of the words and returns
+ * how many are left. Asked once for each block with a match. */
+struct sh_audience_gate {
+    uint32_t (*narrow)(void *context, uint32_t block, uint64_t *words, uint32_t count);
+    void *context;
+};
+
 struct sh_audience_spec {
-    bool count_only; /* nothing below is asked for */
+    struct sh_audience_gate gate; /* narrow NULL: all of them */
+    bool count_only;              /* nothing below is asked for */
 
     bool list;
     bool freeze; /* all of them, for pages; else the first list_limit */

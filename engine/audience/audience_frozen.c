@@ -30,13 +30,18 @@ static uint32_t read_places(const struct sh_frozen *frozen, uint64_t place, uint
     return (uint32_t)sh_bitmap_list(&frozen->set, first, slots, wanted);
 }
 
-/* The first place at or behind `place` of somebody who lives: a page is followed by another only if there is more. */
-static uint64_t pass_forgotten(const struct sh_frozen *frozen, const struct sh_bitmap *live, uint64_t place) {
+static bool is_shown(const struct sh_frozen_page *page, const struct sh_bitmap *live, uint32_t slot) {
+    return sh_bitmap_contains(live, slot) && (page->passes == NULL || page->passes(page->passes_context, slot));
+}
+
+/* The first place at or behind `place` of somebody who is shown: a page is followed by another only if there is more. */
+static uint64_t pass_hidden(const struct sh_frozen *frozen, const struct sh_frozen_page *page,
+                            const struct sh_bitmap *live, uint64_t place) {
     uint32_t slots[64];
     while (place < frozen->count) {
         const uint32_t read = read_places(frozen, place, slots, 64);
         for (uint32_t i = 0; i < read; i++) {
-            if (sh_bitmap_contains(live, slots[i])) return place + i;
+            if (is_shown(page, live, slots[i])) return place + i;
         }
         place += read;
     }
@@ -48,12 +53,12 @@ void sh_frozen_page(const struct sh_frozen *frozen, const struct sh_table *table
     const struct sh_bitmap *live = sh_table_live(table);
     page->count = 0;
     page->skipped = 0;
-    /* Read as many as there is room for, close the gaps that forgotten people leave, go on behind them. */
+    /* Read as many as there is room for, close the gaps that the others leave, go on behind them. */
     while (page->count < max && place < frozen->count) {
         uint32_t *room = page->slots + page->count;
         const uint32_t read = read_places(frozen, place, room, max - page->count);
         for (uint32_t i = 0; i < read; i++) {
-            if (!sh_bitmap_contains(live, room[i])) {
+            if (!is_shown(page, live, room[i])) {
                 page->skipped++;
                 continue;
             }
@@ -63,6 +68,6 @@ void sh_frozen_page(const struct sh_frozen *frozen, const struct sh_table *table
         place += read;
         sh_assert(read > 0);
     }
-    page->next = pass_forgotten(frozen, live, place);
+    page->next = pass_hidden(frozen, page, live, place);
     page->skipped += page->next - place;
 }

@@ -25,11 +25,16 @@ size_t sh_frozen_memory_bytes(const struct sh_frozen *frozen);
 /* One page: up to max people who still live, from a place on. slots and places (may be NULL) have room for max;
  * places[i] is the place behind slot i. */
 struct sh_frozen_page {
+    /* The caller's to set; may be NULL: who lives and does not pass is passed over like the forgotten. */
+    bool (*passes)(const void *context, uint32_t slot);
+    const void *passes_context;
+
     uint32_t *slots;
     uint64_t *places;
     uint32_t count;
-    uint64_t skipped; /* forgotten ones passed over */
-    uint64_t next;    /* of the next one who lives, where the next page begins; frozen->count if there is none */
+    uint64_t skipped; /* those passed over */
+    uint64_t
+        next; /* of the next one who is not passed over, where the next page begins; frozen->count if there is none */
 };
 void sh_frozen_page(const struct sh_frozen *frozen, const struct sh_table *table, uint64_t place, uint32_t max,
                     struct sh_frozen_page *page);

@@ -315,7 +315,10 @@ static enum sh_status run_block(struct sh_lookalike *lookalike, struct sh_error 
         if ((status = sh_plan_run_view(spec->exclude, block, &view, err)) != SH_OK) return status;
         sh_block_andnot_into(lookalike->words, view);
     }
-    lookalike->candidate_count += sh_bits->popcount(lookalike->words, SH_BLOCK_WORDS);
+    uint32_t count = (uint32_t)sh_bits->popcount(lookalike->words, SH_BLOCK_WORDS);
+    if (spec->gate.narrow != NULL && count > 0)
+        count = spec->gate.narrow(spec->gate.context, block, lookalike->words, count);
+    lookalike->candidate_count += count;
     if (spec->count > 0) take_block(lookalike, block, lookalike->words);
     return SH_OK;
 }

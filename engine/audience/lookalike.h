@@ -28,6 +28,7 @@
 #ifndef SH_LOOKALIKE_H
 #define SH_LOOKALIKE_H
 
+#include "audience.h"
 #include "query.h"
 
 enum { SH_LOOKALIKE_WEIGHT_PARTS = 1000 };
@@ -52,7 +53,8 @@ struct sh_lookalike;
 struct sh_lookalike_spec {
     const struct sh_table *table;
     struct sh_plan *seeds;
-    struct sh_plan *exclude; /* NULL: nobody */
+    struct sh_plan *exclude;      /* NULL: nobody */
+    struct sh_audience_gate gate; /* of candidates; narrow NULL: all of them */
     const struct sh_feature *features;
     uint32_t feature_count;
     uint32_t count; /* wanted */

@@ -19,8 +19,10 @@ enum {
      * the bookkeeping, and 4,096 empty-ish bitmaps of 10 M users are 150 directory entries each. */
     SH_VALUE_BITMAP_COUNT_MAX = 4096,
     SH_WORKSPACE_COUNT_MAX = 256,
-    SH_PERSONAL_COUNT_MAX = 64,  /* attributes and tag sets that are personal: each name in a request is compared */
-    SH_SEGMENT_COUNT_MAX = 4096, /* saved expressions in a workspace: segment.of_user looks at all of them */
+    SH_PERSONAL_COUNT_MAX = 64, /* attributes and tag sets that are personal: each name in a request is compared */
+    SH_PURPOSE_COUNT_MAX =
+        16, /* that people are written to for: channels and kinds of message; three attributes each */
+    SH_SEGMENT_COUNT_MAX = 4096,       /* saved expressions in a workspace: segment.of_user looks at all of them */
     SH_SEGMENT_VERSION_COUNT_MAX = 16, /* texts of a segment that are kept, the one in force included */
     SH_SEGMENT_DEPTH_MAX = 16,         /* segments that use segments: people lose the thread earlier */
     SH_SCORE_COUNT_MAX = 64,           /* scoring plans of a workspace: each is a field of every user */

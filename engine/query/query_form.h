@@ -22,6 +22,8 @@
  *               | sequence(event [where expression] -> ... [, within N minutes|hours|days|weeks] [, strict|loose]
  *                          [, reach N] [, window])                                -- the rule: query_sequence.h
  *               | sample(10%, 'seed') | in_segment('name') | true | false
+ *               | consent('sms')             -- consent_sms = 'granted'
+ *               | suppressed(['sms'])        -- suppressed has any ('all', 'sms')
  *               | calculation compare calculation | calculation [not] between calculation and calculation
  *               | calculation [not] in ( number, ... ) | calculation is [not] missing
  *   calculation = number | number minutes|hours|days|weeks | operand | ( calculation ) | - calculation

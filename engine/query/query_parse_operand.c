@@ -428,6 +428,44 @@ static enum sh_status parse_segment(struct sh_parser *parser, uint32_t position,
     return sh_parser_pass(parser, SH_TOKEN_CLOSE, "`)`");
 }
 
+/* consent('sms') is consent_sms = 'granted': contact.h (shard) has the names. */
+static enum sh_status parse_consent(struct sh_parser *parser, uint32_t position, struct sh_node **node) {
+    enum sh_status status = sh_parser_node(parser, SH_NODE_COMPARE, position, node);
+    if (status != SH_OK || (status = sh_parser_next(parser)) != SH_OK) return status;
+    const struct sh_token token = *sh_parser_token(parser);
+    if (token.kind != SH_TOKEN_STRING) return sh_parser_expected(parser, "a purpose in quotes: consent('sms')");
+    static const char prefix[] = "consent_";
+    const uint32_t prefix_count = sizeof prefix - 1;
+    char *name = sh_arena_alloc(parser->arena, prefix_count + (size_t)token.text.count);
+    if (name == NULL) return sh_parser_memory(parser);
+    memcpy(name, prefix, prefix_count);
+    if (token.text.count > 0) memcpy(name + prefix_count, token.text.bytes, token.text.count);
+    (*node)->operand = (struct sh_operand){
+        .name = {name, prefix_count + token.text.count}, .position = position, .name_position = token.position};
+    (*node)->compare = SH_COMPARE_EQ;
+    const struct sh_literal granted = {SH_LITERAL_TEXT, SH_TEXT_LITERAL("granted"), token.position};
+    if (!sh_node_add_literal(parser->arena, *node, granted)) return sh_parser_memory(parser);
+    if ((status = sh_parser_next(parser)) != SH_OK) return status;
+    return sh_parser_pass(parser, SH_TOKEN_CLOSE, "`)`");
+}
+
+/* suppressed() is suppressed has 'all', suppressed('sms') is suppressed has any ('all', 'sms'). */
+static enum sh_status parse_suppressed(struct sh_parser *parser, uint32_t position, struct sh_node **node) {
+    enum sh_status status = sh_parser_node(parser, SH_NODE_HAS, position, node);
+    if (status != SH_OK || (status = sh_parser_next(parser)) != SH_OK) return status;
+    (*node)->operand =
+        (struct sh_operand){.name = SH_TEXT_LITERAL("suppressed"), .position = position, .name_position = position};
+    (*node)->has = SH_HAS_ANY;
+    const struct sh_literal all = {SH_LITERAL_TEXT, SH_TEXT_LITERAL("all"), position};
+    if (!sh_node_add_literal(parser->arena, *node, all)) return sh_parser_memory(parser);
+    if (sh_parser_at(parser, SH_TOKEN_STRING)) {
+        struct sh_literal purpose;
+        if ((status = sh_parse_value(parser, "", &purpose)) != SH_OK) return status;
+        if (!sh_node_add_literal(parser->arena, *node, purpose)) return sh_parser_memory(parser);
+    }
+    return sh_parser_pass(parser, SH_TOKEN_CLOSE, "a purpose in quotes or `)`");
+}
+
 static enum sh_status fail_function(struct sh_parser *parser, const struct sh_token *word) {
     struct sh_nearest search;
     sh_nearest_init(&search, word->text);
@@ -437,6 +475,8 @@ static enum sh_status fail_function(struct sh_parser *parser, const struct sh_to
     sh_nearest_offer(&search, SH_TEXT_LITERAL("sequence"));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("sample"));
     sh_nearest_offer(&search, SH_TEXT_LITERAL("in_segment"));
+    sh_nearest_offer(&search, SH_TEXT_LITERAL("consent"));
+    sh_nearest_offer(&search, SH_TEXT_LITERAL("suppressed"));
     const enum sh_status status =
         sh_fail(parser->err, SH_ERR_SYNTAX, word->position, "there is no function `%.*s`", SH_TEXT_ARGS(word->text));
     if (search.nearest.count > 0)
@@ -444,7 +484,7 @@ static enum sh_status fail_function(struct sh_parser *parser, const struct sh_to
     return sh_fail_hint(
         parser->err, status,
         "the functions are did, count, sum, min, max, avg, first, last, nth, days, days_since, gap_min, gap_avg, "
-        "gap_max, expected_next, sequence, sample, in_segment");
+        "gap_max, expected_next, sequence, sample, in_segment, consent, suppressed");
 }
 
 /* ---- Operands ---- */
@@ -511,6 +551,8 @@ enum sh_status sh_parse_operand(struct sh_parser *parser, struct sh_operand *ope
     if (sh_token_is(&word, "did")) return parse_did(parser, word.position, condition);
     if (sh_token_is(&word, "sequence")) return sh_parse_sequence(parser, word.position, condition);
     if (sh_token_is(&word, "sample")) return parse_sample(parser, word.position, condition);
+    if (sh_token_is(&word, "consent")) return parse_consent(parser, word.position, condition);
+    if (sh_token_is(&word, "suppressed")) return parse_suppressed(parser, word.position, condition);
     if (sh_token_is(&word, "in_segment")) return parse_segment(parser, word.position, condition);
     operand->function = sh_function_of(word.text);
     operand->name = (struct sh_text){NULL, 0};

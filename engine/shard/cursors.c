@@ -109,6 +109,7 @@ enum sh_status sh_cursors_open(struct sh_shard *shard, const struct sh_cursor_sp
     cursor->id = spec->id;
     cursor->workspace = spec->workspace;
     cursor->sequence = spec->sequence;
+    cursor->gate = spec->gate;
     cursor->is_maybe_done = spec->is_maybe_done;
     cursor->used_ms = shard->now_ms;
     sh_frozen_init(&cursor->frozen);

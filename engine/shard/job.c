@@ -24,6 +24,7 @@ enum sh_status sh_job_create(struct sh_call *call, struct sh_job **created, stru
     job->answer = *call->answer;
     job->body_count = call->answer->body->count;
     job->sequence = call->workspace->sequence;
+    job->gate.is_open = true;
     *created = job;
     return SH_OK;
 }
@@ -99,6 +100,29 @@ enum sh_status sh_job_read_now(struct sh_job *job, const struct sh_call *call, c
     if (status != SH_OK) return status;
     sh_workspace_scope(call->workspace, false, now_ms, &job->scope);
     return read_timeout(job, timeout_ms, err);
+}
+
+static uint32_t narrow(void *gate, uint32_t block, uint64_t *words, uint32_t count) {
+    return sh_contact_narrow(gate, block, words, count);
+}
+
+enum sh_status sh_job_read_for(struct sh_job *job, const struct sh_param *param, bool lists, struct sh_error *err) {
+    struct sh_text purpose = {0};
+    enum sh_status status = sh_param_text(param, "for", &purpose, err);
+    if (status == SH_OK && sh_param_given(param) && purpose.count == 0)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "`for` names a purpose");
+    if (status == SH_OK)
+        status = sh_contact_gate_open(&job->workspace->contact, job->workspace->users, purpose, lists, &job->gate, err);
+    if (status == SH_OK && !job->gate.is_open) job->spec.gate = (struct sh_audience_gate){narrow, &job->gate};
+    return status;
+}
+
+void sh_job_pack_held(const struct sh_job *job, msgpack_packer *packer) {
+    if (!job->gate.is_asked) return;
+    sh_pack_literal(packer, "suppressed");
+    (void)msgpack_pack_uint64(packer, job->gate.suppressed_count);
+    sh_pack_literal(packer, "no_consent");
+    (void)msgpack_pack_uint64(packer, job->gate.no_consent_count);
 }
 
 static enum sh_status check_deadline(const struct sh_job *job, struct sh_error *err) {

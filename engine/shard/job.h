@@ -55,6 +55,7 @@ struct sh_job {
     struct sh_node *tree;
     struct sh_plan *plan;
     struct sh_audience_spec spec;
+    struct sh_contact_gate gate; /* of `for`: who may be listed */
     struct sh_audience *audience;
     const struct sh_job_work *work; /* NULL: spec and audience say it all */
     void *state;                    /* of the work */
@@ -74,6 +75,14 @@ SH_MUST_CHECK enum sh_status sh_job_create(struct sh_call *call, struct sh_job *
  * SH_ERR_DEADLINE when timeout_ms has passed since the question was read. */
 SH_MUST_CHECK enum sh_status sh_job_read_now(struct sh_job *job, const struct sh_call *call, const struct sh_param *now,
                                              const struct sh_param *timeout_ms, struct sh_error *err);
+/* The param `for`: opens job->gate, through which job->spec passes. lists: the answer names people. */
+SH_MUST_CHECK enum sh_status sh_job_read_for(struct sh_job *job, const struct sh_param *purpose, bool lists,
+                                             struct sh_error *err);
+/* How many pairs sh_job_pack_held packs: `suppressed` and `no_consent`, if `for` was given. */
+static inline uint32_t sh_job_held_count(const struct sh_job *job) {
+    return job->gate.is_asked ? 2 : 0;
+}
+void sh_job_pack_held(const struct sh_job *job, msgpack_packer *packer);
 /* Begin job->work, or the evaluation that job->spec describes, with job->plan. Either it is answered, or call->job goes
  * on. The job is the callee's from here on. */
 SH_MUST_CHECK enum sh_status sh_job_begin(struct sh_call *call, struct sh_job *job, struct sh_error *err);

@@ -296,7 +296,8 @@ enum sh_status sh_lookalike_merge(const struct sh_request *request, const struct
     if (scores == NULL) return sh_fail_memory(err);
     sh_answer_map_read(&weights, sh_answer_map_find(&maps[0], "weights"));
     sh_buffer_packer(merged, &packer);
-    (void)msgpack_pack_map(&packer, 5 + 1);
+    (void)msgpack_pack_map(&packer, 5 + 1 + sh_part_held_count(maps));
+    sh_part_merge_held(maps, part_count, &packer);
     sh_pack_literal(&packer, "seeds");
     (void)msgpack_pack_uint64(&packer, sh_answer_map_uint(&weights, "seeds"));
     sh_pack_literal(&packer, "candidates");

@@ -90,15 +90,16 @@ static enum sh_status begin(struct sh_call *call, struct sh_job *job, enum sh_st
 /* ---- count ---- */
 
 enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"where", "now", "timeout_ms"};
-    struct sh_param params[3];
+    static const char *const words[] = {"where", "now", "timeout_ms", "for"};
+    struct sh_param params[4];
     struct sh_job *job;
     enum sh_status status;
-    if ((status = sh_call_params(call, words, 3, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 4, params, err)) != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     job->wants_count = true;
     job->spec.count_only = true;
     status = read_moment(call, job, &params[1], err);
+    if (status == SH_OK) status = sh_job_read_for(job, &params[3], false, err);
     if (status == SH_OK) status = read_question(job, &params[0], err);
     return begin(call, job, status, err);
 }
@@ -106,14 +107,15 @@ enum sh_status sh_handle_audience_count(struct sh_call *call, struct sh_error *e
 /* ---- sample ---- */
 
 enum sh_status sh_handle_audience_sample(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"where", "now", "timeout_ms", "count", "seed", "fields"};
-    struct sh_param params[6];
+    static const char *const words[] = {"where", "now", "timeout_ms", "count", "seed", "fields", "for"};
+    struct sh_param params[7];
     struct sh_job *job;
     enum sh_status status;
-    if ((status = sh_call_params(call, words, 6, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 7, params, err)) != SH_OK) return status;
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
     const struct sample_params sample = {&params[3], &params[4], &params[5]};
     status = read_moment(call, job, &params[1], err);
+    if (status == SH_OK) status = sh_job_read_for(job, &params[6], true, err);
     if (status == SH_OK) status = read_sample(job, &sample, err);
     if (status == SH_OK) status = read_question(job, &params[0], err);
     return begin(call, job, status, err);
@@ -146,12 +148,12 @@ static enum sh_status read_ask_sample(struct sh_job *job, const struct sh_param 
 }
 
 enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"where", "now", "timeout_ms", "count", "list", "sample"};
-    struct sh_param params[6];
+    static const char *const words[] = {"where", "now", "timeout_ms", "count", "list", "sample", "for"};
+    struct sh_param params[7];
     struct sh_job *job;
     bool count = true;
     enum sh_status status;
-    if ((status = sh_call_params(call, words, 6, params, err)) != SH_OK) return status;
+    if ((status = sh_call_params(call, words, 7, params, err)) != SH_OK) return status;
     if ((status = sh_param_boolean(&params[3], "count", &count, err)) != SH_OK) return status;
     if (!count && !sh_param_given(&params[4]) && !sh_param_given(&params[5])) {
         (void)sh_fail(err, SH_ERR_ARGUMENT, -1, "nothing is asked for");
@@ -163,6 +165,7 @@ enum sh_status sh_handle_audience_ask(struct sh_call *call, struct sh_error *err
     status = read_moment(call, job, &params[1], err);
     if (status == SH_OK) status = read_ask_list(job, &params[4], err);
     if (status == SH_OK) status = read_ask_sample(job, &params[5], err);
+    if (status == SH_OK) status = sh_job_read_for(job, &params[6], job->spec.list || job->spec.sample, err);
     job->spec.count_only = !job->spec.list && !job->spec.sample;
     if (status == SH_OK) status = read_question(job, &params[0], err);
     return begin(call, job, status, err);
@@ -180,10 +183,11 @@ enum {
     LIST_ORDER,
     LIST_DESC,
     LIST_KEEP,
+    LIST_FOR,
     LIST_PART_CLOSE
 };
-static const char *const list_words[] = {"cursor", "limit", "where", "now",  "timeout_ms",
-                                         "fields", "order", "desc",  "keep", "part_close"};
+static const char *const list_words[] = {"cursor", "limit", "where", "now", "timeout_ms", "fields",
+                                         "order",  "desc",  "keep",  "for", "part_close"};
 enum { LIST_PARAM_COUNT = sizeof list_words / sizeof list_words[0] };
 
 static enum sh_status list_next_page(struct sh_call *call, const struct sh_param *params, struct sh_error *err);
@@ -200,6 +204,7 @@ enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *er
     const struct list_params list = {&params[LIST_LIMIT], &params[LIST_FIELDS], &params[LIST_ORDER], &params[LIST_DESC],
                                      &params[LIST_KEEP]};
     status = read_moment(call, job, &params[LIST_NOW], err);
+    if (status == SH_OK) status = sh_job_read_for(job, &params[LIST_FOR], true, err);
     if (status == SH_OK) status = read_list(job, &list, err);
     if (status == SH_OK) status = read_question(job, &params[LIST_WHERE], err);
     return begin(call, job, status, err);
@@ -210,16 +215,17 @@ enum sh_status sh_handle_audience_list(struct sh_call *call, struct sh_error *er
 enum sh_status sh_handle_audience_export(struct sh_call *call, struct sh_error *err) {
     static const uint8_t truth[] = {0xC3};
     static const uint8_t id[] = {0xA2, 'i', 'd'};
-    static const char *const words[] = {"cursor", "limit", "where", "now", "timeout_ms", "order", "desc", "part_close"};
-    static const uint32_t places[] = {LIST_CURSOR,  LIST_LIMIT, LIST_WHERE, LIST_NOW,
-                                      LIST_TIMEOUT, LIST_ORDER, LIST_DESC,  LIST_PART_CLOSE};
-    struct sh_param given[8] = {{0}};
+    static const char *const words[] = {"cursor", "limit", "where", "now",       "timeout_ms",
+                                        "order",  "desc",  "for",   "part_close"};
+    static const uint32_t places[] = {LIST_CURSOR, LIST_LIMIT, LIST_WHERE, LIST_NOW,       LIST_TIMEOUT,
+                                      LIST_ORDER,  LIST_DESC,  LIST_FOR,   LIST_PART_CLOSE};
+    struct sh_param given[9] = {{0}};
     struct sh_param params[LIST_PARAM_COUNT] = {{0}};
     struct sh_job *job;
     enum sh_status status;
-    if ((status = sh_call_params(call, words, sh_answer_is_part(call->shard) ? 8 : 7, given, err)) != SH_OK)
+    if ((status = sh_call_params(call, words, sh_answer_is_part(call->shard) ? 9 : 8, given, err)) != SH_OK)
         return status;
-    for (uint32_t i = 0; i < 8; i++)
+    for (uint32_t i = 0; i < 9; i++)
         params[places[i]] = given[i];
     if (sh_param_given(&params[LIST_CURSOR])) return list_next_page(call, params, err);
     if ((status = sh_job_create(call, &job, err)) != SH_OK) return status;
@@ -228,6 +234,7 @@ enum sh_status sh_handle_audience_export(struct sh_call *call, struct sh_error *
     const struct list_params list = {&params[LIST_LIMIT], &params[LIST_FIELDS], &params[LIST_ORDER], &params[LIST_DESC],
                                      &params[LIST_KEEP]};
     status = read_moment(call, job, &params[LIST_NOW], err);
+    if (status == SH_OK) status = sh_job_read_for(job, &params[LIST_FOR], true, err);
     if (status == SH_OK) status = read_list(job, &list, err);
     if (status == SH_OK) status = sh_plan_among(job, &params[LIST_WHERE], err);
     return begin(call, job, status, err);
@@ -249,9 +256,19 @@ static void pack_cursor(const struct sh_shard *shard, uint64_t id, bool is_order
     sh_buffer_deinit(&text);
 }
 
-static bool make_page(struct sh_arena *arena, uint32_t limit, uint64_t most, struct sh_frozen_page *page) {
+static bool may_be_listed(const void *gate, uint32_t slot) {
+    return sh_contact_allows(gate, slot);
+}
+
+/* The gate is asked anew for each page: what was said since counts. */
+static bool make_page(struct sh_arena *arena, const struct sh_contact_gate *gate, uint32_t limit, uint64_t most,
+                      struct sh_frozen_page *page) {
     const size_t room = most < limit ? (size_t)most : limit;
     *page = (struct sh_frozen_page){0};
+    if (!gate->is_open) {
+        page->passes = may_be_listed;
+        page->passes_context = gate;
+    }
     page->slots = sh_arena_alloc(arena, (room + 1) * sizeof *page->slots);
     page->places = sh_arena_alloc(arena, (room + 1) * sizeof *page->places);
     return page->slots != NULL && page->places != NULL;
@@ -305,7 +322,8 @@ static enum sh_status list_next_page(struct sh_call *call, const struct sh_param
         if (status != SH_OK) return status;
     }
     struct sh_frozen_page page;
-    if (!make_page(call->arena, (uint32_t)limit, cursor->frozen.count - start, &page)) return sh_fail_memory(err);
+    if (!make_page(call->arena, &cursor->gate, (uint32_t)limit, cursor->frozen.count - start, &page))
+        return sh_fail_memory(err);
     sh_frozen_page(&cursor->frozen, call->workspace->users, start, (uint32_t)limit, &page);
     cursor->used_ms = shard->now_ms;
     cursor->is_maybe_done = page.next == cursor->frozen.count;
@@ -345,13 +363,13 @@ enum sh_status sh_handle_audience_close(struct sh_call *call, struct sh_error *e
 
 /* ---- Answers of jobs ---- */
 
-/* People who were forgotten between two steps leave the list. */
-static void drop_forgotten(const struct sh_job *job, struct sh_ordered *list) {
-    if (job->workspace->sequence == job->sequence) return;
+/* People who were forgotten between two steps leave the list, and those who may not be listed any more. */
+static void drop_gone(const struct sh_job *job, struct sh_ordered *list) {
+    if (job->workspace->sequence == job->sequence && job->gate.is_open) return;
     const struct sh_bitmap *live = sh_table_live(job->workspace->users);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < list->count; i++) {
-        if (!sh_bitmap_contains(live, list->slots[i])) continue;
+        if (!sh_bitmap_contains(live, list->slots[i]) || !sh_contact_allows(&job->gate, list->slots[i])) continue;
         list->slots[kept] = list->slots[i];
         if (list->keys != NULL) list->keys[kept] = list->keys[i];
         kept++;
@@ -359,20 +377,22 @@ static void drop_forgotten(const struct sh_job *job, struct sh_ordered *list) {
     list->count = kept;
 }
 
-/* `count`, and `total` where it is asked for. */
+/* `count`, `total` where it is asked for, and what was held back. */
 static void pack_count(const struct sh_job *job, msgpack_packer *packer) {
     sh_pack_literal(packer, "count");
     (void)msgpack_pack_uint64(packer, sh_audience_count(job->audience));
-    if (!job->wants_count) return;
-    sh_pack_literal(packer, "total");
-    (void)msgpack_pack_uint64(packer, sh_bitmap_count(sh_table_live(job->workspace->users)));
+    if (job->wants_count) {
+        sh_pack_literal(packer, "total");
+        (void)msgpack_pack_uint64(packer, sh_bitmap_count(sh_table_live(job->workspace->users)));
+    }
+    sh_job_pack_held(job, packer);
 }
 
 /* The map's head of a list or a sample with these pairs. Inside audience.ask that is all; alone it is an answer, which
  * begins with `count` and will end with took_us. */
 static void begin_people(const struct sh_job *job, uint32_t pair_count, msgpack_packer *packer) {
     const bool is_export = job->request.method->number == SH_METHOD_AUDIENCE_EXPORT;
-    (void)msgpack_pack_map(packer, job->is_ask ? pair_count : pair_count + 2 + is_export);
+    (void)msgpack_pack_map(packer, job->is_ask ? pair_count : pair_count + 2 + is_export + sh_job_held_count(job));
     if (!job->is_ask) pack_count(job, packer);
     if (!is_export) return;
     sh_pack_literal(packer, "now");
@@ -385,7 +405,7 @@ static enum sh_status pack_frozen(struct sh_job *job, struct sh_frozen *frozen, 
     struct sh_shard *shard = job->shard;
     const struct sh_row_fields *fields = job->has_list_fields ? &job->list_fields : NULL;
     struct sh_frozen_page page;
-    if (!make_page(&job->arena, job->spec.list_limit, frozen->count, &page)) return sh_fail_memory(err);
+    if (!make_page(&job->arena, &job->gate, job->spec.list_limit, frozen->count, &page)) return sh_fail_memory(err);
     sh_frozen_page(frozen, job->workspace->users, 0, job->spec.list_limit, &page);
     begin_people(job, 1u + page_has_second_pair(shard, frozen, &page), packer);
     pack_page(shard, job->workspace, job->request.id, frozen, fields, &page, 0, job->answer.body);
@@ -397,6 +417,7 @@ static enum sh_status pack_frozen(struct sh_job *job, struct sh_frozen *frozen, 
                                         .workspace = job->workspace,
                                         .sequence = job->sequence,
                                         .fields = fields,
+                                        .gate = job->gate,
                                         .is_maybe_done = is_whole};
     return sh_cursors_open(shard, &spec, frozen, err);
 }
@@ -410,7 +431,7 @@ static enum sh_status pack_list(struct sh_job *job, msgpack_packer *packer, stru
         return status;
     }
     struct sh_ordered *list = sh_audience_list(job->audience);
-    drop_forgotten(job, list);
+    drop_gone(job, list);
     const struct sh_people people = {list->slots, list->count, list, NULL};
     const bool is_part = sh_answer_is_part(job->shard);
     begin_people(job, 1u + is_part, packer);
@@ -429,6 +450,7 @@ static enum sh_status pack_sample(struct sh_job *job, msgpack_packer *packer, st
     const struct sh_bitmap *live = sh_table_live(job->workspace->users);
     for (uint32_t i = 0; i < count; i++) {
         if (!sh_bitmap_contains(live, lots[i].slot)) continue; /* forgotten between two steps */
+        if (!sh_contact_allows(&job->gate, lots[i].slot)) continue;
         slots[people.count] = lots[i].slot;
         mixes[people.count++] = lots[i].mix;
     }
@@ -445,8 +467,12 @@ static enum sh_status pack_sample(struct sh_job *job, msgpack_packer *packer, st
 
 static enum sh_status answer_ask(struct sh_job *job, msgpack_packer *packer, struct sh_error *err) {
     enum sh_status status = SH_OK;
-    (void)msgpack_pack_map(packer, (job->wants_count ? 3u : 1u) + job->spec.list + job->spec.sample);
-    if (job->wants_count) pack_count(job, packer);
+    (void)msgpack_pack_map(packer,
+                           (job->wants_count ? 3u : 1u) + sh_job_held_count(job) + job->spec.list + job->spec.sample);
+    if (job->wants_count)
+        pack_count(job, packer);
+    else
+        sh_job_pack_held(job, packer);
     if (job->spec.list) {
         sh_pack_literal(packer, "list");
         status = pack_list(job, packer, err);
@@ -464,7 +490,7 @@ enum sh_status sh_job_answer(struct sh_job *job, struct sh_error *err) {
     if (job->is_ask) return answer_ask(job, &packer, err);
     if (job->spec.list) return pack_list(job, &packer, err);
     if (job->spec.sample) return pack_sample(job, &packer, err);
-    (void)msgpack_pack_map(&packer, 3);
+    (void)msgpack_pack_map(&packer, 3 + sh_job_held_count(job));
     pack_count(job, &packer);
     return SH_OK;
 }

@@ -14,6 +14,9 @@
  * are asked for is met exactly once; who comes or goes meanwhile may be met or not. Each shard offers its share of the
  * limit and some more, and what the page has no room for is made again for the next one.
  *
+ * With `for` only those who may be written to for it get a feed. A list of users says how many it held back; of pages
+ * of an audience, which hold nothing, audience.count says it.
+ *
  * A part: {feeds: [place, {feed}, place, {feed}, ...], next, end}: places are those of the list of users, or slots.
  */
 #include <stdlib.h>
@@ -24,7 +27,17 @@
 #include "page_token.h"
 #include "part_answer.h"
 
-enum { BATCH_USERS, BATCH_WHERE, BATCH_FEED, BATCH_LIMIT, BATCH_CURSOR, BATCH_NOW, BATCH_TIMEOUT, BATCH_PARAM_COUNT };
+enum {
+    BATCH_USERS,
+    BATCH_WHERE,
+    BATCH_FEED,
+    BATCH_LIMIT,
+    BATCH_CURSOR,
+    BATCH_NOW,
+    BATCH_TIMEOUT,
+    BATCH_FOR,
+    BATCH_PARAM_COUNT
+};
 
 enum {
     LIMIT_DEFAULT = 100,
@@ -214,6 +227,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     state->feed = params[BATCH_FEED];
     if ((status = sh_job_read_now(job, call, &params[BATCH_NOW], &params[BATCH_TIMEOUT], err)) != SH_OK) return status;
     state->now_ms = job->scope.now_ms;
+    if ((status = sh_job_read_for(job, &params[BATCH_FOR], true, err)) != SH_OK) return status;
     status = has_users ? read_users(job, &params[BATCH_USERS], err) : read_audience(job, params, err);
     return status == SH_OK ? read_ask(job, err) : status;
 }
@@ -316,10 +330,20 @@ static enum sh_status step_audience(struct sh_job *job, bool *done, struct sh_er
     if (status != SH_OK || *done) return status;
     const uint32_t slot = (uint32_t)state->next_slot++;
     if (!sh_bitmap_contains(sh_table_live(users), slot)) return SH_OK; /* forgotten since the block was read */
+    if (!sh_contact_allows(&job->gate, slot)) return SH_OK;
     char id[SH_ID_BYTES_MAX];
     const struct sh_text text = sh_table_id(users, slot);
     memcpy(id, text.bytes, text.count);
     return make_feed(job, (struct sh_text){id, text.count}, slot, err);
+}
+
+/* Of a stranger nothing is known: no word, and no rule against it. */
+static bool may_be_listed(struct sh_job *job, struct sh_text id) {
+    const uint32_t slot = sh_workspace_find_user(job->workspace, id);
+    if (slot != SH_SLOT_NONE || job->gate.is_open) return slot == SH_SLOT_NONE || sh_contact_passes(&job->gate, slot);
+    if (job->gate.purpose.unknown_allows) return true;
+    job->gate.no_consent_count++;
+    return false;
 }
 
 static enum sh_status step_list(struct sh_job *job, bool *done, struct sh_error *err) {
@@ -327,6 +351,7 @@ static enum sh_status step_list(struct sh_job *job, bool *done, struct sh_error 
     *done = state->user_next == state->user_count;
     if (*done) return SH_OK;
     const struct user *user = &state->users[state->user_next++];
+    if (!may_be_listed(job, user->id)) return SH_OK;
     return make_feed(job, user->id, user->place, err);
 }
 
@@ -346,8 +371,8 @@ enum sh_status sh_handle_feed_batch(struct sh_call *call, struct sh_error *err) 
                                             .form = &sh_feed_batch_form,
                                             .release = release,
                                             .state_bytes = sizeof(struct state)};
-    static const char *const words[BATCH_PARAM_COUNT] = {"users",  "where", "feed",      "limit",
-                                                         "cursor", "now",   "timeout_ms"};
+    static const char *const words[BATCH_PARAM_COUNT] = {"users",  "where", "feed",       "limit",
+                                                         "cursor", "now",   "timeout_ms", "for"};
     static const struct sh_param_names names = {words, BATCH_PARAM_COUNT, 0};
     return sh_job_ask(call, &names, &work, err);
 }
@@ -359,7 +384,9 @@ static enum sh_status pack_part(struct sh_job *job, struct sh_buffer *part, stru
     msgpack_packer packer;
     (void)err;
     sh_buffer_packer(part, &packer);
-    (void)msgpack_pack_map(&packer, 5 + 1);
+    const uint32_t held_count = state->is_audience ? 0 : sh_job_held_count(job);
+    (void)msgpack_pack_map(&packer, 5 + 1 + held_count);
+    if (held_count > 0) sh_job_pack_held(job, &packer);
     sh_pack_literal(&packer, "feeds");
     (void)msgpack_pack_array(&packer, (size_t)state->made * 2);
     sh_buffer_append(part, state->feeds.bytes, state->feeds.count);
@@ -468,7 +495,8 @@ static enum sh_status merge(const struct sh_request *request, const struct sh_an
     if (count > page.limit) count = (uint32_t)page.limit;
     const bool has_more = page.is_audience && sh_page_token_left(&page.token) > 0;
     sh_buffer_packer(merged, &packer);
-    (void)msgpack_pack_map(&packer, 1u + has_more + 1);
+    (void)msgpack_pack_map(&packer, 1u + has_more + 1 + sh_part_held_count(maps));
+    sh_part_merge_held(maps, part_count, &packer);
     sh_pack_literal(&packer, "feeds");
     (void)msgpack_pack_array(&packer, count);
     for (uint32_t i = 0; i < count; i++)

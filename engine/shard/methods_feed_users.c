@@ -10,7 +10,7 @@
 #include "memory.h"
 #include "part_answer.h"
 
-enum { FIT_ITEM, FIT_WHERE, FIT_COUNT, FIT_FIELDS, FIT_NOW, FIT_TIMEOUT, FIT_PARAM_COUNT };
+enum { FIT_ITEM, FIT_WHERE, FIT_COUNT, FIT_FIELDS, FIT_NOW, FIT_TIMEOUT, FIT_FOR, FIT_PARAM_COUNT };
 
 enum {
     COUNT_DEFAULT = 100,
@@ -66,6 +66,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     if ((status = sh_param_integer(&params[FIT_COUNT], "count", 1, SH_FEED_USERS_COUNT_MAX, &count, err)) != SH_OK)
         return status;
     if ((status = sh_job_read_now(job, call, &params[FIT_NOW], &params[FIT_TIMEOUT], err)) != SH_OK) return status;
+    if ((status = sh_job_read_for(job, &params[FIT_FOR], true, err)) != SH_OK) return status;
     if ((status = sh_plan_among(job, &params[FIT_WHERE], err)) != SH_OK) return status;
     if ((status = read_fields(job, &params[FIT_FIELDS], err)) != SH_OK) return status;
     state->block_count = sh_plan_block_count(job->plan);
@@ -81,8 +82,11 @@ static enum sh_status next_block(struct sh_job *job, struct sh_error *err) {
     uint32_t count;
     const enum sh_status status = sh_plan_run_block(job->plan, state->block, &found, &count, err);
     if (status != SH_OK) return status;
+    if (count > 0) {
+        memcpy(state->words, found, sizeof state->words);
+        count = sh_contact_narrow(&job->gate, state->block, state->words, count);
+    }
     state->word = count == 0 ? SH_BLOCK_WORDS : 0;
-    if (count > 0) memcpy(state->words, found, sizeof state->words);
     return SH_OK;
 }
 
@@ -117,7 +121,7 @@ static enum sh_status step(struct sh_job *job, uint32_t block_count, bool *done,
 enum sh_status sh_handle_feed_users_for_item(struct sh_call *call, struct sh_error *err) {
     static const struct sh_job_work work = {
         .prepare = prepare, .step = step, .form = &sh_feed_users_form, .state_bytes = sizeof(struct state)};
-    static const char *const words[FIT_PARAM_COUNT] = {"item", "where", "count", "fields", "now", "timeout_ms"};
+    static const char *const words[FIT_PARAM_COUNT] = {"item", "where", "count", "fields", "now", "timeout_ms", "for"};
     static const struct sh_param_names names = {words, FIT_PARAM_COUNT, 0};
     return sh_job_ask(call, &names, &work, err);
 }
@@ -160,7 +164,15 @@ static enum sh_status pack_part(struct sh_job *job, struct sh_buffer *part, stru
     const enum sh_status status = sh_feed_fit_best(state->fit, &users, &count, err);
     if (status != SH_OK) return status;
     sh_buffer_packer(part, &packer);
-    (void)msgpack_pack_map(&packer, 2 + 1);
+    for (uint32_t i = 0; i < count;) {
+        if (sh_contact_allows(&job->gate, users[i].user)) {
+            i++;
+            continue;
+        }
+        memmove(&users[i], &users[i + 1], (--count - i) * sizeof *users); /* held back since the block was read */
+    }
+    (void)msgpack_pack_map(&packer, 2 + 1 + sh_job_held_count(job));
+    sh_job_pack_held(job, &packer);
     sh_pack_literal(&packer, "users");
     (void)msgpack_pack_uint64(&packer, sh_feed_fit_count(state->fit));
     sh_pack_literal(&packer, "best");
@@ -231,9 +243,10 @@ static enum sh_status merge(const struct sh_request *request, const struct sh_an
     if (count > wanted) count = wanted;
     msgpack_packer packer;
     sh_buffer_packer(merged, &packer);
-    (void)msgpack_pack_map(&packer, 2 + 1);
+    (void)msgpack_pack_map(&packer, 2 + 1 + sh_part_held_count(maps));
     sh_pack_literal(&packer, "count");
     (void)msgpack_pack_uint64(&packer, users);
+    sh_part_merge_held(maps, part_count, &packer);
     sh_pack_literal(&packer, "users");
     (void)msgpack_pack_array(&packer, count);
     for (uint32_t i = 0; i < count; i++)

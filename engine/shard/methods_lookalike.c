@@ -18,8 +18,8 @@
 #include "lookalike_rounds.h"
 #include "memory.h"
 
-enum { LIKE_SEEDS, LIKE_COUNT, LIKE_EXCLUDE, LIKE_NOW, LIKE_TIMEOUT, LIKE_PART_WEIGHTS, LIKE_PARAM_COUNT };
-static const char *const like_words[] = {"seeds", "count", "exclude", "now", "timeout_ms", "part_weights"};
+enum { LIKE_SEEDS, LIKE_COUNT, LIKE_EXCLUDE, LIKE_NOW, LIKE_TIMEOUT, LIKE_FOR, LIKE_PART_WEIGHTS, LIKE_PARAM_COUNT };
+static const char *const like_words[] = {"seeds", "count", "exclude", "now", "timeout_ms", "for", "part_weights"};
 
 struct state {
     struct sh_plan *seeds;
@@ -149,6 +149,7 @@ static enum sh_status begin_scoring(struct sh_job *job, struct state *state, str
     const struct sh_lookalike_spec spec = {.table = job->workspace->users,
                                            .seeds = state->seeds,
                                            .exclude = state->exclude,
+                                           .gate = job->spec.gate,
                                            .features = state->features,
                                            .feature_count = state->feature_count,
                                            .count = state->count};
@@ -199,11 +200,13 @@ static enum sh_status pack_part(struct sh_job *job, struct sh_buffer *part, stru
     if (likes == NULL || slots == NULL) return sh_fail_memory(err);
     for (uint32_t i = 0; i < count; i++) {
         if (!sh_bitmap_contains(sh_table_live(users), best[i].slot)) continue; /* forgotten between two steps */
+        if (!sh_contact_allows(&job->gate, best[i].slot)) continue;
         likes[live_count] = &best[i];
         slots[live_count++] = best[i].slot;
     }
     sh_buffer_packer(part, &packer);
-    (void)msgpack_pack_map(&packer, 5 + 1);
+    (void)msgpack_pack_map(&packer, 5 + 1 + sh_job_held_count(job));
+    sh_job_pack_held(job, &packer);
     sh_pack_literal(&packer, "candidates");
     (void)msgpack_pack_uint64(&packer, sh_lookalike_candidate_count(state->lookalike));
     sh_pack_literal(&packer, "weights");
@@ -254,6 +257,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     if ((status = sh_param_integer(&params[LIKE_COUNT], "count", 0, SH_LIST_LIMIT_MAX, &count, err)) != SH_OK)
         return status;
     state->count = (uint32_t)count;
+    if ((status = sh_job_read_for(job, &params[LIKE_FOR], count > 0, err)) != SH_OK) return status;
     if ((status = read_audiences(call, job, state, params, err)) != SH_OK) return status;
     const struct sh_param *weights = &params[LIKE_PART_WEIGHTS];
     if (sh_param_given(weights)) {

@@ -228,6 +228,18 @@ static uint64_t versions(const struct sh_workspace *workspace) {
            sh_event_schema_version(workspace->events);
 }
 
+static enum sh_status put_contact(struct put *put, struct sh_error *err) {
+    struct sh_workspace *workspace = put->call->workspace;
+    const struct sh_schema *schema = &put->schema;
+    if (schema->has_purpose_required && workspace->contact.is_required != schema->purpose_required) {
+        workspace->contact.is_required = schema->purpose_required;
+        put->changed = true;
+    }
+    if (!schema->has_purposes) return SH_OK;
+    return sh_contact_set(&workspace->contact, workspace->users, schema->purposes, schema->purpose_count, &put->changed,
+                          err);
+}
+
 static enum sh_status put_schema(struct put *put, struct sh_error *err) {
     struct sh_workspace *workspace = put->call->workspace;
     const struct sh_text zone = sh_zone_name(workspace->zone);
@@ -243,9 +255,10 @@ static enum sh_status put_schema(struct put *put, struct sh_error *err) {
     if ((status = sh_schema_apply(&put->schema, &target, err)) != SH_OK) return status;
     put->changed = put->changed || versions(workspace) != before;
     (void)sh_workspace_sweep(workspace, put->call->request->now_ms);
-    if (put->schema.has_privacy)
+    if (put->schema.has_personal)
         status =
             sh_privacy_set(&workspace->privacy, put->schema.personal, put->schema.personal_count, &put->changed, err);
+    if (status == SH_OK) status = put_contact(put, err);
     if (status != SH_OK) return status;
     return put->schema.feed.is_given ? put_feed(put, err) : SH_OK;
 }
@@ -429,6 +442,33 @@ static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *pack
     sh_schema_pack_learning(workspace, packer);
 }
 
+static void pack_privacy(const struct sh_workspace *workspace, msgpack_packer *packer) {
+    const struct sh_hidden *personal = &workspace->privacy.hidden;
+    const struct sh_contact *contact = &workspace->contact;
+    sh_pack_literal(packer, "privacy");
+    (void)msgpack_pack_map(packer, 0u + (personal->count > 0) + (contact->count > 0) + contact->is_required);
+    if (personal->count > 0) {
+        sh_pack_literal(packer, "personal");
+        (void)msgpack_pack_array(packer, personal->count);
+        for (uint32_t i = 0; i < personal->count; i++)
+            sh_pack_text(packer, personal->names[i]);
+    }
+    if (contact->count > 0) {
+        sh_pack_literal(packer, "purposes");
+        (void)msgpack_pack_array(packer, contact->count);
+        for (uint32_t i = 0; i < contact->count; i++) {
+            (void)msgpack_pack_map(packer, 2);
+            sh_pack_literal(packer, "name");
+            sh_pack_text(packer, sh_purpose_name(&contact->purposes[i]));
+            sh_pack_literal(packer, "unknown");
+            sh_pack_text(packer, sh_text_of(contact->purposes[i].unknown_allows ? "allow" : "hold"));
+        }
+    }
+    if (!contact->is_required) return;
+    sh_pack_literal(packer, "purpose_required");
+    (void)msgpack_pack_true(packer);
+}
+
 enum sh_status sh_handle_schema_get(struct sh_call *call, struct sh_error *err) {
     static const struct sh_param_names names = {.count = 0};
     struct sh_param none[1];
@@ -437,20 +477,15 @@ enum sh_status sh_handle_schema_get(struct sh_call *call, struct sh_error *err) 
     if (status != SH_OK) return status;
     const struct sh_workspace *workspace = call->workspace;
     msgpack_packer packer;
-    const struct sh_hidden *personal = &workspace->privacy.hidden;
-    sh_answer_begin(call, &packer, 5u + (personal->count > 0));
+    const bool has_privacy =
+        workspace->privacy.hidden.count > 0 || workspace->contact.count > 0 || workspace->contact.is_required;
+    sh_answer_begin(call, &packer, 5u + has_privacy);
     sh_pack_literal(&packer, "zone");
     sh_pack_text(&packer, sh_zone_name(workspace->zone));
     pack_table(workspace->users, "users", &packer);
     pack_table(workspace->items, "items", &packer);
     pack_events(workspace->events, &packer);
     pack_feed(workspace, &packer);
-    if (personal->count == 0) return SH_OK;
-    sh_pack_literal(&packer, "privacy");
-    (void)msgpack_pack_map(&packer, 1);
-    sh_pack_literal(&packer, "personal");
-    (void)msgpack_pack_array(&packer, personal->count);
-    for (uint32_t i = 0; i < personal->count; i++)
-        sh_pack_text(&packer, personal->names[i]);
+    if (has_privacy) pack_privacy(workspace, &packer);
     return SH_OK;
 }

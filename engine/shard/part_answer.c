@@ -54,6 +54,21 @@ enum sh_status sh_plan_cursor(struct sh_cursor *cursor, const struct sh_query_sc
     return sh_query_plan(*tree, scope, arena, plan, err);
 }
 
+uint32_t sh_part_held_count(const struct sh_answer_map *maps) {
+    return sh_answer_map_find(&maps[0], "no_consent") == NULL ? 0 : 2;
+}
+
+void sh_part_merge_held(const struct sh_answer_map *maps, uint32_t part_count, msgpack_packer *packer) {
+    static const char *const names[] = {"suppressed", "no_consent"};
+    for (uint32_t n = 0; n < sh_part_held_count(maps); n++) {
+        uint64_t sum = 0;
+        for (uint32_t i = 0; i < part_count; i++)
+            sum += sh_answer_map_uint(&maps[i], names[n]);
+        sh_pack_text(packer, sh_text_of(names[n]));
+        (void)msgpack_pack_uint64(packer, sum);
+    }
+}
+
 enum sh_status sh_plan_among(struct sh_job *job, const struct sh_param *among, struct sh_error *err) {
     if (sh_param_given(among)) return sh_plan_param(among, &job->scope, &job->arena, &job->tree, &job->plan, err);
     const enum sh_status status = sh_query_parse(SH_TEXT_LITERAL(""), &job->arena, &job->tree, err);

@@ -43,6 +43,10 @@ extern const struct sh_part_form sh_event_list_form; /* methods_event_list.c */
 extern const struct sh_part_form sh_feed_batch_form; /* methods_feed_batch.c */
 extern const struct sh_part_form sh_feed_users_form; /* methods_feed_users.c */
 
+/* The pairs of sh_job_pack_held, added up over all parts; how many there are. */
+uint32_t sh_part_held_count(const struct sh_answer_map *maps);
+void sh_part_merge_held(const struct sh_answer_map *maps, uint32_t part_count, msgpack_packer *packer);
+
 /* ---- What several methods read ---- */
 
 /* job->plan: the audience that a question is about, all users if it is absent. */

@@ -156,14 +156,65 @@ static enum sh_status check_tags(const struct sh_table *users, uint32_t slot, st
     return SH_OK;
 }
 
+/* One of the two users' words counts whole, with its time and its source. */
+struct words {
+    bool takes[SH_PURPOSE_COUNT_MAX]; /* by purpose: what is added counts */
+};
+
+static void read_word(struct sh_cursor cursor, const struct sh_purpose *purpose, enum sh_consent *consent,
+                      int64_t *at_ms) {
+    *consent = SH_CONSENT_UNKNOWN;
+    *at_ms = INT64_MIN;
+    for (uint32_t i = next(&cursor).count; i > 0; i--) {
+        (void)next(&cursor); /* the pair */
+        const uint32_t number = (uint32_t)next(&cursor).integer;
+        const struct sh_value value = next(&cursor);
+        if (number == purpose->state)
+            *consent = sh_text_equal(value.text, SH_TEXT_LITERAL("granted")) ? SH_CONSENT_GRANTED : SH_CONSENT_DENIED;
+        if (number == purpose->at) *at_ms = value.integer;
+    }
+}
+
+/* Whose word counts; a word that gives way goes whole. */
+static enum sh_status weigh_words(struct adding *adding, struct words *words) {
+    const struct sh_contact *contact = &adding->workspace->contact;
+    struct sh_table *users = adding->workspace->users;
+    for (uint32_t i = 0; i < contact->count; i++) {
+        const struct sh_purpose *purpose = &contact->purposes[i];
+        const enum sh_consent known = sh_contact_consent(users, purpose, adding->slot);
+        int64_t known_ms = INT64_MIN;
+        int64_t other_ms;
+        enum sh_consent other;
+        (void)sh_table_get(users, adding->slot, purpose->at, &known_ms);
+        read_word(adding->cursor, purpose, &other, &other_ms);
+        words->takes[i] = sh_contact_outweighs(known, known_ms, other, other_ms);
+        if (!words->takes[i]) continue;
+        if (sh_table_clear(users, adding->slot, purpose->at) != SH_OK ||
+            sh_table_clear(users, adding->slot, purpose->source) != SH_OK)
+            return sh_fail_memory(adding->err);
+    }
+    return SH_OK;
+}
+
+/* The known user's value wins, unless it is a word that gives way. */
+static bool stays(const struct adding *adding, const struct words *words, uint32_t number) {
+    const struct sh_contact *contact = &adding->workspace->contact;
+    const struct sh_purpose *purpose = sh_contact_of(contact, number);
+    int64_t known;
+    if (purpose != NULL) return !words->takes[purpose - contact->purposes];
+    return sh_table_get(adding->workspace->users, adding->slot, number, &known);
+}
+
 static enum sh_status add_attributes(struct adding *adding) {
     struct sh_table *users = adding->workspace->users;
+    struct words words;
+    const enum sh_status weighed = weigh_words(adding, &words);
+    if (weighed != SH_OK) return weighed;
     for (uint32_t i = next(&adding->cursor).count; i > 0; i--) {
         (void)next(&adding->cursor); /* the pair */
         const uint32_t number = (uint32_t)next(&adding->cursor).integer;
         const struct sh_value value = next(&adding->cursor);
-        int64_t known;
-        if (sh_table_get(users, adding->slot, number, &known)) continue; /* the known user's value wins */
+        if (stays(adding, &words, number)) continue;
         int64_t canonical = value.integer;
         if (value.kind == SH_VALUE_STR) {
             uint32_t code;

@@ -7,7 +7,7 @@
  * by its text and items by their id, since codes and slots mean nothing elsewhere. Values are canonical (table.h), so
  * nothing is rounded.
  *
- * Adding: a value that the other user has stays as it is; tags are united, of two ends the later; an event that the
+ * Adding: a value that the other user has stays as it is, but of consents the denial counts (contact.h); tags are united, of two ends the later; an event that the
  * other user has already (same type, time and id hash) is not stored twice. What the events taught the feed about items
  * stays as it is, their user's taste is learned from them anew.
  */

@@ -43,6 +43,14 @@ static void pack_sum(struct merging *merging, const char *name) {
     (void)msgpack_pack_uint64(&merging->packer, sum);
 }
 
+/* What each part held back for `for`; how many pairs that is. */
+static uint32_t pack_held(struct merging *merging) {
+    if (sh_answer_map_find(&merging->maps[0], "no_consent") == NULL) return 0;
+    pack_sum(merging, "suppressed");
+    pack_sum(merging, "no_consent");
+    return 2;
+}
+
 static void pack_bool(struct merging *merging, const char *name, bool value) {
     sh_pack_literal(&merging->packer, name);
     if (value)
@@ -238,21 +246,23 @@ static enum sh_status merge_list(struct merging *merging, struct sh_error *err) 
     const bool has_now = !is_page && sh_answer_map_find(&merging->maps[0], "now") != NULL; /* audience.export */
     if (!is_page) pack_sum(merging, "count");
     if (has_now) copy_pair(merging, "now");
+    const uint32_t held_count = is_page ? 0 : pack_held(merging);
     const uint32_t pair_count = merge_list_pairs(merging, merging->maps, limit, id, &skipped);
     if (is_page) {
         sh_pack_literal(&merging->packer, "skipped");
         (void)msgpack_pack_uint64(&merging->packer, skipped);
     }
-    end_map(merging, map, pair_count + 2 + has_now);
+    end_map(merging, map, pair_count + held_count + 2 + has_now);
     return SH_OK;
 }
 
 static enum sh_status merge_sample(struct merging *merging) {
     const size_t map = begin_map(merging);
     pack_sum(merging, "count");
+    const uint32_t held_count = pack_held(merging);
     sh_merge_sample(merging->maps, merging->part_count, param_uint(merging->request, NULL, "count", 0),
                     merging->merged);
-    end_map(merging, map, 3);
+    end_map(merging, map, 3 + held_count);
     return SH_OK;
 }
 
@@ -260,7 +270,8 @@ static enum sh_status merge_count(struct merging *merging) {
     const size_t map = begin_map(merging);
     pack_sum(merging, "count");
     pack_sum(merging, "total");
-    end_map(merging, map, 3);
+    const uint32_t held_count = pack_held(merging);
+    end_map(merging, map, 3 + held_count);
     return SH_OK;
 }
 
@@ -280,6 +291,7 @@ static enum sh_status merge_ask(struct merging *merging, struct sh_error *err) {
         pack_sum(merging, "count");
         pack_sum(merging, "total");
     }
+    pair_count += pack_held(merging);
     if (sh_answer_map_find(&merging->maps[0], "list") != NULL) {
         uint64_t skipped;
         pair_count++;

@@ -333,14 +333,14 @@ static enum sh_status split_page(struct sh_text text, int64_t limit, uint32_t sh
 static enum sh_status split_list(const struct sh_request *request, uint32_t shard_count, struct sh_split *split,
                                  bool *is_page, struct sh_error *err) {
     static const char *const words[] = {"cursor", "limit", "timeout_ms", "where", "now",
-                                        "fields", "order", "desc",       "keep"};
-    static const struct sh_param_names names = {words, 9, 0};
-    struct sh_param params[9];
+                                        "fields", "order", "desc",       "keep",  "for"};
+    static const struct sh_param_names names = {words, 10, 0};
+    struct sh_param params[10];
     enum sh_status status = sh_params_read(request->params, request->params_count, &names, params, NULL, err);
     if (status != SH_OK) return status;
     *is_page = sh_param_given(&params[0]);
     if (!*is_page) return SH_OK;
-    for (uint32_t i = 3; i < 9; i++) {
+    for (uint32_t i = 3; i < 10; i++) {
         if (sh_param_given(&params[i]))
             return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%s` was fixed when the cursor was made", words[i]);
     }

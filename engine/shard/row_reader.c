@@ -2,6 +2,7 @@
 
 #include "cursor_inline.h"
 #include "memory.h"
+#include "row_contact.h"
 #include "value_reader.h"
 
 /* ---- Names ---- */
@@ -285,7 +286,9 @@ enum sh_status sh_row_reader_read(struct sh_row_reader *reader, uint32_t row, st
     if (reader->id.text.count == 0) return sh_fail(err, SH_ERR_ARGUMENT, -1, "the row has no `id`");
     reader->hash = sh_id_hash(reader->id.text);
     if (reader->people == NULL) return SH_OK;
-    return sh_workspace_resolve(reader->people, &reader->id.text, &reader->hash, err);
+    status = sh_workspace_resolve(reader->people, &reader->id.text, &reader->hash, err);
+    if (status != SH_OK || reader->people->contact.count == 0) return status;
+    return sh_row_contact_settle(reader, err);
 }
 
 /* ---- Applying ---- */

@@ -46,9 +46,14 @@ struct sh_schema {
     struct sh_event_schema *events;
     uint32_t event_count;
     struct sh_feed_schema feed;
-    bool has_privacy; /* else as it is */
+    bool has_personal; /* else as it is */
     struct sh_text *personal;
     uint32_t personal_count;
+    bool has_purposes; /* likewise; their attributes are among those of users */
+    struct sh_purpose_spec *purposes;
+    uint32_t purpose_count;
+    bool has_purpose_required;
+    bool purpose_required;
 };
 
 /* Everything lives in the arena or points into the params. */

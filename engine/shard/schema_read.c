@@ -226,17 +226,69 @@ static enum sh_status read_feed(const struct sh_param *param, struct sh_feed_sch
     return SH_OK;
 }
 
-static enum sh_status read_privacy(const struct sh_param *param, struct sh_arena *arena, struct sh_schema *schema,
-                                   struct sh_error *err) {
-    static const char *const words[] = {"personal"};
-    struct sh_param names;
+/* ---- Privacy ---- */
+
+static enum sh_status read_purpose(struct sh_cursor *cursor, struct sh_purpose_spec *spec, struct sh_error *err) {
+    static const char *const words[] = {"name", "unknown"};
+    struct sh_param params[2];
+    struct sh_text unknown = SH_TEXT_LITERAL("hold");
+    enum sh_status status;
+    *spec = (struct sh_purpose_spec){0};
+    if ((status = read_map(cursor, words, 2, params, err)) != SH_OK) return status;
+    if ((status = sh_param_needed_text(&params[0], "name", &spec->name, err)) != SH_OK) return status;
+    if ((status = sh_param_text(&params[1], "unknown", &unknown, err)) != SH_OK) return status;
+    spec->unknown_allows = sh_text_equal(unknown, SH_TEXT_LITERAL("allow"));
+    if (!spec->unknown_allows && !sh_text_equal(unknown, SH_TEXT_LITERAL("hold")))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "`unknown` of a purpose is \"hold\" or \"allow\"");
+    return sh_purpose_check(spec->name, err);
+}
+
+/* Their attributes and the tag set of the suppressed join those that users are to have. */
+static enum sh_status add_contact(struct sh_schema *schema, struct sh_arena *arena, struct sh_error *err) {
+    struct sh_table_schema *users = &schema->users;
+    const size_t attribute_count = users->attribute_count + (size_t)SH_PURPOSE_ATTRIBUTE_COUNT * schema->purpose_count;
+    struct sh_attribute_spec *attributes = sh_arena_alloc(arena, (attribute_count + 1) * sizeof *attributes);
+    struct sh_text *tag_sets = sh_arena_alloc(arena, ((size_t)users->tag_set_count + 1) * sizeof *tag_sets);
+    if (attributes == NULL || tag_sets == NULL) return sh_fail_memory(err);
+    if (users->attribute_count > 0) memcpy(attributes, users->attributes, users->attribute_count * sizeof *attributes);
+    if (users->tag_set_count > 0) memcpy(tag_sets, users->tag_sets, users->tag_set_count * sizeof *tag_sets);
+    users->attributes = attributes;
+    users->tag_sets = tag_sets;
+    users->tag_sets[users->tag_set_count++] = sh_suppressed_name();
+    for (uint32_t i = 0; i < schema->purpose_count; i++) {
+        const enum sh_status status =
+            sh_purpose_attributes(schema->purposes[i].name, arena, users->attributes + users->attribute_count, err);
+        if (status != SH_OK) return status;
+        users->attribute_count += SH_PURPOSE_ATTRIBUTE_COUNT;
+    }
+    return SH_OK;
+}
+
+static enum sh_status read_purposes(const struct sh_param *param, struct sh_arena *arena, struct sh_schema *schema,
+                                    struct sh_error *err) {
     struct sh_cursor cursor;
-    schema->has_privacy = sh_param_given(param);
-    if (!schema->has_privacy) return SH_OK;
-    sh_param_cursor(param, &cursor);
-    enum sh_status status = read_map(&cursor, words, 1, &names, err);
-    if (status == SH_OK)
-        status = sh_param_array(&names, "personal", SH_PERSONAL_COUNT_MAX, &cursor, &schema->personal_count, err);
+    schema->has_purposes = sh_param_given(param);
+    enum sh_status status =
+        sh_param_array(param, "purposes", SH_PURPOSE_COUNT_MAX, &cursor, &schema->purpose_count, err);
+    if (status != SH_OK) return status;
+    schema->purposes = sh_arena_alloc(arena, ((size_t)schema->purpose_count + 1) * sizeof *schema->purposes);
+    if (schema->purposes == NULL) return sh_fail_memory(err);
+    for (uint32_t i = 0; i < schema->purpose_count && status == SH_OK; i++) {
+        status = read_purpose(&cursor, &schema->purposes[i], err);
+        for (uint32_t j = 0; j < i && status == SH_OK; j++)
+            if (sh_text_equal(schema->purposes[i].name, schema->purposes[j].name))
+                status = sh_fail(err, SH_ERR_ARGUMENT, -1, "the purpose `%.*s` stands there twice",
+                                 SH_TEXT_ARGS(schema->purposes[i].name));
+    }
+    return status == SH_OK && schema->purpose_count > 0 ? add_contact(schema, arena, err) : status;
+}
+
+static enum sh_status read_personal(const struct sh_param *param, struct sh_arena *arena, struct sh_schema *schema,
+                                    struct sh_error *err) {
+    struct sh_cursor cursor;
+    schema->has_personal = sh_param_given(param);
+    enum sh_status status =
+        sh_param_array(param, "personal", SH_PERSONAL_COUNT_MAX, &cursor, &schema->personal_count, err);
     if (status != SH_OK) return status;
     schema->personal = sh_arena_alloc(arena, ((size_t)schema->personal_count + 1) * sizeof *schema->personal);
     if (schema->personal == NULL) return sh_fail_memory(err);
@@ -248,6 +300,21 @@ static enum sh_status read_privacy(const struct sh_param *param, struct sh_arena
                                  SH_TEXT_ARGS(schema->personal[i]));
     }
     return status;
+}
+
+static enum sh_status read_privacy(const struct sh_param *param, struct sh_arena *arena, struct sh_schema *schema,
+                                   struct sh_error *err) {
+    static const char *const words[] = {"personal", "purposes", "purpose_required"};
+    struct sh_param params[3];
+    struct sh_cursor cursor;
+    if (!sh_param_given(param)) return SH_OK;
+    sh_param_cursor(param, &cursor);
+    enum sh_status status = read_map(&cursor, words, 3, params, err);
+    if (status != SH_OK) return status;
+    schema->has_purpose_required = sh_param_given(&params[2]);
+    status = sh_param_boolean(&params[2], words[2], &schema->purpose_required, err);
+    if (status == SH_OK) status = read_purposes(&params[1], arena, schema, err);
+    return status == SH_OK ? read_personal(&params[0], arena, schema, err) : status;
 }
 
 enum sh_status sh_schema_read(const struct sh_request *request, struct sh_arena *arena, struct sh_schema *schema,

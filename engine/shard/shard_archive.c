@@ -7,7 +7,7 @@
  *       u8 has_eligible; if so its text
  *       u32 count of held users, their ids
  *       the table of users, the table of items, the bitmap of listed items
- *       sections events, feed, rfm, referral, segments, rules, aliases, scores, trees, scenes (an older
+ *       sections events, feed, rfm, referral, segments, rules, aliases, scores, trees, privacy, contact, scenes (an older
  *       archive has none)
  *     section repeats
  *
@@ -47,6 +47,7 @@ static void save_workspace(const struct sh_workspace *workspace, struct sh_archi
     sh_scores_save(workspace->scores, writer);
     sh_hierarchies_save(&workspace->trees, writer);
     if (workspace->privacy.hidden.count > 0) sh_privacy_save(&workspace->privacy, writer);
+    if (workspace->contact.count > 0 || workspace->contact.is_required) sh_contact_save(&workspace->contact, writer);
     sh_scenes_save(&workspace->scenes, writer);
     sh_archive_end(writer);
 }
@@ -140,6 +141,9 @@ static void load_stores(struct sh_workspace *workspace, struct sh_archive_reader
     if (sh_archive_comes(reader, "trees") && sh_hierarchies_load(&workspace->trees, reader) != SH_OK) return;
     if (sh_archive_comes(reader, "privacy") && /* where something is personal */
         sh_privacy_load(&workspace->privacy, workspace->users, reader) != SH_OK)
+        return;
+    if (sh_archive_comes(reader, "contact") && /* where people are written to for a purpose */
+        sh_contact_load(&workspace->contact, workspace->users, reader) != SH_OK)
         return;
     if (sh_archive_comes(reader, "scenes") && sh_scenes_load(&workspace->scenes, reader) != SH_OK) return;
 }

@@ -16,6 +16,7 @@
 #include "aliases.h"
 #include "audience.h"
 #include "catalogue.h"
+#include "contact.h"
 #include "feed.h"
 #include "hierarchies.h"
 #include "privacy.h"
@@ -140,6 +141,7 @@ struct sh_workspace {
     struct sh_rules rules;
     struct sh_hierarchies trees;
     struct sh_privacy privacy;
+    struct sh_contact contact;
     bool hides_personal;       /* of the question that is being read */
     struct sh_scenes scenes;   /* what the merchant rules, by where a feed is shown */
     struct sh_aliases aliases; /* other names of users, of all shards */
@@ -162,6 +164,7 @@ struct sh_open_cursor {
     struct sh_row_field *field_memory;
     size_t field_bytes;
     bool has_fields;
+    struct sh_contact_gate gate;
     bool is_maybe_done; /* all of it was on the first page, if the siblings' people did not come before them */
     uint64_t sequence;  /* the workspace's when it was frozen */
     int64_t used_ms;    /* when it was last read */
@@ -356,6 +359,7 @@ struct sh_cursor_spec {
     struct sh_workspace *workspace;
     uint64_t sequence;
     const struct sh_row_fields *fields; /* NULL: ids only */
+    struct sh_contact_gate gate;
     bool is_maybe_done;
 };
 /* The frozen audience becomes the shard's. SH_ERR_LIMIT over SH_CURSOR_COUNT_MAX or SH_CURSOR_BYTES_MAX. */

@@ -242,7 +242,7 @@ Test(query_error, functions_and_windows) {
         {"cuont(purchase) > 1", SH_ERR_SYNTAX, 0, "there is no function `cuont`", "did you mean count()?"},
         {"median(purchase.amount) > 1", SH_ERR_SYNTAX, 0, "there is no function `median`",
          "the functions are did, count, sum, min, max, avg, first, last, nth, days, days_since, gap_min, gap_avg, "
-         "gap_max, expected_next, sequence, sample, in_segment"},
+         "gap_max, expected_next, sequence, sample, in_segment, consent, suppressed"},
         {"nth(purchase.amount) > 1", SH_ERR_SYNTAX, 4, "expected a whole number in nth(), found the word `purchase`",
          "nth(3, purchase.amount) is the amount of the third"},
         {"nth(0, purchase.amount) > 1", SH_ERR_SYNTAX, 4, "expected a whole number from 1 to 1000000 in nth(), found 0",

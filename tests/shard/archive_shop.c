@@ -68,6 +68,11 @@ void archive_shop_fill(struct rig *rig) {
     (void)rig_ask(rig, "referral.put", "{inviter: 'by', counts: [{name: 'buyers', where: 'did(purchase)'}]}");
     (void)rig_ask(rig, "referral.refresh", "{}");
     (void)rig_ask(rig, "segment.list", "{}");
+    (void)rig_ask(rig, "schema.put",
+                  "{privacy: {purposes: [{name: 'sms'}, {name: 'push', unknown: 'allow'}], purpose_required: true}}");
+    (void)rig_ask(rig, "user.put",
+                  "{users: [{id: 'b', consent_sms: 'granted', consent_sms_source: 'web'}, {id: 'c', suppressed: {add: "
+                  "['all'], ttl_days: 9}}]}");
     (void)rig_ask(rig, "user.merge", "{from: 'cookie', into: 'b'}");
     (void)rig_ask(rig, "user.merge", "{from: 'e', into: 'a'}");
     rig->client = "till";
@@ -105,6 +110,7 @@ static void write_again(struct rig *rig) {
 void archive_shop_use(struct rig *rig) {
     static const char *const questions[][2] = {
         {"schema.get", "{}"},
+        {"audience.list", "{where: '', for: 'push'}"},
         {"stats", "{}"},
         {"rfm.get", "{}"},
         {"audience.rfm", "{}"},

@@ -189,7 +189,8 @@ Test(mapping, the_whole_must_make_sense) {
     expect_fault("[events]\nfile = x\nuser = t\ntime = w", "line 1: [events] need type = COLUMN or type = 'purchase'",
                  "");
     expect_fault("[events]\nfile = x\nuser = t\ntype = w", "line 1: [events] need time = COLUMN", "");
-    expect_fault("[orders]\n", "line 1: a section is [users], [items], [events], [summary] or [feed]: 'orders'", "");
+    expect_fault("[orders]\n",
+                 "line 1: a section is [users], [items], [events], [summary], [feed] or [privacy]: 'orders'", "");
     expect_fault("[users\n", "line 1: a closing ] is missing", "");
     expect_fault("[users]\nfile = x\nid\n", "line 3: KEY = VALUE or NAME : TYPE = COLUMN is needed: 'id'", "");
     expect_fault("[users]\nfile =\n", "line 2: both sides of = are needed", "");
@@ -283,6 +284,19 @@ Test(mapping, each_summary_says_what_it_takes) {
         (void)snprintf(text, sizeof text, "%s%s\n", head, lines[i]);
         expect_fault(text, words[i], "");
     }
+}
+
+Test(mapping, purposes_and_what_is_personal) {
+    const char *text = "[users]\nfile = a.csv\nid = a\n[privacy]\npurpose = sms\npurpose = \"企微\", unknown allowed\n"
+                       "personal = phone\npersonal = email\npurpose required = yes\n";
+    cr_assert_eq(parse(text), SH_OK, "%s", err.message);
+    cr_assert(mapping.purpose_count == 2 && mapping.personal_count == 2 && mapping.purpose_required);
+    cr_assert(text_is(mapping.purposes[0].name, "sms") && !mapping.purposes[0].unknown_allows);
+    cr_assert(text_is(mapping.purposes[1].name, "企微") && mapping.purposes[1].unknown_allows);
+    cr_assert(text_is(mapping.personal[1], "email"));
+    expect_fault("[privacy]\npurpose = a, unknown\n", "line 2: behind a purpose only", "");
+    expect_fault("[privacy]\npurpose required = maybe\n", "line 2: purpose required is yes or no", "");
+    expect_fault("[privacy]\nlimit = 3\n", "line 2: [privacy] has purpose = NAME", "");
 }
 
 Test(mapping, each_key_of_the_feed_says_what_it_takes) {

@@ -23,6 +23,7 @@ struct command_options {
     const char *map, *folder, *rejects, *format;
     const char *train, *valid, *test, *columns, *session, *users, *store, *k, *min, *methods;
     const char *log, *clip, *out, *trials;
+    const char *purpose; /* --for */
     bool apply;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
     const char *roles, *rate, *burst, *grace, *access, *interval;
@@ -67,6 +68,8 @@ bool call_with_texts(struct session *session, const char *method, const char *co
                      uint32_t count, const char *expression, struct shoal_client_answer *answer);
 /* A number typed on the command line; false (and words) when it is none. */
 bool write_key_number(struct shoal_client_writer *params, const char *key, const char *text);
+/* What --for held back, if it was given. */
+void print_held(struct shoal_client_value result);
 /* "a,b,c" as an array; empty names are passed over. */
 void write_key_list(struct shoal_client_writer *params, const char *key, const char *list);
 /* The next name of "a,b,c", from *at on; false when there is none. free(*name). */

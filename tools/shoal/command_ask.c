@@ -115,7 +115,20 @@ static struct question ask(const char *expression, const struct command_options 
         write_key_text(question.params, "now", options->now);
         question.pair_count++;
     }
+    if (options->purpose != NULL) {
+        write_key_text(question.params, "for", options->purpose);
+        question.pair_count++;
+    }
     return question;
+}
+
+void print_held(struct shoal_client_value result) {
+    char a[32], b[32];
+    const struct shoal_client_value suppressed = shoal_client_get(result, "suppressed");
+    if (shoal_client_integer(suppressed, -1) < 0) return;
+    (void)printf("held back: %s suppressed, %s without consent\n",
+                 print_grouped(shoal_client_integer(suppressed, 0), a),
+                 print_grouped(shoal_client_integer(shoal_client_get(result, "no_consent"), 0), b));
 }
 
 static void ask_number(struct question *question, const char *key, const char *text) {
@@ -178,6 +191,7 @@ int run_count(struct session *session, const struct command_options *options, ch
     (void)printf("%s of %s users", print_grouped(count, a), print_grouped(total, b));
     if (total > 0) (void)printf(" (%.2f %%)", 100.0 * (double)count / (double)total);
     (void)printf(", in %s\n", print_took(took_us, c));
+    print_held(answer.result);
     return 0;
 }
 
@@ -231,6 +245,7 @@ static void print_listed(struct session *session, struct shoal_client_value resu
     if (session->format != OUTPUT_TABLE) return;
     char a[32], b[32], c[32];
     (void)printf("%s of %s users, in %s\n", print_grouped(shown, a), print_grouped(count, b), print_took(took_us, c));
+    print_held(result);
 }
 
 /* --all: page after page of the frozen audience, as CSV or bare ids; JSON gets one document a page. */

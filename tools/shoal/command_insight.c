@@ -134,6 +134,7 @@ int run_overlap(struct session *session, const struct command_options *options, 
     char total[32], line[80];
     (void)snprintf(line, sizeof line, "of %s users", print_grouped(get_integer(answer.result, "total"), total));
     if (session->format == OUTPUT_TABLE) print_end(answer.result, line);
+    if (session->format == OUTPUT_TABLE) print_held(answer.result);
     return 0;
 }
 
@@ -289,8 +290,10 @@ static void print_alike(const struct session *session, struct shoal_client_value
 
 int run_lookalike(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     (void)word_count;
-    struct shoal_client_writer *params = new_params(2u + (options->now != NULL) + (options->exclude != NULL));
+    struct shoal_client_writer *params =
+        new_params(2u + (options->now != NULL) + (options->exclude != NULL) + (options->purpose != NULL));
     write_key_text(params, "seeds", words[0]);
+    if (options->purpose != NULL) write_key_text(params, "for", options->purpose);
     const bool is_number = write_key_number(params, "count", options->count != NULL ? options->count : "1000");
     if (options->exclude != NULL) write_key_text(params, "exclude", options->exclude);
     if (options->now != NULL) write_key_text(params, "now", options->now);

@@ -68,19 +68,21 @@ static int print_users(struct session *session, const struct command_options *op
     (void)printf("it suits %s users, in %s\n",
                  print_grouped(shoal_client_integer(shoal_client_get(result, "count"), 0), count),
                  print_took(shoal_client_integer(shoal_client_get(result, "took_us"), 0), took));
+    print_held(result);
     return 0;
 }
 
 int run_users_for(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     const char *where = word_count > 1 ? words[1] : NULL;
     if (options->fields != NULL) fields_learn(session);
-    struct shoal_client_writer *params =
-        new_params(2u + (where != NULL) + (options->fields != NULL) + (options->now != NULL));
+    struct shoal_client_writer *params = new_params(2u + (where != NULL) + (options->fields != NULL) +
+                                                    (options->now != NULL) + (options->purpose != NULL));
     write_key_text(params, "item", words[0]);
     bool sent = write_key_number(params, "count", options->count != NULL ? options->count : "10");
     if (where != NULL) write_key_text(params, "where", where);
     if (options->fields != NULL) write_key_list(params, "fields", options->fields);
     if (options->now != NULL) write_key_text(params, "now", options->now);
+    if (options->purpose != NULL) write_key_text(params, "for", options->purpose);
     struct shoal_client_answer answer;
     sent = sent && session_call(session, "feed.users_for_item", params, where, &answer);
     shoal_client_writer_destroy(params);
@@ -106,8 +108,8 @@ static bool write_feed(struct shoal_client_writer *params, const struct command_
 static bool ask_page(struct session *session, const struct command_options *options, const char *where,
                      const char *cursor, struct shoal_client_answer *answer) {
     const bool is_first = cursor[0] == '\0';
-    struct shoal_client_writer *params =
-        new_params(2u + (where != NULL && options->limit != NULL) + !is_first + (options->now != NULL && is_first));
+    struct shoal_client_writer *params = new_params(2u + (where != NULL && options->limit != NULL) + !is_first +
+                                                    (options->now != NULL && is_first) + (options->purpose != NULL));
     bool done = true;
     if (where != NULL)
         write_key_text(params, "where", where);
@@ -116,6 +118,7 @@ static bool ask_page(struct session *session, const struct command_options *opti
     if (where != NULL && options->limit != NULL) done = write_key_number(params, "limit", options->limit);
     if (!is_first) write_key_text(params, "cursor", cursor);
     if (options->now != NULL && is_first) write_key_text(params, "now", options->now);
+    if (options->purpose != NULL) write_key_text(params, "for", options->purpose);
     done = done && write_feed(params, options) && session_call(session, "feed.batch", params, where, answer);
     shoal_client_writer_destroy(params);
     return done;

@@ -66,12 +66,39 @@ void load_write_event_type(const struct mapping_section *section, struct sh_text
         write_field(&section->fields[f], params);
 }
 
+/* What the mapping does not say stays as it is. */
+static void write_privacy(const struct mapping *mapping, struct shoal_client_writer *params) {
+    shoal_client_write_literal(params, "privacy");
+    shoal_client_write_map(params, 0u + (mapping->purpose_count > 0) + (mapping->personal_count > 0) +
+                                       mapping->purpose_required);
+    if (mapping->personal_count > 0) {
+        shoal_client_write_literal(params, "personal");
+        shoal_client_write_array(params, mapping->personal_count);
+        for (uint32_t i = 0; i < mapping->personal_count; i++)
+            shoal_client_write_text(params, mapping->personal[i].bytes, mapping->personal[i].count);
+    }
+    if (mapping->purpose_required) {
+        shoal_client_write_literal(params, "purpose_required");
+        shoal_client_write_boolean(params, true);
+    }
+    if (mapping->purpose_count == 0) return;
+    shoal_client_write_literal(params, "purposes");
+    shoal_client_write_array(params, mapping->purpose_count);
+    for (uint32_t i = 0; i < mapping->purpose_count; i++) {
+        shoal_client_write_map(params, 2);
+        write_pair(params, "name", mapping->purposes[i].name);
+        write_pair(params, "unknown",
+                   mapping->purposes[i].unknown_allows ? SH_TEXT_LITERAL("allow") : SH_TEXT_LITERAL("hold"));
+    }
+}
+
 void load_write_schema(const struct mapping *mapping, struct shoal_client_writer *params) {
     const bool has_eligible = mapping->eligible.count > 0;
     const bool has_diversity = mapping->diversity_attribute.count > 0;
     const bool has_listed_since = mapping->listed_since.count > 0;
     const uint32_t feed_count = 0u + has_eligible + has_diversity + has_listed_since;
-    shoal_client_write_map(params, feed_count > 0 ? 5 : 4);
+    const bool has_privacy = mapping->purpose_count > 0 || mapping->personal_count > 0 || mapping->purpose_required;
+    shoal_client_write_map(params, 4u + (feed_count > 0) + has_privacy);
     write_pair(params, "zone", mapping->zone);
     for (uint32_t kind = 0; kind < 2; kind++) {
         shoal_client_write_literal(params, kind_keys[kind]);
@@ -91,6 +118,7 @@ void load_write_schema(const struct mapping *mapping, struct shoal_client_writer
         count++;
     }
     shoal_client_end(params, list, count);
+    if (has_privacy) write_privacy(mapping, params);
     if (feed_count == 0) return;
     shoal_client_write_literal(params, "feed");
     shoal_client_write_map(params, feed_count);

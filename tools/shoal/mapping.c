@@ -218,6 +218,10 @@ static enum sh_status start_section(struct map_parser *parser, struct sh_text na
         parser->part = PART_FEED;
         return SH_OK;
     }
+    if (sh_text_equal(name, SH_TEXT_LITERAL("privacy"))) {
+        parser->part = PART_PRIVACY;
+        return SH_OK;
+    }
     for (uint32_t i = 0; i < 3; i++) {
         if (!sh_text_equal(name, sh_text_of(kinds[i]))) continue;
         if (mapping->section_count == MAPPING_SECTION_COUNT_MAX) return map_fault(parser, "too many sections", name);
@@ -230,7 +234,7 @@ static enum sh_status start_section(struct map_parser *parser, struct sh_text na
         parser->part = PART_ROWS;
         return SH_OK;
     }
-    return map_fault(parser, "a section is [users], [items], [events], [summary] or [feed]", name);
+    return map_fault(parser, "a section is [users], [items], [events], [summary], [feed] or [privacy]", name);
 }
 
 /* A whole number at the start of text, 1 to 1,000; 0 when there is none. *rest is what follows. */
@@ -277,6 +281,34 @@ static enum sh_status read_feed_key(struct map_parser *parser, struct sh_text ke
     return SH_OK;
 }
 
+/* "push" or "push, unknown allowed" */
+static enum sh_status read_purpose(struct map_parser *parser, struct sh_text value) {
+    struct mapping *mapping = parser->mapping;
+    const uint32_t comma = map_find_outside(value, ',');
+    const struct sh_text rest = comma < value.count ? map_trim(map_part(value, comma + 1, value.count)) : map_nothing;
+    struct mapping_purpose *purpose = map_add(parser, &mapping->purposes, &mapping->purpose_count, sizeof *purpose);
+    if (purpose == NULL) return map_no_memory(parser);
+    purpose->unknown_allows = sh_text_equal(rest, SH_TEXT_LITERAL("unknown allowed"));
+    if (comma < value.count && !purpose->unknown_allows)
+        return map_fault(parser, "behind a purpose only `, unknown allowed` may stand", rest);
+    return map_read_column(parser, map_trim(map_part(value, 0, comma)), &purpose->name);
+}
+
+static enum sh_status read_privacy_key(struct map_parser *parser, struct sh_text key, struct sh_text value) {
+    struct mapping *mapping = parser->mapping;
+    if (sh_text_equal(key, SH_TEXT_LITERAL("purpose"))) return read_purpose(parser, value);
+    if (sh_text_equal(key, SH_TEXT_LITERAL("personal"))) {
+        struct sh_text *name = map_add(parser, &mapping->personal, &mapping->personal_count, sizeof *name);
+        return name == NULL ? map_no_memory(parser) : map_read_column(parser, value, name);
+    }
+    if (!sh_text_equal(key, SH_TEXT_LITERAL("purpose required")))
+        return map_fault(parser, "[privacy] has purpose = NAME, purpose required = yes, personal = ATTRIBUTE", key);
+    mapping->purpose_required = sh_text_equal(value, SH_TEXT_LITERAL("yes"));
+    if (!mapping->purpose_required && !sh_text_equal(value, SH_TEXT_LITERAL("no")))
+        return map_fault(parser, "purpose required is yes or no", value);
+    return SH_OK;
+}
+
 static enum sh_status read_line(struct map_parser *parser, struct sh_text line) {
     const uint32_t comment = map_find_outside(line, '#');
     line = map_trim(map_part(line, 0, comment));
@@ -302,6 +334,8 @@ static enum sh_status read_line(struct map_parser *parser, struct sh_text line) 
         return read_summary(parser, key, value);
     case PART_FEED:
         return read_feed_key(parser, key, value);
+    case PART_PRIVACY:
+        return read_privacy_key(parser, key, value);
     case PART_ROWS:
         break;
     }

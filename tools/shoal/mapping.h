@@ -26,6 +26,12 @@
  *   diversity = 2 of brand in 5                   at most two of a brand among any five neighbours
  *   listed since = listed_at                      the item attribute that says since when it is sold
  *
+ *   [privacy]
+ *   purpose = sms                                 what people are written to for; may repeat. It makes the attributes
+ *   purpose = push, unknown allowed               consent_sms (enum(denied, granted)), consent_sms_at, consent_sms_source
+ *   purpose required = yes                        and the tags `suppressed`, which [users] may fill like others
+ *   personal = phone                              not for tokens without the role for it; may repeat
+ *
  * Per section also: format (csv, jsonl; default by the file's name), delimiter (a byte, or tab), header (yes, no),
  * columns (names, when there is no header, or instead of those in it), null (texts that mean "absent", beside the empty
  * field). Sections that read the same file agree on these.
@@ -120,6 +126,11 @@ struct mapping_summary {
     struct mapping_source source;
 };
 
+struct mapping_purpose {
+    struct sh_text name;
+    bool unknown_allows;
+};
+
 struct mapping {
     struct sh_text zone; /* "UTC" unless given */
     struct mapping_section *sections;
@@ -132,6 +143,12 @@ struct mapping {
     struct sh_text diversity_attribute;
     uint32_t diversity_count;
     uint32_t diversity_window;
+    /* Of [privacy]. */
+    struct mapping_purpose *purposes;
+    uint32_t purpose_count;
+    struct sh_text *personal;
+    uint32_t personal_count;
+    bool purpose_required;
 };
 
 /* Everything, the texts included, lives in the arena; text itself need not stay. SH_ERR_SYNTAX with "line N: ...",

@@ -18,7 +18,7 @@ struct map_parser {
     uint32_t line;
     int64_t line_offset; /* from start */
     bool zone_seen;
-    enum { PART_HEAD, PART_ROWS, PART_SUMMARY, PART_FEED } part;
+    enum { PART_HEAD, PART_ROWS, PART_SUMMARY, PART_FEED, PART_PRIVACY } part;
     struct mapping_section *section; /* of PART_ROWS */
 };
 
