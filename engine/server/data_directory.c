@@ -144,8 +144,8 @@ enum sh_status sh_data_open(const struct sh_data_options *options, struct sh_hos
     if (count == 0 || count >= SH_DATA_PATH_BYTES_MAX - NAME_BYTES_MAX)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "the path of the data directory is empty or too long");
     memcpy(data->path, options->path, count + 1);
-    enum sh_status status = sh_disk_make_directory(data->disk, data->path, err);
-    if (status == SH_ERR_CONFLICT) status = SH_OK; /* it is there */
+    /* Its own name must outlive a power cut, too: with it all would be gone that was ever answered. */
+    enum sh_status status = sh_disk_ensure_directory(data->disk, data->path, err);
     if (status == SH_OK) status = lock(data, err);
     if (status == SH_OK) status = find(data, host, shard_count, err);
     if (status != SH_OK) sh_data_close(data);

@@ -198,6 +198,12 @@ static void fork_child(struct sh_loop *loop) {
     struct sh_snapshots *snapshots = &server->snapshots;
     struct sh_host *host = server->host;
     const uint64_t park_ns = sh_io_exact_ns(loop->io);
+    if (atomic_load(&server->failed_logs) != 0) {
+        /* Its shard lacks what the others have of the writes that were under way. The logs of the others complete it at
+         * the next start; a snapshot would say that it has them. */
+        give_up(server, SH_ERR_IO, "the log of a shard has failed, so the shards differ until the next start");
+        return;
+    }
     if (!park_others(loop)) {
         give_up(server, SH_ERR_CLOSED, "the loops cannot be made to stand still");
         return;

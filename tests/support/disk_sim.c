@@ -8,7 +8,7 @@
 #include "io_private.h"
 #include "memory.h"
 
-enum { SECTOR = 512, INODE_MAX = 256, HANDLE_MAX = 64, QUEUE_MAX = 64, NAME_MAX_BYTES = 64, ENTRY_MAX = 96 };
+enum { SECTOR = 512, INODE_MAX = 512, HANDLE_MAX = 96, QUEUE_MAX = 64, NAME_MAX_BYTES = 64, ENTRY_MAX = 192 };
 
 /* A sector as it was written, and not synced since. */
 struct version {
@@ -471,10 +471,22 @@ static enum sh_status sim_list(struct sh_disk *disk, const char *path, void (*ea
 
 /* ---- the io ---- */
 
-static void sim_file(struct sh_io *io, struct sh_io_file_request *request) {
-    struct disk_sim *sim = (struct disk_sim *)io->context;
+void disk_sim_submit(struct disk_sim *sim, struct sh_io_file_request *request) {
     need(sim->queue_count < QUEUE_MAX, "too many requests");
     sim->queue[sim->queue_count++] = request;
+}
+
+void disk_sim_finish(struct disk_sim *sim, struct sh_io_file_request *request) {
+    uint32_t at = 0;
+    while (at < sim->queue_count && sim->queue[at] != request)
+        at++;
+    need(at < sim->queue_count, "a request that was not submitted is finished");
+    sim->queue[at] = sim->queue[--sim->queue_count];
+    sim_run(&sim->disk, request);
+}
+
+static void sim_file(struct sh_io *io, struct sh_io_file_request *request) {
+    disk_sim_submit((struct disk_sim *)io->context, request);
 }
 
 static struct sh_io_file_request *queue_take(struct disk_sim *sim, struct split_random *rng) {
@@ -661,6 +673,10 @@ static bool contains_in(const struct disk_sim *sim, const struct inode *director
 
 bool disk_sim_contains(const struct disk_sim *sim, const void *bytes, size_t count) {
     return contains_in(sim, sim->inodes[0], bytes, count);
+}
+
+uint64_t disk_sim_used(const struct disk_sim *sim) {
+    return used_in(sim, sim->inodes[0]);
 }
 
 void disk_sim_shorten(struct disk_sim *sim, const char *path, uint64_t byte_count) {

@@ -42,6 +42,9 @@ void disk_sim_destroy(struct disk_sim *sim);
 struct sh_disk *disk_sim_disk(struct disk_sim *sim);
 struct sh_io *disk_sim_io(struct disk_sim *sim);
 struct disk_sim_faults *disk_sim_faults(struct disk_sim *sim);
+/* A request of somebody else's io: on its way from now on, and then carried out; its done is not called. */
+void disk_sim_submit(struct disk_sim *sim, struct sh_io_file_request *request);
+void disk_sim_finish(struct disk_sim *sim, struct sh_io_file_request *request);
 /* Requests carried out so far. */
 uint64_t disk_sim_count(const struct disk_sim *sim);
 /* Writes of bytes that are not all zero, so far. */
@@ -57,6 +60,8 @@ void disk_sim_kill(struct disk_sim *sim, struct split_random *rng);
 uint8_t *disk_sim_bytes(struct disk_sim *sim, const char *path, uint64_t *byte_count);
 /* Is this text somewhere in any file? */
 bool disk_sim_contains(const struct disk_sim *sim, const void *bytes, size_t count);
+/* Bytes of all files together, as faults.space_bytes counts them. */
+uint64_t disk_sim_used(const struct disk_sim *sim);
 /* Drop the last bytes of a file. */
 void disk_sim_shorten(struct disk_sim *sim, const char *path, uint64_t byte_count);
 
