@@ -240,6 +240,8 @@ static enum MHD_Result begin_call(struct http_request *request, const char *meth
         return refuse(request, MHD_HTTP_UNAUTHORIZED, SH_ERR_UNAUTHENTICATED,
                       "a token is shown as `Authorization: Bearer TOKEN`");
     if (query.why != NULL) return refuse(request, MHD_HTTP_BAD_REQUEST, SH_ERR_ARGUMENT, query.why);
+    const enum sh_status status = http_guard_caller(http, &call->caller, &err);
+    if (status != SH_OK) return refuse(request, http_status_of(status), status, err.message);
     if (read_length(request->connection, &length) && length > SH_HTTP_BODY_BYTES_MAX)
         return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, SH_ERR_TOO_LARGE, "a request has at most 8 MiB");
     if (atomic_load(&http->totals.body_bytes) > SH_HTTP_BODY_TOTAL_BYTES_MAX ||
@@ -392,14 +394,28 @@ static void on_words(void *context, const char *format, va_list arguments) {
 /* ---- life ---- */
 
 static enum sh_status daemon_start(struct sh_http *http, struct sh_error *err) {
-    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    const bool listens = http->listener.handle >= 0;
+    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC |
+                           (listens ? 0u : (unsigned)MHD_USE_NO_LISTEN_SOCKET);
     http->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_words, http, MHD_OPTION_LISTEN_SOCKET,
-        http->listener.handle, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SH_HTTP_CONNECTION_COUNT_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SH_HTTP_IDLE_S_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_words, http, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)SH_HTTP_CONNECTION_COUNT_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SH_HTTP_IDLE_S_MAX,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        /* Last, as there may be none. */
+        listens ? MHD_OPTION_LISTEN_SOCKET : MHD_OPTION_END, http->listener.handle, MHD_OPTION_END);
     if (http->daemon != NULL) return SH_OK;
-    return sh_fail(err, SH_ERR_LIMIT, -1, "the kernel gives no thread for HTTP on %s", http->listener.address);
+    return sh_fail(err, SH_ERR_LIMIT, -1, "the kernel gives no thread for HTTP");
+}
+
+/* Where it listens. */
+static enum sh_status open_address(struct sh_http *http, const struct sh_http_options *options, struct sh_error *err) {
+    http->listener.handle = -1;
+    if (options->address_tls != NULL && options->access == NULL && !sh_io_address_is_local(options->address_tls))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1,
+                       "https on %s can be reached from other machines, and there is no access control",
+                       options->address_tls);
+    return options->address == NULL ? SH_OK : sh_io_listener_open(options->address, true, &http->listener, err);
 }
 
 enum sh_status sh_http_start(const struct sh_http_options *options, struct sh_http **http, struct sh_error *err) {
@@ -407,19 +423,26 @@ enum sh_status sh_http_start(const struct sh_http_options *options, struct sh_ht
     struct sh_http *made = sh_alloc_zero(sizeof *made);
     if (made == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for HTTP");
     made->access = options->access;
+    made->audit = options->audit;
     sh_assert(options->host_count <= SH_HTTP_HOST_COUNT_MAX);
     for (; made->host_count < options->host_count; made->host_count++)
         made->hosts[made->host_count] = options->hosts[made->host_count];
-    enum sh_status status = sh_io_listener_open(options->address, true, &made->listener, err);
+    enum sh_status status = open_address(made, options, err);
     if (status == SH_OK && options->console != NULL) status = http_files_load(options->console, &made->files, err);
     if (status != SH_OK) goto no_guard;
     const uint32_t stall_ms_max = options->stall_ms_max == 0 ? SH_HTTP_STALL_MS_MAX : options->stall_ms_max;
     if ((status = http_guard_start(&made->guard, stall_ms_max, err)) != SH_OK) goto no_guard;
     if ((status = http_workers_start(&made->workers, err)) != SH_OK) goto no_workers;
     if ((status = daemon_start(made, err)) != SH_OK) goto no_daemon;
+    if (options->address_tls != NULL)
+        status = http_gate_start(options->address_tls, options->tls, stall_ms_max, made->daemon, &made->gate, err);
+    if (status != SH_OK) goto no_gate;
     *http = made;
     return SH_OK;
 
+no_gate:
+    http_workers_quiet(made->workers);
+    MHD_stop_daemon(made->daemon);
 no_daemon:
     http_workers_stop(made->workers);
     http_workers_free(made->workers);
@@ -438,7 +461,11 @@ void sh_http_serve(struct sh_http *http, struct sh_server *server) {
 }
 
 const char *sh_http_address(const struct sh_http *http) {
-    return http->listener.address;
+    return http->listener.handle < 0 ? NULL : http->listener.address;
+}
+
+const char *sh_http_address_tls(const struct sh_http *http) {
+    return http->gate == NULL ? NULL : http_gate_address(http->gate);
 }
 
 /* Until every request is answered and its answer sent, to whoever reads it. */
@@ -457,10 +484,12 @@ void sh_http_quiet(struct sh_http *http) {
 void sh_http_stop(struct sh_http *http) {
     if (http == NULL) return;
     sh_http_quiet(http);
+    http_gate_quiet(http->gate);
     (void)MHD_quiesce_daemon(http->daemon); /* the listening socket is ours again */
     http_workers_stop(http->workers);       /* who waits for one is told, and what comes still is refused by them */
     await_answers(http);
     MHD_stop_daemon(http->daemon);
+    http_gate_stop(http->gate);
     http_workers_free(http->workers);
     http_guard_stop(&http->guard);
     http_files_free(http->files);

@@ -9,7 +9,7 @@
  *        | suspend   ^ resume   POST /rpc/METHOD  params in, result out, as JSON
  *   .----v-----------|----.
  *   |  queue of calls     |     bounded: more are refused with `busy`
- *   '----+-----------^----'
+ *   '----+-----------^----'               https comes in by a gate that speaks TLS (http_gate.h)
  *   | worker | worker | ...     JSON to msgpack, ask, msgpack to JSON
  *        | socket pair          a connection like every other (sh_server_connect), so there is one door to the shards,
  *   +----v-----+                with one way to check who asks, to count, to wait and to refuse
@@ -30,6 +30,7 @@
 #define SH_HTTP_H
 
 #include "server.h"
+#include "tls.h"
 
 struct sh_http;
 
@@ -37,7 +38,10 @@ enum { SH_HTTP_HOST_COUNT_MAX = 8 };
 
 struct sh_http_options {
     struct sh_access *access; /* NULL: everybody of this machine may do everything */
-    const char *address;      /* HOST:PORT or unix:/path, see io.h */
+    struct sh_audit *audit;   /* NULL: nothing is written down */
+    const char *address;      /* HOST:PORT or unix:/path, see io.h; NULL: only the next */
+    const char *address_tls;  /* HOST:PORT where it speaks TLS; NULL: nowhere. Needs `access` if not of this machine */
+    struct sh_tls *tls;       /* what it shows there; the caller closes it, after sh_http_stop */
     const char *console;      /* a folder with the console's files; NULL: there is none */
     const char *const *hosts; /* names, besides localhost, under which browsers may call it */
     uint32_t host_count;      /* at most SH_HTTP_HOST_COUNT_MAX */
@@ -50,7 +54,8 @@ SH_MUST_CHECK enum sh_status sh_http_start(const struct sh_http_options *options
 /* This server is asked from now on. Once. It must not be joined before sh_http_stop. */
 void sh_http_serve(struct sh_http *http, struct sh_server *server);
 /* As a client can use it: port 0 has become a number. */
-const char *sh_http_address(const struct sh_http *http);
+const char *sh_http_address(const struct sh_http *http);     /* NULL: it listens with TLS only */
+const char *sh_http_address_tls(const struct sh_http *http); /* NULL: nowhere */
 /* Not ready any more, and no new calls. Returns when those under way are answered, or after SH_HTTP_LINGER_MS_MAX: the
  * server is to be stopped then. From any thread. */
 void sh_http_quiet(struct sh_http *http);

@@ -192,16 +192,39 @@ bool http_guard_token(struct MHD_Connection *connection, char token[SH_HTTP_TOKE
     return true;
 }
 
-enum sh_status http_guard_metrics(const struct sh_http *http, struct MHD_Connection *connection, struct sh_error *err) {
-    char token[SH_HTTP_TOKEN_BYTES_MAX + 1];
-    struct sh_principal principal;
+static int64_t wall_ms(void) {
     struct timespec wall;
-    if (http->access == NULL) return SH_OK;
     clock_gettime(CLOCK_REALTIME, &wall);
-    const int64_t now_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
-    if (!http_guard_token(connection, token) || token[0] == '\0')
-        return sh_fail(err, SH_ERR_UNAUTHENTICATED, -1, "a token is needed: Authorization: Bearer TOKEN");
-    enum sh_status status = sh_access_authenticate(http->access, sh_text_of(token), now_ms, &principal, err);
+    return (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
+}
+
+enum sh_status http_guard_caller(const struct sh_http *http, const struct http_caller *caller, struct sh_error *err) {
+    struct sh_principal principal;
+    enum sh_status status;
+    if (http->access == NULL) return SH_OK;
+    const int64_t now_ms = wall_ms();
+    if (caller->token[0] == '\0')
+        status = sh_fail(err, SH_ERR_UNAUTHENTICATED, -1, "a token is needed: Authorization: Bearer TOKEN");
+    else
+        status = sh_access_authenticate(http->access, sh_text_of(caller->token), now_ms, &principal, err);
+    if (status == SH_ERR_UNAUTHENTICATED)
+        sh_audit_write(http->audit, &(struct sh_audit_entry){.time_ms = now_ms,
+                                                             .method = "hello",
+                                                             .token = "",
+                                                             .workspace = sh_text_of(caller->workspace),
+                                                             .result = status});
+    return status;
+}
+
+enum sh_status http_guard_metrics(const struct sh_http *http, struct MHD_Connection *connection, struct sh_error *err) {
+    struct http_caller caller = {.workspace = ""};
+    struct sh_principal principal;
+    if (http->access == NULL) return SH_OK;
+    if (!http_guard_token(connection, caller.token)) caller.token[0] = '\0';
+    enum sh_status status = http_guard_caller(http, &caller, err);
+    if (status != SH_OK) return status;
+    const int64_t now_ms = wall_ms();
+    status = sh_access_authenticate(http->access, sh_text_of(caller.token), now_ms, &principal, err);
     const struct sh_method *stats = sh_method_find(SH_TEXT_LITERAL("stats"), NULL);
     if (status == SH_OK) status = sh_access_check(http->access, &principal, stats, now_ms, clock_ms() * 1000000u, err);
     if (status != SH_OK || principal.names_workspace) return status;

@@ -12,8 +12,10 @@
 #include <stdatomic.h>
 
 #include "access.h"
+#include "audit.h"
 #include "buffer.h"
 #include "http.h"
+#include "http_gate.h"
 #include "shard.h"
 
 /* ---- http_call.c: what is asked of the shards ---- */
@@ -114,6 +116,10 @@ const char *http_guard_refuse(const struct sh_http *http, struct MHD_Connection 
 
 /* The token that the request shows, "" if none. False: what it shows is no token. */
 bool http_guard_token(struct MHD_Connection *connection, char token[SH_HTTP_TOKEN_BYTES_MAX + 1]);
+/* Is it somebody, by the head of the request alone? Looked at before the body is read; what the token opens is for the
+ * session to say. SH_ERR_UNAUTHENTICATED, which is in the audit log then. Without access control everybody is. */
+SH_MUST_CHECK enum sh_status http_guard_caller(const struct sh_http *http, const struct http_caller *caller,
+                                               struct sh_error *err);
 /* May the request see the whole server's figures? With access control its token must open `stats`, for every workspace.
  */
 SH_MUST_CHECK enum sh_status http_guard_metrics(const struct sh_http *http, struct MHD_Connection *connection,
@@ -147,8 +153,9 @@ struct http_totals {
 struct sh_http {
     struct MHD_Daemon *daemon;
     struct sh_access *access;
-    struct sh_io_listener listener;
-    bool is_tcp;
+    struct sh_audit *audit;
+    struct sh_io_listener listener; /* its handle is -1 when there is only a gate */
+    struct http_gate *gate;         /* NULL: no TLS */
     struct http_guard guard;
     struct http_workers *workers;
     struct http_files *files; /* NULL: none */

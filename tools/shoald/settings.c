@@ -58,6 +58,9 @@ static const struct setting known[] = {
     TEXT("tls-client-ca", "FILE", tls_client_ca, "clients must show a certificate of one of these issuers, too"),
     TEXT("http", "ADDRESS", http,
          "also serve HTTP: the console, calls as JSON, probes, metrics (usually 127.0.0.1:7718)"),
+    TEXT("https", "HOST:PORT", https,
+         "serve HTTP with TLS there, too, with the certificate of tls: addresses; elsewhere than on this\n"
+         "machine it needs tokens"),
     LIST("http-host", "NAME", http_host, "a name, besides localhost, under which browsers may call it; up to 8 times"),
     TEXT("console", "DIR", console, "the console's files (default: ../share/shoal/console beside this program)"),
     TEXT("io", "BODY", io, "uring or epoll (default: uring where the kernel has it; also SHOAL_IO)"),
@@ -266,11 +269,15 @@ static enum sh_status resolve_data(struct settings *settings, struct sh_error *e
 }
 
 static enum sh_status check_company(const struct settings *settings, struct sh_error *err) {
-    if (settings->http == NULL && (settings->http_host.count > 0 || settings->console != NULL))
-        return sh_fail(err, SH_ERR_ARGUMENT, -1, "http-host and console go with http");
+    if (settings->http == NULL && settings->https == NULL &&
+        (settings->http_host.count > 0 || settings->console != NULL))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "http-host and console go with http or https");
+    if (settings->https != NULL && settings->tls_certificate == NULL)
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "https goes with tls-certificate");
     if (settings->http != NULL && !sh_io_address_is_local(settings->http))
         return sh_fail(err, SH_ERR_ARGUMENT, -1,
-                       "http is for this machine only: 127.0.0.1:PORT, [::1]:PORT or unix:/path");
+                       "http is for this machine only: 127.0.0.1:PORT, [::1]:PORT or unix:/path; for others there is "
+                       "https");
     if (settings->tls_certificate == NULL && (settings->tls_key != NULL || settings->tls_client_ca != NULL))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "tls-key and tls-client-ca go with --tls-certificate");
     return SH_OK;

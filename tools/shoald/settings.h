@@ -38,6 +38,7 @@ struct settings {
     const char *tls_key;
     const char *tls_client_ca;
     const char *http;
+    const char *https;
     const char *console;
     const char *io;
     const char *user;

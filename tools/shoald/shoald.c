@@ -187,11 +187,14 @@ static void close_parts(struct parts *parts) {
 /* HTTP answers its probes while what was kept is being loaded. */
 static enum sh_status start_http(const struct settings *settings, struct parts *parts, struct sh_error *err) {
     struct sh_http_options options = {.address = settings->http,
+                                      .address_tls = settings->https,
+                                      .tls = parts->tls,
                                       .hosts = settings->http_host.values,
                                       .host_count = settings->http_host.count,
                                       .access = parts->access,
+                                      .audit = parts->audit,
                                       .console = settings->console};
-    if (settings->http == NULL) return SH_OK;
+    if (settings->http == NULL && settings->https == NULL) return SH_OK;
     if (options.console == NULL) options.console = find_console();
     return sh_http_start(&options, &parts->http, err);
 }
@@ -214,7 +217,9 @@ static void print_ready(const struct settings *settings, const struct parts *par
     printf("shoald ready");
     for (uint32_t i = 0; i < settings->listen.count; i++)
         printf(" %s", sh_server_address(parts->server, i));
-    if (parts->http != NULL) printf(" http://%s", sh_http_address(parts->http));
+    if (parts->http != NULL && sh_http_address(parts->http) != NULL) printf(" http://%s", sh_http_address(parts->http));
+    if (parts->http != NULL && sh_http_address_tls(parts->http) != NULL)
+        printf(" https://%s", sh_http_address_tls(parts->http));
     printf(" (version %s, %u %s, %s, %s)\n", SHOAL_VERSION, settings->shard_count,
            settings->shard_count == 1 ? "shard" : "shards", sh_io_body_name(parts->io), sh_bits->name);
     (void)fflush(stdout);
