@@ -115,7 +115,7 @@ static double time_ranking(const struct shop *shop, uint32_t rounds, double *sum
         struct sh_learner_reader reader;
         uint32_t kinds[SH_SERVED_KIND_COUNT];
         const uint32_t count = sh_learner_user_kinds(shop->learner, draw(round, 1, USERS), NULL, 0, kinds);
-        sh_learner_read(shop->learner, INT64_C(1600000000000), 12, kinds, count, &reader);
+        sh_learner_read(shop->learner, NULL, INT64_C(1600000000000), 12, kinds, count, &reader);
         for (uint32_t i = 0; i < RANKED_COUNT; i++) {
             struct sh_learned learned;
             sh_learner_rank(&reader, draw(round, i, shop->item_count), 1.5, parts, &learned);

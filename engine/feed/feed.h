@@ -285,14 +285,25 @@ const char *sh_feed_feature_name(enum sh_feed_feature feature);
 /* Of a feature before SH_FEED_RANKER. */
 double sh_feed_feature_weight_default(enum sh_feed_feature feature);
 
+/* How the user's own events are read, if not as they were learned: feed_reading.h. By event type. */
+struct sh_feed_reading {
+    double weights[SH_EVENT_TYPE_COUNT_MAX]; /* -SH_FEED_WEIGHT_MAX..SH_FEED_WEIGHT_MAX */
+    double half_life_short_ms[SH_EVENT_TYPE_COUNT_MAX];
+    double half_life_long_ms[SH_EVENT_TYPE_COUNT_MAX];
+};
+/* As the workspace has it. */
+void sh_feed_reading_default(const struct sh_feed_model *model, struct sh_feed_reading *reading);
+
 struct sh_feed_request {
     uint32_t user; /* SH_SLOT_NONE: nobody known; popular and new things then */
     uint32_t count;
     int64_t now_ms;
     const double *weights; /* SH_FEED_RANKER of them, each 0..SH_FEED_WEIGHT_MAX; NULL: the configured ones */
-    uint64_t seed;         /* for explored places: same seed, same feed */
-    const struct sh_bitmap *eligible; /* items; NULL: all that are listed. Others never appear */
-    const uint32_t *excluded;         /* item slots, any order, doubles are fine */
+    const struct sh_feed_reading *reading; /* of the user's events; NULL: as they were learned */
+    const struct sh_goals *goals;          /* what is wanted of what is shown; NULL: the configured ones */
+    uint64_t seed;                         /* for explored places: same seed, same feed */
+    const struct sh_bitmap *eligible;      /* items; NULL: all that are listed. Others never appear */
+    const uint32_t *excluded;              /* item slots, any order, doubles are fine */
     uint32_t excluded_count;
     const struct sh_feed_rules *rules; /* checked; NULL: sh_feed_rules_default */
     uint32_t place;                    /* of the first item in all that the user was shown page by page, from 0 */

@@ -13,6 +13,8 @@
 
 #include <math.h>
 
+#include "feed_reading.h"
+
 #define RECENT_DECAY 0.8
 
 typedef double reading(uint64_t count, uint64_t sum, uint64_t sum_other);
@@ -65,6 +67,8 @@ static enum sh_status find_recent(struct feed_run *run, struct companion_state *
     if (list == NULL) return SH_ERR_LIMIT;
     if (request->clicks != NULL)
         state->recent_count = recent_of_clicks(request, recent);
+    else if (request->reading != NULL)
+        state->recent_count = reading_latest(run, recent, COMPANION_RECENT_MAX);
     else if (request->user != SH_SLOT_NONE)
         state->recent_count = sh_pairs_latest(pairs, request->user, recent, COMPANION_RECENT_MAX);
     share_out(recent, state->recent_count, shares);

@@ -49,7 +49,7 @@ void explore_order(const struct feed_run *run, struct ranked *items, uint32_t co
         chances[i] = 1.0 / (double)count;
     if (count == 0 || count > SH_THOMPSON_COUNT_MAX || !sh_learner_has_rates(learner)) return;
     for (uint32_t i = 0; i < count; i++)
-        beliefs[i] = sh_learner_belief(learner, items[i].item, run->request->now_ms);
+        beliefs[i] = sh_learner_belief(learner, run->request->goals, items[i].item, run->request->now_ms);
     sh_thompson_chances(beliefs, count, believed);
     uint32_t done = 0;
     for (; done < count; done++) {

@@ -6,6 +6,7 @@
 #include "feed_feature.h"
 #include "feed_learned.h"
 #include "feed_math.h"
+#include "feed_reading.h"
 #include "feed_second.h"
 #include "memory.h"
 
@@ -105,6 +106,7 @@ static enum sh_status run_begin(struct sh_feed_model *model, const struct sh_fee
         (model->block_adds = sh_alloc(SH_BLOCK_SLOTS * sizeof *model->block_adds)) == NULL)
         return SH_ERR_MEMORY;
     popularity_settle(model);
+    if ((status = reading_begin(run)) != SH_OK) return status;
     profile_begin(run);
     status = held_begin(run);
     return status == SH_OK ? features_begin(run) : status;

@@ -24,7 +24,8 @@ static uint32_t user_kinds(const struct feed_run *run, uint32_t kinds[SH_SERVED_
 static void read_for(const struct feed_run *run, struct sh_learner_reader *reader) {
     uint32_t kinds[SH_SERVED_KIND_COUNT];
     const uint32_t count = user_kinds(run, kinds);
-    sh_learner_read(run->model->learner, run->request->now_ms, run->request->hour, kinds, count, reader);
+    sh_learner_read(run->model->learner, run->request->goals, run->request->now_ms, run->request->hour, kinds, count,
+                    reader);
 }
 
 /* The score before anything is learned, and its parts. */
@@ -38,8 +39,8 @@ static double bare_score(const double *contributions, uint8_t parts[SH_SHOWN_PAR
     return score;
 }
 
-static bool is_ready(const struct sh_feed_model *model) {
-    return sh_learner_is_ready(model->learner);
+static bool is_ready(const struct feed_run *run) {
+    return sh_learner_is_ready(run->model->learner, run->request->goals);
 }
 
 static enum sh_status rank(const struct feed_run *run, struct feed_candidate *candidates, uint32_t count) {

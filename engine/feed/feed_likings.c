@@ -32,13 +32,15 @@ static void note(struct gathering *gathering, uint32_t item, double weight) {
     if (weight < 0 || (float)weight > entry->weight) entry->weight = (float)weight;
 }
 
-static void note_history(struct gathering *gathering, const struct sh_feed_model *model, uint32_t user,
-                         int64_t now_ms) {
+/* reading: NULL: by the workspace's weights. */
+static void note_history(struct gathering *gathering, const struct sh_feed_model *model,
+                         const struct sh_feed_reading *reading, uint32_t user, int64_t now_ms) {
     struct sh_event_ref ref;
     if (!sh_event_history_first(model->scope.events, user, &ref)) return;
     for (uint32_t walked = 0; walked < SH_LIKING_WALK_MAX; walked++) {
         const uint32_t item = sh_event_ref_item(ref);
-        const double weight = sh_feed_weight(model, sh_event_ref_type(ref)).weight;
+        const uint32_t type = sh_event_ref_type(ref);
+        const double weight = reading != NULL ? reading->weights[type] : sh_feed_weight(model, type).weight;
         if (item != SH_NO_ITEM && weight != 0 && sh_event_ref_time(ref) <= now_ms) note(gathering, item, weight);
         if (!sh_event_history_next(model->scope.events, &ref)) break;
     }
@@ -54,7 +56,7 @@ static uint32_t keep_liked(struct gathering *gathering) {
 uint32_t sh_feed_likings(const struct sh_feed_model *model, uint32_t user, int64_t now_ms,
                          struct sh_entry likings[SH_LIKING_COUNT_MAX]) {
     struct gathering gathering = {.entries = likings};
-    note_history(&gathering, model, user, now_ms);
+    note_history(&gathering, model, NULL, user, now_ms);
     return keep_liked(&gathering);
 }
 
@@ -70,7 +72,8 @@ enum sh_status likings_of_run(struct feed_run *run, const struct feed_likings **
     if (gathering.entries == NULL) return SH_ERR_LIMIT;
     for (uint32_t i = request->clicks == NULL ? 0 : request->click_count; i-- > 0;)
         note(&gathering, request->clicks[i], 1);
-    if (request->user != SH_SLOT_NONE) note_history(&gathering, run->model, request->user, request->now_ms);
+    if (request->user != SH_SLOT_NONE)
+        note_history(&gathering, run->model, request->reading, request->user, request->now_ms);
     likings->entries = gathering.entries;
     likings->count = keep_liked(&gathering);
     run->likings = likings;

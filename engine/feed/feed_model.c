@@ -157,6 +157,15 @@ enum sh_status sh_feed_set_weight(struct sh_feed_model *model, uint32_t type, st
 }
 
 /* Types are added while the model lives, so what was not set is looked up by name. */
+void sh_feed_reading_default(const struct sh_feed_model *model, struct sh_feed_reading *reading) {
+    for (uint32_t type = 0; type < SH_EVENT_TYPE_COUNT_MAX; type++) {
+        const bool is_known = type < sh_event_type_count(model->scope.events);
+        reading->weights[type] = is_known ? sh_feed_weight(model, type).weight : 0;
+        reading->half_life_short_ms[type] = model->config.half_life_short_ms;
+        reading->half_life_long_ms[type] = model->config.half_life_long_ms;
+    }
+}
+
 struct sh_feed_weight sh_feed_weight(const struct sh_feed_model *model, uint32_t type) {
     if (type < SH_EVENT_TYPE_COUNT_MAX && model->has_weight[type]) return model->weights[type];
     return sh_feed_weight_default(sh_event_type(model->scope.events, type)->name);

@@ -163,6 +163,7 @@ struct profile_tag {
 
 struct feed_sparse;
 struct feed_likings;
+struct feed_reading;
 
 struct held_item {
     uint32_t item;
@@ -178,6 +179,7 @@ struct feed_run {
     uint32_t by_tag[PROFILE_COUNT_MAX]; /* indexes into profile, ascending by tag */
     double weights[SH_FEED_RANKER];     /* of the features: the workspace's, or the request's */
     void *states[SH_FEED_RANKER];       /* of the features */
+    struct feed_reading *reading;       /* what the user's events say by the request's own weights; NULL: it has none */
     struct feed_likings *likings;       /* of who asks (feed_likings.h); NULL: nobody wanted them yet */
     struct feed_sparse *ranked;         /* what the second phase said; NULL: nothing yet */
     const struct sh_feed_rules *rules;

@@ -3,6 +3,7 @@
 
 #include "feed_math.h"
 #include "feed_private.h"
+#include "feed_reading.h"
 
 /* ---- Tags ---- */
 
@@ -13,6 +14,14 @@ static struct profile_tag *profile_find(struct feed_run *run, uint32_t tag) {
     struct profile_tag *added = &run->profile[run->profile_count++];
     *added = (struct profile_tag){.tag = tag, .order = tag_order(run->model->scope.items, tag)};
     return added;
+}
+
+static void add_read(struct feed_run *run) {
+    for (uint32_t i = 0; i < run->reading->count; i++) {
+        struct profile_tag *tag = profile_find(run, run->reading->tags[i]);
+        if (tag == NULL) return;
+        tag->affinity = run->reading->affinities[i];
+    }
 }
 
 static void add_affinities(struct feed_run *run) {
@@ -90,7 +99,10 @@ static void weigh_profile(struct feed_run *run) {
 
 void profile_begin(struct feed_run *run) {
     if (run->request->user != SH_SLOT_NONE) {
-        add_affinities(run);
+        if (run->reading != NULL)
+            add_read(run);
+        else
+            add_affinities(run);
         add_declared(run);
     }
     weigh_profile(run);

@@ -8,7 +8,7 @@ enum { SECOND_POOL_COUNT = 1 + SET_COUNT_MAX + LEVEL_COUNT_MAX };
 
 bool second_is_on(const struct feed_run *run) {
     const struct feed_ranker *ranker = run->model->ranker;
-    return ranker != NULL && ranker->is_ready(run->model);
+    return ranker != NULL && ranker->is_ready(run);
 }
 
 enum sh_status second_rank(struct feed_run *run, struct ranked *items, uint32_t count) {

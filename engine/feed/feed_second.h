@@ -23,7 +23,7 @@ enum {
 
 struct feed_ranker {
     /* Has it data enough? If not, rank() is not asked. */
-    bool (*is_ready)(const struct sh_feed_model *model);
+    bool (*is_ready)(const struct feed_run *run);
     /* Sets contributions[SH_FEED_RANKER] of each, finite numbers; the caller adds up the scores anew. SH_ERR_LIMIT: the
      * arena is full. */
     enum sh_status (*rank)(const struct feed_run *run, struct feed_candidate *candidates, uint32_t count);

@@ -142,8 +142,17 @@ void sh_learner_rename(struct sh_learner *learner, uint64_t user_hash, uint64_t 
 uint32_t sh_learner_user_kinds(const struct sh_learner *learner, uint32_t user, const uint64_t *drawn_to,
                                uint32_t drawn_count, uint32_t kinds[SH_SERVED_KIND_COUNT]);
 
+/* What is wanted of what is shown: of a workspace, or of one request. A goal that the workspace does not want is not
+ * learned, so of it a request gets what the scores say. */
+struct sh_goals {
+    double weights[SH_GOAL_COUNT]; /* each 0..1e6 */
+    double amount;
+};
+struct sh_goals sh_learner_goals(const struct sh_learner *learner);
+
 struct sh_learner_reader {
     struct sh_learner *learner;
+    struct sh_goals goals;
     int64_t now_ms;
     uint8_t hour;
     uint32_t kinds[SH_SERVED_KIND_COUNT];
@@ -153,11 +162,11 @@ struct sh_learner_reader {
     bool has_weights;           /* some goal's weights are to be used */
     double sums[SH_GOAL_COUNT]; /* what the user, the hour and the first place say of each */
 };
-/* Is any goal's model good enough to be used? */
-bool sh_learner_is_ready(const struct sh_learner *learner);
-/* Begin to rank one feed. */
-void sh_learner_read(struct sh_learner *learner, int64_t now_ms, uint8_t hour, const uint32_t *kinds,
-                     uint32_t kind_count, struct sh_learner_reader *reader);
+/* Is the model of any of these goals good enough to be used? goals: NULL: the workspace's. */
+bool sh_learner_is_ready(const struct sh_learner *learner, const struct sh_goals *goals);
+/* Begin to rank one feed; goals as above. */
+void sh_learner_read(struct sh_learner *learner, const struct sh_goals *goals, int64_t now_ms, uint8_t hour,
+                     const uint32_t *kinds, uint32_t kind_count, struct sh_learner_reader *reader);
 struct sh_learned {
     double part;      /* to be added to the score */
     double predicted; /* chance of a click at the first place */
@@ -165,8 +174,9 @@ struct sh_learned {
 /* What is known of one item of blend score `score`, made of these parts. */
 void sh_learner_rank(const struct sh_learner_reader *reader, uint32_t item, double score, const uint8_t *parts,
                      struct sh_learned *learned);
-/* What is believed of an item's rate of the goal with the highest weight, for exploring. */
-struct sh_belief sh_learner_belief(struct sh_learner *learner, uint32_t item, int64_t now_ms);
+/* What is believed of an item's rate of the goal with the highest weight, for exploring; goals as above. */
+struct sh_belief sh_learner_belief(struct sh_learner *learner, const struct sh_goals *goals, uint32_t item,
+                                   int64_t now_ms);
 
 /* ---- Looking at it ---- */
 

@@ -9,9 +9,22 @@
 #define LIFT_MAX     6.0 /* e^6 times as valuable as the blend says */
 #define SQUEEZED_MAX 24.0
 
-void sh_learner_read(struct sh_learner *learner, int64_t now_ms, uint8_t hour, const uint32_t *kinds,
-                     uint32_t kind_count, struct sh_learner_reader *reader) {
+struct sh_goals sh_learner_goals(const struct sh_learner *learner) {
+    struct sh_goals goals = {.amount = learner->config.amount_weight};
+    for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++)
+        goals.weights[goal] = learner->config.goal_weights[goal];
+    return goals;
+}
+
+/* Wanted by whoever asks; what is not wanted by the workspace has no model to be trusted. */
+static bool is_wanted(const struct sh_goals *goals, enum sh_goal goal) {
+    return goals->weights[goal] > 0 || (goal == SH_GOAL_PURCHASE && goals->amount > 0);
+}
+
+void sh_learner_read(struct sh_learner *learner, const struct sh_goals *goals, int64_t now_ms, uint8_t hour,
+                     const uint32_t *kinds, uint32_t kind_count, struct sh_learner_reader *reader) {
     *reader = (struct sh_learner_reader){.learner = learner, .now_ms = now_ms, .hour = hour, .kind_count = kind_count};
+    reader->goals = goals != NULL ? *goals : sh_learner_goals(learner);
     reader->overall = sh_rates_overall(learner->rates, SH_GOAL_CLICK, now_ms);
     for (uint32_t i = 0; i < kind_count; i++)
         reader->kinds[i] = kinds[i];
@@ -20,16 +33,19 @@ void sh_learner_read(struct sh_learner *learner, int64_t now_ms, uint8_t hour, c
     struct sh_ftrl_term terms[TERM_COUNT_MAX];
     const uint32_t term_count = user_terms(&example, terms);
     for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++) {
-        reader->trusts[goal] = goal_is_wanted(learner, goal) && goal_is_trusted(learner, goal);
+        reader->trusts[goal] =
+            is_wanted(&reader->goals, goal) && goal_is_wanted(learner, goal) && goal_is_trusted(learner, goal);
         reader->has_weights = reader->has_weights || reader->trusts[goal];
         if (reader->trusts[goal]) reader->sums[goal] = sh_ftrl_sum(learner->goals[goal].weights, terms, term_count);
     }
 }
 
-bool sh_learner_is_ready(const struct sh_learner *learner) {
+bool sh_learner_is_ready(const struct sh_learner *learner, const struct sh_goals *asked) {
+    const struct sh_goals goals = asked != NULL ? *asked : sh_learner_goals(learner);
     bool is_ready = false;
     for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++)
-        is_ready = is_ready || (goal_is_wanted(learner, goal) && goal_is_trusted(learner, goal));
+        is_ready =
+            is_ready || (is_wanted(&goals, goal) && goal_is_wanted(learner, goal) && goal_is_trusted(learner, goal));
     return is_ready && learner->config.ranks;
 }
 
@@ -67,7 +83,7 @@ static double learned_part(double score, double x, const struct worth *worth) {
 void sh_learner_rank(const struct sh_learner_reader *reader, uint32_t item, double score, const uint8_t *parts,
                      struct sh_learned *learned) {
     struct sh_learner *learner = reader->learner;
-    const struct sh_learner_config *config = &learner->config;
+    const struct sh_goals *goals = &reader->goals;
     const struct item_view *view = item_view(learner, item);
     struct sh_ftrl_term terms[TERM_COUNT_MAX];
     struct worth worth = {0};
@@ -93,25 +109,27 @@ void sh_learner_rank(const struct sh_learner_reader *reader, uint32_t item, doub
     };
     const uint32_t term_count = item_terms(&example, terms);
     for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++) {
-        if (!goal_is_wanted(learner, goal)) continue;
+        if (!is_wanted(goals, goal)) continue;
         double sum = reader->sums[goal];
         if (reader->trusts[goal]) sum += sh_ftrl_sum(learner->goals[goal].weights, terms, term_count);
-        add_goal(reader, goal, x, sum, config->goal_weights[goal], config->goal_weights[goal], &worth);
+        add_goal(reader, goal, x, sum, goals->weights[goal], goals->weights[goal], &worth);
         if (goal == SH_GOAL_CLICK && reader->trusts[goal])
             learned->predicted = sh_logistic(calibrated_logit(learner, goal, x, &slope) + sum);
-        if (goal != SH_GOAL_PURCHASE || config->amount_weight == 0) continue;
+        if (goal != SH_GOAL_PURCHASE || goals->amount == 0) continue;
         const struct sh_rate_place nothing = {.item = UINT32_MAX};
         const double brings = sh_rates_amount(learner->rates, &of, reader->now_ms);
         const double mean = sh_rates_amount(learner->rates, &nothing, reader->now_ms);
-        add_goal(reader, goal, x, sum, config->amount_weight * brings, config->amount_weight * mean, &worth);
+        add_goal(reader, goal, x, sum, goals->amount * brings, goals->amount * mean, &worth);
     }
     learned->part = learned_part(score, x, &worth);
 }
 
-struct sh_belief sh_learner_belief(struct sh_learner *learner, uint32_t item, int64_t now_ms) {
+struct sh_belief sh_learner_belief(struct sh_learner *learner, const struct sh_goals *asked, uint32_t item,
+                                   int64_t now_ms) {
+    const struct sh_goals goals = asked != NULL ? *asked : sh_learner_goals(learner);
     enum sh_goal best = SH_GOAL_CLICK;
     for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++)
-        if (learner->config.goal_weights[goal] > learner->config.goal_weights[best]) best = goal;
+        if (goals.weights[goal] > goals.weights[best]) best = goal;
     const struct item_view *view = item_view(learner, item);
     const struct sh_rate_place of = view == NULL ? (struct sh_rate_place){.item = item} : rate_place(view, item);
     struct sh_belief belief;

@@ -3,14 +3,25 @@
 enum { FEED_COUNT_DEFAULT = 20, TIMEOUT_MS_MAX = 3600000 };
 
 const char *const sh_feed_words[SH_WORD_COUNT] = {
-    [SH_WORD_BOOST] = "boost",       [SH_WORD_BURY] = "bury",
-    [SH_WORD_PINS] = "pins",         [SH_WORD_SLOTS] = "slots",
-    [SH_WORD_QUOTAS] = "quotas",     [SH_WORD_DIVERSITY] = "diversity",
-    [SH_WORD_MMR] = "mmr",           [SH_WORD_HELD] = "held",
-    [SH_WORD_CAPS] = "caps",         [SH_WORD_FATIGUE] = "fatigue",
-    [SH_WORD_RELAX] = "relax",       [SH_WORD_FLOOR] = "floor",
-    [SH_WORD_SCORES] = "scores",     [SH_WORD_TARGETS] = "targets",
-    [SH_WORD_ELIGIBLE] = "eligible", [SH_WORD_STORE_FIELD] = "store_field",
+    [SH_WORD_BOOST] = "boost",
+    [SH_WORD_BURY] = "bury",
+    [SH_WORD_PINS] = "pins",
+    [SH_WORD_SLOTS] = "slots",
+    [SH_WORD_QUOTAS] = "quotas",
+    [SH_WORD_DIVERSITY] = "diversity",
+    [SH_WORD_MMR] = "mmr",
+    [SH_WORD_HELD] = "held",
+    [SH_WORD_CAPS] = "caps",
+    [SH_WORD_FATIGUE] = "fatigue",
+    [SH_WORD_RELAX] = "relax",
+    [SH_WORD_FLOOR] = "floor",
+    [SH_WORD_SCORES] = "scores",
+    [SH_WORD_TARGETS] = "targets",
+    [SH_WORD_WEIGHTS] = "weights",
+    [SH_WORD_HALF_LIVES] = "half_life_days",
+    [SH_WORD_GOALS] = "goals",
+    [SH_WORD_ELIGIBLE] = "eligible",
+    [SH_WORD_STORE_FIELD] = "store_field",
 };
 
 const char *const sh_ask_words[SH_ASK_WORD_COUNT] = {
@@ -42,6 +53,9 @@ const char *const sh_ask_words[SH_ASK_WORD_COUNT] = {
     [SH_ASK_RULES + SH_WORD_RELAX] = "relax",
     [SH_ASK_RULES + SH_WORD_FLOOR] = "floor",
     [SH_ASK_RULES + SH_WORD_SCORES] = "scores",
+    [SH_ASK_RULES + SH_WORD_WEIGHTS] = "weights",
+    [SH_ASK_RULES + SH_WORD_HALF_LIVES] = "half_life_days",
+    [SH_ASK_RULES + SH_WORD_GOALS] = "goals",
 };
 
 void sh_feed_ask_init(struct sh_feed_ask *ask, struct sh_call *call) {

@@ -39,6 +39,9 @@ enum sh_feed_word {
     SH_WORD_RELAX,
     SH_WORD_FLOOR,
     SH_WORD_SCORES,
+    SH_WORD_WEIGHTS,
+    SH_WORD_HALF_LIVES,
+    SH_WORD_GOALS,
     SH_WORD_OF_REQUEST_COUNT,
     /* These a scene alone may hold. */
     SH_WORD_TARGETS = SH_WORD_OF_REQUEST_COUNT,
@@ -144,6 +147,12 @@ SH_MUST_CHECK enum sh_status sh_feed_ask_gate_of(const struct sh_feed_ask *ask, 
 /* The params of rules by enum sh_feed_word, into ask->rules and ask->weights. */
 SH_MUST_CHECK enum sh_status sh_feed_ask_read_rules(struct sh_feed_ask *ask, const struct sh_param *words,
                                                     struct sh_error *err);
+
+/* ---- feed_ask_reading.c ---- */
+
+/* How the user's events are read, and what is wanted: request.reading and request.goals. */
+SH_MUST_CHECK enum sh_status sh_feed_ask_read_reading(struct sh_feed_ask *ask, const struct sh_param *words,
+                                                      struct sh_error *err);
 
 /* ---- feed_ask_items.c ---- */
 

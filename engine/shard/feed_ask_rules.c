@@ -285,6 +285,7 @@ enum sh_status sh_feed_ask_read_rules(struct sh_feed_ask *ask, const struct sh_p
     if (status == SH_OK) status = read_places(ask, words, err);
     if (status == SH_OK) status = read_again(ask, words, err);
     if (status == SH_OK) status = read_scores(ask, &words[SH_WORD_SCORES], err);
+    if (status == SH_OK) status = sh_feed_ask_read_reading(ask, words, err);
     ask->request.rules = &ask->rules;
     return status == SH_OK ? sh_feed_rules_check(&ask->rules, ask->call->workspace->items, err) : status;
 }

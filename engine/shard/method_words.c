@@ -16,7 +16,9 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
     [SH_METHOD_FEED_GET] =
         {"user? session? count? filter? exclude? fields? seed? now? scene? store? cursor? explain? timeout_ms? after? "
          "record? "
-         "boost? bury? pins? slots? quotas? diversity? mmr? held? caps? fatigue? relax? floor? scores?",
+         "boost? bury? pins? slots? quotas? diversity? mmr? held? caps? fatigue? relax? floor? scores? weights? "
+         "half_life_days? "
+         "goals?",
          "What a user should see next, with reasons"},
     [SH_METHOD_ITEM_GET] = {"id? ids? fields?", "Items by id"},
     [SH_METHOD_ITEM_PUT] = {"item? items? fields? rows? nil?", "Items come in; they are listed"},
@@ -71,7 +73,9 @@ static const struct sh_method_words words[SH_METHOD_COUNT] = {
     [SH_METHOD_FEED_EXPLAIN] =
         {"user? session? count? filter? exclude? fields? seed? now? scene? store? cursor? explain? timeout_ms? after? "
          "record? "
-         "boost? bury? pins? slots? quotas? diversity? mmr? held? caps? fatigue? relax? floor? scores? item",
+         "boost? bury? pins? slots? quotas? diversity? mmr? held? caps? fatigue? relax? floor? scores? weights? "
+         "half_life_days? "
+         "goals? item",
          "Why an item is in a feed, or why not"},
     [SH_METHOD_FEED_SIMILAR] = {"item count? filter? fields? now?", "Items that are like one"},
     [SH_METHOD_MODEL_REMOVE] = {"name", "Remove a table and its plan"},

@@ -26,14 +26,23 @@ static enum sh_status read_attribute(const struct sh_param *param, const char *n
                    (int)(text.count < 80 ? text.count : 80), text.bytes, name);
 }
 
-static enum sh_status read_goals(const struct sh_param *param, struct sh_learner_config *config, struct sh_error *err) {
+enum sh_status sh_schema_read_goals(const struct sh_param *param, struct sh_goals *goals, struct sh_error *err) {
     static const char *const words[] = {"click", "cart", "purchase", "amount"};
-    double *const values[] = {&config->goal_weights[SH_GOAL_CLICK], &config->goal_weights[SH_GOAL_CART],
-                              &config->goal_weights[SH_GOAL_PURCHASE], &config->amount_weight};
+    double *const values[] = {&goals->weights[SH_GOAL_CLICK], &goals->weights[SH_GOAL_CART],
+                              &goals->weights[SH_GOAL_PURCHASE], &goals->amount};
     struct sh_param params[4];
     enum sh_status status = read_map(param, words, 4, params, err);
     for (uint32_t i = 0; i < 4 && status == SH_OK; i++)
         status = sh_param_real(&params[i], words[i], 0, 1e6, values[i], err);
+    return status;
+}
+
+static enum sh_status read_goals(const struct sh_param *param, struct sh_learner_config *config, struct sh_error *err) {
+    struct sh_goals goals = {.amount = config->amount_weight};
+    memcpy(goals.weights, config->goal_weights, sizeof goals.weights);
+    const enum sh_status status = sh_schema_read_goals(param, &goals, err);
+    memcpy(config->goal_weights, goals.weights, sizeof goals.weights);
+    config->amount_weight = goals.amount;
     return status;
 }
 

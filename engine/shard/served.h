@@ -43,6 +43,9 @@ bool sh_served_act(struct sh_workspace *workspace, uint64_t rec, const struct sh
 SH_MUST_CHECK enum sh_status sh_schema_read_learning(const struct sh_param *param, const struct sh_table *items,
                                                      const struct sh_event_store *events,
                                                      struct sh_learner_config *config, struct sh_error *err);
+/* {click?, cart?, purchase?, amount?} into what there is. */
+SH_MUST_CHECK enum sh_status sh_schema_read_goals(const struct sh_param *param, struct sh_goals *goals,
+                                                  struct sh_error *err);
 void sh_schema_pack_learning(const struct sh_workspace *workspace, msgpack_packer *packer);
 
 #endif

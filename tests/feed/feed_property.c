@@ -140,7 +140,19 @@ struct question {
     struct sh_bitmap eligible;
     uint32_t excluded[8];
     uint32_t clicks[12];
+    struct sh_feed_reading reading;
 };
+
+/* Weights and half-lives of the request's own. */
+static void read_otherwise(struct question *question) {
+    sh_feed_reading_default(shop.model, &question->reading);
+    for (uint32_t type = 0; type < TWIN_TYPES; type++) {
+        if (random_below(2)) question->reading.weights[type] = (double)random_below(80) / 8 - 3;
+        if (random_below(2)) question->reading.half_life_short_ms[type] = (1 + random_below(50)) * (double)SH_HOUR_MS;
+        if (random_below(2)) question->reading.half_life_long_ms[type] = (1 + random_below(90)) * (double)SH_DAY_MS;
+    }
+    question->request.reading = &question->reading;
+}
 
 static void ask_something(struct question *question, uint32_t item_count, uint32_t user_count) {
     question->eligible = SH_BITMAP_EMPTY;
@@ -158,6 +170,8 @@ static void ask_something(struct question *question, uint32_t item_count, uint32
         for (uint32_t i = 0; i < question->request.click_count; i++)
             question->clicks[i] = random_below(item_count);
     }
+    if (random_below(3) == 0) read_otherwise(question);
+    shop.reading = question->request.reading;
     shop.clicks = question->request.clicks;
     shop.click_count = question->request.click_count;
     for (uint32_t i = 0; i < question->request.excluded_count; i++)

@@ -137,16 +137,31 @@ static double half(double age_ms, double half_life_ms) {
     return exp2(-age_ms / half_life_ms);
 }
 
+/* What one event says of the tags of its item, by the workspace or as the request reads it. */
+static double liking_of(const struct shop *shop, const struct twin_event *act, int64_t now_ms) {
+    const struct sh_feed_config *config = sh_feed_config(shop->model);
+    const uint32_t type = act->event.type;
+    double age_ms = (double)(now_ms - act->learned_ms);
+    double weight = sh_feed_weight(shop->model, type).weight;
+    double half_lives[2] = {config->half_life_short_ms, config->half_life_long_ms};
+    if (shop->reading != NULL) {
+        if (act->event.time_ms > now_ms) return 0;
+        age_ms = (double)(now_ms - act->event.time_ms);
+        weight = shop->reading->weights[type];
+        half_lives[0] = shop->reading->half_life_short_ms[type];
+        half_lives[1] = shop->reading->half_life_long_ms[type];
+    }
+    return weight * (config->short_share * half(age_ms, half_lives[0]) +
+                     (1 - config->short_share) * half(age_ms, half_lives[1]));
+}
+
 static double affinity_of(const struct shop *shop, uint32_t user, struct twin_tag tag, int64_t now_ms) {
     const struct sh_feed_config *config = sh_feed_config(shop->model);
     double sum = 0;
     for (uint32_t i = 0; i < shop->log_count; i++) {
         const struct twin_event *act = &shop->log[i];
         if (act->event.slot != user || !item_has_tag(shop, act->event.item, tag)) continue;
-        const double age_ms = (double)(now_ms - act->learned_ms);
-        sum += sh_feed_weight(shop->model, act->event.type).weight *
-               (config->short_share * half(age_ms, config->half_life_short_ms) +
-                (1 - config->short_share) * half(age_ms, config->half_life_long_ms));
+        sum += liking_of(shop, act, now_ms);
     }
     struct sh_tag_list list;
     sh_table_tags(shop->users, user, shop->user_interests, &list);
@@ -224,8 +239,39 @@ static void add_visit(const struct shop *shop, uint32_t user, int64_t now_ms, st
                                                    (led[i].near + 0.75 * led[i].next + 6 * led[i].again);
 }
 
+/* The user's latest items as the request reads the events: by (time, arrival), the newest first. */
+static void read_latest(const struct shop *shop, uint32_t user, int64_t now_ms, struct pairs_twin_user *latest) {
+    bool is_used[TWIN_EVENTS_MAX] = {false};
+    latest->count = 0;
+    for (;;) {
+        uint32_t newest = shop->log_count;
+        for (uint32_t i = 0; i < shop->log_count; i++) {
+            const struct sh_event *event = &shop->log[i].event;
+            if (is_used[i] || event->slot != user || event->time_ms > now_ms) continue;
+            if (newest == shop->log_count || event->time_ms >= shop->log[newest].event.time_ms) newest = i;
+        }
+        if (newest == shop->log_count) return;
+        const struct sh_event *event = &shop->log[newest].event;
+        const double weight = shop->reading->weights[event->type];
+        uint32_t at = 0;
+        is_used[newest] = true;
+        if (weight <= 0) continue;
+        while (at < latest->count && latest->items[at] != event->item)
+            at++;
+        if (at == 5) continue;
+        if (at == latest->count) {
+            latest->items[latest->count] = event->item;
+            latest->likings[latest->count++] = 0;
+        }
+        const uint32_t units = (uint32_t)(weight * 16 + 0.5);
+        const uint32_t liking = units == 0 ? 1 : units;
+        if (liking > latest->likings[at]) latest->likings[at] = liking;
+    }
+}
+
 /* What goes with the latest items: S by both readings. */
-static void add_pairs(const struct shop *shop, uint32_t user, struct twin_score *scores, uint32_t item_count) {
+static void add_pairs(const struct shop *shop, uint32_t user, int64_t now_ms, struct twin_score *scores,
+                      uint32_t item_count) {
     static struct pairs_twin twin;
     const struct sh_feed_config *config = sh_feed_config(shop->model);
     struct pairs_twin_user latest = {.count = 0};
@@ -246,6 +292,7 @@ static void add_pairs(const struct shop *shop, uint32_t user, struct twin_score 
         latest.likings[latest.count++] = 1;
     }
     if (shop->clicks == NULL && user != SH_SLOT_NONE) latest = twin.users[user];
+    if (shop->clicks == NULL && user != SH_SLOT_NONE && shop->reading != NULL) read_latest(shop, user, now_ms, &latest);
     if (latest.count > 5) latest.count = 5;
     for (uint32_t k = 0; k < latest.count; k++)
         total += shares[k] = (double)latest.likings[k] * pow(0.8, k);
@@ -377,7 +424,7 @@ void twin_scores(const struct shop *shop, uint32_t user, int64_t now_ms, struct 
             config->weights[SH_FEED_RECENCY] * (age_ms < 0 ? 1 : half(age_ms, config->half_life_recency_ms));
     }
     add_visit(shop, user, now_ms, scores, item_count);
-    add_pairs(shop, user, scores, item_count);
+    add_pairs(shop, user, now_ms, scores, item_count);
     add_due_and_trend(shop, user, now_ms, scores, item_count);
     for (uint32_t item = 0; item < item_count; item++)
         for (uint32_t i = 0; i < SH_FEED_FEATURE_COUNT; i++)

@@ -31,6 +31,7 @@ struct shop {
     int64_t listed_ms[TWIN_ITEMS_MAX];
     const uint32_t *clicks; /* that the request brings; NULL: none */
     uint32_t click_count;
+    const struct sh_feed_reading *reading; /* that the request brings; NULL: none */
 };
 
 void shop_open(struct shop *shop);

@@ -201,8 +201,8 @@ static bool check_alike(int64_t now_ms) {
         struct sh_learner_reader readers[2];
         uint32_t kinds[SH_SERVED_KIND_COUNT];
         const uint32_t count = sh_learner_user_kinds(learner, user, NULL, 0, kinds);
-        sh_learner_read(learner, now_ms, 12, kinds, count, &readers[0]);
-        sh_learner_read(sibling, now_ms, 12, kinds, count, &readers[1]);
+        sh_learner_read(learner, NULL, now_ms, 12, kinds, count, &readers[0]);
+        sh_learner_read(sibling, NULL, now_ms, 12, kinds, count, &readers[1]);
         for (uint32_t item = 0; item < ITEMS; item++) {
             uint8_t parts[SH_SHOWN_PART_COUNT];
             struct sh_learned learned[2];
@@ -215,11 +215,48 @@ static bool check_alike(int64_t now_ms) {
             if (!promise(isfinite(learned[0].part) && learned[0].predicted > 0 && learned[0].predicted < 1,
                          "a prediction is none"))
                 return false;
-            const struct sh_belief belief = sh_learner_belief(learner, item, now_ms);
+            const struct sh_belief belief = sh_learner_belief(learner, NULL, item, now_ms);
             if (!promise(belief.a > 0 && belief.b > 0, "nothing is believed of an item")) return false;
         }
     }
     return true;
+}
+
+/* What is wanted may be said anew for each feed: the workspace's own goals said again change nothing, and each goal
+ * alone gives the part that a workspace gives which wants it alone. */
+static bool check_goals(int64_t now_ms) {
+    const struct sh_learner_config config = *sh_learner_config(learner);
+    uint32_t differs = 0;
+    for (uint32_t wanted = 0; wanted <= SH_GOAL_COUNT; wanted++) {
+        struct sh_goals goals = {.amount = 0};
+        struct sh_learner_config alone = config;
+        if (wanted == SH_GOAL_COUNT) goals = sh_learner_goals(learner);
+        if (wanted < SH_GOAL_COUNT) goals.weights[wanted] = 3;
+        memcpy(alone.goal_weights, goals.weights, sizeof goals.weights);
+        alone.amount_weight = goals.amount;
+        for (uint32_t item = 0; item < ITEMS; item++) {
+            struct sh_learner_reader readers[3];
+            struct sh_learned learned[3];
+            uint8_t parts[SH_SHOWN_PART_COUNT];
+            memset(parts, 128, sizeof parts);
+            sh_learner_read(learner, &goals, now_ms, 12, NULL, 0, &readers[0]);
+            sh_learner_read(learner, NULL, now_ms, 12, NULL, 0, &readers[1]);
+            if (sh_learner_configure(learner, &alone, NULL) != SH_OK) abort();
+            sh_learner_read(learner, NULL, now_ms, 12, NULL, 0, &readers[2]);
+            for (uint32_t i = 0; i < 3; i++)
+                sh_learner_rank(&readers[i], item, (double)(item % 9), parts, &learned[i]);
+            if (sh_learner_configure(learner, &config, NULL) != SH_OK) abort();
+            differs += learned[0].part != learned[1].part;
+            const bool is_learned = wanted == SH_GOAL_COUNT || config.goal_weights[wanted] > 0 ||
+                                    (wanted == SH_GOAL_PURCHASE && config.amount_weight > 0);
+            if (!promise(!is_learned || learned[0].part == learned[2].part,
+                         "goals of a feed are not those of a workspace") ||
+                !promise(is_learned || learned[0].part == 0, "something is learned that nobody wants") ||
+                !promise(wanted < SH_GOAL_COUNT || learned[0].part == learned[1].part, "the same goals, another part"))
+                return false;
+        }
+    }
+    return promise(differs > 0 || !sh_learner_is_ready(learner, NULL), "goals make no difference");
 }
 
 static void save_learner(const void *thing, struct sh_archive_writer *writer) {
@@ -272,7 +309,7 @@ static bool run_steps(uint32_t step_count) {
         if (i % 100 == 99 && !(check_lines(learner) && check_saved(false))) return false;
     }
     serve(now_ms + 1);
-    return check_lines(learner) && check_lines(sibling) && check_alike(now_ms);
+    return check_lines(learner) && check_lines(sibling) && check_alike(now_ms) && check_goals(now_ms);
 }
 
 static bool run_shop(uint32_t number) {
