@@ -45,8 +45,8 @@ static void like(struct sh_pairs *pairs, const struct shop *shop, uint32_t from,
             const uint32_t later = event + (SH_PAIRS_AHEAD_PLACES + 1 - ahead) * AHEAD;
             sh_pairs_prefetch(pairs, (enum sh_pairs_ahead)ahead, user_of(shop, later), item_of(shop, later));
         }
-        if (sh_pairs_prepare(pairs, user, item_of(shop, event), weights[event % 8], &step) != SH_OK) abort();
-        sh_pairs_take(pairs, user, &step);
+        if (sh_pairs_prepare(pairs, user, item_of(shop, event)) != SH_OK) abort();
+        sh_pairs_like(pairs, user, item_of(shop, event), weights[event % 8], &step);
     }
 }
 

@@ -8,10 +8,11 @@
  * costs a wait, no more.
  */
 #include "feed_private.h"
+#include "prefetch.h"
 
 enum { STEP = 6, AFFINITY_LINES = 7 /* of a full list */ };
 
-static void ahead_roots(const struct sh_feed_model *model, const struct sh_event *event) {
+SH_PREFETCHER void ahead_roots(const struct sh_feed_model *model, const struct sh_event *event) {
     if (event->slot < model->user_capacity) __builtin_prefetch(&model->users[event->slot]);
     if (event->item < model->item_capacity) {
         __builtin_prefetch(&model->popularity[event->item], 1);
@@ -32,7 +33,7 @@ void affinity_prefetch(const struct sh_feed_model *model, uint32_t user) {
         __builtin_prefetch((const uint8_t *)affinity + (size_t)64 * line, 1);
 }
 
-static void ahead_lists(const struct sh_feed_model *model, const struct sh_event *event) {
+SH_PREFETCHER void ahead_lists(const struct sh_feed_model *model, const struct sh_event *event) {
     affinity_prefetch(model, event->slot);
     for (uint32_t set = 0; set < sh_table_tag_set_count(model->scope.items); set++)
         sh_table_prefetch_tags(model->scope.items, set, event->item);
@@ -40,7 +41,7 @@ static void ahead_lists(const struct sh_feed_model *model, const struct sh_event
     sh_pairs_prefetch(model->liked, SH_PAIRS_AHEAD_LATEST, event->slot, event->item);
 }
 
-static void ahead(const struct sh_feed_model *model, const struct sh_event *events, uint32_t count, uint32_t at) {
+SH_PREFETCHER void ahead(const struct sh_feed_model *model, const struct sh_event *events, uint32_t count, uint32_t at) {
     if (at + 4 * STEP < count && events[at + 4 * STEP].item != SH_NO_ITEM) ahead_roots(model, &events[at + 4 * STEP]);
     if (at + 3 * STEP < count && events[at + 3 * STEP].item != SH_NO_ITEM) ahead_lists(model, &events[at + 3 * STEP]);
     if (at + 2 * STEP < count && events[at + 2 * STEP].item != SH_NO_ITEM) {

@@ -92,97 +92,133 @@ static void affinity_move_landmark(struct affinity *affinity, const struct sh_fe
     affinity->landmark_ms = time_ms;
 }
 
-/* Lists are gone through four entries at a time, which every machine that we build for can. */
-typedef uint32_t four_words __attribute__((vector_size(16)));
-
-static four_words load_four(const uint32_t *words) {
-    four_words four;
-    memcpy(&four, words, sizeof four);
-    return four;
-}
-
-/* The tag's place, or AFFINITY_NONE. Entries from count to capacity hold TAG_NONE. */
-static uint32_t affinity_find(struct affinity *affinity, uint32_t tag) {
-    const uint32_t *tags = affinity_tags(affinity);
-    const four_words wanted = {tag, tag, tag, tag};
-    four_words places = {1, 2, 3, 4};
-    four_words found = {0, 0, 0, 0};
-    for (uint32_t i = 0; i < affinity->capacity; i += 4) {
-        found |= (four_words)(load_four(tags + i) == wanted) & places;
-        places += (four_words){4, 4, 4, 4};
-    }
-    return (found[0] | found[1] | found[2] | found[3]) - 1; /* AFFINITY_NONE is -1 */
-}
-
-/* How strong the entries of a full list are over the long half-life, as whole numbers to compare: the bits of the float
- * without its sign, the last five of which give way to the entry's place. */
-static void affinity_strengths(struct affinity *affinity, uint32_t touched, uint32_t *strengths) {
-    memcpy(strengths, affinity_long(affinity), SH_FEED_AFFINITY_COUNT_MAX * sizeof *strengths);
-    for (uint32_t i = 0; i < SH_FEED_AFFINITY_COUNT_MAX; i++)
-        strengths[i] = (strengths[i] & 0x7FFFFFE0) | i;
-    for (; touched != 0; touched &= touched - 1)
-        strengths[__builtin_ctz(touched)] = STRENGTH_TOUCHED;
-}
-
-/* The weakest entry that this event did not touch, or AFFINITY_NONE. */
-static uint32_t affinity_weakest(const uint32_t *strengths) {
-    typedef int32_t four_numbers __attribute__((vector_size(16)));
-    four_numbers weakest = (four_numbers)load_four(strengths);
-    for (uint32_t i = 4; i < SH_FEED_AFFINITY_COUNT_MAX; i += 4) {
-        const four_numbers four = (four_numbers)load_four(strengths + i);
-        const four_numbers weaker = four < weakest; /* all ones where it is */
-        weakest = (four & weaker) | (weakest & ~weaker);
-    }
-    int32_t least = weakest[0];
-    for (uint32_t i = 1; i < 4; i++)
-        least = weakest[i] < least ? weakest[i] : least;
-    return least == STRENGTH_TOUCHED ? AFFINITY_NONE : (uint32_t)least & 31;
-}
-_Static_assert(SH_FEED_AFFINITY_COUNT_MAX == AFFINITY_STEP * POOL_SIZE_COUNT, "a size for each capacity");
-_Static_assert(SH_FEED_AFFINITY_COUNT_MAX == 32, "places are five bits, touched entries the bits of one word");
-
-/* Known tags first, so that none of them gives way to a new one. Room is reserved. */
-static void affinity_add(struct affinity *affinity, const uint32_t *tags, uint32_t tag_count, float short_add,
-                         float long_add) {
-    uint32_t unknown[ITEM_TAG_COUNT_MAX];
-    uint32_t unknown_count = 0;
-    uint32_t touched = 0;
-    for (uint32_t t = 0; t < tag_count; t++) {
-        const uint32_t place = affinity_find(affinity, tags[t]);
-        if (place == AFFINITY_NONE) {
-            unknown[unknown_count++] = tags[t];
-            continue;
-        }
-        touched |= UINT32_C(1) << place;
-        affinity_short(affinity)[place] += short_add;
-        affinity_long(affinity)[place] += long_add;
-    }
-    uint32_t strengths[SH_FEED_AFFINITY_COUNT_MAX];
-    bool has_strengths = false;
-    for (uint32_t t = 0; t < unknown_count; t++) {
-        uint32_t place = affinity->count;
-        if (place < SH_FEED_AFFINITY_COUNT_MAX) {
-            affinity->count++;
-        } else {
-            if (!has_strengths) affinity_strengths(affinity, touched, strengths);
-            has_strengths = true;
-            place = affinity_weakest(strengths);
-            if (place == AFFINITY_NONE) return; /* an item with more tags than a user can have */
-            strengths[place] = STRENGTH_TOUCHED;
-        }
-        touched |= UINT32_C(1) << place;
-        affinity_tags(affinity)[place] = unknown[t];
-        affinity_short(affinity)[place] = short_add;
-        affinity_long(affinity)[place] = long_add;
-    }
-}
-
 /* What an event is for its user's affinity; there is room for it. */
 struct liking {
     uint32_t tags[ITEM_TAG_COUNT_MAX];
     uint32_t tag_count;
     struct affinity *affinity;
+    float short_add; /* as of the list's landmark */
+    float long_add;
 };
+
+/* Lists are gone through four entries at a time, which every machine that we build for can. */
+typedef uint32_t four_words __attribute__((vector_size(16)));
+typedef int32_t four_numbers __attribute__((vector_size(16)));
+typedef float four_floats __attribute__((vector_size(16)));
+enum { FOURS = SH_FEED_AFFINITY_COUNT_MAX / 4 };
+#define UNROLL_FOURS _Pragma("GCC unroll 8")
+
+static four_words load_four(const void *words) {
+    four_words four;
+    memcpy(&four, words, sizeof four);
+    return four;
+}
+
+static bool has_bits(four_words four) {
+    typedef uint64_t two_words __attribute__((vector_size(16)));
+    const two_words two = (two_words)four;
+    return (two[0] | two[1]) != 0;
+}
+
+/* All ones in touched where the tag stands, if it does. Entries from count to the end of the list hold TAG_NONE. */
+static inline __attribute__((always_inline)) bool affinity_find(const uint32_t *tags, uint32_t tag, four_words *touched, uint32_t fours) {
+    const four_words wanted = {tag, tag, tag, tag};
+    four_words any = {0, 0, 0, 0};
+    UNROLL_FOURS
+    for (uint32_t i = 0; i < fours; i++) {
+        const four_words equal = (four_words)(load_four(tags + (size_t)4 * i) == wanted);
+        touched[i] |= equal;
+        any |= equal;
+    }
+    return has_bits(any);
+}
+
+static inline __attribute__((always_inline)) void add_touched(float *values, float add, const four_words *touched, uint32_t fours) {
+    const four_words adds = (four_words)(four_floats){add, add, add, add};
+    UNROLL_FOURS
+    for (uint32_t i = 0; i < fours; i++) {
+        const four_floats sum = (four_floats)load_four(values + (size_t)4 * i) + (four_floats)(adds & touched[i]);
+        memcpy(values + (size_t)4 * i, &sum, sizeof sum);
+    }
+}
+
+/* Adds to what is known, and returns how many tags are not. */
+static inline __attribute__((always_inline)) uint32_t affinity_add_known(struct affinity *affinity, const struct liking *liking, four_words *touched,
+                                          uint32_t fours, uint32_t *unknown) {
+    uint32_t unknown_count = 0;
+    UNROLL_FOURS
+    for (uint32_t i = 0; i < fours; i++)
+        touched[i] = (four_words){0, 0, 0, 0};
+    for (uint32_t t = 0; t < liking->tag_count; t++) {
+        unknown[unknown_count] = liking->tags[t];
+        unknown_count += !affinity_find(affinity_tags(affinity), liking->tags[t], touched, fours);
+    }
+    add_touched(affinity_short(affinity), liking->short_add, touched, fours);
+    add_touched(affinity_long(affinity), liking->long_add, touched, fours);
+    return unknown_count;
+}
+
+/* How strong the entries of a full list are over the long half-life, as whole numbers to compare: the bits of the float
+ * without its sign, the last five of which give way to the entry's place. What this event touched is above them all. */
+static void affinity_strengths(struct affinity *affinity, const four_words *touched, four_numbers *strengths) {
+    const four_words mask = {0x7FFFFFE0, 0x7FFFFFE0, 0x7FFFFFE0, 0x7FFFFFE0};
+    const four_words top = {STRENGTH_TOUCHED, STRENGTH_TOUCHED, STRENGTH_TOUCHED, STRENGTH_TOUCHED};
+    four_words places = {0, 1, 2, 3};
+    UNROLL_FOURS
+    for (uint32_t i = 0; i < FOURS; i++) {
+        const four_words strength = (load_four(affinity_long(affinity) + (size_t)4 * i) & mask) | places;
+        strengths[i] = (four_numbers)((strength & ~touched[i]) | (top & touched[i]));
+        places += (four_words){4, 4, 4, 4};
+    }
+}
+
+/* The weakest entry that this event did not touch, or AFFINITY_NONE. */
+static uint32_t affinity_weakest(const four_numbers *strengths) {
+    four_numbers weakest = strengths[0];
+    UNROLL_FOURS
+    for (uint32_t i = 1; i < FOURS; i++) {
+        const four_numbers weaker = strengths[i] < weakest; /* all ones where it is */
+        weakest = (strengths[i] & weaker) | (weakest & ~weaker);
+    }
+    const int32_t left = weakest[0] < weakest[1] ? weakest[0] : weakest[1];
+    const int32_t right = weakest[2] < weakest[3] ? weakest[2] : weakest[3];
+    const int32_t least = left < right ? left : right;
+    return least == STRENGTH_TOUCHED ? AFFINITY_NONE : (uint32_t)least & 31;
+}
+_Static_assert(SH_FEED_AFFINITY_COUNT_MAX == AFFINITY_STEP * POOL_SIZE_COUNT, "a size for each capacity");
+_Static_assert(SH_FEED_AFFINITY_COUNT_MAX == 32, "places are five bits");
+
+static void affinity_put(struct affinity *affinity, uint32_t place, uint32_t tag, const struct liking *liking) {
+    affinity_tags(affinity)[place] = tag;
+    affinity_short(affinity)[place] = liking->short_add;
+    affinity_long(affinity)[place] = liking->long_add;
+}
+
+/* Known tags first, so that none of them gives way to a new one. Room is reserved. */
+static void affinity_add(struct affinity *affinity, const struct liking *liking) {
+    four_words touched[FOURS];
+    uint32_t unknown[ITEM_TAG_COUNT_MAX + 1];
+    const uint32_t before = affinity->count;
+    const bool is_full = affinity->capacity == SH_FEED_AFFINITY_COUNT_MAX;
+    /* The count is given as a number for the longest lists, which most are: then nothing of the loops is left. */
+    const uint32_t unknown_count =
+        is_full ? affinity_add_known(affinity, liking, touched, FOURS, unknown)
+                : affinity_add_known(affinity, liking, touched, affinity->capacity / 4u, unknown);
+    uint32_t t = 0;
+    for (; t < unknown_count && affinity->count < SH_FEED_AFFINITY_COUNT_MAX; t++)
+        affinity_put(affinity, affinity->count++, unknown[t], liking);
+    if (t == unknown_count) return;
+    four_numbers strengths[FOURS];
+    affinity_strengths(affinity, touched, strengths);
+    for (uint32_t place = before; place < SH_FEED_AFFINITY_COUNT_MAX; place++)
+        strengths[place / 4][place % 4] = STRENGTH_TOUCHED; /* came with this event */
+    for (; t < unknown_count; t++) {
+        const uint32_t place = affinity_weakest(strengths);
+        if (place == AFFINITY_NONE) return; /* an item with more tags than a user can have */
+        strengths[place / 4][place % 4] = STRENGTH_TOUCHED;
+        affinity_put(affinity, place, unknown[t], liking);
+    }
+}
 
 static enum sh_status liking_prepare(struct sh_feed_model *model, const struct sh_event *event, double weight,
                                      struct liking *liking) {
@@ -193,7 +229,7 @@ static enum sh_status liking_prepare(struct sh_feed_model *model, const struct s
     return affinity_reserve(model, event->slot, liking->tag_count, &liking->affinity);
 }
 
-static void liking_add(const struct sh_feed_model *model, const struct liking *liking, const struct sh_event *event,
+static void liking_add(const struct sh_feed_model *model, struct liking *liking, const struct sh_event *event,
                        int64_t now_ms, double weight) {
     if (liking->tag_count == 0) return;
     struct affinity *affinity = liking->affinity;
@@ -206,7 +242,9 @@ static void liking_add(const struct sh_feed_model *model, const struct liking *l
     const double lives[2] = {after_ms / config->half_life_short_ms, after_ms / config->half_life_long_ms};
     double grown[2];
     feed_math_exp2_two(lives, grown);
-    affinity_add(affinity, liking->tags, liking->tag_count, (float)(weight * grown[0]), (float)(weight * grown[1]));
+    liking->short_add = (float)(weight * grown[0]);
+    liking->long_add = (float)(weight * grown[1]);
+    affinity_add(affinity, liking);
 }
 
 enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms) {
@@ -522,15 +560,21 @@ static enum sh_status learn_visit(struct sh_feed_model *model, const struct sh_e
 }
 
 /* What is liked makes pairs by its weight; what is bought also makes pairs of purchases, which all weigh 1. */
-static enum sh_status pairs_prepare(struct sh_feed_model *model, const struct sh_event *event, double weight,
-                                    struct sh_feed_lesson *lesson) {
+static enum sh_status pairs_prepare(struct sh_feed_model *model, const struct sh_event *event, double weight) {
+    if (event->item == SH_NO_ITEM || weight <= 0) return SH_OK;
+    const enum sh_status status = sh_pairs_prepare(model->liked, event->slot, event->item);
+    if (status != SH_OK || !model->weights[event->type].is_bought) return status;
+    return sh_pairs_prepare(model->bought, event->slot, event->item);
+}
+
+static void pairs_add(struct sh_feed_model *model, const struct sh_event *event, double weight,
+                      struct sh_feed_lesson *lesson) {
     lesson->liked.item = SH_NO_ITEM;
     lesson->bought.item = SH_NO_ITEM;
-    if (event->item == SH_NO_ITEM || weight <= 0) return SH_OK;
-    enum sh_status status = sh_pairs_prepare(model->liked, event->slot, event->item, weight, &lesson->liked);
-    if (status == SH_OK && model->weights[event->type].is_bought)
-        status = sh_pairs_prepare(model->bought, event->slot, event->item, 1, &lesson->bought);
-    return status;
+    if (event->item == SH_NO_ITEM || weight <= 0) return;
+    sh_pairs_like(model->liked, event->slot, event->item, weight, &lesson->liked);
+    if (model->weights[event->type].is_bought)
+        sh_pairs_like(model->bought, event->slot, event->item, 1, &lesson->bought);
 }
 
 enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms,
@@ -545,14 +589,13 @@ enum sh_status sh_feed_learn(struct sh_feed_model *model, const struct sh_event 
     /* Room first, so that all parts happen or none; the visit's is the last that can fail. */
     if (own.item != SH_NO_ITEM && (status = item_reserve(model, own.item)) != SH_OK) return status;
     if ((status = liking_prepare(model, event, weight, &liking)) != SH_OK) return status;
-    if ((status = pairs_prepare(model, event, weight, lesson)) != SH_OK) return status;
+    if ((status = pairs_prepare(model, event, weight)) != SH_OK) return status;
     lesson->trend = sh_feed_trend_of(model, event, now_ms);
     if (own.item != SH_NO_ITEM && (status = sh_trends_reserve(model->trends)) != SH_OK) return status;
     if ((status = learn_visit(model, event, now_ms, weight, &lesson->click)) != SH_OK) return status;
     add_trend(model, &lesson->trend);
     liking_add(model, &liking, event, now_ms, weight);
-    if (lesson->liked.item != SH_NO_ITEM) sh_pairs_take(model->liked, event->slot, &lesson->liked);
-    if (lesson->bought.item != SH_NO_ITEM) sh_pairs_take(model->bought, event->slot, &lesson->bought);
+    pairs_add(model, event, weight, lesson);
     return sh_feed_learn_effect(model, &own);
 }
 

@@ -12,8 +12,9 @@ enum {
 struct pool_chunk {
     struct pool_chunk *next;
     uint64_t byte_count;
+    uint64_t unused[6];
 };
-_Static_assert(sizeof(struct pool_chunk) % 8 == 0, "lists behind it are aligned");
+_Static_assert(sizeof(struct pool_chunk) == 64, "lists behind it that are whole lines of memory are lines");
 
 static void *take_from_new_chunk(struct feed_pool *pool, size_t byte_count) {
     /* As much again as there is: the last chunk is at most half of all. */
@@ -22,7 +23,7 @@ static void *take_from_new_chunk(struct feed_pool *pool, size_t byte_count) {
     sh_assert(byte_count + sizeof(struct pool_chunk) <= chunk_bytes);
     struct pool_chunk *chunk = sh_alloc(chunk_bytes);
     if (chunk == NULL) return NULL;
-    *chunk = (struct pool_chunk){pool->chunks, chunk_bytes};
+    *chunk = (struct pool_chunk){.next = pool->chunks, .byte_count = chunk_bytes};
     pool->chunks = chunk;
     pool->chunk_bytes += chunk_bytes;
     uint8_t *memory = (uint8_t *)(chunk + 1);

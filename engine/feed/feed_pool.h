@@ -28,7 +28,7 @@ struct feed_pool {
 };
 
 /* byte_count is always the same for a size number, at least that of a pointer, and a multiple of 8. Aligned to 8 bytes,
- * not zeroed. NULL if memory is out. */
+ * or to 64 if it is a multiple of 64 for all sizes; not zeroed. NULL if memory is out. */
 void *pool_take(struct feed_pool *pool, uint32_t size, size_t byte_count);
 void pool_give(struct feed_pool *pool, uint32_t size, size_t byte_count, void *memory);
 /* Give back everything. The pool is as good as new. */

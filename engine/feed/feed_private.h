@@ -40,8 +40,10 @@ struct affinity {
     int64_t landmark_ms;
     uint16_t count;
     uint16_t capacity;
+    uint32_t unused;  /* so that words are aligned to 16 bytes */
     uint32_t words[]; /* capacity tags (those from count on: all ones), as many floats short, as many long */
 };
+_Static_assert(sizeof(struct affinity) == 16, "four words are loaded at once");
 static inline uint32_t *affinity_tags(struct affinity *affinity) {
     return affinity->words;
 }

@@ -4,6 +4,7 @@
 
 #include "memory.h"
 #include "pairs_private.h"
+#include "prefetch.h"
 
 /* ---- Life ---- */
 
@@ -20,7 +21,7 @@ struct sh_pairs *sh_pairs_create(struct sh_pair_limits limits) {
 void sh_pairs_destroy(struct sh_pairs *pairs) {
     if (pairs == NULL) return;
     for (uint32_t i = 0; i < pairs->item_capacity; i++)
-        if (pairs->items[i].bits > PAIR_BITS_POOL_MAX) sh_free(pairs->items[i].places);
+        if (pairs->items[i].bits > PAIR_BITS_POOL_MAX) sh_free(pairs->items[i].lines);
     pool_deinit(&pairs->lists);
     pool_deinit(&pairs->latest);
     sh_free(pairs->items);
@@ -40,7 +41,7 @@ enum sh_status pair_items_reserve(struct sh_pairs *pairs, uint32_t item) {
 }
 
 static size_t list_bytes(uint32_t bits) {
-    return sizeof(struct sh_pair) << bits;
+    return pair_line_count(bits) * sizeof(struct pair_line);
 }
 
 static void list_free(struct sh_pairs *pairs, struct item_pairs *list) {
@@ -48,10 +49,17 @@ static void list_free(struct sh_pairs *pairs, struct item_pairs *list) {
     pairs->place_count -= pair_places_counted(list->bits);
     if (list->bits > PAIR_BITS_POOL_MAX) {
         pairs->large_list_bytes -= list_bytes(list->bits);
-        sh_free(list->places);
+        sh_free(list->lines);
     } else {
-        pool_give(&pairs->lists, list->bits - PAIR_BITS_MIN, list_bytes(list->bits), list->places);
+        pool_give(&pairs->lists, list->bits - PAIR_BITS_MIN, list_bytes(list->bits), list->lines);
     }
+}
+
+/* The list does not have it, and there is a place. */
+static void place_new(const struct item_pairs *list, uint32_t item, uint32_t count) {
+    const struct pair_place place = pair_place(list, item);
+    place.line->names[place.at] = item + 1;
+    place.line->counts[place.at] = count;
 }
 
 enum sh_status pair_list_resize(struct sh_pairs *pairs, struct item_pairs *list, uint32_t bits) {
@@ -59,67 +67,96 @@ enum sh_status pair_list_resize(struct sh_pairs *pairs, struct item_pairs *list,
     const bool is_large = bits > PAIR_BITS_POOL_MAX;
     sh_assert(bits >= PAIR_BITS_MIN && bits <= PAIR_BITS_MAX && list->count <= pair_room(bits));
     grown.bits = bits;
-    grown.places =
+    grown.lines =
         is_large ? sh_alloc(list_bytes(bits)) : pool_take(&pairs->lists, bits - PAIR_BITS_MIN, list_bytes(bits));
-    if (grown.places == NULL) return SH_ERR_MEMORY;
-    memset(grown.places, 0, list_bytes(bits));
+    if (grown.lines == NULL) return SH_ERR_MEMORY;
+    memset(grown.lines, 0, list_bytes(bits));
     if (is_large) pairs->large_list_bytes += list_bytes(bits);
     pairs->place_count += pair_places_counted(bits);
-    for (uint32_t i = 0; list->bits > 0 && i < 1u << list->bits; i++)
-        if (list->places[i].count != 0) *pair_place(&grown, list->places[i].item) = list->places[i];
+    for (uint32_t i = 0; i < pair_line_count(list->bits); i++)
+        for (uint32_t k = 0; k < SH_LANE_COUNT && list->lines[i].names[k] != 0; k++)
+            place_new(&grown, list->lines[i].names[k] - 1, list->lines[i].counts[k]);
     list_free(pairs, list);
     *list = grown;
     return SH_OK;
 }
 
-/* Places for `more` items, as far as lists may grow. */
-static enum sh_status list_reserve(struct sh_pairs *pairs, struct item_pairs *list, uint32_t more) {
-    const uint32_t wanted = list->count + more < pairs->limits.of_item ? list->count + more : pairs->limits.of_item;
+/* Twice the places, if lists may still grow. */
+static bool list_grow(struct sh_pairs *pairs, struct item_pairs *list) {
+    const uint32_t bits = list->bits == 0 ? PAIR_BITS_MIN : list->bits + 1;
     const uint32_t others = pairs->place_count - pair_places_counted(list->bits); /* places of other lists */
-    uint32_t bits = list->bits == 0 ? PAIR_BITS_MIN : list->bits;
-    while (wanted > pair_room(bits) && others + (2u << bits) <= pairs->limits.place_count)
-        bits++;
-    return bits == list->bits ? SH_OK : pair_list_resize(pairs, list, bits);
+    if (list->count >= pairs->limits.of_item || bits > PAIR_BITS_MAX) return false;
+    if (others + pair_places_counted(bits) > pairs->limits.place_count) return false;
+    return pair_list_resize(pairs, list, bits) == SH_OK;
 }
 
-static bool list_is_full(const struct sh_pairs *pairs, const struct item_pairs *list) {
-    return list->count >= pairs->limits.of_item || list->count >= pair_room(list->bits);
+static uint32_t least_count(const struct item_pairs *list, uint32_t most) {
+    uint32_t least = most;
+    for (uint32_t i = 0; i < pair_line_count(list->bits); i++)
+        for (uint32_t k = 0; k < SH_LANE_COUNT; k++) {
+            const uint32_t count = list->lines[i].counts[k] - 1; /* of a free place the highest number */
+            least = count < least - 1 ? count + 1 : least;
+        }
+    return least;
 }
 
 /* Make room as pairs.h says. What is left of the gain. */
 static uint32_t list_give_way(struct sh_pairs *pairs, struct item_pairs *list, uint32_t gain) {
-    const uint32_t place_count = 1u << list->bits;
-    uint32_t least = gain;
+    const uint32_t least = least_count(list, gain);
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < place_count; i++)
-        if (list->places[i].count != 0 && list->places[i].count < least) least = list->places[i].count;
-    for (uint32_t i = 0; i < place_count; i++) {
-        if (list->places[i].count <= least) continue;
-        pairs->scratch[kept].item = list->places[i].item;
-        pairs->scratch[kept++].count = list->places[i].count - least;
-    }
-    memset(list->places, 0, list_bytes(list->bits));
+    for (uint32_t i = 0; i < pair_line_count(list->bits); i++)
+        for (uint32_t k = 0; k < SH_LANE_COUNT; k++) {
+            if (list->lines[i].counts[k] <= least) continue;
+            pairs->scratch[kept].item = list->lines[i].names[k] - 1;
+            pairs->scratch[kept++].count = list->lines[i].counts[k] - least;
+        }
+    memset(list->lines, 0, list_bytes(list->bits));
     for (uint32_t i = 0; i < kept; i++)
-        *pair_place(list, pairs->scratch[i].item) = pairs->scratch[i];
+        place_new(list, pairs->scratch[i].item, pairs->scratch[i].count);
     list->count = kept;
     list->lost += least;
     return gain - least;
 }
 
-/* There are places, if only eight. */
-static void list_add(struct sh_pairs *pairs, struct item_pairs *list, uint32_t item, uint32_t gain) {
-    struct sh_pair *place = pair_place(list, item);
-    if (place->count != 0) {
-        place->count = place->count > UINT32_MAX - gain ? UINT32_MAX : place->count + gain;
-        return;
-    }
-    if (list_is_full(pairs, list)) {
+/* A companion that the list does not have. */
+static __attribute__((noinline)) void list_add_new(struct sh_pairs *pairs, struct item_pairs *list, uint32_t item,
+                                                   uint32_t gain) {
+    const bool is_full = list->count >= pairs->limits.of_item || list->count >= pair_room(list->bits);
+    if (is_full && !list_grow(pairs, list)) {
+        if (list->bits == 0) {
+            list->lost += gain; /* memory is out for the first places */
+            return;
+        }
         gain = list_give_way(pairs, list, gain);
         if (gain == 0) return;
-        place = pair_place(list, item);
     }
-    *place = (struct sh_pair){item, gain};
+    place_new(list, item, gain);
     list->count++;
+}
+
+/* Whether the list has the companion nobody can guess, so nothing hangs on it but what is added where. */
+static inline void list_add(struct sh_pairs *pairs, struct item_pairs *list, uint32_t item, uint32_t gain) {
+    if (list->bits == 0) {
+        list_add_new(pairs, list, item, gain);
+        return;
+    }
+    struct pair_line *line = &list->lines[pair_home(item, list->bits)];
+    const uint32_t equal = sh_lanes_equal(line->names, item + 1);
+    const uint32_t bits = equal | sh_lanes_equal(line->names, 0) << SH_LANE_COUNT;
+    const uint32_t is_new = equal == 0;
+    if (bits == 0 || list->count + is_new > pair_room(list->bits) || list->count + is_new > pairs->limits.of_item) {
+        struct pair_place place = pair_place(list, item);
+        if (!place.is_found)
+            list_add_new(pairs, list, item, gain);
+        else if (__builtin_add_overflow(place.line->counts[place.at], gain, &place.line->counts[place.at]))
+            place.line->counts[place.at] = UINT32_MAX;
+        return;
+    }
+    const uint32_t at = (uint32_t)__builtin_ctz(bits) % SH_LANE_COUNT;
+    uint32_t sum;
+    line->counts[at] = __builtin_add_overflow(line->counts[at], gain, &sum) ? UINT32_MAX : sum;
+    line->names[at] = item + 1;
+    list->count += is_new;
 }
 
 /* ---- A user's latest items ---- */
@@ -169,11 +206,11 @@ static const struct latest *latest_of(const struct sh_pairs *pairs, uint32_t use
     return user < pairs->user_capacity ? pairs->users[user] : NULL;
 }
 
-static void prefetch_place(const struct item_pairs *list, uint32_t item) {
-    if (list->bits > 0) __builtin_prefetch(&list->places[pair_home(item, list->bits)], 1);
+SH_PREFETCHER void prefetch_place(const struct item_pairs *list, uint32_t item) {
+    if (list->bits > 0) __builtin_prefetch(&list->lines[pair_home(item, list->bits)], 1);
 }
 
-static void prefetch_places(const struct sh_pairs *pairs, const struct latest *latest, uint32_t item) {
+SH_PREFETCHER void prefetch_places(const struct sh_pairs *pairs, const struct latest *latest, uint32_t item) {
     const struct item_pairs *own = &pairs->items[item];
     for (uint32_t i = 0; i < latest->count; i++) {
         const uint32_t other = latest->items[i].item;
@@ -213,40 +250,22 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* What the user's list says that the liking adds. Reads the lists of 7 items whose memory is anywhere: all of it is
- * asked for first. */
-static void step_of(const struct sh_pairs *pairs, const struct latest *latest, uint32_t item, uint32_t liking,
+/* What it adds that the item, which stands at this place of the user's list (or at its end: it does not), is liked so
+ * much. */
+static void step_of(const struct latest *latest, uint32_t item, uint32_t at, uint32_t liking,
                     struct sh_pair_step *step) {
-    const uint32_t at = latest_find(latest, item);
     const uint32_t before = at < latest->count ? latest->items[at].liking : 0;
-    *step = (struct sh_pair_step){.item = item};
+    step->item = item;
+    step->added = liking > before ? liking - before : 0;
+    step->count = 0;
     if (liking <= before) return;
-    step->added = liking - before;
     /* The oldest leaves a full list before the new item comes. */
     const uint32_t first = at == latest->count && latest->count == SH_PAIR_LATEST_MAX;
     for (uint32_t i = first; i < latest->count; i++) {
         const struct sh_pair_liking *other = &latest->items[i];
         const uint32_t gain = smaller(liking, other->liking) - smaller(before, other->liking);
-        if (other->item == item || gain == 0) continue;
-        __builtin_prefetch(&pairs->items[other->item]);
-        step->gains[step->count++] = (struct sh_pair_gain){other->item, gain};
+        if (i != at && gain > 0) step->gains[step->count++] = (struct sh_pair_gain){other->item, gain};
     }
-}
-
-static enum sh_status step_reserve(struct sh_pairs *pairs, const struct sh_pair_step *step) {
-    uint32_t highest = step->item;
-    for (uint32_t i = 0; i < step->count; i++)
-        highest = step->gains[i].item > highest ? step->gains[i].item : highest;
-    enum sh_status status = pair_items_reserve(pairs, highest);
-    if (status != SH_OK || step->count == 0) return status;
-    if ((status = list_reserve(pairs, &pairs->items[step->item], step->count)) != SH_OK) return status;
-    for (uint32_t i = 0; i < step->count; i++) {
-        struct item_pairs *other = &pairs->items[step->gains[i].item];
-        if ((status = list_reserve(pairs, other, 1)) != SH_OK) return status;
-        prefetch_place(other, step->item);
-        prefetch_place(&pairs->items[step->item], step->gains[i].item);
-    }
-    return SH_OK;
 }
 
 static void step_count(struct sh_pairs *pairs, const struct sh_pair_step *step) {
@@ -259,22 +278,16 @@ static void step_count(struct sh_pairs *pairs, const struct sh_pair_step *step) 
     }
 }
 
-enum sh_status sh_pairs_prepare(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight,
-                                struct sh_pair_step *step) {
+enum sh_status sh_pairs_prepare(struct sh_pairs *pairs, uint32_t user, uint32_t item) {
+    const struct latest *known = latest_of(pairs, user);
     enum sh_status status = pair_items_reserve(pairs, item);
-    if (status != SH_OK) return status;
-    __builtin_prefetch(&pairs->items[item], 1);
-    const struct latest *known = user < pairs->user_capacity ? pairs->users[user] : NULL;
+    if (status != SH_OK || (known != NULL && known->count < 4u << known->size)) return status;
     const uint32_t count = known == NULL ? 0 : known->count;
-    status = pair_latest_reserve(pairs, user, smaller(count + 1, SH_PAIR_LATEST_MAX));
-    if (status != SH_OK) return status;
-    step_of(pairs, pairs->users[user], item, units_of(weight), step);
-    return step_reserve(pairs, step);
+    return pair_latest_reserve(pairs, user, smaller(count + 1, SH_PAIR_LATEST_MAX));
 }
 
-/* The item becomes the latest, liked as much more as `added` says. There is room. */
-static void latest_touch(struct latest *latest, uint32_t item, uint32_t added) {
-    uint32_t at = latest_find(latest, item);
+/* The item, which stands at this place or not, becomes the latest, liked as much more as `added` says. There is room. */
+static void latest_touch(struct latest *latest, uint32_t item, uint32_t at, uint32_t added) {
     struct sh_pair_liking liked = {item, added};
     if (at < latest->count)
         liked.liking += latest->items[at].liking;
@@ -282,32 +295,36 @@ static void latest_touch(struct latest *latest, uint32_t item, uint32_t added) {
         at = 0; /* the oldest leaves */
     else
         latest->count++;
-    memmove(&latest->items[at], &latest->items[at + 1], (latest->count - at - 1) * sizeof *latest->items);
-    latest->items[latest->count - 1] = liked;
+    for (; at + 1 < latest->count; at++)
+        latest->items[at] = latest->items[at + 1];
+    latest->items[at] = liked;
 }
 
-void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_step *step) {
-    latest_touch(pairs->users[user], step->item, step->added);
-    step_count(pairs, step);
+void sh_pairs_like(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight, struct sh_pair_step *step) {
+    struct latest *latest = pairs->users[user];
+    const uint32_t at = latest_find(latest, item);
+    step_of(latest, item, at, units_of(weight), step);
+    latest_touch(latest, item, at, step->added);
+    if (step->added > 0) step_count(pairs, step);
 }
 
 enum sh_status sh_pairs_remember(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight) {
-    const struct latest *known = latest_of(pairs, user);
-    const uint32_t count = known == NULL ? 0 : known->count;
-    enum sh_status status = pair_items_reserve(pairs, item);
-    if (status == SH_OK) status = pair_latest_reserve(pairs, user, smaller(count + 1, SH_PAIR_LATEST_MAX));
+    const enum sh_status status = sh_pairs_prepare(pairs, user, item);
     if (status != SH_OK) return status;
     struct latest *latest = pairs->users[user];
     const uint32_t at = latest_find(latest, item);
     const uint32_t before = at < latest->count ? latest->items[at].liking : 0;
     const uint32_t liking = units_of(weight);
-    latest_touch(latest, item, liking > before ? liking - before : 0);
+    latest_touch(latest, item, at, liking > before ? liking - before : 0);
     return SH_OK;
 }
 
 enum sh_status sh_pairs_learn(struct sh_pairs *pairs, const struct sh_pair_step *step) {
     sh_assert(step->count < SH_PAIR_LATEST_MAX);
-    const enum sh_status status = step_reserve(pairs, step);
+    uint32_t highest = step->item;
+    for (uint32_t i = 0; i < step->count; i++)
+        highest = step->gains[i].item > highest ? step->gains[i].item : highest;
+    const enum sh_status status = pair_items_reserve(pairs, highest);
     if (status == SH_OK) step_count(pairs, step);
     return status;
 }
@@ -318,14 +335,16 @@ uint32_t sh_pairs_of(const struct sh_pairs *pairs, uint32_t item, struct sh_pair
     if (item >= pairs->item_capacity || pairs->items[item].bits == 0) return 0;
     const struct item_pairs *own = &pairs->items[item];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < 1u << own->bits; i++)
-        if (own->places[i].count != 0) list[count++] = own->places[i];
+    for (uint32_t i = 0; i < pair_line_count(own->bits); i++)
+        for (uint32_t k = 0; k < SH_LANE_COUNT && own->lines[i].names[k] != 0; k++)
+            list[count++] = (struct sh_pair){own->lines[i].names[k] - 1, own->lines[i].counts[k]};
     return count;
 }
 
 uint32_t sh_pairs_count(const struct sh_pairs *pairs, uint32_t item, uint32_t companion) {
     if (item >= pairs->item_capacity || pairs->items[item].bits == 0) return 0;
-    return pair_place(&pairs->items[item], companion)->count;
+    const struct pair_place place = pair_place(&pairs->items[item], companion);
+    return place.line->counts[place.at];
 }
 
 uint32_t sh_pairs_latest(const struct sh_pairs *pairs, uint32_t user, struct sh_pair_liking *latest, uint32_t max) {
@@ -371,17 +390,27 @@ static bool broken(const char **reason, const char *words) {
     return false;
 }
 
+static bool check_line(const struct item_pairs *list, uint32_t item, const struct pair_line *line, uint32_t *count,
+                       const char **reason) {
+    for (uint32_t k = 0; k < SH_LANE_COUNT; k++) {
+        const bool is_free = line->names[k] == 0;
+        if (is_free != (line->counts[k] == 0)) return broken(reason, "a free place of a list has a count");
+        if (is_free) continue;
+        if (k > 0 && line->names[k - 1] == 0) return broken(reason, "a line of a list is not filled from its begin");
+        if (line->names[k] == item + 1) return broken(reason, "an item is its own companion");
+        const struct pair_place place = pair_place(list, line->names[k] - 1);
+        if (place.line != line || place.at != k) return broken(reason, "a companion is not found from its home");
+        (*count)++;
+    }
+    return true;
+}
+
 static bool check_list(const struct sh_pairs *pairs, uint32_t item, const char **reason) {
     const struct item_pairs *list = &pairs->items[item];
     uint32_t count = 0;
     if (list->bits == 0) return list->count == 0 || broken(reason, "an item has companions and no places for them");
-    for (uint32_t i = 0; i < 1u << list->bits; i++) {
-        const struct sh_pair *place = &list->places[i];
-        if (place->count == 0) continue;
-        count++;
-        if (place->item == item) return broken(reason, "an item is its own companion");
-        if (pair_place(list, place->item) != place) return broken(reason, "a companion is not found from its home");
-    }
+    for (uint32_t i = 0; i < pair_line_count(list->bits); i++)
+        if (!check_line(list, item, &list->lines[i], &count, reason)) return false;
     if (count != list->count) return broken(reason, "an item's companions are counted wrong");
     return (count <= pairs->limits.of_item && count <= pair_room(list->bits)) ||
            broken(reason, "an item has more companions than it may");

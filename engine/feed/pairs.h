@@ -30,15 +30,16 @@
  * places do not grow beyond SH_PAIR_PLACE_COUNT_MAX places in all; then those that need more are full sooner. After a
  * loss shards may keep other counts, each within these bounds.
  *
- * Invariants: a list has as many places as count says, no item twice and not its own, and a way from each item's home
- * place to it; at most 5/8 of the places are taken. sh_pairs_check() tests them.
+ * Invariants: as many places of a list are taken as count says, no item twice and not its own, and each is found from its
+ * home line; at most 5/8 of the places are taken. sh_pairs_check() tests them.
  *
  * Privacy: counts name nobody, and stay when a user is forgotten. The latest items of a user go.
  *
  * Cost: an event has at most 7 pairs, each in two lists: see bench/micro/pairs_bench. A list is read in some
  * microseconds. Memory: 32 bytes an item, 8 a place of its list (8 to 1024 places; those of more than 8 have at most
- * 128 MiB in all); 8 a user slot, and 40 or 72 for a user who liked something. Failure: a step is prepared, which may
- * fail and changes nothing that is counted, and then taken, which cannot. Threads: one.
+ * 128 MiB in all); 8 a user slot, and 40 or 72 for a user who liked something. Failure: a liking is prepared, which may
+ * fail and changes nothing that is counted, and then taken, which cannot: a list for which memory is out is full.
+ * Threads: one.
  */
 #ifndef SH_PAIRS_H
 #define SH_PAIRS_H
@@ -82,12 +83,10 @@ struct sh_pair_limits {
 struct sh_pairs *sh_pairs_create(struct sh_pair_limits limits);
 void sh_pairs_destroy(struct sh_pairs *pairs); /* NULL is fine */
 
-/* What it means that a user of this shard likes the item so much (above 0; the most is SH_FEED_WEIGHT_MAX), and room
- * for it. *step is to be taken before anything else is prepared, or dropped. */
-SH_MUST_CHECK enum sh_status sh_pairs_prepare(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight,
-                                              struct sh_pair_step *step);
-/* The step of a user that was just prepared. */
-void sh_pairs_take(struct sh_pairs *pairs, uint32_t user, const struct sh_pair_step *step);
+/* Room for what follows. */
+SH_MUST_CHECK enum sh_status sh_pairs_prepare(struct sh_pairs *pairs, uint32_t user, uint32_t item);
+/* A user of this shard likes the item so much (above 0; the most is SH_FEED_WEIGHT_MAX), which was just prepared. */
+void sh_pairs_like(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight, struct sh_pair_step *step);
 /* The item becomes the user's latest, and nothing is counted: what moves from one user to another was counted when it
  * happened, and what the user likes next goes with it. */
 SH_MUST_CHECK enum sh_status sh_pairs_remember(struct sh_pairs *pairs, uint32_t user, uint32_t item, double weight);

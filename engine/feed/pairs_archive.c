@@ -6,8 +6,8 @@
  *     u32 count of users up to the last with latest items, then for each
  *         u32 count, and the items, oldest first, u32 item and u32 liking each
  *
- * Companions stand in the order of their places, beginning behind a free one, so that putting them into as many places
- * one after another finds each the place it had.
+ * Companions stand in the order of their places, beginning behind a line that is not full, so that putting them into as
+ * many places one after another finds each the place it had.
  */
 #include "pairs_private.h"
 
@@ -28,13 +28,16 @@ static void save_list(const struct item_pairs *list, struct sh_archive_writer *w
     const struct list_head head = {list->sum, list->lost, list->count, list->bits};
     sh_archive_put(writer, &head, sizeof head);
     if (list->count == 0) return;
-    const uint32_t mask = (1u << list->bits) - 1;
-    uint32_t free_place = 0;
-    while (list->places[free_place].count != 0)
-        free_place++;
-    for (uint32_t i = 1; i <= mask; i++) {
-        const struct sh_pair *place = &list->places[(free_place + i) & mask];
-        if (place->count != 0) sh_archive_put(writer, place, sizeof *place);
+    const uint32_t line_count = pair_line_count(list->bits);
+    uint32_t before = 0;
+    while (list->lines[before].names[SH_LANE_COUNT - 1] != 0)
+        before++;
+    for (uint32_t i = 1; i <= line_count; i++) {
+        const struct pair_line *line = &list->lines[(before + i) % line_count];
+        for (uint32_t k = 0; k < SH_LANE_COUNT && line->names[k] != 0; k++) {
+            const struct sh_pair pair = {line->names[k] - 1, line->counts[k]};
+            sh_archive_put(writer, &pair, sizeof pair);
+        }
     }
 }
 
@@ -92,9 +95,10 @@ static bool load_list(struct sh_pairs *pairs, uint32_t item, uint32_t item_end, 
         if (!sh_archive_get(reader, &pair, sizeof pair)) return false;
         if (pair.item >= item_end || pair.item == item || pair.count == 0)
             return refuse(reader, "an item has a companion that is not there, or itself");
-        struct sh_pair *place = pair_place(list, pair.item);
-        if (place->count != 0) return refuse(reader, "an item has a companion twice");
-        *place = pair;
+        const struct pair_place place = pair_place(list, pair.item);
+        if (place.is_found) return refuse(reader, "an item has a companion twice");
+        place.line->names[place.at] = pair.item + 1;
+        place.line->counts[place.at] = pair.count;
     }
     return true;
 }

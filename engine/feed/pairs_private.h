@@ -4,6 +4,7 @@
 
 #include "event_store.h"
 #include "feed_pool.h"
+#include "lanes.h"
 #include "pairs.h"
 
 enum {
@@ -15,10 +16,18 @@ enum {
 _Static_assert(SH_PAIR_OF_ITEM_MAX == (1 << PAIR_BITS_MAX) * 5 / 8, "the largest list is as full as it may be");
 _Static_assert(SH_PAIR_LATEST_MAX == 4 << (LATEST_SIZE_COUNT - 1), "the largest size holds the latest items");
 
-/* The companions of an item: open addressing, count 0 is an empty place. */
+/* Eight places of a list, one line of memory. They are taken from the first on and never given back one by one. A
+ * companion whose home line is full stands in the next one that is not. */
+struct pair_line {
+    uint32_t names[SH_LANE_COUNT]; /* item + 1; 0: free, and so is its count */
+    uint32_t counts[SH_LANE_COUNT];
+};
+_Static_assert(sizeof(struct pair_line) == 64 && 1 << PAIR_BITS_MIN == SH_LANE_COUNT, "the shortest list is one line");
+
+/* The companions of an item. */
 struct item_pairs {
-    struct sh_pair *places; /* 1 << bits of them; NULL and bits 0: none yet */
-    uint64_t sum;           /* N */
+    struct pair_line *lines; /* 1 << bits places of them; NULL and bits 0: none yet */
+    uint64_t sum;            /* N */
     uint64_t lost;
     uint32_t count;
     uint32_t bits;
@@ -54,16 +63,29 @@ static inline uint32_t pair_room(uint32_t bits) {
 static inline uint32_t pair_places_counted(uint32_t bits) {
     return bits > PAIR_BITS_MIN ? 1u << bits : 0;
 }
-static inline uint32_t pair_home(uint32_t item, uint32_t bits) {
-    return (uint32_t)(item * UINT32_C(0x9E3779B1)) >> (32 - bits);
+static inline uint32_t pair_line_count(uint32_t bits) {
+    return bits == 0 ? 0 : 1u << (bits - PAIR_BITS_MIN);
 }
-/* The place of the item in the list, which has places, or the free one where it would be. */
-static inline struct sh_pair *pair_place(const struct item_pairs *list, uint32_t item) {
-    const uint32_t mask = (1u << list->bits) - 1;
-    uint32_t at = pair_home(item, list->bits);
-    while (list->places[at].count != 0 && list->places[at].item != item)
-        at = (at + 1) & mask;
-    return &list->places[at];
+/* The number of the line that is an item's home, in a list that has lines. */
+static inline uint32_t pair_home(uint32_t item, uint32_t bits) {
+    return (uint32_t)((uint64_t)(item * UINT32_C(0x9E3779B1)) << (bits - PAIR_BITS_MIN) >> 32);
+}
+
+/* Where an item stands in a list that has lines, or else the free place where it would. */
+struct pair_place {
+    struct pair_line *line;
+    uint32_t at;
+    bool is_found;
+};
+static inline struct pair_place pair_place(const struct item_pairs *list, uint32_t item) {
+    uint32_t home = pair_home(item, list->bits);
+    for (;;) {
+        struct pair_line *line = &list->lines[home];
+        const uint32_t equal = sh_lanes_equal(line->names, item + 1);
+        const uint32_t bits = equal != 0 ? equal : sh_lanes_equal(line->names, 0);
+        if (bits != 0) return (struct pair_place){line, (uint32_t)__builtin_ctz(bits), equal != 0};
+        home = (home + 1) & (pair_line_count(list->bits) - 1);
+    }
 }
 
 static inline size_t latest_bytes(uint32_t size) {

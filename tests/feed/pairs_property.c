@@ -121,8 +121,8 @@ static bool check_saved(bool is_thorough) {
 static void like(uint32_t user, uint32_t item, double weight) {
     struct sh_pair_step step;
     pairs_twin_like(&twin, user, item, weight);
-    if (sh_pairs_prepare(store, user, item, weight, &step) != SH_OK) abort();
-    sh_pairs_take(store, user, &step);
+    if (sh_pairs_prepare(store, user, item) != SH_OK) abort();
+    sh_pairs_like(store, user, item, weight, &step);
     if (step.added > 0) told[told_count++] = step;
 }
 
