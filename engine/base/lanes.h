@@ -34,4 +34,19 @@ static inline uint32_t sh_lanes_equal(const uint32_t words[SH_LANE_COUNT], uint3
 #endif
 }
 
+/* The same, and in bits 8 to 15 where the words are `other`. */
+static inline uint32_t sh_lanes_either(const uint32_t words[SH_LANE_COUNT], uint32_t wanted, uint32_t other) {
+#ifdef __SSE2__
+    const __m128i all = _mm_set1_epi32((int)wanted);
+    const __m128i others = _mm_set1_epi32((int)other);
+    const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)words);
+    const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(words + 4));
+    const __m128i first = _mm_packs_epi32(_mm_cmpeq_epi32(low, all), _mm_cmpeq_epi32(high, all));
+    const __m128i second = _mm_packs_epi32(_mm_cmpeq_epi32(low, others), _mm_cmpeq_epi32(high, others));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(first, second));
+#else
+    return sh_lanes_equal(words, wanted) | sh_lanes_equal(words, other) << SH_LANE_COUNT;
+#endif
+}
+
 #endif

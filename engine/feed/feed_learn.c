@@ -2,22 +2,21 @@
 #include <math.h>
 #include <string.h>
 
+#include "affinity_kernels.h"
 #include "feed_math.h"
 #include "feed_private.h"
 #include "memory.h"
 
 enum {
-    AFFINITY_STEP = 4, /* entries by which a user's list grows; they are looked at by fours */
     /* Short half-lives between a landmark and an event after which the landmark moves: 2^64 fits a float well. */
     LANDMARK_HALF_LIVES_MAX = 64,
     /* The same for item sums, which are doubles, in periods (each a factor of 4) and in half-lives of recency. */
     BASE_PERIODS_MAX = 200,
     RECENCY_HALF_LIVES_MAX = 400,
 };
-#define STRENGTH_TOUCHED INT32_MAX /* above every finite strength */
-#define AFFINITY_NONE    UINT32_MAX
-#define TAG_NONE         UINT32_MAX /* no attribute has this number */
-#define AMOUNT_UNIT      1048576.0  /* 2^20: a weight of 1 */
+#define AMOUNT_UNIT 1048576.0 /* 2^20: a weight of 1 */
+_Static_assert((int)AFFINITY_COUNT_MAX == (int)SH_FEED_AFFINITY_COUNT_MAX, "kernels know how long lists may be");
+_Static_assert(AFFINITY_COUNT_MAX == AFFINITY_STEP * POOL_SIZE_COUNT, "a size for each capacity");
 
 static int64_t learned_time(const struct sh_event *event, int64_t now_ms) {
     return event->time_ms < now_ms ? event->time_ms : now_ms;
@@ -66,7 +65,7 @@ enum sh_status affinity_reserve(struct sh_feed_model *model, uint32_t user, uint
     struct affinity *grown = pool_take(&model->affinities, capacity / AFFINITY_STEP - 1, affinity_bytes(capacity));
     if (grown == NULL) return SH_ERR_MEMORY;
     *grown = (struct affinity){.capacity = (uint16_t)capacity};
-    memset(grown->words, 0xFF, capacity * sizeof(uint32_t)); /* TAG_NONE */
+    memset(grown->words, 0xFF, capacity * sizeof(uint32_t)); /* AFFINITY_TAG_NONE */
     if (old != NULL) {
         grown->landmark_ms = old->landmark_ms;
         grown->count = old->count;
@@ -97,127 +96,17 @@ struct liking {
     uint32_t tags[ITEM_TAG_COUNT_MAX];
     uint32_t tag_count;
     struct affinity *affinity;
-    float short_add; /* as of the list's landmark */
-    float long_add;
 };
 
-/* Lists are gone through four entries at a time, which every machine that we build for can. */
-typedef uint32_t four_words __attribute__((vector_size(16)));
-typedef int32_t four_numbers __attribute__((vector_size(16)));
-typedef float four_floats __attribute__((vector_size(16)));
-enum { FOURS = SH_FEED_AFFINITY_COUNT_MAX / 4 };
-#define UNROLL_FOURS _Pragma("GCC unroll 8")
-
-static four_words load_four(const void *words) {
-    four_words four;
-    memcpy(&four, words, sizeof four);
-    return four;
-}
-
-static bool has_bits(four_words four) {
-    typedef uint64_t two_words __attribute__((vector_size(16)));
-    const two_words two = (two_words)four;
-    return (two[0] | two[1]) != 0;
-}
-
-/* All ones in touched where the tag stands, if it does. Entries from count to the end of the list hold TAG_NONE. */
-static inline __attribute__((always_inline)) bool affinity_find(const uint32_t *tags, uint32_t tag, four_words *touched, uint32_t fours) {
-    const four_words wanted = {tag, tag, tag, tag};
-    four_words any = {0, 0, 0, 0};
-    UNROLL_FOURS
-    for (uint32_t i = 0; i < fours; i++) {
-        const four_words equal = (four_words)(load_four(tags + (size_t)4 * i) == wanted);
-        touched[i] |= equal;
-        any |= equal;
-    }
-    return has_bits(any);
-}
-
-static inline __attribute__((always_inline)) void add_touched(float *values, float add, const four_words *touched, uint32_t fours) {
-    const four_words adds = (four_words)(four_floats){add, add, add, add};
-    UNROLL_FOURS
-    for (uint32_t i = 0; i < fours; i++) {
-        const four_floats sum = (four_floats)load_four(values + (size_t)4 * i) + (four_floats)(adds & touched[i]);
-        memcpy(values + (size_t)4 * i, &sum, sizeof sum);
-    }
-}
-
-/* Adds to what is known, and returns how many tags are not. */
-static inline __attribute__((always_inline)) uint32_t affinity_add_known(struct affinity *affinity, const struct liking *liking, four_words *touched,
-                                          uint32_t fours, uint32_t *unknown) {
-    uint32_t unknown_count = 0;
-    UNROLL_FOURS
-    for (uint32_t i = 0; i < fours; i++)
-        touched[i] = (four_words){0, 0, 0, 0};
-    for (uint32_t t = 0; t < liking->tag_count; t++) {
-        unknown[unknown_count] = liking->tags[t];
-        unknown_count += !affinity_find(affinity_tags(affinity), liking->tags[t], touched, fours);
-    }
-    add_touched(affinity_short(affinity), liking->short_add, touched, fours);
-    add_touched(affinity_long(affinity), liking->long_add, touched, fours);
-    return unknown_count;
-}
-
-/* How strong the entries of a full list are over the long half-life, as whole numbers to compare: the bits of the float
- * without its sign, the last five of which give way to the entry's place. What this event touched is above them all. */
-static void affinity_strengths(struct affinity *affinity, const four_words *touched, four_numbers *strengths) {
-    const four_words mask = {0x7FFFFFE0, 0x7FFFFFE0, 0x7FFFFFE0, 0x7FFFFFE0};
-    const four_words top = {STRENGTH_TOUCHED, STRENGTH_TOUCHED, STRENGTH_TOUCHED, STRENGTH_TOUCHED};
-    four_words places = {0, 1, 2, 3};
-    UNROLL_FOURS
-    for (uint32_t i = 0; i < FOURS; i++) {
-        const four_words strength = (load_four(affinity_long(affinity) + (size_t)4 * i) & mask) | places;
-        strengths[i] = (four_numbers)((strength & ~touched[i]) | (top & touched[i]));
-        places += (four_words){4, 4, 4, 4};
-    }
-}
-
-/* The weakest entry that this event did not touch, or AFFINITY_NONE. */
-static uint32_t affinity_weakest(const four_numbers *strengths) {
-    four_numbers weakest = strengths[0];
-    UNROLL_FOURS
-    for (uint32_t i = 1; i < FOURS; i++) {
-        const four_numbers weaker = strengths[i] < weakest; /* all ones where it is */
-        weakest = (strengths[i] & weaker) | (weakest & ~weaker);
-    }
-    const int32_t left = weakest[0] < weakest[1] ? weakest[0] : weakest[1];
-    const int32_t right = weakest[2] < weakest[3] ? weakest[2] : weakest[3];
-    const int32_t least = left < right ? left : right;
-    return least == STRENGTH_TOUCHED ? AFFINITY_NONE : (uint32_t)least & 31;
-}
-_Static_assert(SH_FEED_AFFINITY_COUNT_MAX == AFFINITY_STEP * POOL_SIZE_COUNT, "a size for each capacity");
-_Static_assert(SH_FEED_AFFINITY_COUNT_MAX == 32, "places are five bits");
-
-static void affinity_put(struct affinity *affinity, uint32_t place, uint32_t tag, const struct liking *liking) {
-    affinity_tags(affinity)[place] = tag;
-    affinity_short(affinity)[place] = liking->short_add;
-    affinity_long(affinity)[place] = liking->long_add;
-}
-
-/* Known tags first, so that none of them gives way to a new one. Room is reserved. */
-static void affinity_add(struct affinity *affinity, const struct liking *liking) {
-    four_words touched[FOURS];
+static void affinity_add(struct affinity *affinity, const struct affinity_event *event) {
     uint32_t unknown[ITEM_TAG_COUNT_MAX + 1];
-    const uint32_t before = affinity->count;
-    const bool is_full = affinity->capacity == SH_FEED_AFFINITY_COUNT_MAX;
-    /* The count is given as a number for the longest lists, which most are: then nothing of the loops is left. */
-    const uint32_t unknown_count =
-        is_full ? affinity_add_known(affinity, liking, touched, FOURS, unknown)
-                : affinity_add_known(affinity, liking, touched, affinity->capacity / 4u, unknown);
-    uint32_t t = 0;
-    for (; t < unknown_count && affinity->count < SH_FEED_AFFINITY_COUNT_MAX; t++)
-        affinity_put(affinity, affinity->count++, unknown[t], liking);
-    if (t == unknown_count) return;
-    four_numbers strengths[FOURS];
-    affinity_strengths(affinity, touched, strengths);
-    for (uint32_t place = before; place < SH_FEED_AFFINITY_COUNT_MAX; place++)
-        strengths[place / 4][place % 4] = STRENGTH_TOUCHED; /* came with this event */
-    for (; t < unknown_count; t++) {
-        const uint32_t place = affinity_weakest(strengths);
-        if (place == AFFINITY_NONE) return; /* an item with more tags than a user can have */
-        strengths[place / 4][place % 4] = STRENGTH_TOUCHED;
-        affinity_put(affinity, place, unknown[t], liking);
-    }
+    struct affinity_list list = {.tags = affinity_tags(affinity),
+                                 .short_lived = affinity_short(affinity),
+                                 .long_lived = affinity_long(affinity),
+                                 .capacity = affinity->capacity,
+                                 .count = affinity->count};
+    affinity_in_use->add(&list, event, unknown);
+    affinity->count = (uint16_t)list.count;
 }
 
 static enum sh_status liking_prepare(struct sh_feed_model *model, const struct sh_event *event, double weight,
@@ -229,7 +118,7 @@ static enum sh_status liking_prepare(struct sh_feed_model *model, const struct s
     return affinity_reserve(model, event->slot, liking->tag_count, &liking->affinity);
 }
 
-static void liking_add(const struct sh_feed_model *model, struct liking *liking, const struct sh_event *event,
+static void liking_add(const struct sh_feed_model *model, const struct liking *liking, const struct sh_event *event,
                        int64_t now_ms, double weight) {
     if (liking->tag_count == 0) return;
     struct affinity *affinity = liking->affinity;
@@ -242,9 +131,10 @@ static void liking_add(const struct sh_feed_model *model, struct liking *liking,
     const double lives[2] = {after_ms / config->half_life_short_ms, after_ms / config->half_life_long_ms};
     double grown[2];
     feed_math_exp2_two(lives, grown);
-    liking->short_add = (float)(weight * grown[0]);
-    liking->long_add = (float)(weight * grown[1]);
-    affinity_add(affinity, liking);
+    affinity_add(affinity, &(struct affinity_event){.tags = liking->tags,
+                                                    .tag_count = liking->tag_count,
+                                                    .short_add = (float)(weight * grown[0]),
+                                                    .long_add = (float)(weight * grown[1])});
 }
 
 enum sh_status sh_feed_learn_user(struct sh_feed_model *model, const struct sh_event *event, int64_t now_ms) {

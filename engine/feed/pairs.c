@@ -66,7 +66,9 @@ enum sh_status pair_list_resize(struct sh_pairs *pairs, struct item_pairs *list,
     struct item_pairs grown = *list;
     const bool is_large = bits > PAIR_BITS_POOL_MAX;
     sh_assert(bits >= PAIR_BITS_MIN && bits <= PAIR_BITS_MAX && list->count <= pair_room(bits));
+    const uint32_t room = pair_room(bits);
     grown.bits = bits;
+    grown.room = (uint16_t)(room < pairs->limits.of_item ? room : pairs->limits.of_item);
     grown.lines =
         is_large ? sh_alloc(list_bytes(bits)) : pool_take(&pairs->lists, bits - PAIR_BITS_MIN, list_bytes(bits));
     if (grown.lines == NULL) return SH_ERR_MEMORY;
@@ -113,7 +115,7 @@ static uint32_t list_give_way(struct sh_pairs *pairs, struct item_pairs *list, u
     memset(list->lines, 0, list_bytes(list->bits));
     for (uint32_t i = 0; i < kept; i++)
         place_new(list, pairs->scratch[i].item, pairs->scratch[i].count);
-    list->count = kept;
+    list->count = (uint16_t)kept;
     list->lost += least;
     return gain - least;
 }
@@ -121,7 +123,7 @@ static uint32_t list_give_way(struct sh_pairs *pairs, struct item_pairs *list, u
 /* A companion that the list does not have. */
 static __attribute__((noinline)) void list_add_new(struct sh_pairs *pairs, struct item_pairs *list, uint32_t item,
                                                    uint32_t gain) {
-    const bool is_full = list->count >= pairs->limits.of_item || list->count >= pair_room(list->bits);
+    const bool is_full = list->count >= list->room;
     if (is_full && !list_grow(pairs, list)) {
         if (list->bits == 0) {
             list->lost += gain; /* memory is out for the first places */
@@ -134,6 +136,20 @@ static __attribute__((noinline)) void list_add_new(struct sh_pairs *pairs, struc
     list->count++;
 }
 
+/* Its line is full, or the list. */
+static __attribute__((noinline)) void list_add_slowly(struct sh_pairs *pairs, struct item_pairs *list, uint32_t item,
+                                                      uint32_t gain) {
+    if (list->bits > 0) {
+        const struct pair_place place = pair_place(list, item);
+        uint32_t *count = &place.line->counts[place.at];
+        if (place.is_found) {
+            if (__builtin_add_overflow(*count, gain, count)) *count = UINT32_MAX;
+            return;
+        }
+    }
+    list_add_new(pairs, list, item, gain);
+}
+
 /* Whether the list has the companion nobody can guess, so nothing hangs on it but what is added where. */
 static inline void list_add(struct sh_pairs *pairs, struct item_pairs *list, uint32_t item, uint32_t gain) {
     if (list->bits == 0) {
@@ -141,22 +157,17 @@ static inline void list_add(struct sh_pairs *pairs, struct item_pairs *list, uin
         return;
     }
     struct pair_line *line = &list->lines[pair_home(item, list->bits)];
-    const uint32_t equal = sh_lanes_equal(line->names, item + 1);
-    const uint32_t bits = equal | sh_lanes_equal(line->names, 0) << SH_LANE_COUNT;
-    const uint32_t is_new = equal == 0;
-    if (bits == 0 || list->count + is_new > pair_room(list->bits) || list->count + is_new > pairs->limits.of_item) {
-        struct pair_place place = pair_place(list, item);
-        if (!place.is_found)
-            list_add_new(pairs, list, item, gain);
-        else if (__builtin_add_overflow(place.line->counts[place.at], gain, &place.line->counts[place.at]))
-            place.line->counts[place.at] = UINT32_MAX;
+    const uint32_t bits = sh_lanes_either(line->names, item + 1, 0);
+    const uint32_t count = list->count + (uint32_t)((bits & ((1u << SH_LANE_COUNT) - 1)) == 0);
+    if (bits == 0 || count > list->room) {
+        list_add_slowly(pairs, list, item, gain);
         return;
     }
     const uint32_t at = (uint32_t)__builtin_ctz(bits) % SH_LANE_COUNT;
-    uint32_t sum;
-    line->counts[at] = __builtin_add_overflow(line->counts[at], gain, &sum) ? UINT32_MAX : sum;
+    const uint32_t sum = line->counts[at] + gain;
+    line->counts[at] = sum >= gain ? sum : UINT32_MAX;
     line->names[at] = item + 1;
-    list->count += is_new;
+    list->count = (uint16_t)count;
 }
 
 /* ---- A user's latest items ---- */
@@ -408,7 +419,8 @@ static bool check_line(const struct item_pairs *list, uint32_t item, const struc
 static bool check_list(const struct sh_pairs *pairs, uint32_t item, const char **reason) {
     const struct item_pairs *list = &pairs->items[item];
     uint32_t count = 0;
-    if (list->bits == 0) return list->count == 0 || broken(reason, "an item has companions and no places for them");
+    if (list->bits == 0)
+        return (list->count | list->room) == 0 || broken(reason, "an item has companions and no places for them");
     for (uint32_t i = 0; i < pair_line_count(list->bits); i++)
         if (!check_line(list, item, &list->lines[i], &count, reason)) return false;
     if (count != list->count) return broken(reason, "an item's companions are counted wrong");

@@ -29,9 +29,11 @@ struct item_pairs {
     struct pair_line *lines; /* 1 << bits places of them; NULL and bits 0: none yet */
     uint64_t sum;            /* N */
     uint64_t lost;
-    uint32_t count;
+    uint16_t count;
+    uint16_t room; /* for so many; 0 without lines */
     uint32_t bits;
 };
+_Static_assert(sizeof(struct item_pairs) == 32, "two heads a line of memory");
 
 /* A user's latest items, oldest first. */
 struct latest {
@@ -81,9 +83,11 @@ static inline struct pair_place pair_place(const struct item_pairs *list, uint32
     uint32_t home = pair_home(item, list->bits);
     for (;;) {
         struct pair_line *line = &list->lines[home];
-        const uint32_t equal = sh_lanes_equal(line->names, item + 1);
-        const uint32_t bits = equal != 0 ? equal : sh_lanes_equal(line->names, 0);
-        if (bits != 0) return (struct pair_place){line, (uint32_t)__builtin_ctz(bits), equal != 0};
+        const uint32_t bits = sh_lanes_either(line->names, item + 1, 0);
+        if (bits != 0) {
+            const uint32_t at = (uint32_t)__builtin_ctz(bits);
+            return (struct pair_place){line, at % SH_LANE_COUNT, at < SH_LANE_COUNT};
+        }
         home = (home + 1) & (pair_line_count(list->bits) - 1);
     }
 }

@@ -156,11 +156,17 @@ enum sh_status session_items_reserve(struct sh_sessions *sessions, uint32_t item
     return status;
 }
 
+static bool list_has_room(const struct sh_sessions *sessions, uint32_t item_slot) {
+    if (item_slot >= sessions->item_capacity) return false;
+    const struct item_sessions *item = &sessions->items[item_slot];
+    return item->begin + item->count < item->capacity;
+}
+
 enum sh_status session_list_reserve(struct sh_sessions *sessions, uint32_t item_slot) {
     const enum sh_status status = session_items_reserve(sessions, item_slot);
     if (status != SH_OK) return status;
+    if (list_has_room(sessions, item_slot)) return SH_OK;
     struct item_sessions *item = &sessions->items[item_slot];
-    if (item->begin + item->count < item->capacity) return SH_OK;
     if (item->begin > 0 && item->begin >= item->capacity / 4) {
         memmove(item->list, item->list + item->begin, item->count * sizeof *item->list);
         item->begin = 0;
@@ -181,12 +187,18 @@ enum sh_status session_list_reserve(struct sh_sessions *sessions, uint32_t item_
     return SH_OK;
 }
 
-/* How many of the list are older than the session. Most are: what is learned is new. */
+/* How many of the list are older than the session. Most are, if not all: what is learned is new, and so it is looked for
+ * from the end, in steps that double. */
 static uint32_t list_rank(const struct sh_sessions *sessions, const struct item_sessions *item, uint32_t session) {
     const uint32_t *list = item->list + item->begin;
-    uint32_t low = 0;
     uint32_t high = item->count;
+    uint32_t low = high;
     if (item->latest_start_ms < sessions->sessions[session].start_ms) return high;
+    for (uint32_t step = 1; low > 0; step *= 2) {
+        low = low > step ? low - step : 0;
+        if (is_older(sessions, list[low], session)) break;
+        high = low;
+    }
     while (low < high) {
         const uint32_t middle = (low + high) / 2;
         if (is_older(sessions, list[middle], session))
@@ -235,12 +247,6 @@ static void list_remove(struct sh_sessions *sessions, uint32_t item_slot, uint32
 }
 
 /* ---- sessions ---- */
-
-bool session_has_click(const struct session *session, uint32_t item) {
-    for (uint32_t i = 0; i < session->count; i++)
-        if (session->clicks[i] == item) return true;
-    return false;
-}
 
 static void session_remove(struct sh_sessions *sessions, uint32_t number) {
     struct session *session = &sessions->sessions[number];
@@ -323,7 +329,7 @@ static enum sh_status learn(struct sh_sessions *sessions, const struct sh_sessio
         count_behind(sessions, click);
         return SH_OK;
     }
-    enum sh_status status = session_list_reserve(sessions, click->item);
+    enum sh_status status = list_has_room(sessions, click->item) ? SH_OK : session_list_reserve(sessions, click->item);
     if (status != SH_OK) return status;
     if (*number == SH_SLOT_NONE && (status = session_make(sessions, click, number)) != SH_OK) return status;
     if (*number == SH_SLOT_NONE) {
@@ -337,6 +343,7 @@ static enum sh_status learn(struct sh_sessions *sessions, const struct sh_sessio
     while (session->count <= click->place)
         session->clicks[session->count++] = SH_NO_ITEM;
     session->clicks[click->place] = click->item;
+    session->different = (uint8_t)(session->different + is_new);
     if (is_new) list_insert(sessions, click->item, *number);
     count_behind(sessions, click);
     return SH_OK;
@@ -370,9 +377,13 @@ void sh_sessions_prefetch(const struct sh_sessions *sessions, enum sh_sessions_a
         const struct item_sessions *of_item = item < sessions->item_capacity ? &sessions->items[item] : NULL;
         if (of_item != NULL && of_item->count > 0)
             __builtin_prefetch(of_item->list + of_item->begin + of_item->count, 1);
-    } else if (visit != 0 && sessions->sessions[visit - 1].count > 0) {
-        __builtin_prefetch(sessions->sessions[visit - 1].clicks, 1);
+        return;
     }
+    if (visit != 0 && sessions->sessions[visit - 1].count > 0)
+        __builtin_prefetch(sessions->sessions[visit - 1].clicks, 1);
+    const struct item_sessions *of_item = item < sessions->item_capacity ? &sessions->items[item] : NULL;
+    if (of_item != NULL && of_item->count > 0)
+        __builtin_prefetch(&sessions->sessions[of_item->list[of_item->begin + of_item->count - 1]]);
 }
 
 enum sh_status session_users_reserve(struct sh_sessions *sessions, uint32_t user) {
@@ -399,8 +410,11 @@ uint32_t sessions_latest(const uint32_t *clicks, uint32_t count, uint32_t *items
 /* The click as a part of the session that goes on. */
 static void look_behind(const struct session *session, struct sh_session_click *click) {
     uint32_t items[SH_SESSION_AGAIN_COUNT];
+    const uint32_t different =
+        session->different < SH_SESSION_AGAIN_COUNT ? session->different : SH_SESSION_AGAIN_COUNT;
+    click->behind_count = different > 0 ? different - 1 : 0;
+    if (!session_has_click(session, click->item)) return;
     const uint32_t count = sessions_latest(session->clicks, session->count, items, SH_SESSION_AGAIN_COUNT);
-    click->behind_count = count > 0 ? count - 1 : 0;
     for (uint32_t i = 1; i < count; i++)
         if (items[i] == click->item) click->behind = i;
 }
@@ -427,7 +441,7 @@ enum sh_status sh_sessions_add(struct sh_sessions *sessions, uint32_t user,
         click.start_ms = time_ms;
         number = find(sessions, click.key);
     }
-    enum sh_status status = session_users_reserve(sessions, user);
+    enum sh_status status = user < sessions->user_capacity ? SH_OK : session_users_reserve(sessions, user);
     if (status != SH_OK || (status = learn(sessions, &click, &number)) != SH_OK) return status;
     if (told != NULL) *told = click;
     if (number == SH_SLOT_NONE) return SH_OK;
@@ -504,6 +518,7 @@ static bool check_session(const struct sh_sessions *sessions, uint32_t number, u
     if (session->count == 0 || session->count > 4u << session->size)
         return broken(reason, "a session has no clicks, or more than room");
     if (find(sessions, session->key) != number) return broken(reason, "a session is not found by its key");
+    uint32_t different = 0;
     for (uint32_t i = 0; i < session->count; i++) {
         const uint32_t item = session->clicks[i];
         if (item == SH_NO_ITEM) continue;
@@ -511,9 +526,10 @@ static bool check_session(const struct sh_sessions *sessions, uint32_t number, u
         bool is_first = true;
         for (uint32_t k = 0; k < i; k++)
             is_first &= session->clicks[k] != item;
-        *pairs += is_first;
+        different += is_first;
     }
-    return true;
+    *pairs += different;
+    return different == session->different || broken(reason, "a session counts its different items wrong");
 }
 
 static bool check_item(const struct sh_sessions *sessions, uint32_t slot, const char **reason) {

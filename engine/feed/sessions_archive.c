@@ -111,7 +111,7 @@ static bool reserve_all(struct loading *loading, uint32_t place_count) {
 }
 
 /* Every item that it clicks on counts it once. */
-static bool count_items(struct loading *loading, const struct session *session) {
+static bool count_items(struct loading *loading, struct session *session) {
     struct sh_sessions *sessions = loading->sessions;
     for (uint32_t i = 0; i < session->count; i++) {
         const uint32_t item = session->clicks[i];
@@ -122,6 +122,7 @@ static bool count_items(struct loading *loading, const struct session *session) 
         if (item >= loading->item_end) return refuse(loading, "a visit has an item that is not there");
         if (session_items_reserve(sessions, item) != SH_OK) return no_memory(loading);
         sessions->items[item].session_count++;
+        session->different++;
     }
     return true;
 }
@@ -150,7 +151,7 @@ static bool load_session(struct loading *loading, const struct session_head *hea
     sessions->heap[session.heap_at] = number;
     sessions->count++;
     *place = number + 1;
-    if (!count_items(loading, &session)) return false;
+    if (!count_items(loading, &sessions->sessions[number])) return false;
     if ((head->flags & SESSION_IS_CURRENT) == 0) return true;
     if (session.user >= loading->user_end) return refuse(loading, "a visit is of somebody who is not there");
     if (session_users_reserve(sessions, session.user) != SH_OK) return no_memory(loading);

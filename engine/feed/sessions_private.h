@@ -4,6 +4,7 @@
 
 #include "event_store.h"
 #include "feed_pool.h"
+#include "lanes.h"
 #include "sessions.h"
 
 enum {
@@ -14,12 +15,13 @@ enum {
 struct session {
     int64_t start_ms;
     uint64_t key;
-    int64_t last_ms;  /* of the latest click, if user is set */
-    uint32_t *clicks; /* items by place; SH_NO_ITEM: not arrived yet */
-    uint32_t user;    /* whose open or last session it is, in this shard; SH_SLOT_NONE: nobody's */
-    uint32_t heap_at; /* place in the heap; of a free one, the next free one */
-    uint8_t count;    /* places in use, up to the highest that arrived; 0: it is free */
-    uint8_t size;     /* 4 << size clicks have room */
+    int64_t last_ms;   /* of the latest click, if user is set */
+    uint32_t *clicks;  /* items by place; SH_NO_ITEM: not arrived yet */
+    uint32_t user;     /* whose open or last session it is, in this shard; SH_SLOT_NONE: nobody's */
+    uint32_t heap_at;  /* place in the heap; of a free one, the next free one */
+    uint8_t count;     /* places in use, up to the highest that arrived; 0: it is free */
+    uint8_t size;      /* 4 << size clicks have room */
+    uint8_t different; /* items among the clicks */
 };
 
 struct item_sessions {
@@ -108,7 +110,19 @@ SH_MUST_CHECK enum sh_status session_items_reserve(struct sh_sessions *sessions,
 /* Room behind the last of the item's list, for one more. */
 SH_MUST_CHECK enum sh_status session_list_reserve(struct sh_sessions *sessions, uint32_t item);
 SH_MUST_CHECK enum sh_status session_users_reserve(struct sh_sessions *sessions, uint32_t user);
-bool session_has_click(const struct session *session, uint32_t item);
+
+/* Room for clicks is a multiple of eight words but for the shortest. What lies behind the last click is not looked at. */
+static inline bool session_has_click(const struct session *session, uint32_t item) {
+    uint64_t found = 0;
+    if (session->size == 0) {
+        for (uint32_t i = 0; i < session->count; i++)
+            found |= session->clicks[i] == item;
+        return found != 0;
+    }
+    for (uint32_t i = 0; i < session->count; i += SH_LANE_COUNT)
+        found |= (uint64_t)sh_lanes_equal(session->clicks + i, item) << i;
+    return (found & ((UINT64_C(1) << session->count) - 1)) != 0;
+}
 
 /* The latest different items of the clicks, latest first, at most max. Returns how many. */
 uint32_t sessions_latest(const uint32_t *clicks, uint32_t count, uint32_t *items, uint32_t max);

@@ -206,20 +206,24 @@ void sh_trends_prefetch(const struct sh_trends *trends, uint32_t store, uint32_t
 
 /* ---- Acts ---- */
 
-static void split_time(double half_life_ms, double weight, int64_t time_ms, int32_t *period, int64_t *amount) {
-    const double lives = (double)time_ms / half_life_ms;
-    const double whole = floor(lives / PERIOD_HALF_LIVES);
-    const double units = weight * AMOUNT_UNIT * feed_math_exp2(lives - PERIOD_HALF_LIVES * whole);
-    *period = (int32_t)whole;
-    *amount = (int64_t)(units < 0 ? units - 0.5 : units + 0.5);
+static int64_t amount_of(double weight, double power) {
+    const double units = weight * AMOUNT_UNIT * power;
+    return (int64_t)(units < 0 ? units - 0.5 : units + 0.5);
 }
 
 struct sh_trend_act sh_trends_act(const struct sh_trends *trends, uint32_t item, uint32_t store, double weight,
                                   int64_t time_ms) {
-    struct sh_trend_act act = {.item = item, .store = store};
-    split_time(trends->half_life_short_ms, weight, time_ms, &act.short_period, &act.short_amount);
-    split_time(trends->half_life_long_ms, weight, time_ms, &act.long_period, &act.long_amount);
-    return act;
+    const double lives[2] = {(double)time_ms / trends->half_life_short_ms, (double)time_ms / trends->half_life_long_ms};
+    const double periods[2] = {floor(lives[0] / PERIOD_HALF_LIVES), floor(lives[1] / PERIOD_HALF_LIVES)};
+    const double since[2] = {lives[0] - PERIOD_HALF_LIVES * periods[0], lives[1] - PERIOD_HALF_LIVES * periods[1]};
+    double powers[2];
+    feed_math_exp2_two(since, powers);
+    return (struct sh_trend_act){.item = item,
+                                 .store = store,
+                                 .short_period = (int32_t)periods[0],
+                                 .long_period = (int32_t)periods[1],
+                                 .short_amount = amount_of(weight, powers[0]),
+                                 .long_amount = amount_of(weight, powers[1])};
 }
 
 static void add_sum(int64_t sums[2], int32_t *newest, int32_t period, int64_t amount) {
