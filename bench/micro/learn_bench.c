@@ -6,10 +6,13 @@
  * half of the events fills the model (tags, visits, pairs, popularity), the second half is timed. With `scattered` every
  * event is of a user and an item drawn anew: no visit, nobody's memory was touched lately, the hard case.
  *
- * Limits of the machine: an event touches some 10 lines of its user's lists, 4 of its item's and up to 14 lists of pairs
- * anywhere in memory, all asked for ahead as far as the caller knows who comes next.
+ * Beside it: every source alone over the same events, with hints of its own where it takes them, which must leave what the
+ * sources together left (it is compared); and what the memory alone would take: an event touches some LINES lines of 64
+ * bytes anywhere in as much memory as the model has, all asked for ahead, and so many are timed. (Ten of the user's
+ * lists, eight of the item's, eight heads of lists of pairs, and a line in each of up to fourteen lists of pairs.)
  *
- * Run: learn_bench [EVENTS [USERS [ITEMS [scattered]]]]. The hash is of all affinities, popularities and pairs.
+ * Run: learn_bench [EVENTS [USERS [ITEMS [scattered]]]]. The hash is of all affinities, popularities, visits, pairs and
+ * trends.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +20,12 @@
 #include <time.h>
 
 #include "calendar.h"
-#include "feed.h"
+#include "feed_private.h"
 #include "hash.h"
 #include "memory.h"
 
 enum { TAGS = 500, CATEGORIES = 100, TAGS_AN_ITEM = 5, VISITS = 2000, VISIT_LENGTH = 8 };
-enum { BATCH = 8192 };
+enum { BATCH = 8192, AHEAD = 3, LINES = 40, LINES_TIMED = 4000000, LINES_AHEAD = 48 };
 #define BEGIN_MS INT64_C(1772294400000)
 
 struct shop {
@@ -144,7 +147,9 @@ static void learn(struct shop *shop, const struct sh_event *events, uint32_t cou
         sh_feed_learn_all(shop->model, events + i, count - i < BATCH ? count - i : BATCH, now_ms, NULL);
 }
 
-static uint64_t hash_of(const struct shop *shop, int64_t now_ms) {
+/* ---- What was learned, in numbers that do not depend on the order of places ---- */
+
+static uint64_t hash_of_tags(const struct shop *shop, int64_t now_ms) {
     static struct sh_feed_affinity affinities[SH_FEED_AFFINITY_COUNT_MAX];
     uint64_t hash = 0;
     for (uint32_t user = 0; user < shop->user_count; user++) {
@@ -152,9 +157,171 @@ static uint64_t hash_of(const struct shop *shop, int64_t now_ms) {
         for (uint32_t i = 0; i < count; i++)
             hash = sh_hash_mix(hash, (uint64_t)(affinities[i].long_lived * 1e6) ^ sh_hash_text(affinities[i].name));
     }
+    return hash;
+}
+
+static uint64_t hash_of_popularity(const struct shop *shop, int64_t now_ms) {
+    uint64_t hash = 0;
     for (uint32_t item = 0; item < shop->item_count; item++)
         hash = sh_hash_mix(hash, (uint64_t)(sh_feed_popularity(shop->model, item, now_ms) * 1e6));
     return hash;
+}
+
+static uint64_t hash_of_pairs(const struct sh_pairs *pairs, uint32_t item_count) {
+    static struct sh_pair list[SH_PAIR_OF_ITEM_MAX];
+    uint64_t hash = 0;
+    for (uint32_t item = 0; item < item_count; item++) {
+        const uint32_t count = sh_pairs_of(pairs, item, list);
+        for (uint32_t i = 0; i < count; i++)
+            hash += sh_hash_mix((uint64_t)item << 32 | list[i].item, list[i].count);
+    }
+    return hash;
+}
+
+static uint64_t hash_of_visits(const struct sh_sessions *sessions, uint32_t user_count, int64_t now_ms) {
+    uint32_t items[SH_SESSION_CLICK_COUNT_MAX];
+    uint64_t hash = sh_sessions_count(sessions);
+    for (uint32_t user = 0; user < user_count; user++) {
+        const uint32_t count = sh_sessions_open(sessions, user, now_ms, items);
+        for (uint32_t i = 0; i < count; i++)
+            hash = sh_hash_mix(hash, (uint64_t)user << 32 | items[i]);
+    }
+    return hash;
+}
+
+static uint64_t hash_of_trends(const struct sh_trends *trends, uint32_t item_count, int64_t now_ms) {
+    uint64_t hash = 0;
+    for (uint32_t item = 0; item < item_count; item++)
+        hash = sh_hash_mix(hash, (uint64_t)(int64_t)(sh_trends_of(trends, 0, item, now_ms).short_lived * 1e6));
+    return hash;
+}
+
+/* ---- Each source alone ---- */
+
+/* Stores of their own; those of the shop's own model are what they are compared with. */
+struct alone {
+    struct shop *shop;
+    int64_t now_ms;
+    struct sh_feed_model *model; /* of tags and popularity */
+    struct sh_sessions *sessions;
+    struct sh_pairs *liked;
+    struct sh_pairs *bought;
+    struct sh_trends *trends;
+};
+
+static void learn_tags(const struct alone *alone, const struct sh_event *events, uint32_t at, uint32_t count) {
+    if (at + AHEAD < count) affinity_prefetch(alone->model, events[at + AHEAD].slot);
+    must(sh_feed_learn_user(alone->model, &events[at], alone->now_ms));
+}
+
+static void learn_popularity(const struct alone *alone, const struct sh_event *events, uint32_t at, uint32_t count) {
+    (void)count;
+    const struct sh_feed_effect effect = sh_feed_effect_of(alone->model, &events[at], alone->now_ms);
+    must(sh_feed_learn_effect(alone->model, &effect));
+}
+
+static uint64_t hash_of_user(const void *context, uint32_t user) {
+    return sh_id_hash(sh_table_id(((const struct shop *)context)->users, user));
+}
+
+static void learn_visits(const struct alone *alone, const struct sh_event *events, uint32_t at, uint32_t count) {
+    struct sh_session_click click;
+    for (uint32_t step = SH_SESSIONS_AHEAD_ROOTS; step <= SH_SESSIONS_AHEAD_CLICKS; step++) {
+        const uint32_t later = at + (SH_SESSIONS_AHEAD_CLICKS + 1 - step) * AHEAD;
+        if (later < count)
+            sh_sessions_prefetch(alone->sessions, (enum sh_sessions_ahead)step, events[later].slot, events[later].item);
+    }
+    must(sh_sessions_add(alone->sessions, events[at].slot, hash_of_user, alone->shop, events[at].item,
+                         events[at].time_ms, &click));
+}
+
+static void learn_pairs(const struct alone *alone, const struct sh_event *events, uint32_t at, uint32_t count) {
+    struct sh_pair_step step;
+    const struct sh_event *event = &events[at];
+    const struct sh_feed_weight weight = sh_feed_weight(alone->model, event->type);
+    for (uint32_t ahead = SH_PAIRS_AHEAD_ROOTS; ahead <= SH_PAIRS_AHEAD_PLACES; ahead++) {
+        const uint32_t later = at + (SH_PAIRS_AHEAD_PLACES + 1 - ahead) * AHEAD;
+        if (later < count)
+            sh_pairs_prefetch(alone->liked, (enum sh_pairs_ahead)ahead, events[later].slot, events[later].item);
+    }
+    must(sh_pairs_prepare(alone->liked, event->slot, event->item));
+    sh_pairs_like(alone->liked, event->slot, event->item, weight.weight, &step);
+    if (!weight.is_bought) return;
+    must(sh_pairs_prepare(alone->bought, event->slot, event->item));
+    sh_pairs_like(alone->bought, event->slot, event->item, 1, &step);
+}
+
+static void learn_trends(const struct alone *alone, const struct sh_event *events, uint32_t at, uint32_t count) {
+    if (at + AHEAD < count) sh_trends_prefetch(alone->trends, SH_TREND_EVERYWHERE, events[at + AHEAD].item);
+    const double weight = sh_feed_weight(alone->model, events[at].type).weight;
+    const struct sh_trend_act act =
+        sh_trends_act(alone->trends, events[at].item, SH_TREND_EVERYWHERE, weight, events[at].time_ms);
+    must(sh_trends_reserve(alone->trends));
+    sh_trends_add(alone->trends, &act);
+}
+
+static void time_alone(const struct alone *alone, const struct sh_event *events, uint32_t count, const char *name,
+                       void (*learn_one)(const struct alone *, const struct sh_event *, uint32_t, uint32_t)) {
+    const uint32_t half = count / 2;
+    for (uint32_t i = 0; i < half; i++)
+        learn_one(alone, events, i, count);
+    const double begin = now_seconds();
+    for (uint32_t i = half; i < count; i++)
+        learn_one(alone, events, i, count);
+    printf("  %-12s %6.0f ns an event\n", name, (now_seconds() - begin) * 1e9 / (double)(count - half));
+}
+
+static void expect(const char *name, uint64_t alone, uint64_t together) {
+    if (alone == together) return;
+    (void)fprintf(stderr, "%s: what was learned alone is not what was learned together\n", name);
+    exit(1);
+}
+
+static void run_alone(struct shop *shop, const struct sh_event *events, uint32_t count, int64_t now_ms) {
+    const struct sh_feed_config *config = sh_feed_config(shop->model);
+    const struct sh_feed_scope scope = {.users = shop->users, .items = shop->items, .events = shop->events};
+    struct alone alone = {.shop = shop, .now_ms = now_ms, .model = sh_feed_model_create(&scope)};
+    alone.sessions = sh_sessions_create((struct sh_session_limits){0});
+    alone.liked = sh_pairs_create((struct sh_pair_limits){0});
+    alone.bought = sh_pairs_create((struct sh_pair_limits){0});
+    alone.trends = sh_trends_create(config->half_life_trend_ms, config->half_life_popularity_ms, 0);
+    if (!alone.model || !alone.sessions || !alone.liked || !alone.bought || !alone.trends) abort();
+    struct shop other = *shop;
+    other.model = alone.model;
+    time_alone(&alone, events, count, "tags", learn_tags);
+    expect("tags", hash_of_tags(&other, now_ms), hash_of_tags(shop, now_ms));
+    time_alone(&alone, events, count, "popularity", learn_popularity);
+    expect("popularity", hash_of_popularity(&other, now_ms), hash_of_popularity(shop, now_ms));
+    time_alone(&alone, events, count, "visits", learn_visits);
+    expect("visits", hash_of_visits(alone.sessions, shop->user_count, now_ms),
+           hash_of_visits(shop->model->sessions, shop->user_count, now_ms));
+    time_alone(&alone, events, count, "pairs", learn_pairs);
+    expect("liked", hash_of_pairs(alone.liked, shop->item_count), hash_of_pairs(shop->model->liked, shop->item_count));
+    expect("bought", hash_of_pairs(alone.bought, shop->item_count),
+           hash_of_pairs(shop->model->bought, shop->item_count));
+    time_alone(&alone, events, count, "trends", learn_trends);
+    expect("trends", hash_of_trends(alone.trends, shop->item_count, now_ms),
+           hash_of_trends(shop->model->trends, shop->item_count, now_ms));
+    sh_trends_destroy(alone.trends);
+    sh_pairs_destroy(alone.bought);
+    sh_pairs_destroy(alone.liked);
+    sh_sessions_destroy(alone.sessions);
+    sh_feed_model_destroy(alone.model);
+}
+
+/* What the memory alone takes for the lines of an event. */
+static double memory_ns(size_t byte_count) {
+    const uint64_t line_count = byte_count / 64;
+    uint32_t *memory = sh_alloc_zero(line_count * 64);
+    if (memory == NULL) abort();
+    const double begin = now_seconds();
+    for (uint64_t i = 0; i < LINES_TIMED; i++) {
+        __builtin_prefetch(memory + 16 * (sh_hash_mix(i + LINES_AHEAD, 7) % line_count), 1);
+        memory[16 * (sh_hash_mix(i, 7) % line_count)]++;
+    }
+    const double seconds = now_seconds() - begin;
+    sh_free(memory);
+    return seconds * 1e9 / LINES_TIMED;
 }
 
 int main(int argument_count, char **arguments) {
@@ -178,9 +345,18 @@ int main(int argument_count, char **arguments) {
     const double begin = now_seconds();
     learn(&shop, events + half, event_count - half, now_ms);
     const double seconds = now_seconds() - begin;
+    const size_t model_bytes = sh_feed_memory_bytes(shop.model);
+    const uint64_t hash = hash_of_tags(&shop, now_ms) ^ hash_of_popularity(&shop, now_ms) ^
+                          hash_of_visits(shop.model->sessions, shop.user_count, now_ms) ^
+                          hash_of_pairs(shop.model->liked, shop.item_count) ^
+                          hash_of_trends(shop.model->trends, shop.item_count, now_ms);
     printf("%u users, %u items, %s: %.0f ns an event after %u events; %.1f MiB; hash %016llx\n", shop.user_count,
            shop.item_count, shop.is_scattered ? "scattered" : "in visits", seconds * 1e9 / (double)(event_count - half),
-           half, (double)sh_feed_memory_bytes(shop.model) / 1048576.0, (unsigned long long)hash_of(&shop, now_ms));
+           half, (double)model_bytes / 1048576.0, (unsigned long long)hash);
+    const double line_ns = memory_ns(model_bytes);
+    printf("memory alone: %.1f ns a line, %.0f ns for the %d lines of an event\nalone:\n", line_ns, line_ns * LINES,
+           (int)LINES);
+    run_alone(&shop, events, event_count, now_ms);
     sh_free(events);
     close_shop(&shop);
     return 0;

@@ -5,6 +5,7 @@
 
 #include "hash.h"
 #include "memory.h"
+#include "prefetch.h"
 
 enum {
     LIST_COUNT_MIN = 2,
@@ -248,8 +249,20 @@ static void list_remove(struct sh_sessions *sessions, uint32_t item_slot, uint32
 
 /* ---- sessions ---- */
 
+/* The lists of a session that goes are anywhere in memory, each read at its begin: asked for together. */
+SH_PREFETCHER void prefetch_lists(const struct sh_sessions *sessions, const struct session *session) {
+    for (uint32_t i = 0; i < session->count; i++)
+        if (session->clicks[i] != SH_NO_ITEM) __builtin_prefetch(&sessions->items[session->clicks[i]], 1);
+    for (uint32_t i = 0; i < session->count; i++) {
+        if (session->clicks[i] == SH_NO_ITEM) continue;
+        const struct item_sessions *item = &sessions->items[session->clicks[i]];
+        if (item->count > 0) __builtin_prefetch(item->list + item->begin);
+    }
+}
+
 static void session_remove(struct sh_sessions *sessions, uint32_t number) {
     struct session *session = &sessions->sessions[number];
+    prefetch_lists(sessions, session);
     for (uint32_t i = 0; i < session->count; i++) {
         const uint32_t item = session->clicks[i];
         session->clicks[i] = SH_NO_ITEM; /* its second click finds the item gone already */
@@ -384,6 +397,20 @@ void sh_sessions_prefetch(const struct sh_sessions *sessions, enum sh_sessions_a
     const struct item_sessions *of_item = item < sessions->item_capacity ? &sessions->items[item] : NULL;
     if (of_item != NULL && of_item->count > 0)
         __builtin_prefetch(&sessions->sessions[of_item->list[of_item->begin + of_item->count - 1]]);
+}
+
+bool sh_sessions_begins(const struct sh_sessions *sessions, uint32_t user, int64_t time_ms) {
+    const uint32_t number = session_of(sessions, user);
+    return number == SH_SLOT_NONE || time_ms > sessions->sessions[number].last_ms + SH_SESSION_GAP_MS;
+}
+
+void sh_sessions_prefetch_key(const struct sh_sessions *sessions, uint64_t key) {
+    if (sessions->table_capacity > 0) __builtin_prefetch(&sessions->table[key & (sessions->table_capacity - 1)], 1);
+    if (sessions->count < sessions->limits.session_count) return;
+    /* It comes in place of the oldest. */
+    const struct session *oldest = &sessions->sessions[sessions->heap[0]];
+    __builtin_prefetch(oldest, 1);
+    __builtin_prefetch(oldest->clicks, 1);
 }
 
 enum sh_status session_users_reserve(struct sh_sessions *sessions, uint32_t user) {

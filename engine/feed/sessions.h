@@ -95,6 +95,9 @@ SH_MUST_CHECK enum sh_status sh_sessions_learn(struct sh_sessions *sessions, con
 enum sh_sessions_ahead { SH_SESSIONS_AHEAD_ROOTS, SH_SESSIONS_AHEAD_VISIT, SH_SESSIONS_AHEAD_CLICKS };
 void sh_sessions_prefetch(const struct sh_sessions *sessions, enum sh_sessions_ahead step, uint32_t user,
                           uint32_t item);
+/* Would a click of the user begin a session, as far as is known now? And its place, asked for ahead. */
+bool sh_sessions_begins(const struct sh_sessions *sessions, uint32_t user, int64_t time_ms);
+void sh_sessions_prefetch_key(const struct sh_sessions *sessions, uint64_t key);
 /* The key of a session of a user that began at start_ms. */
 uint64_t sh_session_key(uint64_t user_hash, int64_t start_ms);
 /* Drop a session. Unknown ones are fine: true if it was there. */
