@@ -31,6 +31,13 @@ static const char *const source_names[SH_FEED_SOURCE_COUNT] = {
     [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
 };
 
+/* Of what is no feature of its own, but comes into a score when all of them are known. */
+static const char *const later_names[SH_FEED_FEATURE_COUNT - SH_FEED_RANKER] = {
+    [0] = "ranker",
+    [SH_FEED_FATIGUE - SH_FEED_RANKER] = "fatigue",
+    [SH_FEED_BOOST - SH_FEED_RANKER] = "boost",
+};
+
 const char *sh_feed_source_name(enum sh_feed_source source) {
     sh_assert((uint32_t)source < SH_FEED_SOURCE_COUNT);
     return source_names[source];
@@ -38,7 +45,7 @@ const char *sh_feed_source_name(enum sh_feed_source source) {
 
 const char *sh_feed_feature_name(enum sh_feed_feature feature) {
     sh_assert((uint32_t)feature < SH_FEED_FEATURE_COUNT);
-    return feature == SH_FEED_RANKER ? "ranker" : feed_features[feature]->name;
+    return feature < SH_FEED_RANKER ? feed_features[feature]->name : later_names[feature - SH_FEED_RANKER];
 }
 
 double sh_feed_feature_weight_default(enum sh_feed_feature feature) {

@@ -311,6 +311,7 @@ class FeedRules(unittest.TestCase):
                 for item in feed["items"]:
                     self.assertAlmostEqual(item["score"], twin.score[item["id"]], places=9)
                     self.assertEqual(sum_in_order(item["contributions"]), item["score"])
+                    self.assertLessEqual(set(item["contributions"]), CONTRIBUTIONS)
                 self.check_pages(draw, twin, params, rules)
                 self.check_explanations(draw, feed, params, count)
 
@@ -479,6 +480,11 @@ class FeedRules(unittest.TestCase):
             with self.assertRaises(RpcError) as caught:
                 client.call("feed.get", user="u1", after={"client": "till-9", "number": 1})
             self.assertEqual(caught.exception.status, "busy")
+
+
+CONTRIBUTIONS = set(
+    "affinity popularity recency session pairs walk ials ease knn rp3 vector due trend ranker fatigue boost".split()
+)
 
 
 def sum_in_order(contributions):
