@@ -9,6 +9,7 @@
  *
  * Run: roaring_bench [--all] [ROUNDS]
  */
+#include <malloc.h>
 #include <roaring/roaring.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,9 @@ int main(int argument_count, char **arguments) {
         printf("usage: roaring_bench [--all] [ROUNDS 1..%d]\n", ROUNDS_MAX);
         return 2;
     }
+    /* Neither side shall pay for pages that go back to the kernel with one result and come again with the next. */
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
     static struct real_set set;
     int result = 0;
     for (uint32_t index = 0; index < REAL_SET_COUNT; index++) {

@@ -32,6 +32,13 @@ void *sh_alloc(size_t byte_count) {
     return memory;
 }
 
+void *sh_alloc_plain(size_t byte_count) {
+    if (!allocation_may_succeed()) return NULL;
+    void *memory = malloc(byte_count == 0 ? 1 : byte_count);
+    if (memory != NULL) held_bytes += (int64_t)malloc_usable_size(memory);
+    return memory;
+}
+
 void *sh_alloc_zero(size_t byte_count) {
     void *memory = sh_alloc(byte_count);
     if (memory != NULL) memset(memory, 0, byte_count);

@@ -159,9 +159,15 @@ static enum sh_status build(struct sh_bitmap *result, enum sh_operation operatio
     uint32_t block_count = a->block_count;
     if (operation == SH_AND && b->block_count < block_count) block_count = b->block_count;
     if ((operation == SH_OR || operation == SH_XOR) && b->block_count > block_count) block_count = b->block_count;
+    /* What is empty because a block is empty on one side costs neither a head nor a call: sparse sets are mostly that. */
+    const bool needs_both = operation == SH_AND;
+    while (needs_both && block_count > 0 &&
+           (a->blocks[block_count - 1].count == 0 || b->blocks[block_count - 1].count == 0))
+        block_count--;
     enum sh_status status = sh_bitmap_reserve_blocks(result, block_count);
     for (uint32_t i = 0; i < block_count && status == SH_OK; i++) {
         struct sh_block_head fresh;
+        if (needs_both && (a->blocks[i].count == 0 || b->blocks[i].count == 0)) continue;
         status =
             sh_combine_build(operation, sh_bitmap_block(a, i), sh_bitmap_block(b, i), result->array_count_max, &fresh);
         if (status != SH_OK) break;

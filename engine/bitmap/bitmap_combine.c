@@ -14,6 +14,35 @@ union block_room {
 
 /* ---- Lists and runs ---- */
 
+/* The same for runs: both are walked once, unless the list is so short that each entry is better looked up, or, to keep
+ * what lies in few runs, so long that each run is. */
+static uint32_t filter_list_by_runs(const uint16_t *list, uint32_t count, struct sh_block_view view, bool keep,
+                                    uint16_t *out) {
+    enum { FEW = 16 }; /* a lookup costs about as much as walking over so many */
+    const struct sh_run *runs = sh_block_runs(view);
+    const uint32_t run_count = view.run_count;
+    uint32_t n = 0;
+    if (keep && count / FEW > run_count) {
+        for (uint32_t r = 0, at = 0; r < run_count && at < count; r++) {
+            const uint32_t first = at + list_lower_bound(list + at, count - at, runs[r].first);
+            at = first + list_lower_bound(list + first, count - first, runs[r].last + 1u);
+            memmove(out + n, list + first, (at - first) * sizeof *out);
+            n += at - first;
+        }
+        return n;
+    }
+    const bool looks_up = run_count / FEW > count;
+    for (uint32_t i = 0, r = 0; i < count; i++) {
+        const uint16_t entry = list[i];
+        if (looks_up) r = sh_runs_lower_bound(view, entry);
+        while (r < run_count && runs[r].last < entry)
+            r++;
+        out[n] = entry;
+        n += (r < run_count && runs[r].first <= entry) == keep;
+    }
+    return n;
+}
+
 /* Entries of list that are (keep) or are not (!keep) in the view, to out, which may be list; how many. */
 static uint32_t filter_list(const uint16_t *list, uint32_t count, struct sh_block_view view, bool keep, uint16_t *out) {
     if (view.form == SH_BLOCK_BITS) {
@@ -27,6 +56,7 @@ static uint32_t filter_list(const uint16_t *list, uint32_t count, struct sh_bloc
     }
     if (view.form == SH_BLOCK_ARRAY && keep)
         return (uint32_t)sh_bits->lists_and(list, count, sh_block_list(view), view.count, out);
+    if (view.form == SH_BLOCK_RUNS) return filter_list_by_runs(list, count, view, keep, out);
     uint32_t n = 0;
     if (view.form == SH_BLOCK_ARRAY) {
         const uint16_t *other = sh_block_list(view);
@@ -64,19 +94,50 @@ static uint32_t merge_lists(const uint16_t *a, uint32_t a_count, const uint16_t 
     return n + (b_count - j);
 }
 
-/* Does a slot that is in a, in b, in both or in neither belong to a OPERATION b? */
-static bool belongs(enum sh_operation operation, bool in_a, bool in_b) {
-    switch (operation) {
-    case SH_AND:
-        return in_a && in_b;
-    case SH_OR:
-        return in_a || in_b;
-    case SH_XOR:
-        return in_a != in_b;
-    case SH_ANDNOT:
-        break;
+/* What both runs of a and runs of b have, to out; how many runs. *count gets the slots. No branch depends on where runs
+ * lie. */
+static uint32_t intersect_runs(struct sh_block_view a, struct sh_block_view b, struct sh_run *out, uint32_t *count) {
+    const struct sh_run *x = sh_block_runs(a), *y = sh_block_runs(b);
+    uint32_t i = 0, j = 0, n = 0, slots = 0;
+    while (i < a.run_count && j < b.run_count) {
+        const uint32_t x_last = x[i].last, y_last = y[j].last;
+        const uint32_t first = x[i].first > y[j].first ? x[i].first : y[j].first;
+        const uint32_t last = x_last < y_last ? x_last : y_last;
+        const bool meets = first <= last;
+        out[n] = (struct sh_run){(uint16_t)first, (uint16_t)last};
+        n += meets;
+        slots += meets ? last - first + 1 : 0;
+        i += x_last <= y_last;
+        j += y_last <= x_last;
     }
-    return in_a && !in_b;
+    *count = slots;
+    return n;
+}
+
+/* What runs of a or runs of b have, to out; how many runs, which do not touch. *count gets the slots. */
+static uint32_t unite_runs(struct sh_block_view a, struct sh_block_view b, struct sh_run *out, uint32_t *count) {
+    const struct sh_run *x = sh_block_runs(a), *y = sh_block_runs(b);
+    uint32_t i = 0, j = 0, n = 0, slots = 0;
+    /* The run that is being made, so far; before the first one, a run that touches none. */
+    uint32_t first = UINT32_MAX, end = 0;
+    while (i < a.run_count || j < b.run_count) {
+        const bool takes_x = j == b.run_count || (i < a.run_count && x[i].first <= y[j].first);
+        const struct sh_run next = takes_x ? x[i] : y[j];
+        i += takes_x;
+        j += !takes_x;
+        if (next.first > end || first == UINT32_MAX) {
+            if (first != UINT32_MAX) {
+                out[n++] = (struct sh_run){(uint16_t)first, (uint16_t)(end - 1)};
+                slots += end - first;
+            }
+            first = next.first;
+            end = next.first;
+        }
+        if (next.last + 1u > end) end = next.last + 1u;
+    }
+    out[n++] = (struct sh_run){(uint16_t)first, (uint16_t)(end - 1)};
+    *count = slots + end - first;
+    return n;
 }
 
 /* Edge e of runs: even edges are where a run begins, odd ones where it has ended; SH_BLOCK_SLOTS + 1 after the last. */
@@ -86,9 +147,9 @@ static uint32_t run_edge(struct sh_block_view view, uint32_t edge) {
     return edge % 2 == 0 ? runs[edge / 2].first : runs[edge / 2].last + 1u;
 }
 
-/* a OPERATION b to out, which has room for one run more than both have; how many. *count gets the slots. */
-static uint32_t merge_runs(enum sh_operation operation, struct sh_block_view a, struct sh_block_view b,
-                           struct sh_run *out, uint32_t *count) {
+/* XOR or ANDNOT to out, which has room for one run more than both have; how many. *count gets the slots. */
+static uint32_t subtract_runs(enum sh_operation operation, struct sh_block_view a, struct sh_block_view b,
+                              struct sh_run *out, uint32_t *count) {
     uint32_t i = 0, j = 0, n = 0;
     bool inside = false; /* of a run of the result, which began at first */
     uint32_t first = 0;
@@ -99,7 +160,8 @@ static uint32_t merge_runs(enum sh_operation operation, struct sh_block_view a, 
         if (edge > SH_BLOCK_SLOTS) return n;
         i += x == edge;
         j += y == edge;
-        const bool now_inside = belongs(operation, i % 2 != 0, j % 2 != 0);
+        const bool in_a = i % 2 != 0, in_b = j % 2 != 0;
+        const bool now_inside = operation == SH_XOR ? in_a != in_b : in_a && !in_b;
         if (now_inside && !inside) first = edge;
         if (inside && !now_inside) {
             out[n++] = (struct sh_run){(uint16_t)first, (uint16_t)(edge - 1)};
@@ -177,6 +239,24 @@ static bool list_shrinks(enum sh_operation operation, uint32_t form) {
            (form == SH_BLOCK_INVERTED && operation == SH_OR);
 }
 
+/* Through words, which are made where they will stay if the result is BITS, as it is mostly. */
+static enum sh_status build_words(enum sh_operation operation, struct sh_block_view target, struct sh_block_view source,
+                                  uint32_t array_count_max, struct sh_block_head *head) {
+    struct sh_block_head fresh;
+    if (sh_head_alloc_bits(&fresh, 0) != SH_OK) return SH_ERR_MEMORY;
+    sh_block_store(target, fresh.memory);
+    fresh.count = register_combine(operation, fresh.memory, source);
+    const bool stays = fresh.count > array_count_max && SH_BLOCK_SLOTS - fresh.count > array_count_max;
+    enum sh_status status = SH_OK;
+    if (stays) {
+        *head = fresh;
+    } else {
+        status = sh_head_from_words(head, fresh.memory, fresh.count, array_count_max);
+        sh_head_free(&fresh);
+    }
+    return status;
+}
+
 /* A fresh head of target OPERATION source, neither of which is EMPTY or FULL. */
 static enum sh_status build_block(enum sh_operation operation, struct sh_block_view target, struct sh_block_view source,
                                   uint32_t array_count_max, struct sh_block_head *head) {
@@ -193,12 +273,12 @@ static enum sh_status build_block(enum sh_operation operation, struct sh_block_v
     if (count != UINT32_MAX) return sh_head_from_view(head, sh_block_of_list(room.list, count), array_count_max);
     if (target.form == SH_BLOCK_RUNS && source.form == SH_BLOCK_RUNS &&
         target.run_count + source.run_count < sizeof room.runs / sizeof room.runs[0]) {
-        const uint32_t run_count = merge_runs(operation, target, source, room.runs, &count);
+        const uint32_t run_count = operation == SH_AND  ? intersect_runs(target, source, room.runs, &count)
+                                   : operation == SH_OR ? unite_runs(target, source, room.runs, &count)
+                                                        : subtract_runs(operation, target, source, room.runs, &count);
         return sh_head_from_view(head, sh_block_of_runs(room.runs, run_count, count), array_count_max);
     }
-    sh_block_store(target, room.words);
-    count = register_combine(operation, room.words, source);
-    return sh_head_from_words(head, room.words, count, array_count_max);
+    return build_words(operation, target, source, array_count_max, head);
 }
 
 enum sh_status sh_combine_draft(enum sh_operation operation, struct sh_block_view target, struct sh_block_view source,

@@ -23,7 +23,7 @@ static void head_replace(struct sh_block_head *head, struct sh_block_head fresh)
 }
 
 enum sh_status sh_head_alloc_list(struct sh_block_head *head, enum sh_block_form form, uint32_t list_count) {
-    uint16_t *list = sh_alloc(list_count * sizeof *list);
+    uint16_t *list = sh_alloc_plain(list_count * sizeof *list);
     if (list == NULL) return SH_ERR_MEMORY;
     *head = (struct sh_block_head){
         .memory = list,
@@ -35,14 +35,14 @@ enum sh_status sh_head_alloc_list(struct sh_block_head *head, enum sh_block_form
 }
 
 enum sh_status sh_head_alloc_runs(struct sh_block_head *head, uint32_t run_count, uint32_t count) {
-    struct sh_run *runs = sh_alloc(run_count * sizeof *runs);
+    struct sh_run *runs = sh_alloc_plain(run_count * sizeof *runs);
     if (runs == NULL) return SH_ERR_MEMORY;
     *head =
         (struct sh_block_head){.memory = runs, .count = count, .run_count = (uint16_t)run_count, .form = SH_BLOCK_RUNS};
     return SH_OK;
 }
 
-static enum sh_status alloc_bits(struct sh_block_head *head, uint32_t count) {
+enum sh_status sh_head_alloc_bits(struct sh_block_head *head, uint32_t count) {
     uint64_t *words = sh_alloc(SH_BLOCK_BYTES);
     if (words == NULL) return SH_ERR_MEMORY;
     *head = (struct sh_block_head){.memory = words, .count = count, .form = SH_BLOCK_BITS};
@@ -64,7 +64,7 @@ enum sh_status sh_head_from_words(struct sh_block_head *head, const uint64_t *wo
         sh_bits->not_into(missing, SH_BLOCK_WORDS);
         (void)sh_bits->list_u16(missing, SH_BLOCK_WORDS, fresh.memory);
     } else if (count != 0) {
-        if (alloc_bits(&fresh, count) != SH_OK) return SH_ERR_MEMORY;
+        if (sh_head_alloc_bits(&fresh, count) != SH_OK) return SH_ERR_MEMORY;
         memcpy(fresh.memory, words, SH_BLOCK_BYTES);
     }
     *head = fresh;

@@ -42,6 +42,8 @@ enum sh_status sh_head_from_complement(struct sh_block_head *head, struct sh_blo
 bool sh_runs_are_cheapest(uint32_t run_count, uint32_t count, uint32_t array_count_max);
 /* RUNS with room for run_count runs, for the caller to fill, with the count of slots. */
 enum sh_status sh_head_alloc_runs(struct sh_block_head *head, uint32_t run_count, uint32_t count);
+/* BITS of that count, for the caller to fill. */
+enum sh_status sh_head_alloc_bits(struct sh_block_head *head, uint32_t count);
 /* ARRAY or INVERTED with room for exactly list_count entries. */
 enum sh_status sh_head_alloc_list(struct sh_block_head *head, enum sh_block_form form, uint32_t list_count);
 
