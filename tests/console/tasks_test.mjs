@@ -271,6 +271,100 @@ test("a feed says why, and other weights change the preview alone", async () => 
   await page.finish();
 });
 
+test("a feed under two scenes stands side by side, with what the scene says", async () => {
+  const { ids: [user] } = await shop.rpc("audience.sample", { where: "count(view, last 60 days) >= 5", count: 1, seed: "2" });
+  const ids = async (params = {}) => (await shop.rpc("feed.get", { user, count: 10, seed: 1, record: false, ...params })).items.map((item) => item.id);
+  const pinned = (await shop.rpc("feed.trending", { count: 30 })).items.map((item) => item.id).find((id) => id !== undefined);
+  await shop.rpc("scene.put", { name: "首页", rules: { pins: [{ item: pinned, place: 3 }], diversity: { attribute: "category", count: 1, window: 3 } } });
+  await shop.rpc("scene.put", { name: "低价", rules: { eligible: "price < 60" } });
+  const page = await browser.page();
+  await page.goto(at(shop, `feed/${user}`));
+  const shown = (place) => page.locator(".feed-list").nth(place).locator("p .code").allTextContents();
+  await page.getByLabel("场景：试一试").selectOption("首页");
+  await page.getByText(/条里有 \d+ 条相同/).waitFor();
+  assert.deepEqual(await shown(0), await ids());
+  assert.deepEqual(await shown(1), await ids({ scene: "首页" }));
+  assert.equal((await shown(1))[2], pinned);
+  await page.getByText("这个场景的规则（2 条）").click();
+  await page.locator(".scene-rules dd", { hasText: pinned }).waitFor();
+  // The other side, too: two scenes against each other.
+  await page.getByLabel("场景：现在的配置").selectOption("低价");
+  const cheap = await ids({ scene: "低价" });
+  await page.waitForFunction((wanted) => JSON.stringify([...document.querySelectorAll(".feed-list")[0].querySelectorAll("p .code")].map((one) => one.textContent)) === wanted, JSON.stringify(cheap));
+  await page.getByRole("button", { name: "还原" }).click();
+  await page.getByText("两边的权重相同").waitFor();
+  assert.deepEqual(await shown(1), cheap);
+  await page.finish();
+});
+
+test("an item that is not in a feed: the page says what kept it out, under either configuration", async () => {
+  const { ids: [user] } = await shop.rpc("audience.sample", { where: "count(view, last 60 days) >= 5", count: 1, seed: "3" });
+  const shown = (await shop.rpc("feed.get", { user, count: 10, seed: 1, record: false })).items;
+  const explained = (item) => shop.rpc("feed.explain", { user, count: 10, seed: 1, item });
+  let low = null; // one whose score is too low, and which no rule of diversity passed over before
+  for (const item of (await shop.rpc("feed.get", { user, count: 200, seed: 1, record: false })).items.slice(60)) {
+    low = { id: item.id, ...await explained(item.id) };
+    if (low.stage === "score") break;
+  }
+  assert.equal(low.stage, "score");
+  const page = await browser.page({ tolerates: /status of 404/ });
+  await page.goto(at(shop, `feed/${user}`));
+  // Of one that is there: from its own button, without typing.
+  await page.locator(".feed-items > li").nth(1).getByRole("button", { name: /为什么/ }).click();
+  await page.getByText("在推荐流的第 2 位。").waitFor();
+  const parts = await page.locator(".why-side tbody tr").count();
+  assert.equal(parts, (await explained(shown[1].id)).reasons.length);
+  // Of one that is not: its score is too low, and by how much.
+  const input = page.getByRole("searchbox", { name: "商品编号" });
+  await input.fill(low.id);
+  await input.press("Enter");
+  await page.getByText(`得分不够：在 ${low.candidates} 件可推商品里排第 ${low.rank}。`).waitFor();
+  // A condition on items keeps it out, in both columns once they differ.
+  await page.getByRole("textbox", { name: /商品条件/ }).fill("price < 0");
+  await page.getByText("不满足上面填的商品条件。").waitFor();
+  await page.getByRole("slider", { name: "热度" }).fill("4");
+  await page.waitForFunction(() => document.querySelectorAll(".why-side").length === 2);
+  await page.getByRole("textbox", { name: /商品条件/ }).fill("");
+  await input.fill("没有这件商品");
+  await input.press("Enter");
+  await page.getByRole("alert").getByText(/没有这件商品/).waitFor();
+  await page.finish();
+});
+
+test("what feeds learn is told, and a model is trained from the page", async () => {
+  const taught = await Shop.open({ users: 600, items: 120, events: 12000 });
+  const page = await browser.page();
+  await page.goto(at(taught, "learning"));
+  await page.getByText("还没有从推荐中学习").waitFor();
+  await taught.rpc("schema.put", { feed: { learning: { share: 1 } } });
+  let clicks = 0;
+  for (let i = 1; i <= 30; i += 1) {
+    const { rec_id, items } = await taught.rpc("feed.get", { user: `u${String(i).padStart(7, "0")}`, count: 5 });
+    if (i % 3 !== 0) continue;
+    await taught.rpc("event.append", { events: [{ type: "view", user: `u${String(i).padStart(7, "0")}`, item: items[0].id, time: Date.now(), rec_id }] });
+    clicks += 1;
+  }
+  await page.reload();
+  const said = await taught.rpc("feed.learning");
+  assert.equal(said.goals.click.acts, clicks);
+  await page.locator(".stat", { hasText: "记住的推荐流" }).getByText(/^30/).waitFor();
+  assert.equal(await page.getByRole("region", { name: "学习有用吗？" }).getByRole("row").nth(1).getByRole("cell").first().textContent(), String(clicks));
+  await page.getByRole("button", { name: "表格" }).click(); // of the drawing
+  assert.equal(await page.getByRole("region", { name: "按推荐位置" }).getByRole("row").nth(1).getByRole("cell").nth(1).textContent(), `${(100 * clicks / 30).toFixed(1)}%`);
+  // Trained with one click; its weight is on the feed's page then.
+  const row = page.getByRole("row", { name: /iALS/ });
+  await row.getByRole("button", { name: "训练" }).click();
+  await row.getByText("使用中").waitFor({ timeout: 60_000 });
+  const { models: [ials] } = await taught.rpc("model.list");
+  assert.equal(await row.getByRole("cell").nth(2).textContent(), new Intl.NumberFormat("en").format(ials.table.items));
+  await page.getByRole("navigation", { name: "查看方式" }).getByRole("link", { name: "一个人的推荐流" }).click();
+  await page.getByRole("searchbox").fill("u0000003");
+  await page.keyboard.press("Enter");
+  await page.getByRole("slider", { name: "模型 iALS" }).waitFor();
+  await page.finish();
+  await taught.close();
+});
+
 test("a person's page says why in or out", async () => {
   const page = await browser.page({ tolerates: /status of 404/ });
   const { ids: [user] } = await shop.rpc("audience.sample", { where: "会员等级 = '普通会员' and did(view)", count: 1, seed: "1" });

@@ -110,7 +110,7 @@ boot() {
     systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$tree" --boot systemd.log_target=console \
         </dev/null >"$work/boot.log" 2>&1 &
     machine=$!
-    for _ in $(seq 300); do
+    for _ in $(seq 600); do
         kill -0 "$machine" 2>/dev/null || break
         leader=$(cat "/proc/$machine/task/$machine/children" 2>/dev/null || true)
         leader=${leader%% *}
@@ -119,7 +119,8 @@ boot() {
         fi
         sleep 0.1
     done
-    [ -z "$leader" ] || kill -KILL "$machine" 2>/dev/null || true
+    # shellcheck disable=SC2086
+    kill -KILL $leader "$machine" 2>/dev/null || true
     machine="" leader=""
     mount -t proc proc "$tree/proc" 2>/dev/null || true
     return 1

@@ -6,6 +6,8 @@ packages_test="$packages_build g++ libcriterion-dev libroaring-dev libsqlite3-de
  python3-setuptools python3-wheel python3-pynvim prometheus librdkafka-dev clang libclang-rt-14-dev xz-utils unzip valgrind"
 # A fresh Debian, booted, to install the packages in.
 packages_tree="debootstrap dpkg-dev file man-db systemd systemd-container"
+# For the console's charts. Debian's node takes its certificates from the system, which a small Debian has none of.
+packages_npm="npm ca-certificates"
 # A browser for the console's tests, and letters for its pictures.
 packages_browser="chromium"
 packages_pictures="chromium fonts-noto-cjk"

@@ -14,6 +14,7 @@ const VIEWS = [
   { name: "segments", icon: "layers", load: () => import("./view/segments.js") },
   { name: "user", icon: "person", load: () => import("./view/user.js") },
   { name: "feed", icon: "feed", load: () => import("./view/feed.js") },
+  { name: "learning", under: "feed", load: () => import("./view/learning.js") },
   { name: "health", icon: "pulse", load: () => import("./view/health.js") },
 ];
 const THEME = "shoal.theme";
@@ -62,7 +63,8 @@ async function askWorkspace() {
 }
 
 function navLink(view) {
-  const isHere = (route().path[0] ?? "audience") === view.name;
+  const here = VIEWS.find((one) => one.name === route().path[0]) ?? VIEWS[0];
+  const isHere = (here.under ?? here.name) === view.name;
   return h("li", {}, h("a", { href: linkTo([view.name]), "aria-current": isHere ? "page" : null }, icon(view.icon), h("span", {}, t(`nav.${view.name}`))));
 }
 
@@ -71,7 +73,7 @@ function drawFrame() {
   const bar = h("header", { class: "top" },
     h("a", { class: "brand", href: linkTo(["audience"]) }, h("img", { src: "mark.svg", alt: "", width: "28", height: "28" }), h("b", {}, "Shoal")),
     h("button", { type: "button", class: "quiet small workspace", onclick: askWorkspace, title: t("workspace.title") }, icon("layers"), h("span", {}, workspace() || "default")),
-    h("nav", { "aria-label": t("nav.label") }, h("ul", {}, VIEWS.map(navLink))),
+    h("nav", { "aria-label": t("nav.label") }, h("ul", {}, VIEWS.filter((view) => view.under === undefined).map(navLink))),
     h("div", { class: "tools" },
       storedToken() === "" ? null : h("button", { type: "button", class: "quiet square", "aria-label": t("token.change"), title: t("token.change"), onclick: askToken }, icon("key")),
       h("button", { type: "button", class: "quiet square", "aria-label": isDark() ? t("theme.light") : t("theme.dark"), title: isDark() ? t("theme.light") : t("theme.dark"), onclick: turnTheme }, icon(isDark() ? "sun" : "moon")),
@@ -97,11 +99,11 @@ async function show() {
   leaving = new AbortController();
   const { signal } = leaving;
   closePicker();
-  document.title = `${t(`nav.${view.name}`)} · Shoal`;
-  for (const link of document.querySelectorAll("nav a")) {
+  document.title = `${t(`nav.${view.under ?? view.name}`)} · Shoal`;
+  for (const link of document.querySelectorAll("header nav a")) {
     const name = /^#\/(\w+)/.exec(link.getAttribute("href"))?.[1];
     link.setAttribute("href", linkTo([name]));
-    if (name === view.name) link.setAttribute("aria-current", "page");
+    if (name === (view.under ?? view.name)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   if (shown !== view.name) replace(main, h("div", { class: "view" }, skeleton(8)));

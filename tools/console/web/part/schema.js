@@ -103,7 +103,7 @@ export function loadSchema() {
     const plan = await rpc("rfm.get").then((answer) => answer.plan ?? null, () => null);
     const segments = await rpc("segment.list", { counts: false }).then((answer) => answer.segments.map((segment) => segment.name), () => []);
     const scores = await rpc("score.list").then((answer) => answer.scores.map((score) => score.name), () => []);
-    const models = await rpc("model.list").then((answer) => answer.models.filter((model) => model.table !== undefined && model.table !== null).map((model) => model.method), () => []);
+    const models = await rpc("model.list").then((answer) => answer.models.filter((model) => model.table !== undefined && model.table !== null).map((model) => model.name), () => []);
     current = new Schema(schema, plan, segments, scores, models);
     current.server = hello;
     setZone(current.zone);
