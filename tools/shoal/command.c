@@ -64,12 +64,22 @@ const struct command commands[] = {
     {"user", "ID ...", "users as they are; --events N of their latest events, --fields a,b", " events fields ", 1,
      COMMAND_WORD_COUNT_MAX, false, run_user},
     {"item", "ID ...", "items as they are; --fields a,b", " fields ", 1, COMMAND_WORD_COUNT_MAX, false, run_item},
+    {"unlist", "ID ...", "items are not shown any more, until they are put again", "", 1, COMMAND_WORD_COUNT_MAX, false,
+     run_unlist},
     {"forget", "ID ...", "remove users everywhere", "", 1, COMMAND_WORD_COUNT_MAX, false, run_forget},
     {"merge", "FROM INTO", "two users are one; FROM is another name of INTO from then on", "", 2, 2, false, run_merge},
     {"feed", "[USER]",
      "what this user, or somebody with these clicks, should see next, and why: --session ITEM,ITEM --count N\n"
-     "                            --filter EXPRESSION --exclude a,b --fields a,b --scene NAME --store NAME",
-     " count filter exclude fields seed now session scene store ", 0, 1, false, run_feed},
+     "                            --filter EXPRESSION --exclude a,b --fields a,b --scene NAME --store NAME\n"
+     "                            --with JSON: any other rule of feed.get, '{\"weights\": {\"cart\": 4}, \"mmr\": "
+     "0.3}'",
+     " count filter exclude fields seed now session scene store with ", 0, 1, false, run_feed},
+    {"feed-why", "[USER] ITEM",
+     "why an item is in this user's feed, or why not: options as of feed, its own --count N among them",
+     " count filter exclude seed now session scene store with ", 1, 2, false, run_feed_why},
+    {"served", "REC_ID ITEM ...",
+     "a feed was shown by another system, to be learned from: --user ID --now TIME --with JSON", " user now with ", 2,
+     COMMAND_WORD_COUNT_MAX, false, run_served},
     {"also-bought", "ITEM",
      "what buyers of an item also bought: --count N --filter EXPRESSION --fields a,b --by cosine|walk",
      " count filter fields by now ", 1, 1, false, run_also_bought},
@@ -82,8 +92,18 @@ const struct command commands[] = {
      false, run_users_for},
     {"feeds", "[EXPRESSION]",
      "feeds of many for a push: of an audience, --limit users a page or --all, or of --users a,b; --count N items\n"
-     "                            --filter EXPRESSION --exclude a,b --fields a,b --for PURPOSE",
-     " users limit all count filter exclude fields seed now for ", 0, 1, true, run_feeds},
+     "                            --filter EXPRESSION --exclude a,b --fields a,b --for PURPOSE --scene NAME --with "
+     "JSON",
+     " users limit all count filter exclude fields seed now for scene with ", 0, 1, true, run_feeds},
+    {"scene", "put|get|list|remove",
+     "rules of feeds by the place where they are shown: put NAME RULES (JSON, @FILE or -), get NAME, list, remove "
+     "NAME;\n"
+     "                            those of the scene default hold for all feeds",
+     "", 1, 3, false, run_scene},
+    {"model", "train|list|remove|likings|put",
+     "tables of items trained in the background: train ials|ease|knn|rp3 [--every HOURS] [--seed N] [--with JSON], "
+     "list, remove NAME; likings (who likes what, to train elsewhere) and put NAME FILE (a table from there)",
+     " every seed with count ", 1, 3, false, run_model},
     {"rfm", "[put|refresh|plan|show]",
      "recency, frequency, money: put EVENT [--days N] [--scores N] [--per-day], refresh, plan, show [EXPRESSION]",
      " days scores per-day now ", 0, 2, false, run_rfm},
@@ -97,8 +117,9 @@ const struct command commands[] = {
      false, run_segment},
     {"referral", "[put|refresh]", "who invited whom: put ATTRIBUTE [NAME EXPRESSION] ..., refresh; alone: the plan",
      " now ", 0, 16, false, run_referral},
-    {"rule", "put|list|remove",
-     "tags that events give: put NAME EVENT TAG_SET TAG [--ttl DAYS] [--note TEXT] [--past], list, remove NAME",
+    {"rule", "put|get|list|remove",
+     "tags that events give: put NAME EVENT TAG_SET TAG [--ttl DAYS] [--note TEXT] [--past], get NAME, list, remove "
+     "NAME",
      " ttl note past ", 1, 5, false, run_rule},
     {"tree", "put|get|list|remove",
      "stores in regions, names below names: put NAME FILE [--of ATTRIBUTE,...] with lines of NAME,PARENT; get NAME, "
@@ -143,6 +164,7 @@ const struct command commands[] = {
      " interval once ", 0, 0, false, run_top},
     {"snapshot", "", "write all state beside the log, so that a restart is quick and the log can be short", "", 0, 0,
      false, run_snapshot},
+    {"call", "METHOD [PARAMS]", "any method of the protocol; PARAMS are JSON, @FILE or -", "", 1, 2, false, run_call},
     {"ping", "", "is it there?", "", 0, 0, false, run_ping},
     {"help", "", "this text", "", 0, 0, false, run_help},
 };
@@ -180,6 +202,9 @@ struct option_place {
 static uint32_t take_option(const struct command *command, struct command_options *options, char *word, char *next) {
     const struct option_place places[] = {
         {"limit", &options->limit, NULL},
+        {"with", &options->with, NULL},
+        {"every", &options->every, NULL},
+        {"user", &options->user, NULL},
         {"train", &options->train, NULL},
         {"log", &options->log, NULL},
         {"clip", &options->clip, NULL},

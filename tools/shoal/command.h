@@ -27,6 +27,7 @@ struct command_options {
     bool apply;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
     const char *roles, *rate, *burst, *grace, *access, *interval;
+    const char *with, *every, *user;
     const char *source, *kafka, *config, *zone;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once, follow;
 };
@@ -101,6 +102,12 @@ int run_feeds(struct session *session, const struct command_options *options, ch
 int run_similar(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_also_bought(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_feed_why(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_served(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_unlist(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_scene(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_model(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_call(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_trending(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_rfm(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_score(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

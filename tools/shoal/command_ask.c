@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command_fields.h"
+#include "question.h"
 
 const char *print_grouped(int64_t number, char room[32]) {
     char digits[24];
@@ -91,37 +92,6 @@ void write_key_list(struct shoal_client_writer *params, const char *key, const c
     shoal_client_end(params, begun, count);
 }
 
-/* The open map of a question: `where`, and `now` when it is given. */
-struct question {
-    struct shoal_client_writer *params;
-    size_t map;
-    uint32_t pair_count;
-    const char *expression;
-    bool failed;
-};
-
-static struct question ask(const char *expression, const struct command_options *options) {
-    struct question question = {.params = shoal_client_writer_create(), .expression = expression};
-    if (question.params == NULL) {
-        (void)fputs("shoal: no memory\n", stderr);
-        exit(1);
-    }
-    question.map = shoal_client_begin_map(question.params);
-    if (expression != NULL) {
-        write_key_text(question.params, "where", expression);
-        question.pair_count++;
-    }
-    if (options->now != NULL) {
-        write_key_text(question.params, "now", options->now);
-        question.pair_count++;
-    }
-    if (options->purpose != NULL) {
-        write_key_text(question.params, "for", options->purpose);
-        question.pair_count++;
-    }
-    return question;
-}
-
 void print_held(struct shoal_client_value result) {
     char a[32], b[32];
     const struct shoal_client_value suppressed = shoal_client_get(result, "suppressed");
@@ -129,40 +99,6 @@ void print_held(struct shoal_client_value result) {
     (void)printf("held back: %s suppressed, %s without consent\n",
                  print_grouped(shoal_client_integer(suppressed, 0), a),
                  print_grouped(shoal_client_integer(shoal_client_get(result, "no_consent"), 0), b));
-}
-
-static void ask_number(struct question *question, const char *key, const char *text) {
-    if (text == NULL) return;
-    question->failed |= !write_key_number(question->params, key, text);
-    question->pair_count++;
-}
-
-static void ask_text(struct question *question, const char *key, const char *text) {
-    if (text == NULL) return;
-    write_key_text(question->params, key, text);
-    question->pair_count++;
-}
-
-static void ask_list(struct question *question, const char *key, const char *list) {
-    if (list == NULL) return;
-    write_key_list(question->params, key, list);
-    question->pair_count++;
-}
-
-static void ask_flag(struct question *question, const char *key, bool flag) {
-    if (!flag) return;
-    shoal_client_write_literal(question->params, key);
-    shoal_client_write_boolean(question->params, true);
-    question->pair_count++;
-}
-
-static bool send(struct session *session, struct question *question, const char *method,
-                 struct shoal_client_answer *answer) {
-    shoal_client_end(question->params, question->map, question->pair_count);
-    const bool sent =
-        !question->failed && session_call(session, method, question->params, question->expression, answer);
-    shoal_client_writer_destroy(question->params);
-    return sent;
 }
 
 int print_document(struct shoal_client_value value) {
@@ -176,9 +112,9 @@ static const char *expression_of(char **words, uint32_t word_count) {
 }
 
 int run_count(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
-    struct question question = ask(expression_of(words, word_count), options);
+    struct question question = question_begin(expression_of(words, word_count), options);
     struct shoal_client_answer answer;
-    if (!send(session, &question, "audience.count", &answer)) return 1;
+    if (!question_send(session, &question, "audience.count", &answer)) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     const int64_t count = shoal_client_integer(shoal_client_get(answer.result, "count"), 0);
     const int64_t total = shoal_client_integer(shoal_client_get(answer.result, "total"), 0);
@@ -290,14 +226,14 @@ static int list_pages(struct session *session, struct shoal_client_answer *answe
 
 int run_list(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     if (options->fields != NULL) fields_learn(session);
-    struct question question = ask(expression_of(words, word_count), options);
-    ask_number(&question, "limit", options->all ? "100000" : options->limit != NULL ? options->limit : "20");
-    ask_list(&question, "fields", options->fields);
-    ask_text(&question, "order", options->order);
-    ask_flag(&question, "desc", options->desc);
-    ask_flag(&question, "keep", options->all);
+    struct question question = question_begin(expression_of(words, word_count), options);
+    question_number(&question, "limit", options->all ? "100000" : options->limit != NULL ? options->limit : "20");
+    question_list(&question, "fields", options->fields);
+    question_text(&question, "order", options->order);
+    question_flag(&question, "desc", options->desc);
+    question_flag(&question, "keep", options->all);
     struct shoal_client_answer answer;
-    if (!send(session, &question, "audience.list", &answer)) return 1;
+    if (!question_send(session, &question, "audience.list", &answer)) return 1;
     if (options->all) return list_pages(session, &answer, options->fields);
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     print_rows(session, answer.result, options->fields);
@@ -307,12 +243,12 @@ int run_list(struct session *session, const struct command_options *options, cha
 
 int run_sample(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     if (options->fields != NULL) fields_learn(session);
-    struct question question = ask(expression_of(words, word_count), options);
-    ask_number(&question, "count", options->count != NULL ? options->count : "20");
-    ask_text(&question, "seed", options->seed);
-    ask_list(&question, "fields", options->fields);
+    struct question question = question_begin(expression_of(words, word_count), options);
+    question_number(&question, "count", options->count != NULL ? options->count : "20");
+    question_text(&question, "seed", options->seed);
+    question_list(&question, "fields", options->fields);
     struct shoal_client_answer answer;
-    if (!send(session, &question, "audience.sample", &answer)) return 1;
+    if (!question_send(session, &question, "audience.sample", &answer)) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     print_rows(session, answer.result, options->fields);
     print_listed(session, answer.result, options->fields);
@@ -320,10 +256,10 @@ int run_sample(struct session *session, const struct command_options *options, c
 }
 
 int run_explain(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
-    struct question question = ask(expression_of(words, word_count), options);
-    ask_flag(&question, "analyze", options->analyze);
+    struct question question = question_begin(expression_of(words, word_count), options);
+    question_flag(&question, "analyze", options->analyze);
     struct shoal_client_answer answer;
-    if (!send(session, &question, "audience.explain", &answer)) return 1;
+    if (!question_send(session, &question, "audience.explain", &answer)) return 1;
     if (options->tree) return print_document(shoal_client_get(answer.result, "tree"));
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     if (session->format == OUTPUT_TABLE) {
@@ -423,19 +359,20 @@ static int print_feed(struct session *session, struct shoal_client_value result,
 
 int run_feed(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     if (options->fields != NULL) fields_learn(session);
-    struct question question = ask(NULL, options);
-    ask_text(&question, "user", word_count > 0 ? words[0] : NULL);
-    ask_list(&question, "session", options->session);
-    ask_number(&question, "count", options->count != NULL ? options->count : "10");
-    ask_number(&question, "seed", options->seed);
-    ask_text(&question, "filter", options->filter);
-    ask_list(&question, "exclude", options->exclude);
-    ask_text(&question, "scene", options->scene);
-    ask_text(&question, "store", options->store);
-    ask_list(&question, "fields", options->fields);
+    struct question question = question_begin(NULL, options);
+    question_text(&question, "user", word_count > 0 ? words[0] : NULL);
+    question_list(&question, "session", options->session);
+    question_number(&question, "count", options->count != NULL ? options->count : "10");
+    question_number(&question, "seed", options->seed);
+    question_text(&question, "filter", options->filter);
+    question_list(&question, "exclude", options->exclude);
+    question_text(&question, "scene", options->scene);
+    question_text(&question, "store", options->store);
+    question_list(&question, "fields", options->fields);
+    question_json(&question, options->with);
     question.expression = options->filter;
     struct shoal_client_answer answer;
-    if (!send(session, &question, "feed.get", &answer)) return 1;
+    if (!question_send(session, &question, "feed.get", &answer)) return 1;
     return print_feed(session, answer.result, options->fields, true);
 }
 
@@ -444,15 +381,15 @@ int run_feed(struct session *session, const struct command_options *options, cha
 static int ask_companions(struct session *session, const struct command_options *options, const char *item,
                           const char *method, const char *by) {
     if (options->fields != NULL) fields_learn(session);
-    struct question question = ask(NULL, options);
-    ask_text(&question, "item", item);
-    ask_text(&question, "by", by);
-    ask_number(&question, "count", options->count != NULL ? options->count : "10");
-    ask_text(&question, "filter", options->filter);
-    ask_list(&question, "fields", options->fields);
+    struct question question = question_begin(NULL, options);
+    question_text(&question, "item", item);
+    question_text(&question, "by", by);
+    question_number(&question, "count", options->count != NULL ? options->count : "10");
+    question_text(&question, "filter", options->filter);
+    question_list(&question, "fields", options->fields);
     question.expression = options->filter;
     struct shoal_client_answer answer;
-    if (!send(session, &question, method, &answer)) return 1;
+    if (!question_send(session, &question, method, &answer)) return 1;
     return print_feed(session, answer.result, options->fields, true);
 }
 
@@ -470,14 +407,14 @@ int run_trending(struct session *session, const struct command_options *options,
     (void)words;
     (void)word_count;
     if (options->fields != NULL) fields_learn(session);
-    struct question question = ask(NULL, options);
-    ask_number(&question, "count", options->count != NULL ? options->count : "10");
-    ask_text(&question, "filter", options->filter);
-    ask_list(&question, "fields", options->fields);
-    ask_text(&question, "store", options->store);
-    ask_text(&question, "by", options->by);
+    struct question question = question_begin(NULL, options);
+    question_number(&question, "count", options->count != NULL ? options->count : "10");
+    question_text(&question, "filter", options->filter);
+    question_list(&question, "fields", options->fields);
+    question_text(&question, "store", options->store);
+    question_text(&question, "by", options->by);
     question.expression = options->filter;
     struct shoal_client_answer answer;
-    if (!send(session, &question, "feed.trending", &answer)) return 1;
+    if (!question_send(session, &question, "feed.trending", &answer)) return 1;
     return print_feed(session, answer.result, options->fields, false);
 }

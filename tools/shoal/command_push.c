@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "command_fields.h"
+#include "question.h"
 
 enum { FIELD_COUNT_MAX = 64 };
 
@@ -94,14 +95,16 @@ int run_users_for(struct session *session, const struct command_options *options
 /* What each feed is asked for. */
 static bool write_feed(struct shoal_client_writer *params, const struct command_options *options) {
     shoal_client_write_literal(params, "feed");
-    shoal_client_write_map(params, 1u + (options->filter != NULL) + (options->exclude != NULL) +
-                                       (options->fields != NULL) + (options->seed != NULL));
-    if (!write_key_number(params, "count", options->count != NULL ? options->count : "3")) return false;
-    if (options->seed != NULL && !write_key_number(params, "seed", options->seed)) return false;
-    if (options->filter != NULL) write_key_text(params, "filter", options->filter);
-    if (options->exclude != NULL) write_key_list(params, "exclude", options->exclude);
-    if (options->fields != NULL) write_key_list(params, "fields", options->fields);
-    return true;
+    struct question feed = {.params = params, .map = shoal_client_begin_map(params)};
+    question_number(&feed, "count", options->count != NULL ? options->count : "3");
+    question_number(&feed, "seed", options->seed);
+    question_text(&feed, "filter", options->filter);
+    question_list(&feed, "exclude", options->exclude);
+    question_list(&feed, "fields", options->fields);
+    question_text(&feed, "scene", options->scene);
+    question_json(&feed, options->with);
+    shoal_client_end(params, feed.map, feed.pair_count);
+    return !feed.failed;
 }
 
 /* A page of an audience after `cursor` ("": the first), or the feeds of a list. */

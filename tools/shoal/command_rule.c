@@ -1,4 +1,4 @@
-/* command_rule.c -- rule put, list, remove. */
+/* command_rule.c -- rule put, get, list, remove. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -47,6 +47,26 @@ static int list(struct session *session) {
     return 0;
 }
 
+static int get(struct session *session, char **words) {
+    static const char *const keys[] = {"name"};
+    struct shoal_client_answer answer;
+    struct shoal_client_value name;
+    struct shoal_client_value value;
+    if (!call_with_texts(session, "rule.get", keys, words, 1, NULL, &answer)) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "rule", false);
+    output_column(table, "is", false);
+    struct shoal_client_walk walk = shoal_client_walk_begin(answer.result);
+    while (shoal_client_walk_next(&walk, &name, &value)) {
+        if (shoal_client_text_is(name, "took_us")) continue;
+        output_add_value(table, name);
+        output_add_value(table, value);
+    }
+    output_table_finish(table);
+    return 0;
+}
+
 static int remove_one(struct session *session, char **words) {
     static const char *const keys[] = {"name"};
     struct shoal_client_answer answer;
@@ -62,9 +82,11 @@ static int remove_one(struct session *session, char **words) {
 
 int run_rule(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
     if (strcmp(words[0], "put") == 0 && word_count == PUT_WORDS + 1) return put(session, options, words + 1);
+    if (strcmp(words[0], "get") == 0 && word_count == 2) return get(session, words + 1);
     if (strcmp(words[0], "list") == 0 && word_count == 1) return list(session);
     if (strcmp(words[0], "remove") == 0 && word_count == 2) return remove_one(session, words + 1);
-    (void)fputs("shoal rule: put NAME EVENT TAG_SET TAG [--ttl DAYS] [--note TEXT] [--past], list, or remove NAME\n",
-                stderr);
+    (void)fputs(
+        "shoal rule: put NAME EVENT TAG_SET TAG [--ttl DAYS] [--note TEXT] [--past], get NAME, list, or remove NAME\n",
+        stderr);
     return 2;
 }
