@@ -1,7 +1,7 @@
 #include "loop.h"
 
-#include "memory.h"
 #include "recovery.h"
+#include "room.h"
 #include "server_log.h"
 
 enum {
@@ -101,14 +101,12 @@ static void look_at_tokens(struct sh_access *access) {
 static void copy_figures(struct sh_loop *loop) {
     struct sh_shard_figures figures;
     struct sh_counters *counters = &loop->counters;
-    const int64_t memory_bytes = sh_memory_bytes();
     sh_shard_figures(loop->shard, &figures);
     sh_count_set(&counters->workspace_count, figures.workspace_count);
     sh_count_set(&counters->user_count, figures.user_count);
     sh_count_set(&counters->item_count, figures.item_count);
     sh_count_set(&counters->event_count, figures.event_count);
     sh_count_set(&counters->cursor_count, figures.cursor_count);
-    sh_count_set(&counters->memory_bytes, memory_bytes > 0 ? (uint64_t)memory_bytes : 0);
 }
 
 static void on_tick(void *context, struct sh_io_timer *timer) {
@@ -169,6 +167,7 @@ static enum sh_status turn(struct sh_loop *loop) {
     }
     mail_flush(loop);
     copy_counters(loop);
+    sh_room_turn(loop);
     return SH_OK;
 }
 

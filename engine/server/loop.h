@@ -98,10 +98,12 @@ struct sh_server {
     uint64_t every_number;    /* loop 0's: of the latest write that went to every shard */
     struct sh_snapshots snapshots;
     struct sh_training training;
-    struct sh_recovery *recovery;  /* until it serves */
-    _Atomic(bool) holds_writes;    /* a snapshot waits for those under way */
-    _Atomic(uint64_t) full_logs;   /* a bit a shard: its log has no room on the disk */
-    _Atomic(uint64_t) failed_logs; /* a bit a shard: its log takes nothing until the next start */
+    struct sh_recovery *recovery;       /* until it serves */
+    _Atomic(bool) holds_writes;         /* a snapshot waits for those under way */
+    _Atomic(uint64_t) full_logs;        /* a bit a shard: its log has no room on the disk */
+    _Atomic(uint64_t) failed_logs;      /* a bit a shard: its log takes nothing until the next start */
+    _Atomic(uint64_t) memory_bytes_max; /* 0: as much as there is; see room.h */
+    bool is_crowded;                    /* loop 0's: it has said that there is no room */
     _Atomic(uint32_t) connection_count;
     _Atomic(uint32_t) stop; /* enum sh_stop */
     _Atomic(uint32_t) quiet_count;

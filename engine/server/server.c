@@ -58,6 +58,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     pthread_cond_init(&server->changed, NULL);
     sh_snapshots_init(&server->snapshots);
     sh_slow_log_init(&server->slow, options->slow_ms);
+    atomic_init(&server->memory_bytes_max, options->memory_bytes);
     server->host = options->host == NULL ? sh_host_system() : options->host;
     server->io = options->io;
     server->access = options->access;
@@ -202,6 +203,10 @@ enum sh_status sh_server_start(const struct sh_server_options *options, struct s
     made->recovery = NULL;
     *server = made;
     return SH_OK;
+}
+
+void sh_server_set_memory(struct sh_server *server, uint64_t memory_bytes) {
+    atomic_store_explicit(&server->memory_bytes_max, memory_bytes, memory_order_relaxed);
 }
 
 void sh_server_set_slow_ms(struct sh_server *server, uint32_t slow_ms) {

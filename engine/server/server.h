@@ -37,7 +37,8 @@ struct sh_server_options {
     struct sh_access *access;
     struct sh_audit *audit; /* the caller's, until the server has ended; NULL: nothing is written down */
     struct sh_tls *tls; /* what tls: addresses show; the caller's, until the server has ended. NULL: there are none */
-    uint32_t slow_ms;   /* requests that take at least so long are noted in the log; 0: none. See slow_log.h */
+    uint64_t memory_bytes; /* that loops may hold before they refuse to take more; 0: no bound. See room.h */
+    uint32_t slow_ms;      /* requests that take at least so long are noted in the log; 0: none. See slow_log.h */
     /* Tests make these small; 0 is the bound of the same name in bounds.h. */
     uint32_t connection_count_max;
     uint32_t frame_stall_ms_max;
@@ -49,6 +50,7 @@ struct sh_server_options {
 SH_MUST_CHECK enum sh_status sh_server_check(const struct sh_server_options *options, struct sh_error *err);
 /* From any thread. */
 void sh_server_set_slow_ms(struct sh_server *server, uint32_t slow_ms);
+void sh_server_set_memory(struct sh_server *server, uint64_t memory_bytes);
 /* Listen and serve, on threads of its own. When this returns SH_OK the server answers. On failure *server is NULL and
  * nothing is left behind. */
 SH_MUST_CHECK enum sh_status sh_server_start(const struct sh_server_options *options, struct sh_server **server,

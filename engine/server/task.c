@@ -1,6 +1,7 @@
 #include "cursor.h"
 #include "loop.h"
 #include "memory.h"
+#include "room.h"
 
 enum {
     SPARE_COUNT_MAX = 1024,     /* tasks kept for the next requests: one connection's pipeline */
@@ -405,8 +406,9 @@ static bool may_begin(const struct sh_session *session, const struct sh_method *
     return !method->writes || !atomic_load(&server->holds_writes);
 }
 
-/* A writing request that the journal may not take is refused before anything is done. */
+/* What there is no memory for, or what the journal may not take, is refused before anything is done. */
 static bool is_admitted(const struct sh_loop *loop, const struct sh_method *method, struct sh_error *err) {
+    if (sh_room_admit(loop, method, err) != SH_OK) return false;
     if (loop->server->data == NULL || !method->writes) return true;
     return sh_journal_admit(loop->server, is_urgent(method), err) == SH_OK;
 }

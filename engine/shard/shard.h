@@ -64,6 +64,7 @@ struct sh_method {
 };
 enum sh_method_flag {
     SH_METHOD_URGENT = 1,  /* goes on when the disk is full, in room that is kept for it */
+    SH_METHOD_FREES = 4,   /* goes on when memory is full: it leaves less than there was */
     SH_METHOD_AUDITED = 2, /* who called it, and how it went, is written down for good */
 };
 /* NULL if there is none; err then has the nearest name. */

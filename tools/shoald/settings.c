@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "memory_size.h"
+
 enum {
     SEGMENT_MIB_MAX = 4096,
     SNAPSHOT_LOG_MIB_MAX = 1 << 20,
+    MEMORY_MIB_MAX = 1 << 30,
     SLOW_MS_MAX = 3600000,
     NAME_BYTES_MAX = 32,
 };
@@ -65,6 +68,9 @@ static const struct setting known[] = {
     TEXT("console", "DIR", console, "the console's files (default: ../share/shoal/console beside this program)"),
     TEXT("io", "BODY", io, "uring or epoll (default: uring where the kernel has it; also SHOAL_IO)"),
     TEXT("user", "NAME", user, "started as root: go on as this user, before anything is opened"),
+    TEXT("memory", "SIZE", memory,
+         "MiB that it may use; more writes and then questions are refused, with `limit` (default: seven\n"
+         "eighths of what the machine or its control group has; 0: no bound)"),
     TEXT("slow-ms", "N", slow_ms, "note requests that take at least so many ms in the log (default 1000; 0: none)"),
     TEXT("log-level", "LEVEL", log_level, "error, warn, info or debug (default info)"),
     TEXT("log-format", "FORM", log_format, "text, or json: an object a line (default text)"),
@@ -283,6 +289,18 @@ static enum sh_status check_company(const struct settings *settings, struct sh_e
     return SH_OK;
 }
 
+static enum sh_status resolve_memory(struct settings *settings, struct sh_error *err) {
+    uint32_t mib = 0;
+    if (settings->memory == NULL) {
+        const uint64_t all = memory_size();
+        settings->memory_bytes = all - all / 8;
+        return SH_OK;
+    }
+    const enum sh_status status = parse_number("memory", settings->memory, 0, MEMORY_MIB_MAX, &mib, err);
+    settings->memory_bytes = (uint64_t)mib << 20;
+    return status;
+}
+
 static enum sh_status resolve(struct settings *settings, struct sh_error *err) {
     enum sh_status status = resolve_data(settings, err);
     settings->slow_threshold_ms = 1000;
@@ -292,6 +310,7 @@ static enum sh_status resolve(struct settings *settings, struct sh_error *err) {
         status = parse_number("shards", settings->shards, 1, SH_SHARD_COUNT_MAX, &settings->shard_count, err);
     if (status == SH_OK)
         status = parse_number("slow-ms", settings->slow_ms, 0, SLOW_MS_MAX, &settings->slow_threshold_ms, err);
+    if (status == SH_OK) status = resolve_memory(settings, err);
     if (status == SH_OK && settings->log_level != NULL)
         status = sh_log_level_parse(settings->log_level, &settings->level, err);
     if (status == SH_OK && settings->log_format != NULL)

@@ -42,12 +42,14 @@ struct settings {
     const char *console;
     const char *io;
     const char *user;
+    const char *memory;
     const char *slow_ms;
     const char *log_level;
     const char *log_format;
     /* What the texts mean: settings_resolve. */
     struct sh_data_options data_options;
-    uint32_t shard_count; /* 0: not said */
+    uint32_t shard_count;  /* 0: not said */
+    uint64_t memory_bytes; /* 0: no bound */
     uint32_t slow_threshold_ms;
     enum sh_log_level level;
     enum sh_log_form form;

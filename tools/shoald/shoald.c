@@ -205,6 +205,7 @@ static struct sh_server_options options_of(const struct settings *settings, cons
                                       .shard_count = settings->shard_count,
                                       .io = parts->io,
                                       .slow_ms = settings->slow_threshold_ms,
+                                      .memory_bytes = settings->memory_bytes,
                                       .access = parts->access,
                                       .tls = parts->tls,
                                       .audit = parts->audit,
@@ -238,6 +239,7 @@ static void take_settings(int argument_count, char **arguments, const struct par
     sh_log_set_level(settings.level);
     sh_log_set_form(settings.form);
     sh_server_set_slow_ms(parts->server, settings.slow_threshold_ms);
+    sh_server_set_memory(parts->server, settings.memory_bytes);
 }
 
 static void report(enum sh_status status, const char *what, const struct sh_error *err) {

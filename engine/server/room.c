@@ -1,0 +1,56 @@
+#include "room.h"
+
+#include <inttypes.h>
+
+#include "memory.h"
+#include "server_log.h"
+
+static uint64_t held_by(const struct sh_counters *counters) {
+    return atomic_load_explicit(&counters->memory_bytes, memory_order_relaxed);
+}
+
+static uint64_t held(const struct sh_server *server) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < server->loop_count; i++)
+        sum += held_by(&server->loops[i].counters);
+    return sum;
+}
+
+/* A question that is refused at once is cheaper than one that is begun; those that need next to nothing are not. */
+static bool needs_little(const struct sh_method *method) {
+    return method->spread == SH_SPREAD_SESSION || (method->flags & (SH_METHOD_FREES | SH_METHOD_URGENT)) != 0 ||
+           (method->roles & SH_ROLE_METRICS) != 0;
+}
+
+enum sh_status sh_room_admit(const struct sh_loop *loop, const struct sh_method *method, struct sh_error *err) {
+    const uint64_t size = atomic_load_explicit(&loop->server->memory_bytes_max, memory_order_relaxed);
+    if (size == 0 || needs_little(method)) return SH_OK;
+    /* Its own is told as it is now: a single shard never goes far beyond. */
+    const int64_t own = sh_memory_bytes();
+    const uint64_t told = held_by(&loop->counters);
+    const uint64_t used = held(loop->server) + (own > 0 && (uint64_t)own > told ? (uint64_t)own - told : 0);
+    if (used < (method->writes ? size : size + size / 8)) return SH_OK;
+    (void)sh_fail(err, SH_ERR_LIMIT, -1, "%" PRIu64 " MiB of memory are used, of %" PRIu64 " that the server may use",
+                  used >> 20, size >> 20);
+    return sh_fail_hint(err, SH_ERR_LIMIT,
+                        method->writes ? "questions are answered, and people, items and models can be removed"
+                                       : "ask again when others have been answered");
+}
+
+void sh_room_turn(struct sh_loop *loop) {
+    struct sh_server *server = loop->server;
+    const int64_t own = sh_memory_bytes();
+    sh_count_set(&loop->counters.memory_bytes, own > 0 ? (uint64_t)own : 0);
+    if (loop->index != 0) return;
+    const uint64_t size = atomic_load_explicit(&server->memory_bytes_max, memory_order_relaxed);
+    const uint64_t used = size == 0 ? 0 : held(server);
+    if (!server->is_crowded && size != 0 && used >= size) {
+        server->is_crowded = true;
+        sh_log(SH_LOG_ERROR,
+               "%" PRIu64 " MiB of memory are used, of %" PRIu64 ": no writes are taken but what frees some",
+               used >> 20, size >> 20);
+    } else if (server->is_crowded && used < size - size / 64) {
+        server->is_crowded = false;
+        sh_log(SH_LOG_INFO, "there is memory again: writes are taken");
+    }
+}
