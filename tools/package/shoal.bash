@@ -17,7 +17,7 @@ _shoal() {
         mapfile -t COMPREPLY < <(compgen -W "table csv json" -- "$word")
         return
         ;;
-    --map | --rejects | --token-file | --access | --train | --test | --dir)
+    --map | --rejects | --token-file | --access | --train | --test | --dir | --out | --resume | --verify | --table)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;

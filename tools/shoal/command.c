@@ -131,6 +131,17 @@ const struct command commands[] = {
      "", 0, 2, false, run_keep},
     {"load", "", "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]",
      " map dir rejects quiet only-schema ", 0, 0, false, run_load},
+    {"export", "audience|segment|users|items|events|feeds|memberships|shop",
+     "into files that `load` reads, gone on with where it was interrupted: audience EXPRESSION, segment NAME, users,\n"
+     "                            items, events [--types a,b] [--from T] [--until T], feeds EXPRESSION [--count N],\n"
+     "                            memberships [--segments a,b], shop; --out FILE.csv|.jsonl|.roaring[.gz|.zst] (a "
+     "folder\n"
+     "                            for a shop) --fields a,b --order NAME --desc; --resume MANIFEST, --verify MANIFEST, "
+     "--anew",
+     " fields order desc now key table separator types from until count filter exclude seed scene store segments as "
+     "out "
+     "verify resume anew quiet ",
+     0, 2, false, run_export},
     {"stream", "FILE ... | --kafka BROKERS TOPIC",
      "messages of the Segment specification, each once, however often it is stopped: [--follow] [--source NAME] "
      "[--zone "
@@ -259,6 +270,16 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"kafka", &options->kafka, NULL},
         {"config", &options->config, NULL},
         {"zone", &options->zone, NULL},
+        {"types", &options->types, NULL},
+        {"until", &options->until, NULL},
+        {"verify", &options->verify, NULL},
+        {"resume", &options->resume, NULL},
+        {"key", &options->key, NULL},
+        {"table", &options->table, NULL},
+        {"separator", &options->separator, NULL},
+        {"segments", &options->segments, NULL},
+        {"as", &options->as, NULL},
+        {"anew", NULL, &options->anew},
         {"follow", NULL, &options->follow},
         {"desc", NULL, &options->desc},
         {"all", NULL, &options->all},

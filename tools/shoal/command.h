@@ -29,7 +29,8 @@ struct command_options {
     const char *roles, *rate, *burst, *grace, *access, *interval;
     const char *with, *every, *user;
     const char *source, *kafka, *config, *zone;
-    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once, follow;
+    const char *types, *until, *verify, *resume, *key, *table, *separator, *segments, *as;
+    bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once, follow, anew;
 };
 
 struct command {
@@ -130,6 +131,7 @@ int run_dump(struct session *session, const struct command_options *options, cha
 int run_repair(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_snapshot(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_token(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_export(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stream(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_stats(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_ping(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

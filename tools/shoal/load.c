@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load_calls.h"
 #include "load_files.h"
 #include "load_summary.h"
 #include "memory.h"
@@ -459,6 +460,11 @@ static double seconds_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+static enum sh_status make_calls(struct loader *loader, bool is_after) {
+    return load_calls(loader->client, &loader->mapping, loader->options->mapping_path, loader->options->folder,
+                      is_after, &loader->err);
+}
+
 int load_run(struct shoal_client *client, const struct load_options *options) {
     struct loader *loader = sh_alloc_zero(sizeof *loader);
     if (loader == NULL) return 1;
@@ -470,7 +476,9 @@ int load_run(struct shoal_client *client, const struct load_options *options) {
     progress_init(&loader->progress, !options->quiet);
     const double started = seconds_now();
     enum sh_status status = prepare(loader);
+    if (status == SH_OK) status = make_calls(loader, false);
     if (status == SH_OK && !options->only_schema) status = load_files(loader);
+    if (status == SH_OK && !options->only_schema) status = make_calls(loader, true);
     loader->counts.seconds = seconds_now() - started;
     progress_deinit(&loader->progress);
     if (!load_rejects_close(&loader->rejects) && status == SH_OK)

@@ -324,8 +324,13 @@ static enum sh_status read_line(struct map_parser *parser, struct sh_text line) 
     if (key.count == 0 || value.count == 0) return map_fault(parser, "both sides of = are needed", line);
     switch (parser->part) {
     case PART_HEAD:
+        if (sh_text_equal(key, SH_TEXT_LITERAL("calls"))) {
+            if (parser->mapping->calls.count > 0) return map_fault(parser, "this stands twice", key);
+            parser->mapping->calls = value;
+            return SH_OK;
+        }
         if (!sh_text_equal(key, SH_TEXT_LITERAL("zone")))
-            return map_fault(parser, "before the first section only zone = NAME may stand", key);
+            return map_fault(parser, "before the first section only zone = NAME and calls = FILE may stand", key);
         if (parser->zone_seen) return map_fault(parser, "this stands twice", key);
         parser->zone_seen = true;
         parser->mapping->zone = value;

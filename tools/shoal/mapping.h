@@ -2,6 +2,7 @@
  *
  *   # a shop's export
  *   zone = Europe/London                          defaults before the first section
+ *   calls = calls.jsonl                           {"method", "params"} a line, done before the rows; "after": behind them
  *
  *   [events]                                      one section a kind of row; a file may serve several sections
  *   file = lines_*.csv.gz                         a name or a pattern, beside the mapping; may repeat
@@ -48,7 +49,11 @@
 #include "arena.h"
 #include "text.h"
 
-enum { MAPPING_BYTES_MAX = 1 << 20, MAPPING_SECTION_COUNT_MAX = 64, MAPPING_FIELD_COUNT_MAX = 1024 };
+enum {
+    MAPPING_BYTES_MAX = 1 << 20,
+    MAPPING_SECTION_COUNT_MAX = 576 /* two for each event type there may be, and more */,
+    MAPPING_FIELD_COUNT_MAX = 1024
+};
 
 enum mapping_kind { MAPPING_USERS, MAPPING_ITEMS, MAPPING_EVENTS };
 enum mapping_format { MAPPING_BY_NAME, MAPPING_CSV, MAPPING_JSONL };
@@ -132,7 +137,8 @@ struct mapping_purpose {
 };
 
 struct mapping {
-    struct sh_text zone; /* "UTC" unless given */
+    struct sh_text zone;  /* "UTC" unless given */
+    struct sh_text calls; /* a file beside the mapping; count 0: none */
     struct mapping_section *sections;
     uint32_t section_count;
     struct mapping_summary *summaries;
