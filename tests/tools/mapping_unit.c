@@ -195,7 +195,7 @@ Test(mapping, the_whole_must_make_sense) {
     expect_fault("[users]\nfile = x\nid\n", "line 3: KEY = VALUE or NAME : TYPE = COLUMN is needed: 'id'", "");
     expect_fault("[users]\nfile =\n", "line 2: both sides of = are needed", "");
     expect_fault("[users]\nfile = # x\n", "line 2: both sides of = are needed", "");
-    expect_fault("file = x\n", "line 1: before the first section only zone = NAME may stand: 'file'", "");
+    expect_fault("file = x\n", "line 1: before the first section only zone = NAME and calls = FILE may stand: 'file'", "");
     expect_fault("zone = a\nzone = b\n", "line 2: this stands twice: 'zone'", "");
     expect_fault(
         "[feed]\nlimit = 3\n",
@@ -344,10 +344,10 @@ Test(mapping, as_many_fields_and_sections_as_there_is_room_for) {
         if (over == 1) cr_assert_not_null(strstr(err.message, "too many fields in one section"));
         free(text);
     }
-    char text[3000] = "";
+    char text[24 * (MAPPING_SECTION_COUNT_MAX + 2)] = "";
     for (uint32_t i = 0; i <= MAPPING_SECTION_COUNT_MAX; i++)
         strcat(text, "[items]\nfile = x\nid = a\n");
-    expect_fault(text, "line 193: too many sections: 'items'", "");
+    expect_fault(text, "line 1729: too many sections: 'items'", "");
 }
 
 Test(mapping, a_small_arena_is_an_error_and_no_crash) {

@@ -11,6 +11,7 @@ struct list {
     struct load_file *files;
     uint32_t file_count;
     const char *folder;
+    uint32_t section_count;
     struct sh_error *err;
 };
 
@@ -50,7 +51,9 @@ static enum sh_status add(struct list *list, const char *path, uint32_t section)
     struct load_file *file = &list->files[place];
     if (place == list->file_count) {
         file->path = sh_arena_copy(list->arena, path, strlen(path) + 1);
-        if (file->path == NULL) return sh_fail(list->err, SH_ERR_MEMORY, -1, "no memory for the file list");
+        file->is_read_by = sh_arena_alloc_zero(list->arena, list->section_count + 1u);
+        if (file->path == NULL || file->is_read_by == NULL)
+            return sh_fail(list->err, SH_ERR_MEMORY, -1, "no memory for the file list");
         list->file_count++;
     }
     file->is_read_by[section] = true;
@@ -62,7 +65,10 @@ enum sh_status load_list_files(const struct mapping *mapping, const char *mappin
                                struct sh_error *err) {
     char beside[PATH_MAX];
     (void)snprintf(beside, sizeof beside, "%s", mapping_path);
-    struct list list = {.arena = arena, .err = err, .folder = folder != NULL ? folder : dirname(beside)};
+    struct list list = {.arena = arena,
+                        .err = err,
+                        .section_count = mapping->section_count,
+                        .folder = folder != NULL ? folder : dirname(beside)};
     list.files = sh_arena_alloc_zero(arena, LOAD_FILE_COUNT_MAX * sizeof *list.files);
     if (list.files == NULL) return sh_fail(err, SH_ERR_MEMORY, -1, "no memory for the file list");
     enum sh_status status = SH_OK;

@@ -8,7 +8,7 @@ enum { LOAD_FILE_COUNT_MAX = 10000 };
 
 struct load_file {
     const char *path;
-    bool is_read_by[MAPPING_SECTION_COUNT_MAX];
+    bool *is_read_by; /* by section */
 };
 
 /* The distinct files of all sections, in the order in which the mapping names them. Names and patterns are beside the
