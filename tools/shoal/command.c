@@ -150,13 +150,23 @@ const struct command commands[] = {
     {"eval", "session | ranking | split | replay | policy",
      "how well feeds foresee: session --train F --test F [--count K], the next click; ranking --train F [--valid F] "
      "--test F [--k 10,20,40] [--methods LIST], what people come to like; split --events F --by user|time [--seed N] "
-     "--dir FOLDER makes the files; replay --events F [--count K], each event before it is learned; policy --log F "
-     "[--clip W], what another policy would have earned. [--columns user,item,time] [--min COLUMN=NUMBER]",
-     " train valid test count columns k min methods events by seed dir log clip ", 1, 1, false, run_eval},
-    {"tune", "session | ranking",
-     "weights of the feed that foresee best: --train F --valid F [--trials N] [--seed N] [--count K] [--out F] "
-     "[--apply]",
-     " train valid count columns min trials seed out apply ", 1, 1, false, run_tune},
+     "--dir FOLDER makes the files; replay --events F [--count K] [--targets TYPES] [--config F], each event before it "
+     "is learned; policy --log F [--clip W] [--scene NAME] [--filter EXPRESSION] [--draws N], what another policy "
+     "would have "
+     "earned. [--columns "
+     "user,item,time,type=NAME,"
+     "value=NAME,store=NAME,category=NAME,tags=NAME] [--min COLUMN=NUMBER] [--types LIST] [--weights TYPE=W,...] "
+     "[--items F --item-columns id,category=NAME,tags=NAME]",
+     " train valid test count columns k min methods events by seed dir log clip items item-columns types targets "
+     "weights "
+     "config scene filter draws ",
+     1, 1, false, run_eval},
+    {"tune", "session | ranking | replay | load FILE",
+     "what foresees best, found on validation alone: session or ranking --train F --valid F, replay --events F; "
+     "[--trials N] [--seed N] [--count K] [--out F] [--apply], and the columns of eval; load puts such a file into the "
+     "workspace",
+     " train valid events count columns min trials seed out apply items item-columns types weights ", 1, 2, false,
+     run_tune},
     {"learning", "", "how well the feed learns from what it showed", "", 0, 0, false, run_learning},
     {"impressions", "", "what feeds showed, with propensities, and what came of it: --limit N feeds, or --all",
      " limit all ", 0, 0, false, run_impressions},
@@ -221,6 +231,12 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"clip", &options->clip, NULL},
         {"out", &options->out, NULL},
         {"trials", &options->trials, NULL},
+        {"items", &options->items, NULL},
+        {"item-columns", &options->item_columns, NULL},
+        {"types", &options->types, NULL},
+        {"draws", &options->draws, NULL},
+        {"targets", &options->targets, NULL},
+        {"weights", &options->weights, NULL},
         {"apply", NULL, &options->apply},
         {"session", &options->session, NULL},
         {"users", &options->users, NULL},

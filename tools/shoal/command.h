@@ -24,6 +24,7 @@ struct command_options {
     const char *train, *valid, *test, *columns, *session, *users, *store, *k, *min, *methods;
     const char *log, *clip, *out, *trials;
     const char *purpose; /* --for */
+    const char *items, *item_columns, *types, *targets, *weights, *draws;
     bool apply;
     const char *of, *by, *cross, *base, *top, *bins, *among, *period, *periods, *days, *scores, *ttl, *digits;
     const char *roles, *rate, *burst, *grace, *access, *interval;

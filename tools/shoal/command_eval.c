@@ -13,7 +13,6 @@
 #include <time.h>
 
 #include "bounds.h"
-#include "clicks.h"
 #include "command.h"
 #include "eval_engine.h"
 #include "memory.h"
@@ -26,7 +25,7 @@ enum {
 
 struct evaluation {
     struct eval_engine eval;
-    struct names items;
+    struct goods goods;
     uint32_t train_item_count;
     struct clicks train;
     struct clicks test;
@@ -46,9 +45,9 @@ struct evaluation {
 static bool learn(struct evaluation *evaluation) {
     static const char *const names[] = {"affinity", "popularity", "recency", "pairs"};
     static const double weights[] = {0, 0, 0, 0};
-    return eval_put_schema(&evaluation->eval, "click", names, weights, 4) &&
-           eval_put_items(&evaluation->eval, &evaluation->items) &&
-           eval_learn(&evaluation->eval, "click", &evaluation->items, &evaluation->train);
+    const struct eval_scores scores = {names, weights, 4};
+    return eval_put_shop(&evaluation->eval, &evaluation->goods, "click", NULL) &&
+           eval_put_scores(&evaluation->eval, &scores) && eval_learn(&evaluation->eval, &evaluation->train);
 }
 
 /* ---- foreseeing ---- */
@@ -61,7 +60,7 @@ static uint64_t clock_us(void) {
 
 static void ask_after(struct evaluation *evaluation, const struct click *clicks, uint32_t count) {
     struct shoal_client_writer *params = evaluation->eval.params;
-    const char *const *texts = (const char *const *)evaluation->items.texts;
+    const char *const *texts = (const char *const *)evaluation->goods.items.texts;
     const uint32_t first = count > CLICKS_PER_CALL_MAX ? count - CLICKS_PER_CALL_MAX : 0;
     eval_begin(&evaluation->eval, 4);
     shoal_client_write_literal(params, "session");
@@ -79,7 +78,7 @@ static void ask_after(struct evaluation *evaluation, const struct click *clicks,
 
 static bool foresee(struct evaluation *evaluation, const struct click *clicks, uint32_t count) {
     struct shoal_client_value result;
-    const char *wanted = evaluation->items.texts[clicks[count].item];
+    const char *wanted = evaluation->goods.items.texts[clicks[count].item];
     ask_after(evaluation, clicks, count);
     const uint64_t begin_us = clock_us();
     if (!eval_call(&evaluation->eval, "feed.get", &result)) return false;
@@ -95,7 +94,7 @@ static bool foresee(struct evaluation *evaluation, const struct click *clicks, u
         uint32_t number;
         const struct shoal_client_value id = shoal_client_get(item, "id");
         const char *bytes = shoal_client_text(id, &byte_count);
-        if (names_find(&evaluation->items, (struct sh_text){bytes, (uint32_t)byte_count}, &number))
+        if (names_find(&evaluation->goods.items, (struct sh_text){bytes, (uint32_t)byte_count}, &number))
             evaluation->was_shown[number] = 1;
         if (!shoal_client_text_is(id, wanted)) continue;
         evaluation->hit_count++;
@@ -187,20 +186,13 @@ static void report(struct session *session, struct evaluation *evaluation) {
 /* ---- the command ---- */
 
 static bool read_files(struct evaluation *evaluation, const struct command_options *options) {
-    struct sh_error err;
-    const char *columns = options->columns != NULL ? options->columns : "SessionId,ItemId,Time";
-    enum sh_status status = clicks_read(options->train, columns, NULL, &evaluation->items, &evaluation->train, &err);
-    evaluation->train_item_count = evaluation->items.count;
-    if (status == SH_OK)
-        status = clicks_read(options->test, columns, NULL, &evaluation->items, &evaluation->test, &err);
-    if (status != SH_OK) {
-        (void)fprintf(stderr, "shoal: %s\n", err.message);
-        return false;
-    }
-    evaluation->was_shown = calloc(evaluation->items.count + (size_t)1, 1);
-    if (evaluation->was_shown != NULL && evaluation->train.count > 0 && evaluation->test.count > 0) return true;
-    (void)fprintf(stderr, "shoal: %s\n", evaluation->was_shown == NULL ? "memory is out" : "a file has no clicks");
-    return false;
+    static const char columns[] = "SessionId,ItemId,Time";
+    if (!eval_read(options->train, options, columns, &evaluation->goods, &evaluation->train)) return false;
+    evaluation->train_item_count = evaluation->goods.items.count;
+    if (!eval_read(options->test, options, columns, &evaluation->goods, &evaluation->test)) return false;
+    evaluation->was_shown = calloc(evaluation->goods.items.count + (size_t)1, 1);
+    if (evaluation->was_shown == NULL) (void)fputs("shoal: memory is out\n", stderr);
+    return evaluation->was_shown != NULL;
 }
 
 static bool evaluate(struct evaluation *evaluation, const struct command_options *options) {
@@ -229,7 +221,7 @@ static int run_session(struct session *session, const struct command_options *op
     eval_close(&evaluation.eval);
     clicks_free(&evaluation.train);
     clicks_free(&evaluation.test);
-    names_free(&evaluation.items);
+    goods_free(&evaluation.goods);
     sh_free(evaluation.took_us);
     free(evaluation.was_shown);
     return done ? 0 : 1;

@@ -4,14 +4,14 @@
  *               so the same seed gives the same files whatever the order of the lines
  *   --by time   the first 80 % of all lines by time, then 10 % and 10 %
  *
- * A user and an item make one line, the first by time. What is rounded: a user of n items has round(0.8 n) for training
+ * A user and an item make one line, the first by time, with its type, value and store if the file has them. What is rounded: a user of n items has round(0.8 n) for training
  * and round(0.9 n) - round(0.8 n) for validation, halves up. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clicks.h"
 #include "command.h"
+#include "eval_engine.h"
 #include "hash.h"
 #include "memory.h"
 
@@ -48,7 +48,7 @@ static int by_moment(const void *left, const void *right) {
 }
 
 struct splitting {
-    struct names items;
+    struct goods goods;
     struct clicks clicks;
     struct line *lines;
     uint32_t count;
@@ -68,7 +68,7 @@ static bool make_lines(struct splitting *splitting, bool by_user, uint64_t seed)
     for (uint32_t i = 0; i < clicks->count; i++) {
         const struct click click = clicks->clicks[i];
         const uint64_t user = sh_hash_text(sh_text_of(clicks->sessions.texts[click.session]));
-        const uint64_t item = sh_hash_text(sh_text_of(splitting->items.texts[click.item]));
+        const uint64_t item = sh_hash_text(sh_text_of(splitting->goods.items.texts[click.item]));
         lines[i] = (struct line){click, sh_hash_mix(user ^ seed, item ^ UINT64_C(0x9E3779B97F4A7C15))};
     }
     qsort(lines, clicks->count, sizeof *lines, by_user_and_item);
@@ -85,6 +85,18 @@ static void write_field(FILE *out, const char *text) {
     output_csv_cell(text, out);
 }
 
+/* What else the file said of its events. */
+static void write_more(const struct splitting *splitting, const struct click *click, FILE *out) {
+    const struct goods *goods = &splitting->goods;
+    if (goods->types.count > 0) (void)fputc(',', out);
+    if (click->type != CLICK_NONE) write_field(out, goods->types.texts[click->type]);
+    if (splitting->clicks.has_values)
+        (void)fprintf(out, ",%s%lld.%02lld", click->value < 0 ? "-" : "", llabs(click->value / 100),
+                      llabs(click->value % 100));
+    if (goods->stores.count > 0) (void)fputc(',', out);
+    if (click->store != CLICK_NONE) write_field(out, goods->stores.texts[click->store]);
+}
+
 static void write_part(struct splitting *splitting, uint32_t from, uint32_t count) {
     const uint64_t first = ((uint64_t)count * 8 + 5) / 10;
     const uint64_t second = ((uint64_t)count * 9 + 5) / 10;
@@ -94,8 +106,10 @@ static void write_part(struct splitting *splitting, uint32_t from, uint32_t coun
         FILE *out = splitting->files[part];
         write_field(out, splitting->clicks.sessions.texts[click->session]);
         (void)fputc(',', out);
-        write_field(out, splitting->items.texts[click->item]);
-        (void)fprintf(out, ",%" PRId64 "\n", click->time_ms);
+        write_field(out, splitting->goods.items.texts[click->item]);
+        (void)fprintf(out, ",%" PRId64, click->time_ms);
+        write_more(splitting, click, out);
+        (void)fputc('\n', out);
         splitting->counts[part]++;
     }
 }
@@ -123,7 +137,8 @@ static bool open_parts(struct splitting *splitting, const char *folder) {
             perror(path);
             return false;
         }
-        (void)fputs("user,item,time\n", splitting->files[i]);
+        (void)fprintf(splitting->files[i], "user,item,time%s%s%s\n", splitting->goods.types.count > 0 ? ",type" : "",
+                      splitting->clicks.has_values ? ",value" : "", splitting->goods.stores.count > 0 ? ",store" : "");
     }
     return true;
 }
@@ -142,20 +157,16 @@ static bool close_parts(struct splitting *splitting) {
 
 int run_eval_split(const struct command_options *options) {
     struct splitting splitting = {.count = 0};
-    struct sh_error err;
-    const char *columns = options->columns != NULL ? options->columns : "user,item,time";
     const bool by_user = options->by != NULL && strcmp(options->by, "user") == 0;
     const uint64_t seed = options->seed != NULL ? strtoull(options->seed, NULL, 10) : 1;
     if (options->events == NULL || options->folder == NULL ||
         (!by_user && (options->by == NULL || strcmp(options->by, "time") != 0))) {
         (void)fputs("usage: shoal eval split --events FILE --by user|time --dir FOLDER [--seed N] [--columns "
-                    "user,item,time] [--min COLUMN=NUMBER]\n",
+                    "user,item,time] [--min COLUMN=NUMBER] [--types view,cart]\n",
                     stderr);
         return 2;
     }
-    bool is_well =
-        clicks_read(options->events, columns, options->min, &splitting.items, &splitting.clicks, &err) == SH_OK;
-    if (!is_well) (void)fprintf(stderr, "shoal: %s\n", err.message);
+    bool is_well = eval_read(options->events, options, "user,item,time", &splitting.goods, &splitting.clicks);
     is_well = is_well && make_lines(&splitting, by_user, seed) && open_parts(&splitting, options->folder);
     if (is_well) write_parts(&splitting, by_user);
     is_well = close_parts(&splitting) && is_well;
@@ -163,7 +174,7 @@ int run_eval_split(const struct command_options *options) {
         (void)printf("seed %" PRIu64 ": %u lines for training, %u for validation, %u for the test\n", seed,
                      splitting.counts[0], splitting.counts[1], splitting.counts[2]);
     clicks_free(&splitting.clicks);
-    names_free(&splitting.items);
+    goods_free(&splitting.goods);
     sh_free(splitting.lines);
     return is_well ? 0 : 1;
 }
