@@ -314,6 +314,7 @@ struct sh_feed_request {
     uint32_t click_count;
     uint8_t hour;       /* 0..23, where the shop is: what is clicked at lunch is not what is at night */
     bool is_remembered; /* the answer says what is to be remembered of it */
+    bool is_bare;       /* nobody asks for reasons: items have none */
 };
 
 /* The known items of which this is the low half of the hash of the id, in the order of the hashes; `items` has room for

@@ -39,6 +39,7 @@ static void collect_reasons(const struct feed_run *run, const struct feed_candid
 static enum sh_status give_reasons(const struct feed_run *run, const struct feed_candidate *candidate, uint32_t max,
                                    struct sh_feed_item *item) {
     struct feed_reasons reasons;
+    if (run->request->is_bare) return SH_OK;
     collect_reasons(run, candidate, &reasons, &item->applied);
     return feed_reasons_take(&reasons, max, run->arena, &item->reasons, &item->reason_count);
 }

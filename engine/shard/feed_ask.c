@@ -129,6 +129,7 @@ static enum sh_status read_detail(struct sh_feed_ask *ask, const struct sh_param
         ask->detail = SH_FEED_DETAIL_FULL;
     else if (!sh_text_equal(text, SH_TEXT_LITERAL("reasons")))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "`explain` is \"none\", \"reasons\" or \"full\"");
+    ask->request.is_bare = ask->detail == SH_FEED_DETAIL_NONE;
     return SH_OK;
 }
 

@@ -180,6 +180,7 @@ enum sh_status sh_handle_feed_explain(struct sh_call *call, struct sh_error *err
     status = sh_feed_ask_read(ask, params, err);
     if (status == SH_OK) status = sh_feed_ask_visitor(ask, params, err);
     ask->request.is_remembered = false;
+    ask->request.is_bare = false;
     if (status == SH_OK) status = explain(ask, &params[SH_ASK_WORD_COUNT], err);
     sh_feed_ask_deinit(ask);
     return status;

@@ -183,9 +183,9 @@ def ials(data, dimensions, epochs, unobserved, regularisation, start=None):
 
 METHODS = {
     "knn": (knn, {"neighbours": [100, 200], "shrink": [5, 10, 50]}),
-    "rp3": (rp3, {"neighbours": [50, 100, 1000], "alpha": [0.2, 0.4, 0.6], "beta": [0.2, 0.4, 0.6]}),
-    "ials": (ials, {"dimensions": [64], "epochs": [10], "unobserved": [0.1, 0.3, 1], "regularisation": [0.003, 0.01, 0.03]}),
-    "ease": (ease, {"neighbours": [1000], "regularisation": [50, 100, 200, 400, 800]}),
+    "rp3": (rp3, {"neighbours": [100, 1000], "alpha": [0.2, 0.4], "beta": [0.4, 0.6]}),
+    "ials": (ials, {"dimensions": [64], "epochs": [10], "unobserved": [0.1, 0.3, 1], "regularisation": [0.003, 0.01]}),
+    "ease": (ease, {"neighbours": [1000], "regularisation": [100, 200, 400]}),
 }
 
 

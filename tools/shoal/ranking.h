@@ -12,7 +12,8 @@
  *
  *   it begins with all trained methods at weight 1, which is the same importance (train.h: scale), and goes from weight
  *   to weight. A change is taken if users gain from it on the mean, and by more than one standard error of that mean:
- *   with some hundred users, what gains less is luck as often as not, and luck does not last until the test.
+ *   with some hundred users, what gains less is luck as often as not, and luck does not last until the test. Should a
+ *   single method still be better, it goes on from that one.
  *
  * The test file is asked once a method, at the end.
  */

@@ -16,11 +16,7 @@ const struct ranking_method ranking_methods[RANKING_METHOD_COUNT] = {
     {"pairs", "pairs", false, false, {{NULL, {0}, 0}}},
     {"walk", "walk", false, false, {{NULL, {0}, 0}}},
     {"knn", "knn", true, false, {{"neighbours", {100, 200}, 2}, {"shrink", {5, 10, 50}, 3}}},
-    {"rp3",
-     "rp3",
-     true,
-     false,
-     {{"neighbours", {50, 100, 1000}, 3}, {"alpha", {0.2, 0.4, 0.6}, 3}, {"beta", {0.2, 0.4, 0.6}, 3}}},
+    {"rp3", "rp3", true, false, {{"neighbours", {100, 1000}, 2}, {"alpha", {0.2, 0.4}, 2}, {"beta", {0.4, 0.6}, 2}}},
     {"ials",
      "ials",
      true,
@@ -28,12 +24,12 @@ const struct ranking_method ranking_methods[RANKING_METHOD_COUNT] = {
      {{"dimensions", {64}, 1},
       {"epochs", {10}, 1},
       {"unobserved", {0.1, 0.3, 1}, 3},
-      {"regularisation", {0.003, 0.01, 0.03}, 3}}},
-    {"ease", "ease", true, false, {{"neighbours", {1000}, 1}, {"regularisation", {50, 100, 200, 400, 800}, 5}}},
+      {"regularisation", {0.003, 0.01}, 2}}},
+    {"ease", "ease", true, false, {{"neighbours", {1000}, 1}, {"regularisation", {100, 200, 400}, 3}}},
 };
 
 /* Weights of `auto` that are tried for each method. */
-static const double mixture_weights[] = {0, 0.1, 0.25, 0.5, 1, 2};
+static const double mixture_weights[] = {0, 0.25, 0.5, 1, 2};
 
 static bool no_memory(void) {
     (void)fputs("shoal: memory is out\n", stderr);
@@ -215,6 +211,20 @@ static bool climb_all(struct climb *climb) {
     return true;
 }
 
+/* From all together; then, if one alone is still better, from that one. */
+static bool climb_twice(struct climb *climb) {
+    const struct ranking *ranking = climb->ranking;
+    uint32_t first = RANKING_METHOD_COUNT;
+    if (!climb_all(climb)) return false;
+    for (uint32_t i = 0; i < RANKING_METHOD_COUNT; i++)
+        if (ranking->outcomes[i].is_there && ranking->outcomes[i].valid > climb->best->valid &&
+            (first == RANKING_METHOD_COUNT || ranking->outcomes[i].valid > ranking->outcomes[first].valid))
+            first = i;
+    if (first == RANKING_METHOD_COUNT) return true;
+    climb->best->weights = ranking->outcomes[first].weights;
+    return climb_all(climb);
+}
+
 static void tell_weights(struct ranking_outcome *outcome) {
     size_t used = 0;
     for (uint32_t i = 0; i < RANKING_METHOD_COUNT; i++) {
@@ -241,7 +251,7 @@ bool ranking_run_all(struct ranking *ranking) {
     if (ranking->has_valid) {
         climb.gains = sh_alloc_zero((ranking->people_count + (size_t)1) * sizeof *climb.gains);
         climb.tried = sh_alloc_zero((ranking->people_count + (size_t)1) * sizeof *climb.tried);
-        is_well = climb.gains != NULL && climb.tried != NULL ? climb_all(&climb) : no_memory();
+        is_well = climb.gains != NULL && climb.tried != NULL ? climb_twice(&climb) : no_memory();
         sh_free(climb.gains);
         sh_free(climb.tried);
     }
