@@ -110,13 +110,14 @@ static json_t *settings_of(const struct ranking_method *method, const struct ran
 }
 
 /* Tables of weight 0 are not trained by who loads it. */
-static void write_ranking(const struct ranking *ranking, struct finding *finding) {
+static void write_ranking(const struct ranking *ranking, const struct ranking_weights *before,
+                          struct finding *finding) {
     json_t *half_lives = json_object();
     json_t *models = json_array();
     for (uint32_t i = 0; i < RANKING_METHOD_COUNT; i++) {
         const struct ranking_method *method = &ranking_methods[i];
         const double weight = ranking->all.weights.of[i];
-        add_weight(finding, method->feature, method->is_trained ? 1 : 0, weight);
+        add_weight(finding, method->feature, before->of[i], weight);
         if (weight == 0 || !ranking->outcomes[i].is_there) continue;
         if (method->is_trained)
             (void)json_array_append_new(
@@ -131,31 +132,34 @@ static void write_ranking(const struct ranking *ranking, struct finding *finding
                                      half_lives, "models", models);
 }
 
-/* Before: the tables as they come, each at weight 1. */
-static bool tune_ranking(struct ranking *ranking, const struct command_options *options, struct finding *finding) {
-    struct ranking_weights before = {{0}};
+/* Before: the weights of a new workspace, which has no tables. */
+static bool measure_before(struct ranking *ranking, struct finding *finding, struct ranking_weights *before) {
+    struct shoal_client_value schema;
     struct ranking_sums sums;
-    ranking->k[0] = ranking->k_max = finding->k;
-    ranking->k_count = 1;
-    if (!ranking_read(ranking, options) || !ranking_learn(ranking, options)) return false;
-    for (uint32_t i = 0; i < RANKING_METHOD_COUNT; i++) {
-        ranking->wanted[i] = true;
-        before.of[i] = ranking_methods[i].is_trained ? 1 : 0;
-        if (!ranking_methods[i].is_trained) continue;
-        eval_begin(&ranking->eval, 1);
-        write_key_text(ranking->eval.params, "name", ranking_methods[i].name);
-        if (!eval_call(&ranking->eval, "model.train", NULL)) return false;
-    }
-    const bool is_measured = ranking_measure(ranking, 1, &before, &sums, NULL);
+    eval_begin(&ranking->eval, 0);
+    if (!eval_call(&ranking->eval, "schema.get", &schema)) return false;
+    const struct shoal_client_value scores = shoal_client_get(shoal_client_get(schema, "feed"), "scores");
+    for (uint32_t i = 0; i < RANKING_METHOD_COUNT; i++)
+        before->of[i] = shoal_client_real(shoal_client_get(scores, ranking_methods[i].feature), 0);
+    const bool is_measured = ranking_measure(ranking, 1, before, &sums, NULL);
     if (is_measured) finding->before = ranking_sums_mean(&sums, 0).ndcg;
     ranking_sums_deinit(&sums);
-    if (!is_measured || !ranking_run_methods(ranking) || !ranking_run_all(ranking)) return false;
+    return is_measured;
+}
+
+static bool tune_ranking(struct ranking *ranking, const struct command_options *options, struct finding *finding) {
+    struct ranking_weights before = {{0}};
+    ranking->k[0] = ranking->k_max = finding->k;
+    ranking->k_count = 1;
+    for (uint32_t i = 0; i < RANKING_METHOD_COUNT; i++)
+        ranking->wanted[i] = true;
+    if (!ranking_read(ranking, options) || !ranking_learn(ranking, options) ||
+        !measure_before(ranking, finding, &before) || !ranking_run_methods(ranking) || !ranking_run_all(ranking))
+        return false;
     finding->measure = "NDCG";
     finding->tuned = ranking->all.valid;
     finding->trials = ranking->trials + 1;
-    if (finding->tuned < finding->before) /* what single methods did best is not best together */
-        (void)fputs("shoal: the tables as they come, each at weight 1, are better than what was found\n", stderr);
-    write_ranking(ranking, finding);
+    write_ranking(ranking, &before, finding);
     return finding->config.root != NULL;
 }
 
