@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tools" / "clients" / "p
 
 import msgpack  # noqa: E402
 from rpc import BUILD, Server  # noqa: E402
-from shoal import calls, errors, flight, types, wire  # noqa: E402
+from shoal import calls, errors, flight, methods, types, wire  # noqa: E402
 
 FILE = pathlib.Path(__file__).with_name("golden") / "session.json"
 NOW = 1_772_000_000_000
@@ -50,6 +50,14 @@ CALLS = [
                    "weights": [{"value": "count(view)", "weight": 2.5, "cap": 40}]}, None),
     ("feed.get", {"user": "小红", "count": 2, "fields": ["kind"], "seed": 1, "now": NOW}, None),
     ("feed.trending", {"count": 2, "now": NOW}, None),
+    ("scene.put", {"name": "首页", "rules": {"boost": [{"where": "kind = 'cat'", "factor": 2.5, "name": "猫"}], "weights": {"view": 0.5},
+                                             "half_life_days": {"types": {"purchase": {"long": 90}}}}}, None),
+    ("feed.explain", {"item": "rope", "user": "小红", "count": 1, "seed": 1, "scene": "首页", "now": NOW}, None),
+    ("feed.similar", {"item": "cup", "count": 2, "now": NOW}, None),
+    ("feed.batch", {"users": ["小红"], "now": NOW, "feed": {"count": 2, "seed": 1, "explain": "full"}, "timeout_ms": 60_000}, None),
+    ("feed.users_for_item", {"item": "cup", "count": 2, "now": NOW, "timeout_ms": 60_000}, None),
+    ("feed.explain", {"item": "cup", "user": "小红", "weights": {"veiw": 1}, "now": NOW}, None),
+    ("model.list", {}, None),
     ("no.such", {}, None),
 ]
 
@@ -153,7 +161,7 @@ class Golden(unittest.TestCase):
                 lane.client_id, lane.seq = entry["number"]["client"], entry["number"]["seq"] - 1
             lane.msgid = entry["msgid"] - 1
             call = calls.raw(entry["method"], **entry["params"])
-            if entry["method"] in wire.WRITES and "number" not in entry or entry["method"] in wire.TIMED and "timeout_ms" not in call.params:
+            if entry["method"] in methods.WRITES and "number" not in entry or entry["method"] in methods.TIMED and "timeout_ms" not in call.params:
                 continue  # the client would add a number, or its time
             self.assertEqual(lane.begin(call, 0, 1000).frame.hex(), entry["request"])
 
@@ -165,6 +173,10 @@ class Golden(unittest.TestCase):
         same(calls.user("小红", events=2), 13)
         same(calls.feed("小红", count=2, fields=["kind"], seed=1, now=NOW), 16)
         same(calls.trending(count=2, now=NOW), 17)
+        same(calls.put_scene("首页", CALLS[18][1]["rules"]), 18)
+        same(calls.feed_why("rope", "小红", count=1, seed=1, scene="首页", now=NOW), 19)
+        same(calls.similar("cup", count=2, now=NOW), 20)
+        same(calls.models(), 24)
         same(calls.put("items", CALLS[2][1]["rows"], fields=["id", "kind"]), 2)
 
     def test_python_reads_these_answers(self):
@@ -193,6 +205,17 @@ class Golden(unittest.TestCase):
         self.assertEqual(refused(6).status, "conflict")
         feed = read(16, calls.feed("小红"))
         self.assertEqual([len(feed.items), feed.items[0].fields], [2, {"kind": "tea"}])
+        self.assertTrue(read(18, calls.put_scene("首页", {})))
+        fate = read(19, calls.feed_why("rope"))
+        self.assertEqual((fate.item, fate.shown, fate.stage, fate.place), ("rope", False, "score", None))
+        self.assertAlmostEqual(sum(fate.contributions.values()), fate.score)
+        self.assertEqual(read(20, calls.similar("cup")).items[0].id, "pot")
+        ((user, own),) = read(21, calls.batch(["小红"])).feeds
+        self.assertEqual((user, own.candidates, [item.id for item in own.items]), ("小红", 3, [item.id for item in feed.items]))
+        self.assertAlmostEqual(sum(own.items[0].contributions.values()), own.items[0].score)
+        self.assertEqual({one.id for one in read(22, calls.users_for_item("cup")).users}, {"小红", "bo"})
+        self.assertIn("view", refused(23).hint)
+        self.assertEqual([model.name for model in read(24, calls.models())], ["ials", "ease", "knn", "rp3"])
 
     def test_the_server_answers_so(self):
         for shards, io in (1, "uring"), (2, "epoll"):

@@ -48,21 +48,13 @@ class Node(unittest.TestCase):
     def test_against_the_server(self):
         self.node_test("client.test.mjs")
 
+    def test_tokens_and_tls(self):
+        self.node_test("access.test.mjs")
+
     def test_types(self):
         done = run(["node", "node_modules/typescript/lib/tsc.js", "--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--types",
                     "--lib", "es2022,dom,esnext.disposable", "types_check.ts"], self.place)
         self.assertEqual(done.returncode, 0, done.stdout)
-
-    def test_methods(self):
-        """What the client knows of the methods is what the server knows."""
-        text = (ROOT / "engine" / "shard" / "method_table.c").read_text()
-        rows = re.findall(r'= \{"([a-z._]+)", SH_SPREAD_\w+, (true|false), (true|false),\s', text)
-        public = {name: writes == "true" for name, writes, inner in rows if inner == "false"}
-        wire = (SOURCE / "src" / "wire.js").read_text()
-        sets = {name: set(re.findall(r"'([a-z._]+)'", re.search(rf"{name} = new Set\(\[(.*?)\]\)", wire, re.S)[1])) for name in ("WRITES", "READS")}
-        self.assertGreater(len(sets["WRITES"]), 15)
-        self.assertEqual({name: True for name in sets["WRITES"]}, {name: public.get(name) for name in sets["WRITES"]})
-        self.assertEqual({name: False for name in sets["READS"] - {"hello"}}, {name: public.get(name) for name in sets["READS"] - {"hello"}})
 
     def test_the_package_and_its_readme(self):
         text = (SOURCE / "README.md").read_text()

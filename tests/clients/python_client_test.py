@@ -146,9 +146,82 @@ class Questions(Shop):
         self.assertIsNone(page.cursor)
         liked = page.feeds[0][1].items[0].id
         suits = self.client.users_for_item(liked, where="points < 50", count=3, now=NOW)
-        self.assertEqual(suits["users"], self.asynchronously(lambda client: client.users_for_item(liked, where="points < 50", count=3, now=NOW))["users"])
-        self.assertTrue(suits["users"])
-        self.assertLessEqual({user["id"] for user in suits["users"]}, set(met))
+        self.assertEqual(suits, self.asynchronously(lambda client: client.users_for_item(liked, where="points < 50", count=3, now=NOW)))
+        self.assertTrue(suits.users and all(isinstance(user, shoal.UserFit) for user in suits.users))
+        self.assertLessEqual({user.id for user in suits.users}, set(met))
+        for user in suits.users:
+            self.assertAlmostEqual(user.affinity + user.pairs + user.walk, user.score)
+
+    def collected(self, walk):
+        """What both clients walk over: lists that are alike."""
+        async def gather(client):
+            return [one async for one in walk(client)]
+        here, there = list(walk(self.client)), self.asynchronously(gather)
+        self.assertEqual(len(here), len(there))
+        return here, there
+
+    def test_feeds_page_by_page_and_of_an_audience(self):
+        here, there = self.collected(lambda client: client.feed_pages("用户0004", count=9, seed=5, now=NOW, explain="none"))
+        ids = [item.id for page in here for item in page.items]
+        self.assertEqual([page.items for page in here], [page.items for page in there])
+        self.assertEqual((len(ids), len(set(ids)), len(here)), (40, 40, 5))
+        here, there = self.collected(lambda client: client.batches("points < 30", limit=8, count=1, seed=1, now=NOW))
+        self.assertEqual([(user, feed.items) for user, feed in here], [(user, feed.items) for user, feed in there])
+        self.assertEqual({user for user, _ in here}, set(self.client.ids("points < 30")))
+
+    def test_a_full_feed_and_the_fate_of_an_item(self):
+        feed = self.client.feed("用户0004", count=5, seed=1, now=NOW, explain="full", pins=[{"item": "item9", "place": 2}], weights={"view": 3})
+        self.assertEqual((feed.candidates, feed.items[1].id, feed.items[1].rules), (40, "item9", ["pin"]))
+        for item in feed.items:
+            self.assertAlmostEqual(sum(item.contributions.values()), item.score)
+            self.assertEqual((item.propensity, item.relaxed), (1.0, []))
+        fate = self.both(lambda client: client.feed_why("item9", "用户0004", count=5, seed=1, now=NOW, filter="kind = '茶'"))
+        self.assertEqual((fate.item, fate.shown, fate.stage, fate.place), ("item9", False, "filter", None))
+        shown = self.both(lambda client: client.feed_why(feed.items[0].id, "用户0004", count=5, seed=1, now=NOW, weights={"view": 3}))
+        self.assertEqual((shown.stage, shown.place, shown.score, shown.contributions),
+                         ("shown", 1, feed.items[0].score, feed.items[0].contributions))
+        with self.assertRaises(TypeError):
+            self.client.feed("u", cuont=3)
+        with self.assertRaises(shoal.NameUnknown) as caught:
+            self.client.feed("u", filter="knd = '茶'")
+        self.assertEqual((caught.exception.position, caught.exception.column), (0, 0))
+
+    def test_companions_scenes_and_models(self):
+        similar = self.both(lambda client: client.similar("item1", count=3, fields=["kind"], now=NOW))
+        self.assertTrue(similar.items and similar.items[0].reasons and similar.missing == 0)
+        self.assertEqual(self.both(lambda client: client.also_bought("item1", now=NOW)).of, 0)
+        self.assertTrue(self.client.put_scene("首页", {"mmr": 0.5}))
+        self.assertFalse(self.asynchronously(lambda client: client.put_scene("首页", {"mmr": 0.5})))
+        scene = self.both(lambda client: client.scene("首页"))
+        self.assertEqual((scene.name, scene.rules, [one.name for one in self.client.scenes()]), ("首页", {"mmr": 0.5}, ["首页"]))
+        self.assertEqual(len(self.client.feed("用户0004", scene="首页", count=3).items), 3)
+        self.assertTrue(self.client.remove_scene("首页"))
+        self.assertFalse(self.asynchronously(lambda client: client.remove_scene("首页")))
+        with self.assertRaises(shoal.NotFound):
+            self.client.scene("首页")
+        self.assertGreater(self.client.train("ease", seed=3), 0)
+        until = time.monotonic() + 60
+        while (model := {one.name: one for one in self.client.models()}["ease"]).table is None:
+            self.assertLess(time.monotonic(), until, model)
+            time.sleep(0.05)
+        self.assertEqual((model.name, model.fault, model.table["number"], model.table["items"]), ("ease", None, model.plan["number"], 40))
+        self.assertEqual(len(self.client.likings(count=10)["pages"]) > 0, True)
+        self.assertTrue(self.client.remove_model("ease"))
+
+    def test_what_was_shown_and_what_came_of_it(self):
+        workspace = f"shown-{self.id().rsplit('.', 2)[1][-12:].lower()}"
+        with shoal.Client(self.server.address, workspace=workspace) as client:
+            client.call("schema.put", items={}, users={}, events=[{"name": "click"}], feed={"learning": {"share": 1}})
+            client.put("items", [{"id": f"i{n}"} for n in range(6)])
+            rec_ids = [f"{n:x}" for n in range(1, 8)]
+            for rec_id in rec_ids:
+                client.served(rec_id, ["i1", ["i2", 0.5]], user="ann", now=NOW)
+            client.put("events", [{"type": "click", "user": "ann", "item": "i2", "time": NOW + 1000, "rec_id": "3"}])
+            found = list(client.impressions(size=2))
+            self.assertEqual([one.rec_id.lstrip("0") for one in found], rec_ids)
+            self.assertTrue(all(isinstance(one, shoal.Impression) and [item["id"] for item in one.items] == ["i1", "i2"] for one in found))
+            self.assertEqual([item["click"] for item in found[2].items], [0, 1])
+            self.assertEqual(client.learning()["items"], 14)
 
     def test_pipeline(self):
         asked = [shoal.calls.count(f"points < {n}") for n in range(1200)]
@@ -436,17 +509,6 @@ class Losses(Shop):
 
 
 class Tables(unittest.TestCase):
-    """What the client knows of the methods is what the server knows."""
-
-    def test_methods(self):
-        text = (ROOT / "engine" / "shard" / "method_table.c").read_text()
-        rows = re.findall(r'= \{"([a-z._]+)", SH_SPREAD_\w+, (true|false), (true|false),\s', text)
-        public = {name: writes == "true" for name, writes, inner in rows if inner == "false"}
-        self.assertGreater(len(public), 40)
-        self.assertEqual({name: True for name in wire.WRITES}, {name: public.get(name) for name in wire.WRITES})
-        self.assertEqual({name: False for name in wire.READS - {"hello"}}, {name: public.get(name) for name in wire.READS - {"hello"}})
-        print("sent once, without a number:", sorted(public.keys() - wire.WRITES - wire.READS))
-
     def test_numbers_do_not_fall_behind(self):
         lane = flight.Flight()
         put = shoal.calls.raw("event.sweep")

@@ -110,6 +110,73 @@ function questions(at) {
         assert.equal((await at.client.trending({ count: 5, now: NOW })).length, 5);
     });
 
+    test('a feed page by page, in full, and the fate of an item', async () => {
+        const pages = await collect(at.client.feedPages(name(4), { count: 9, seed: 5, now: NOW, explain: 'none' }));
+        const ids = pages.flatMap((page) => page.items.map((item) => item.id));
+        assert.deepEqual([pages.length, ids.length, new Set(ids).size], [5, 40, 40]);
+        const how = { count: 5, seed: 1, now: NOW, weights: { view: 3 } };
+        const feed = await at.client.feed(name(4), { ...how, explain: 'full', pins: [{ item: 'item9', place: 2 }] });
+        assert.deepEqual([feed.candidates, feed.items[1].id, feed.items[1].rules, feed.items[1].propensity], [40, 'item9', ['pin'], 1]);
+        for (const item of feed.items)
+            assert.ok(Math.abs(Object.values(item.contributions).reduce((sum, part) => sum + part, 0) - item.score) < 1e-9);
+        const fate = await at.client.feedWhy('item9', name(4), { ...how, filter: "kind = '茶'" });
+        assert.deepEqual([fate.item, fate.shown, fate.stage, fate.place], ['item9', false, 'filter', null]);
+        const shown = await at.client.feedWhy(feed.items[0].id, name(4), how);
+        assert.deepEqual([shown.stage, shown.place, shown.score], ['shown', 1, feed.items[0].score]);
+        await failing(at.client.feed('u', { cuont: 3 }), shoal.ArgumentError);
+        const error = await failing(at.client.feed('u', { filter: "kind = '茶' and knd = 1" }), shoal.NameUnknown);
+        assert.deepEqual([error.position, error.column], [17, 15]);
+    });
+
+    test('feeds of an audience, and users for an item', async () => {
+        const met = await collect(at.client.batches('points < 30', { limit: 8, count: 1, seed: 1, now: NOW }));
+        assert.deepEqual(new Set(met.map((one) => one.user)), new Set(await collect(at.client.ids('points < 30'))));
+        assert.equal(met.length, 30);
+        const some = await at.client.batch({ users: [name(4), 'nobody'], count: 2, now: NOW });
+        assert.deepEqual([some.feeds.map((one) => one.user), some.cursor], [[name(4), 'nobody'], null]);
+        assert.ok(some.feeds[0].feed instanceof shoal.Feed);
+        const suits = await at.client.usersForItem('item4', { count: 3, where: 'points < 50', now: NOW });
+        assert.ok(suits.count >= suits.users.length && suits.users.length > 0);
+        for (const user of suits.users) assert.ok(Math.abs(user.affinity + user.pairs + user.walk - user.score) < 1e-9);
+    });
+
+    test('companions, scenes, models', async () => {
+        const similar = await at.client.similar('item1', { count: 3, fields: ['kind'], now: NOW });
+        assert.ok(similar.items.length > 0 && similar.missing === 0 && similar.items[0].reasons.length > 0);
+        assert.equal((await at.client.alsoBought('item1', { now: NOW })).of, 0);
+        assert.deepEqual([await at.client.putScene('首页', { mmr: 0.5 }), await at.client.putScene('首页', { mmr: 0.5 })], [true, false]);
+        assert.deepEqual((await at.client.scene('首页')).rules, { mmr: 0.5 });
+        assert.deepEqual((await at.client.scenes()).map((scene) => scene.name), ['首页']);
+        assert.deepEqual([await at.client.removeScene('首页'), await at.client.removeScene('首页')], [true, false]);
+        await failing(at.client.scene('首页'), shoal.NotFound);
+        const number = await at.client.train('ease', { seed: 3 });
+        let model = null;
+        for (const until = performance.now() + 60_000; model === null || model.table === null;) {
+            assert.ok(performance.now() < until, JSON.stringify(model));
+            model = (await at.client.models()).find((one) => one.name === 'ease');
+            await new Promise((resolve) => { setTimeout(resolve, 50); });
+        }
+        assert.deepEqual([model.fault, model.table.number, model.table.items], [null, number, 40]);
+        assert.ok((await at.client.likings({ count: 10 })).pages.length > 0);
+        assert.equal(await at.client.removeModel('ease'), true);
+    });
+
+    test('what was shown and what came of it', async () => {
+        const client = new Client(at.server.address, { workspace: 'shown' });
+        try {
+            await client.call('schema.put', { users: {}, items: {}, events: [{ name: 'click' }], feed: { learning: { share: 1 } } });
+            await client.put('items', range(6).map((i) => ({ id: `i${i}` })));
+            for (const recId of ['1', '2', '3', '4', '5']) await client.served(recId, ['i1', ['i2', 0.5]], { user: 'ann', now: NOW });
+            await client.put('events', [{ type: 'click', user: 'ann', item: 'i2', time: NOW + 1000, rec_id: '3' }]);
+            const found = await collect(client.impressions({ size: 2 }));
+            assert.deepEqual(found.map((one) => one.recId.replace(/^0+/, '')), ['1', '2', '3', '4', '5']);
+            assert.deepEqual(found[2].items.map((item) => item.click), [0, 1]);
+            assert.equal((await client.learning()).items, 10);
+        } finally {
+            client.close();
+        }
+    });
+
     test('many at once: in order with map, together with Promise.all', async () => {
         const asked = range(1200).map((n) => calls.count(`points < ${n}`));
         const wanted = range(1200).map((n) => ({ count: Math.min(n, 300), total: 300 }));

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 const { calls } = await import(join(process.env.SHOAL_CLIENT, 'src', 'index.js'));
 const { Flight } = await import(join(process.env.SHOAL_CLIENT, 'src', 'flight.js'));
 const wire = await import(join(process.env.SHOAL_CLIENT, 'src', 'wire.js'));
+const methods = await import(join(process.env.SHOAL_CLIENT, 'src', 'methods.js'));
 const session = JSON.parse(readFileSync(process.env.SHOAL_GOLDEN));
 assert.ok(session.length > 15);
 
@@ -20,8 +21,8 @@ test('the same calls give the same bytes', () => {
         const flight = new Flight();
         flight.msgid = entry.msgid - 1;
         if (entry.number) Object.assign(flight, { clientId: entry.number.client, seq: entry.number.seq - 1 });
-        const numbered = wire.WRITES.has(entry.method) && !entry.number;
-        if (numbered || (wire.TIMED.has(entry.method) && entry.params.timeout_ms === undefined))
+        const numbered = methods.WRITES.has(entry.method) && !entry.number;
+        if (numbered || (methods.TIMED.has(entry.method) && entry.params.timeout_ms === undefined))
             continue; // the client would add a number, or its time
         assert.equal(flight.begin(calls.raw(entry.method, entry.params), 0, 1000).frame.toString('hex'), entry.request, entry.method);
     }
@@ -40,6 +41,10 @@ test('typed calls are these calls', () => {
     same(calls.user('小红', { events: 2 }), find('user.get', (params) => params.events === 2));
     same(calls.feed('小红', { count: 2, fields: ['kind'], seed: 1, now }), find('feed.get'));
     same(calls.trending({ count: 2, now }), find('feed.trending'));
+    same(calls.putScene('首页', find('scene.put').params.rules), find('scene.put'));
+    same(calls.feedWhy('rope', '小红', { count: 1, seed: 1, scene: '首页', now }), find('feed.explain', (params) => params.item === 'rope'));
+    same(calls.similar('cup', { count: 2, now }), find('feed.similar'));
+    same(calls.models(), find('model.list'));
     same(calls.count("会员等级 >= '金卡' and likes has '茶'", { now }), find('audience.count', (params) => String(params.where).includes('茶')));
     const items = find('item.put');
     same(calls.put('items', items.params.rows, { fields: ['id', 'kind'] }), items);
@@ -77,6 +82,15 @@ test('the golden answers are read alike, in pieces of any size', () => {
     const written = read(find('event.append', (params) => params.events.length === 3), 1, calls.put('events', [])).value;
     assert.deepEqual([written.accepted, written.refused.map((row) => row.row)], [2, [2]]);
     const feed = read(find('feed.get'), 1, calls.feed('小红')).value;
+    assert.equal(read(find('scene.put'), 1, calls.putScene('首页', {})).value, true);
+    const fate = read(find('feed.explain', (params) => params.item === 'rope'), 1, calls.feedWhy('rope')).value;
+    assert.deepEqual([fate.item, fate.shown, fate.stage, fate.place], ['rope', false, 'score', null]);
+    assert.equal(read(find('feed.similar'), 1, calls.similar('cup')).value.items[0].id, 'pot');
+    const [own] = read(find('feed.batch'), 1, calls.batch({ users: ['小红'] })).value.feeds;
+    assert.deepEqual([own.user, own.feed.candidates, own.feed.items.map((item) => item.id)], ['小红', 3, feed.items.map((item) => item.id)]);
+    assert.deepEqual(new Set(read(find('feed.users_for_item'), 1, calls.usersForItem('cup')).value.users.map((user) => user.id)), new Set(['小红', 'bo']));
+    assert.match(read(find('feed.explain', (params) => params.item === 'cup'), 1).error.hint, /view/);
+    assert.deepEqual(read(find('model.list'), 1, calls.models()).value.map((model) => model.name), ['ials', 'ease', 'knn', 'rp3']);
     assert.deepEqual([feed.items.length, feed.items[0].fields, feed.recId], [2, { kind: 'tea' }, '0']);
     const user = read(find('user.get', (params) => params.events === 2), 1, calls.user('小红')).value;
     assert.deepEqual([user.spent, user['会员等级'], user.events.length], ['12.50', '金卡', 2]);

@@ -16,13 +16,15 @@ export async function freePort() {
 }
 
 export class Server {
-    static async start({ shards = 1, io = 'uring' } = {}) {
+    // flags: more words for shoald, or what makes them of the folder.
+    static async start({ shards = 1, io = 'uring', flags = [] } = {}) {
         const server = new Server();
         server.folder = mkdtempSync(join(tmpdir(), 'shoal-node-'));
         server.unix = `unix:${server.folder}/socket`;
         server.address = `127.0.0.1:${await freePort()}`;
         server.said = '';
-        const words = ['--listen', server.address, '--listen', server.unix, '--shards', String(shards), '--io', io];
+        const more = typeof flags === 'function' ? flags(server.folder) : flags;
+        const words = ['--listen', server.address, '--listen', server.unix, '--shards', String(shards), '--io', io, ...more];
         server.process = spawn(SHOALD, words, { stdio: ['ignore', 'pipe', 'pipe'] });
         for (const stream of [server.process.stdout, server.process.stderr]) stream.on('data', (text) => { server.said += text; });
         server.ended = new Promise((resolve) => { server.process.on('exit', (code) => resolve(code)); });

@@ -1,5 +1,5 @@
 // Compiled, never run: what the declarations say, as somebody uses them.
-import { Client, ExpressionError, Feed, Report, calls } from 'shoal-client';
+import { Client, ExpressionError, Fate, Feed, Report, calls } from 'shoal-client';
 
 const client = new Client('127.0.0.1:7717', { workspace: 'shop', timeoutMs: 1000, pool: 2 });
 
@@ -12,6 +12,21 @@ export async function use(): Promise<string[]> {
     const feed: Feed = await client.feed('ann', { count: 5, fields: ['kind'] });
     for (const item of feed.items) for (const reason of item.reasons) ids.push(item.id, reason.kind, reason.name ?? '', reason.share.toFixed(2));
     for await (const one of client.map(['ann', 'bo'].map((user) => calls.feed(user, { count: 5 })))) ids.push(one.recId);
+    for await (const page of client.feedPages('ann', { weights: { view: 2 }, goals: { purchase: 3 }, explain: 'full', mmr: 0.3 }))
+        for (const item of page.items) ids.push(`${item.propensity} ${item.contributions['affinity']} ${item.rules.join()}`);
+    const fate: Fate = await client.feedWhy('cup', 'ann', { timeoutMs: 50 });
+    ids.push(fate.stage, `${fate.score?.toFixed(2)}`);
+    for await (const { user, feed: own } of client.batches('true', { limit: 100, count: 3, boost: [{ where: 'stock > 0', factor: 2 }] }))
+        ids.push(user, own.recId);
+    await client.putScene('cart', { half_life_days: { types: { purchase: { long: 90 } } }, targets: [{ tag_set: 'for' }] });
+    for (const scene of await client.scenes()) ids.push(scene.name, String(scene.rules['mmr']));
+    ids.push(...(await client.usersForItem('cup', { where: 'true' })).users.map((user) => user.id));
+    for await (const impression of client.impressions({ size: 10 })) ids.push(impression.recId, impression.items[0].id);
+    const table: number = await client.train('ease', { every_hours: 6 });
+    const secured = new Client('tls:shop.example:7718', { token: `id.${table}`, tls: { ca: 'PEM' } });
+    secured.close();
+    // @ts-expect-error a feed has no such rule
+    await client.feed('ann', { mrm: 0.3 });
     const writer = client.writer('events', { fields: ['type', 'user', 'time'], window: 4 });
     await writer.add(['view', 'ann', Date.now()]);
     const report: Report = await writer.close();

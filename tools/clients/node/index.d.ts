@@ -37,7 +37,63 @@ export interface FeedOptions {
     store?: string;
     /** Of the page before. */
     cursor?: string;
+    /** none: ids and scores alone; full: contributions, rules and propensities too. */
+    explain?: 'none' | 'reasons' | 'full';
+    /** Refused as busy until that client's numbered write is done here. */
+    after?: { client: string; number: number };
+    /** false: a preview, not to be learned from. */
+    record?: boolean;
     now?: Moment;
+    boost?: readonly FeedBoost[];
+    bury?: readonly FeedBoost[];
+    /** Places from 1. */
+    pins?: readonly { item: string; place: number }[];
+    slots?: readonly { where: Expression; place: number; name?: string }[];
+    quotas?: readonly { where: Expression; of: number; at_least?: number; at_most?: number; name?: string }[];
+    diversity?: FeedDiversity | readonly FeedDiversity[];
+    /** 0 to 1: how much places avoid what is like those before. */
+    mmr?: number;
+    /** For how many days after such an event an item is held back. */
+    held?: { served?: number; seen?: number; skipped?: number; disliked?: number; bought?: number };
+    caps?: readonly { what?: string; count: number; days?: number }[];
+    fatigue?: { days?: number; factor?: number };
+    /** What gives way, in this order, when a place would stay empty. */
+    relax?: readonly string[];
+    floor?: number;
+    /** Weights of features. */
+    scores?: { readonly [feature: string]: number };
+    /** Of event types: how much each event of the user says here. */
+    weights?: { readonly [eventType: string]: number };
+    half_life_days?: { short?: number; long?: number; types?: { readonly [eventType: string]: { short?: number; long?: number } } };
+    goals?: { click?: number; cart?: number; purchase?: number; amount?: number };
+}
+export interface FeedBoost { where: Expression; factor?: number; points?: number; name?: string }
+export interface FeedDiversity { attribute: string; count?: number; window?: number }
+/** The rules of a scene: those of a feed, and some of its own. */
+export interface SceneRules extends Pick<FeedOptions, 'boost' | 'bury' | 'pins' | 'slots' | 'quotas' | 'diversity' | 'mmr' | 'held' | 'caps' |
+    'fatigue' | 'relax' | 'floor' | 'scores' | 'weights' | 'half_life_days' | 'goals'> {
+    targets?: readonly { where?: Expression; segment?: string; users?: Expression; tag_set?: string }[];
+    eligible?: Expression;
+    store_field?: string;
+}
+export interface CompanionOptions { count?: number; filter?: Expression; fields?: readonly string[]; now?: Moment }
+export interface UsersForItemOptions { where?: Expression; count?: number; fields?: readonly string[]; now?: Moment }
+export interface BatchOptions extends Omit<FeedOptions, 'session' | 'cursor' | 'now'> {
+    /** A list of ids, or `where`: who they are. */
+    users?: readonly (string | number)[];
+    where?: Expression;
+    /** Users a page. */
+    limit?: number;
+    cursor?: string;
+    now?: Moment;
+}
+export interface ServedOptions { user?: string | number; now?: Moment; place?: number; hour?: number }
+export interface TrainOptions {
+    every_hours?: number; dimensions?: number; epochs?: number; neighbours?: number; unobserved?: number; regularisation?: number;
+    shrink?: number; alpha?: number; beta?: number; seed?: number;
+}
+export interface ModelPart {
+    number?: number; part?: number; parts?: number; items: readonly string[]; rows: Uint8Array; about?: { readonly [name: string]: Value };
 }
 export interface TrendingOptions {
     count?: number; filter?: Expression; fields?: readonly string[]; now?: Moment;
@@ -88,7 +144,50 @@ export class FeedItem {
     readonly sources: string[];
     readonly reasons: Reason[];
     readonly fields: { [name: string]: unknown };
+    /** How likely it was to stand there; 1 unless its place was explored. */
+    readonly propensity: number;
+    /** With explain full: in their order they add up to the score. */
+    readonly contributions: { [feature: string]: number };
+    /** What put it there, and the rules that gave way for it; with explain full. */
+    readonly rules: string[];
+    readonly relaxed: string[];
+    /** Of similar and alsoBought: how much, or how many people, say so. */
+    readonly together: number | null;
 }
+/** What became of one item in a feed, and why. */
+export interface Fate {
+    item: string;
+    shown: boolean;
+    /** shown, or what kept it out: catalogue, eligible, scene, store, target, filter, excluded, cursor, held, score, place. */
+    stage: string;
+    rules: string[];
+    candidates: number;
+    place: number | null;
+    rank: number | null;
+    /** null, and nothing below it, for an item that is not listed. */
+    score: number | null;
+    lastScore: number | null;
+    contributions: { [feature: string]: number };
+    sources: string[];
+    reasons: Reason[];
+    applied: string[];
+}
+/** What goes with an item: `of` buyers, or so much liking, say so; counts may be too low by `missing`. */
+export interface Companions { items: FeedItem[]; of: number; missing: number }
+export interface UserFit {
+    id: string; score: number; affinity: number; pairs: number; walk: number; reasons: Reason[]; fields: { [name: string]: unknown };
+}
+export interface UsersForItem { count: number; users: UserFit[] }
+export interface UserFeed { user: string; feed: Feed }
+export interface Batch { feeds: UserFeed[]; cursor: string | null }
+export interface Scene { name: string; rules: { [rule: string]: any }; changedAt: number }
+export interface Model {
+    name: string; due: boolean; plan: { [name: string]: any } | null; table: { [name: string]: any } | null;
+    /** Why the last training came to nothing. */
+    fault: string | null;
+}
+/** A feed that was shown, and what came of its items. */
+export interface Impression { recId: string; time: number; items: { id: string; place: number; score: number; propensity: number; [name: string]: any }[] }
 export class Feed {
     readonly recId: string;
     readonly items: FeedItem[];
@@ -96,6 +195,8 @@ export class Feed {
     readonly relaxed: string[];
     /** For the next page, with the same request; null when there is none. */
     readonly cursor: string | null;
+    /** How many items were scored; with explain full. */
+    readonly candidates: number | null;
     readonly tookUs: number;
 }
 /** A row that was refused; the others of its batch were not. */
@@ -139,7 +240,24 @@ export namespace calls {
     function sample(where: Expression, count: number, options?: SampleOptions): Call<Sample>;
     function user(id: string | number, options?: UserOptions): Call<{ id: string; [name: string]: any }>;
     function feed(user?: string | number | null, options?: FeedOptions): Call<Feed>;
+    function feedWhy(item: string | number, user?: string | number | null, options?: FeedOptions): Call<Fate>;
     function trending(options?: TrendingOptions): Call<FeedItem[]>;
+    function similar(item: string | number, options?: CompanionOptions): Call<Companions>;
+    function alsoBought(item: string | number, options?: CompanionOptions & { by?: 'cosine' | 'walk' }): Call<Companions>;
+    function usersForItem(item: string | number, options?: UsersForItemOptions): Call<UsersForItem>;
+    function batch(options: BatchOptions): Call<Batch>;
+    function served(recId: string, items: Iterable<string | readonly Value[]>, options?: ServedOptions): Call<Answer>;
+    function learning(options?: CountOptions): Call<Answer>;
+    function impressions(options?: { after?: unknown; limit?: number }): Call<{ impressions: Impression[]; after: unknown }>;
+    function putScene(name: string, rules: SceneRules): Call<boolean>;
+    function scene(name: string): Call<Scene>;
+    function scenes(): Call<Scene[]>;
+    function removeScene(name: string): Call<boolean>;
+    function train(name: string, options?: TrainOptions): Call<number>;
+    function models(): Call<Model[]>;
+    function putModel(name: string, part: ModelPart): Call<boolean>;
+    function removeModel(name: string): Call<boolean>;
+    function likings(options?: { at?: unknown; count?: number }): Call<Answer>;
     function put(what: What, rows: Iterable<Row>, options?: PutOptions): Call<Written>;
 }
 
@@ -167,7 +285,13 @@ export class Writer {
 }
 
 export interface ClientOptions {
+    /** The token's own, or "default". */
     workspace?: string;
+    /** "id.secret" for a server with access control; SHOAL_TOKEN unless given. */
+    token?: string;
+    /** For an address tls:host:port, as node:tls has them: ca, cert, key ... Believed are the authorities of the file SHOAL_TLS_CA, or
+     *  those that Node knows, unless `ca` says others. */
+    tls?: { ca?: string | Uint8Array | readonly (string | Uint8Array)[]; cert?: string | Uint8Array; key?: string | Uint8Array; [name: string]: unknown };
     /** Milliseconds that a call may take, with connecting, sending again and all; 30,000 unless given. */
     timeoutMs?: number;
     /** Connections, made when they are needed; 2 unless given. */
@@ -176,7 +300,7 @@ export interface ClientOptions {
 /** Of one server and workspace. A call is made again when its connection was lost (a write under its number, so that it is done once)
  *  and when the server was busy. Calls that are in flight together are in no order of each other. */
 export class Client {
-    /** "host:port", "[::1]:7717" or "unix:/path"; 127.0.0.1:7717 unless given. Nothing is connected before the first call. */
+    /** "host:port", "[::1]:7717", "tls:host:7718" or "unix:/path"; 127.0.0.1:7717 unless given. Nothing is connected before the first call. */
     constructor(address?: string, options?: ClientOptions);
     readonly address: string;
     run<T>(call: Call<T>, options?: RunOptions): Promise<T>;
@@ -195,7 +319,33 @@ export class Client {
     /** NotFound if there is none. */
     user(id: string | number, options?: UserOptions & RunOptions): Promise<{ id: string; [name: string]: any }>;
     feed(user?: string | number | null, options?: FeedOptions & RunOptions): Promise<Feed>;
+    /** A feed page by page, for endless scrolling: nothing comes twice. */
+    feedPages(user?: string | number | null, options?: FeedOptions & RunOptions): AsyncGenerator<Feed, void>;
+    /** The fate of one item in a feed: shown, or what kept it out. */
+    feedWhy(item: string | number, user?: string | number | null, options?: FeedOptions & RunOptions): Promise<Fate>;
     trending(options?: TrendingOptions & RunOptions): Promise<FeedItem[]>;
+    similar(item: string | number, options?: CompanionOptions & RunOptions): Promise<Companions>;
+    alsoBought(item: string | number, options?: CompanionOptions & { by?: 'cosine' | 'walk' } & RunOptions): Promise<Companions>;
+    usersForItem(item: string | number, options?: UsersForItemOptions & RunOptions): Promise<UsersForItem>;
+    batch(options: BatchOptions & RunOptions): Promise<Batch>;
+    /** Everybody of an audience with their feed, for pushes. */
+    batches(where: Expression, options?: Omit<BatchOptions, 'users' | 'where' | 'cursor'> & RunOptions): AsyncGenerator<UserFeed, void>;
+    served(recId: string, items: Iterable<string | readonly Value[]>, options?: ServedOptions & RunOptions): Promise<Answer>;
+    learning(options?: CountOptions & RunOptions): Promise<Answer>;
+    /** What feeds showed and what came of it, oldest first. */
+    impressions(options?: { after?: unknown; size?: number } & RunOptions): AsyncGenerator<Impression, void>;
+    /** Has anything changed? */
+    putScene(name: string, rules: SceneRules, options?: RunOptions): Promise<boolean>;
+    scene(name: string, options?: RunOptions): Promise<Scene>;
+    scenes(options?: RunOptions): Promise<Scene[]>;
+    removeScene(name: string, options?: RunOptions): Promise<boolean>;
+    /** The number of the plan. */
+    train(name: string, options?: TrainOptions & RunOptions): Promise<number>;
+    models(options?: RunOptions): Promise<Model[]>;
+    /** Is it whole now? */
+    putModel(name: string, part: ModelPart & RunOptions): Promise<boolean>;
+    removeModel(name: string, options?: RunOptions): Promise<boolean>;
+    likings(options?: { at?: unknown; count?: number } & RunOptions): Promise<Answer>;
     close(): void;
 }
 
@@ -224,11 +374,17 @@ export class NameUnknown extends ExpressionError {}
 export class ProtocolError extends ShoalError {}
 export class TooLarge extends ShoalError {}
 export class Unsupported extends ShoalError {}
+/** No token, or none that is alive. */
+export class Unauthenticated extends ShoalError {}
+/** The token's roles do not open it. */
+export class Forbidden extends ShoalError {}
 export class ArgumentError extends ShoalError {}
 export class NotFound extends ShoalError {}
 export class Conflict extends ShoalError {}
 export class Overflow extends ShoalError {}
 export class Busy extends ShoalError {}
+/** More requests than the token's limit; a call is made again until its timeout. */
+export class RateLimited extends Busy {}
 export class DeadlineExceeded extends ShoalError {}
 export class LimitReached extends ShoalError {}
 export class Closed extends ShoalError {}

@@ -8,6 +8,11 @@ export class FeedItem {
         this.sources = item.sources ?? [];
         this.reasons = item.reasons ?? [];
         this.fields = item.fields ?? {};
+        this.propensity = item.propensity ?? 1;
+        this.contributions = item.contributions ?? {};
+        this.rules = item.rules ?? [];
+        this.relaxed = item.relaxed ?? [];
+        this.together = item.together ?? null;
     }
 }
 
@@ -17,6 +22,7 @@ export class Feed {
         this.items = result.items.map(readItem);
         this.relaxed = result.relaxed ?? [];
         this.cursor = result.cursor ?? null;
+        this.candidates = result.candidates ?? null;
         this.tookUs = result.took_us;
     }
 }
@@ -25,6 +31,36 @@ const readItem = (item) => new FeedItem(item);
 
 export const asItIs = (result) => result;
 export const readFeed = (result) => new Feed(result);
+export const readFate = (result) => ({
+    item: need(result.item), shown: need(result.shown), stage: need(result.stage), rules: need(result.rules), candidates: need(result.candidates),
+    place: result.place ?? null, rank: result.rank ?? null, score: result.score ?? null, lastScore: result.last_score ?? null,
+    contributions: result.contributions ?? {}, sources: result.sources ?? [], reasons: result.reasons ?? [], applied: result.applied ?? [],
+});
+export const readCompanions = (result) => ({
+    items: result.items.map(readItem), of: need(result.liking ?? result.buyers), missing: need(result.missing),
+});
+export const readUsersForItem = (result) => ({
+    count: need(result.count), users: result.users.map((user) => ({ ...user, reasons: user.reasons ?? [], fields: user.fields ?? {} })),
+});
+export const readBatch = (result) => ({
+    feeds: result.feeds.map((feed) => ({ user: need(feed.user), feed: new Feed({ ...feed, took_us: result.took_us }) })),
+    cursor: result.cursor ?? null,
+});
+const readSceneMap = (scene) => ({ name: need(scene.name), rules: need(scene.rules), changedAt: need(scene.changed_at) });
+export const readScene = readSceneMap;
+export const readScenes = (result) => result.scenes.map(readSceneMap);
+export const readModels = (result) => result.models.map((model) => ({
+    name: need(model.name), due: need(model.due), plan: model.plan ?? null, table: model.table ?? null, fault: model.fault ?? null,
+}));
+export const readImpressions = (result) => ({
+    impressions: result.impressions.map((one) => ({ recId: need(one.rec_id), time: need(one.time), items: need(one.items) })),
+    after: result.more ? result.after : null,
+});
+export const readChanged = (result) => need(result.changed);
+export const readRemoved = (result) => need(result.removed);
+export const readNumber = (result) => need(result.number);
+export const readWhole = (result) => need(result.whole);
+
 export const readItems = (result) => result.items.map(readItem);
 export const readUser = (result) => result.user;
 export const readCount = (result) => ({ count: need(result.count), total: need(result.total) });

@@ -89,12 +89,12 @@ class Queue {
 }
 
 export class Client {
-    constructor(address = '127.0.0.1:7717', { workspace, timeoutMs = 30_000, pool = 2 } = {}) {
+    constructor(address = '127.0.0.1:7717', { workspace, token = process.env.SHOAL_TOKEN, tls, timeoutMs = 30_000, pool = 2 } = {}) {
         if (!(pool >= 1)) throw new ArgumentError('a pool has at least one connection');
         readAddress(address);
         this.address = address;
-        this.workspace = workspace;
         this.timeoutMs = timeoutMs;
+        this.target = { address, workspace, token, tls, timeoutMs };
         this.pool = pool;
         this.lanes = [];
         this.closed = false;
@@ -106,7 +106,7 @@ export class Client {
         let least = null;
         for (const lane of this.lanes) if (least === null || lane.flight.pending.size < least.flight.pending.size) least = lane;
         if (least === null || (least.flight.pending.size > 0 && this.lanes.length < this.pool)) {
-            least = new Lane(this.address, this.workspace, this.timeoutMs);
+            least = new Lane(this.target);
             this.lanes.push(least);
         }
         return least;
@@ -234,9 +234,116 @@ export class Client {
         return this.run(calls.feed(user, how), run);
     }
 
+    async feedWhy(item, user = null, options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.feedWhy(item, user, how), run);
+    }
+
     async trending(options = {}) {
         const [how, run] = split(options);
         return this.run(calls.trending(how), run);
+    }
+
+    async similar(item, options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.similar(item, how), run);
+    }
+
+    async alsoBought(item, options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.alsoBought(item, how), run);
+    }
+
+    async usersForItem(item, options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.usersForItem(item, how), run);
+    }
+
+    async batch(options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.batch(how), run);
+    }
+
+    async served(recId, items, options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.served(recId, items, how), run);
+    }
+
+    async learning(options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.learning(how), run);
+    }
+
+    async train(name, options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.train(name, how), run);
+    }
+
+    async putModel(name, options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.putModel(name, how), run);
+    }
+
+    async likings(options = {}) {
+        const [how, run] = split(options);
+        return this.run(calls.likings(how), run);
+    }
+
+    async putScene(name, rules, options = {}) {
+        return this.run(calls.putScene(name, rules), options);
+    }
+
+    async scene(name, options = {}) {
+        return this.run(calls.scene(name), options);
+    }
+
+    async scenes(options = {}) {
+        return this.run(calls.scenes(), options);
+    }
+
+    async removeScene(name, options = {}) {
+        return this.run(calls.removeScene(name), options);
+    }
+
+    async models(options = {}) {
+        return this.run(calls.models(), options);
+    }
+
+    async removeModel(name, options = {}) {
+        return this.run(calls.removeModel(name), options);
+    }
+
+    // A feed page by page, for endless scrolling: nothing comes twice.
+    async* feedPages(user = null, options = {}) {
+        const [how, run] = split(options);
+        let page = await this.run(calls.feed(user, how), run);
+        yield page;
+        while (page.cursor !== null) {
+            page = await this.run(calls.feed(user, { ...how, cursor: page.cursor }), run);
+            yield page;
+        }
+    }
+
+    // {user, feed} of everybody in an audience, for pushes; options as in batch, limit users a page.
+    async* batches(where, options = {}) {
+        const [{ now: first, ...how }, run] = split(options);
+        let page = await this.run(calls.batch({ where, now: first, ...how }), run);
+        yield* page.feeds;
+        while (page.cursor !== null) {
+            page = await this.run(calls.batch({ where, cursor: page.cursor, ...how }), run);
+            yield* page.feeds;
+        }
+    }
+
+    // What feeds showed and what came of it, oldest first.
+    async* impressions(options = {}) {
+        const [{ size = 1000, after: begin }, run] = split(options);
+        let page = await this.run(calls.impressions({ after: begin, limit: size }), run);
+        yield* page.impressions;
+        while (page.after !== null) {
+            page = await this.run(calls.impressions({ after: page.after, limit: size }), run);
+            yield* page.impressions;
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 //
 //     ShoalError
 //       ProtocolError  TooLarge  Unsupported                        1xx  the bytes
+//       Unauthenticated  Forbidden                                  2xx  who asks
 //       ArgumentError  NotFound  Conflict  Overflow                 3xx  the request
 //       ExpressionError: SyntaxFault  TypeFault  NameUnknown        3xx  with the place in the expression
-//       Busy  DeadlineExceeded  LimitReached  Closed  ReadOnly      4xx  it may work later
+//       Busy (RateLimited)  DeadlineExceeded  LimitReached  Closed  ReadOnly      4xx  it may work later
 //       ServerMemoryError  ServerIOError  Corrupt                   5xx  the server
 //
 // A code that is not known yet is a plain ShoalError.
@@ -55,6 +56,10 @@ function kind(code, status, parent = ShoalError) {
 export class ProtocolError extends kind(100, 'protocol') {}
 export class TooLarge extends kind(102, 'too_large') {}
 export class Unsupported extends kind(103, 'unsupported') {}
+// No token, or none that is alive.
+export class Unauthenticated extends kind(200, 'unauthenticated') {}
+// The token's roles do not open it.
+export class Forbidden extends kind(201, 'forbidden') {}
 export class ArgumentError extends kind(300, 'argument') {}
 export class SyntaxFault extends kind(301, 'syntax', ExpressionError) {}
 export class TypeFault extends kind(302, 'type', ExpressionError) {}
@@ -67,12 +72,14 @@ export class DeadlineExceeded extends kind(401, 'deadline') {}
 export class LimitReached extends kind(402, 'limit') {}
 export class Closed extends kind(403, 'closed') {}
 export class ReadOnly extends kind(404, 'read_only') {}
+// More requests than the token's limit. A call is made again until its timeout, as when the server is busy.
+export class RateLimited extends kind(405, 'rate_limited', Busy) {}
 export class ServerMemoryError extends kind(500, 'memory') {}
 export class ServerIOError extends kind(501, 'io') {}
 export class Corrupt extends kind(502, 'corrupt') {}
 
 const BY_CODE = new Map([
-    ProtocolError, TooLarge, Unsupported, ArgumentError, SyntaxFault, TypeFault, NameUnknown, NotFound, Conflict, Overflow, Busy,
+    ProtocolError, TooLarge, Unsupported, Unauthenticated, Forbidden, RateLimited, ArgumentError, SyntaxFault, TypeFault, NameUnknown, NotFound, Conflict, Overflow, Busy,
     DeadlineExceeded, LimitReached, Closed, ReadOnly, ServerMemoryError, ServerIOError, Corrupt,
 ].map((one) => [one.code, one]));
 

@@ -12,6 +12,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { Closed, ProtocolError, TooLarge, fromMap } from './errors.js';
+import * as methods from './methods.js';
 import * as wire from './wire.js';
 
 export const COUNT_MAX = 512; // half of what the server takes unread
@@ -91,11 +92,11 @@ export class Flight {
 
     // timeoutMs is told to the server where the method has it.
     begin(call, deadline, timeoutMs) {
-        const seq = wire.WRITES.has(call.method) ? this.seq + 1 : 0;
+        const seq = methods.WRITES.has(call.method) ? this.seq + 1 : 0;
         let params = call.packed;
         if (params === null) {
             let asked = call.params;
-            if (wire.TIMED.has(call.method) && asked.timeout_ms === undefined && asked.cursor === undefined)
+            if (methods.TIMED.has(call.method) && asked.timeout_ms === undefined && asked.cursor === undefined)
                 asked = { ...asked, timeout_ms: Math.min(Math.max(Math.floor(timeoutMs), 1), wire.TIMEOUT_MS_MAX) };
             params = wire.pack(asked);
         }
@@ -108,7 +109,7 @@ export class Flight {
             this.seq = seq;
             this.writes.add(seq);
         }
-        const pending = new Pending(call, msgid, frame, seq, deadline, seq > 0 || wire.READS.has(call.method));
+        const pending = new Pending(call, msgid, frame, seq, deadline, seq > 0 || methods.READS.has(call.method));
         this.pending.set(msgid, pending);
         this.byteCount += frame.length;
         return pending;

@@ -18,7 +18,7 @@ export * as calls from './calls.js';
 export { Report } from './bulk.js';
 export { Client, Writer } from './client.js';
 export {
-    ArgumentError, Busy, Closed, Conflict, Corrupt, DeadlineExceeded, ExpressionError, LimitReached, NameUnknown, NotFound, Overflow,
-    ProtocolError, ReadOnly, ServerIOError, ServerMemoryError, ShoalError, SyntaxFault, TooLarge, TypeFault, Unsupported,
+    ArgumentError, Busy, Closed, Conflict, Corrupt, DeadlineExceeded, ExpressionError, Forbidden, LimitReached, NameUnknown, NotFound, Overflow,
+    ProtocolError, RateLimited, ReadOnly, ServerIOError, ServerMemoryError, ShoalError, SyntaxFault, TooLarge, TypeFault, Unauthenticated, Unsupported,
 } from './errors.js';
 export { Feed, FeedItem } from './answers.js';

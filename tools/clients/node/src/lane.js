@@ -5,7 +5,9 @@
 //                  '------------ connect, greet, again <--- lost --'
 //
 // An idle connection does not keep the process alive; one with something in flight does.
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import tls from 'node:tls';
 
 import { raw } from './calls.js';
 import { Busy, Closed, DeadlineExceeded, ProtocolError, ShoalError } from './errors.js';
@@ -36,11 +38,21 @@ async function before(deadline, promise, error) {
     }
 }
 
+// The event says that it may be written to.
+function connectTo(address, options) {
+    const { isTls, ...where } = readAddress(address);
+    if (!isTls) return { socket: net.connect({ ...where, noDelay: true }), ready: 'connect' };
+    const authorities = options?.ca === undefined && process.env.SHOAL_TLS_CA ? { ca: readFileSync(process.env.SHOAL_TLS_CA) } : {};
+    const servername = net.isIP(where.host) === 0 ? { servername: where.host } : {}; // a number is no name to ask for
+    return { socket: tls.connect({ ...where, ...servername, ...authorities, ...options, noDelay: true }), ready: 'secureConnect' };
+}
+
 export class Lane {
-    constructor(address, workspace, timeoutMs) {
-        this.address = address;
-        this.workspace = workspace;
-        this.timeoutMs = timeoutMs;
+    // target: what a client is of: address, workspace, timeoutMs, token, tls.
+    constructor(target) {
+        this.target = target;
+        this.address = target.address;
+        this.timeoutMs = target.timeoutMs;
         this.flight = new Flight();
         this.socket = null;
         this.connecting = null;
@@ -194,15 +206,15 @@ export class Lane {
 
     // A socket that has greeted and belongs to this lane.
     async open(deadline) {
-        const where = readAddress(this.address);
+        const { workspace, token } = this.target;
         const greeting = new Flight();
-        const hello = greeting.begin(raw('hello', { version: 1, workspace: this.workspace, client: 'shoal-node' }), Infinity, 0);
-        const socket = net.connect({ ...where, noDelay: true });
+        const hello = greeting.begin(raw('hello', { version: 1, workspace, client: 'shoal-node', token }), Infinity, 0);
+        const { socket, ready } = connectTo(this.address, this.target.tls);
         let greeted = false;
         const end = setTimeout(() => socket.destroy(), Math.max(1, deadline - now()));
         try {
             await new Promise((resolve, reject) => {
-                socket.on('connect', () => socket.write(hello.frame));
+                socket.on(ready, () => socket.write(hello.frame));
                 socket.on('error', (why) => reject(why));
                 socket.on('close', () => {
                     reject(greeting.farewell ?? new Closed('the server closed the connection'));
@@ -220,7 +232,7 @@ export class Lane {
                             this.rested();
                         } else {
                             greeting.receive(data);
-                            if (hello.done) (hello.error === null ? resolve() : reject(hello.error));
+                            if (hello.done) resolve(hello.take()); // throws what the server refuses
                         }
                     } catch (error) {
                         reject(error);

@@ -9,23 +9,6 @@ export const ANSWER_BYTES_MAX = 256 << 20;
 export const REQUEST_BYTES_MAX = 8 << 20;
 export const TIMEOUT_MS_MAX = 3_600_000;
 
-// Done once under a number; READS ask only, and may be asked again. A method in neither is sent once, without a number.
-export const WRITES = new Set([
-    'event.append', 'event.sweep', 'item.put', 'item.remove', 'referral.put', 'referral.refresh', 'rfm.put', 'rfm.refresh', 'rule.put',
-    'rule.remove', 'schema.put', 'score.put', 'score.remove', 'segment.put', 'segment.remove', 'tree.put', 'tree.remove', 'user.forget',
-    'user.merge', 'user.put']);
-export const READS = new Set([
-    'audience.ask', 'audience.close', 'audience.count', 'audience.explain', 'audience.export', 'audience.funnel', 'audience.insight', 'audience.list',
-    'audience.lookalike', 'audience.overlap', 'audience.retention', 'audience.rfm', 'audience.sample', 'audience.waterfall',
-    'audience.why', 'client.numbers', 'event.list', 'feed.also_bought', 'feed.batch', 'feed.get', 'feed.similar', 'feed.trending',
-    'feed.users_for_item', 'hello', 'item.get', 'item.list', 'ping', 'referral.get', 'rfm.get',
-    'rule.get', 'rule.list', 'schema.get', 'score.get', 'score.list', 'segment.get', 'segment.list', 'segment.of_user', 'stats', 'tree.get',
-    'tree.list', 'user.get']);
-// Those that take timeout_ms.
-export const TIMED = new Set([
-    'audience.ask', 'audience.count', 'audience.export', 'audience.funnel', 'audience.insight', 'audience.list', 'audience.lookalike', 'audience.overlap',
-    'audience.retention', 'audience.rfm', 'audience.sample', 'audience.waterfall', 'event.list', 'feed.batch', 'feed.users_for_item']);
-
 class ExactDecoder extends Decoder {
     // The package's own choice is between numbers that are rounded and BigInt for every time in milliseconds.
     readU64() {
@@ -201,10 +184,11 @@ const HEADS = [
     groupHead(4, 1), groupHead(2, 2), groupHead(4, 2),
 ];
 
-// {unix: path} or {host, port} of "127.0.0.1:7717", "tcp:host:7717", "[::1]:7717" or "unix:/path".
+// {path}, {host, port} or {host, port, isTls} of "unix:/path", "127.0.0.1:7717", "tcp:host:7717", "[::1]:7717" or "tls:host:7718".
 export function readAddress(address) {
     if (address.startsWith('unix:')) return { path: address.slice(5) };
-    const found = /^(?:tcp:)?(.+):(\d{1,5})$/.exec(address);
-    if (!found) throw new TypeError(`an address is host:port or unix:/path, not '${address}'`);
-    return { host: found[1].replace(/^\[(.*)\]$/, '$1'), port: Number(found[2]) };
+    const found = /^(?:tcp:|(tls:))?(.+):(\d{1,5})$/.exec(address);
+    if (!found) throw new TypeError(`an address is host:port, tls:host:port or unix:/path, not '${address}'`);
+    const where = { host: found[2].replace(/^\[(.*)\]$/, '$1'), port: Number(found[3]) };
+    return found[1] === undefined ? where : { ...where, isTls: true };
 }

@@ -21,9 +21,10 @@ from .client import Client, Pipeline, Writer
 from .errors import (ArgumentError, Busy, Closed, Conflict, Corrupt, DeadlineExceeded, ExpressionError, Forbidden, LimitReached,
                      NameUnknown, NotFound, Overflow, ProtocolError, RateLimited, ReadOnly, ServerIOError, ServerMemoryError, ShoalError, SyntaxFault, TooLarge,
                      TypeFault, Unauthenticated, Unsupported)
-from .types import Count, Feed, FeedItem, Page, Reason, Refused, Sample, Written
+from .types import (Batch, Companions, Count, Fate, Feed, FeedItem, Impression, Model, Page, Reason, Refused, Sample, Scene, UserFit,
+                    UsersForItem, Written)
 
-__all__ = ["ArgumentError", "Busy", "Client", "Closed", "Conflict", "Corrupt", "Count", "DeadlineExceeded", "ExpressionError", "Feed",
-           "FeedItem", "Forbidden", "LimitReached", "NameUnknown", "NotFound", "Overflow", "Page", "Pipeline", "ProtocolError", "RateLimited", "ReadOnly", "Reason",
-           "Refused", "Report", "Sample", "ServerIOError", "ServerMemoryError", "ShoalError", "SyntaxFault", "TooLarge", "TypeFault",
-           "Unauthenticated", "Unsupported", "Writer", "Written", "aio", "calls"]
+__all__ = ["ArgumentError", "Batch", "Busy", "Client", "Closed", "Companions", "Conflict", "Corrupt", "Count", "DeadlineExceeded",
+           "ExpressionError", "Fate", "Feed", "FeedItem", "Forbidden", "Impression", "LimitReached", "Model", "NameUnknown", "NotFound", "Overflow", "Page", "Pipeline", "ProtocolError", "RateLimited", "ReadOnly", "Reason",
+           "Refused", "Report", "Sample", "Scene", "ServerIOError", "ServerMemoryError", "ShoalError", "SyntaxFault", "TooLarge", "TypeFault",
+           "Unauthenticated", "Unsupported", "UserFit", "UsersForItem", "Writer", "Written", "aio", "calls"]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import os
 import ssl
-from typing import Any, AsyncIterator, Iterable, Self, Sequence, TypeVar
+from typing import Any, AsyncIterator, Iterable, Mapping, Self, Sequence, TypeVar
 
 from . import bulk, calls, errors, types, wire
 from .calls import Call, Expression, Row
 from .client import ATTEMPT_COUNT_MAX, pauses
 from .flight import COUNT_MAX, Flight, Pending
+from .target import Target, target_of
 
 T = TypeVar("T")
 
@@ -72,13 +72,8 @@ class Wire(asyncio.Protocol):
 class AsyncLane:
     """One connection that comes back, for any number of tasks of one loop."""
 
-    def __init__(self, address: str, workspace: str | None, timeout: float, token: str | None = None,
-                 tls: ssl.SSLContext | None = None):
-        self.address = address
-        self.workspace = workspace
-        self.token = token
-        self.tls = tls
-        self.timeout = timeout
+    def __init__(self, target: Target):
+        self.target = target
         self.loop = asyncio.get_running_loop()
         self.flight = Flight()
         self.wire: Wire | None = None
@@ -91,7 +86,7 @@ class AsyncLane:
 
     async def submit(self, call: Call[T], timeout: float | None = None) -> Pending[T]:
         """Put it in flight. Waits while too much is."""
-        deadline = self.loop.time() + (self.timeout if timeout is None else timeout)
+        deadline = self.loop.time() + (self.target.timeout if timeout is None else timeout)
         while self.wire is None or self.paused or not self.flight.has_room():
             if self.wire is None:
                 await self._until_connected(deadline)
@@ -121,7 +116,7 @@ class AsyncLane:
 
     def _expire(self, pending: Pending[Any]) -> None:
         if not pending.done:
-            pending.fail(errors.DeadlineExceeded(f"no answer from {self.address} in time"))
+            pending.fail(errors.DeadlineExceeded(f"no answer from {self.target.address} in time"))
             self.received([pending])
 
     def received(self, finished: Iterable[Pending[Any]]) -> None:
@@ -147,7 +142,7 @@ class AsyncLane:
             async with asyncio.timeout_at(deadline):
                 await waiter
         except TimeoutError:
-            raise errors.DeadlineExceeded(f"too much is in flight to {self.address}") from None
+            raise errors.DeadlineExceeded(f"too much is in flight to {self.target.address}") from None
 
     def _write(self) -> None:
         output, self.output = self.output, []
@@ -161,7 +156,7 @@ class AsyncLane:
             self.connecting = self.loop.create_task(self._connect())
         done, _ = await asyncio.wait([self.connecting], timeout=max(0.0, deadline - self.loop.time()))
         if not done:
-            raise errors.DeadlineExceeded(f"no connection to {self.address} in time")
+            raise errors.DeadlineExceeded(f"no connection to {self.target.address} in time")
         error = next(iter(done)).result()
         if error is not None:
             raise error
@@ -169,7 +164,7 @@ class AsyncLane:
     async def _connect(self) -> errors.ShoalError | None:
         """Connect and greet, several times if it must be, then send again what is in flight."""
         error: errors.ShoalError | None = None
-        deadline = self.loop.time() + self.timeout
+        deadline = self.loop.time() + self.target.timeout
         try:
             for attempt, pause in enumerate(pauses(), 1):
                 try:
@@ -179,7 +174,7 @@ class AsyncLane:
                 except (OSError, errors.Busy) as why:  # Closed is among them
                     if attempt == ATTEMPT_COUNT_MAX or self.loop.time() + pause >= deadline:
                         kind = errors.DeadlineExceeded if isinstance(why, TimeoutError) else errors.Closed
-                        error = kind(f"cannot connect to {self.address}: {why}", hint="is shoald running there?")
+                        error = kind(f"cannot connect to {self.target.address}: {why}", hint="is shoald running there?")
                         break
                 except errors.ShoalError as why:
                     error = why
@@ -199,15 +194,15 @@ class AsyncLane:
         return None
 
     async def _open(self) -> Wire:
-        kind, host, port = wire.read_address(self.address)
+        kind, host, port = wire.read_address(self.target.address)
         made = Wire(self)
         if kind == "unix":
             await self.loop.create_unix_connection(lambda: made, host)
         else:
-            await self.loop.create_connection(lambda: made, host, port, ssl=self.tls,
-                                              server_hostname=host if self.tls is not None else None)
+            await self.loop.create_connection(lambda: made, host, port, ssl=self.target.tls,
+                                              server_hostname=host if self.target.tls is not None else None)
         assert made.greeting is not None
-        hello = calls.raw("hello", **calls.given(version=1, workspace=self.workspace, client="shoal-python", token=self.token))
+        hello = self.target.hello()
         try:
             made.transport.write(made.greeting.begin(hello, 0.0, 0).frame)
             await made.greeted
@@ -307,17 +302,11 @@ class Client:
     """As shoal.Client, with the same names; calls are awaited, pages and ids are looped over with async for. It belongs to the loop
     that uses it first. Calls that are in flight together are in no order of each other."""
 
-    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None, tls: ssl.SSLContext | None = None,
-                 timeout: float = 30.0,
-                 pool: int = 2):
+    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None,
+                 tls: ssl.SSLContext | None = None, timeout: float = 30.0, pool: int = 2):
         if pool < 1:
             raise ValueError("a pool has at least one connection")
-        wire.read_address(address)
-        self.address = address
-        self.workspace = workspace
-        self.token = token if token is not None else os.environ.get("SHOAL_TOKEN")
-        self.tls = wire.tls_of(address, tls)
-        self.timeout = timeout
+        self.target = target_of(address, workspace, timeout, token, tls)
         self._pool = pool
         self._lanes: list[AsyncLane] = []
         self._closed = False
@@ -328,7 +317,7 @@ class Client:
             raise errors.Closed("the client was closed")
         least = min(self._lanes, key=lambda lane: len(lane.flight.pending), default=None)
         if least is None or (least.flight.pending and len(self._lanes) < self._pool):
-            least = AsyncLane(self.address, self.workspace, self.timeout, self.token, self.tls)
+            least = AsyncLane(self.target)
             self._lanes.append(least)
         return least
 
@@ -345,7 +334,7 @@ class Client:
 
     async def run(self, call: Call[T], *, timeout: float | None = None) -> T:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (self.timeout if timeout is None else timeout)
+        deadline = loop.time() + (self.target.timeout if timeout is None else timeout)
         for pause in pauses():
             lane = self._take()
             try:
@@ -406,7 +395,7 @@ class Client:
         finally:
             if page.cursor is not None:
                 try:
-                    await self.run(calls.close(page.cursor), timeout=min(self.timeout, 1.0))
+                    await self.run(calls.close(page.cursor), timeout=min(self.target.timeout, 1.0))
                 except errors.ShoalError:
                     pass  # it closes by itself after five minutes
 
@@ -420,15 +409,105 @@ class Client:
         """NotFound if there is none."""
         return await self.run(calls.user(id, fields=fields, events=events))
 
+    # ---- feeds ----
+
     async def feed(self, user: str | int | None = None, *, timeout: float | None = None, **how: Any) -> types.Feed:
-        """`how` as in calls.feed: count, session, filter, exclude, fields, seed, scene, store, cursor, now."""
+        """`how` as in calls.feed: count, session, filter, scene, explain, weights, pins ..."""
         return await self.run(calls.feed(user, **how), timeout=timeout)
 
-    async def users_for_item(self, item: str | int, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+    async def feed_why(self, item: str | int, user: str | int | None = None, *, timeout: float | None = None, **how: Any) -> types.Fate:
+        """The fate of an item in a feed: shown, or what kept it out; `how` as in feed."""
+        return await self.run(calls.feed_why(item, user, **how), timeout=timeout)
+
+    async def trending(self, *, timeout: float | None = None, **how: Any) -> list[types.FeedItem]:
+        """`how` as in calls.trending: count, filter, fields, store, by, now."""
+        return await self.run(calls.trending(**how), timeout=timeout)
+
+    async def similar(self, item: str | int, *, timeout: float | None = None, **how: Any) -> types.Companions:
+        """What is like an item; `how` as in calls.similar."""
+        return await self.run(calls.similar(item, **how), timeout=timeout)
+
+    async def also_bought(self, item: str | int, *, timeout: float | None = None, **how: Any) -> types.Companions:
+        """What its buyers also bought; `how` as in calls.also_bought."""
+        return await self.run(calls.also_bought(item, **how), timeout=timeout)
+
+    async def users_for_item(self, item: str | int, *, timeout: float | None = None, **how: Any) -> types.UsersForItem:
+        """The users whom an item suits best; `how`: where, count, fields, now."""
         return await self.run(calls.users_for_item(item, **how), timeout=timeout)
 
     async def batch(self, users: Iterable[str | int] | None = None, *, timeout: float | None = None, **how: Any) -> types.Batch:
+        """Feeds of a list of users, or of one page of an audience; `how` as in calls.batch: where, limit, cursor, count, filter ..."""
         return await self.run(calls.batch(users, **how), timeout=timeout)
 
-    async def trending(self, *, timeout: float | None = None, **how: Any) -> list[types.FeedItem]:
-        return await self.run(calls.trending(**how), timeout=timeout)
+    async def served(self, rec_id: str, items: Iterable[Any], *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+        """A feed that another system showed is learned from; `how`: user, now, place, hour."""
+        return await self.run(calls.served(rec_id, items, **how), timeout=timeout)
+
+    async def learning(self, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+        """How well the feed learns, and what came of what it showed."""
+        return await self.run(calls.learning(**how), timeout=timeout)
+
+    async def put_scene(self, name: str, rules: Mapping[str, Any], *, timeout: float | None = None, **how: Any) -> bool:
+        """Rules of feeds by the place where they are shown; has anything changed?"""
+        return await self.run(calls.put_scene(name, rules, **how), timeout=timeout)
+
+    async def scene(self, name: str, *, timeout: float | None = None, **how: Any) -> types.Scene:
+        """NotFound if there is none."""
+        return await self.run(calls.scene(name, **how), timeout=timeout)
+
+    async def scenes(self, *, timeout: float | None = None, **how: Any) -> list[types.Scene]:
+        """All of them."""
+        return await self.run(calls.scenes(**how), timeout=timeout)
+
+    async def remove_scene(self, name: str, *, timeout: float | None = None, **how: Any) -> bool:
+        """Was there one?"""
+        return await self.run(calls.remove_scene(name, **how), timeout=timeout)
+
+    async def train(self, name: str, *, timeout: float | None = None, **how: Any) -> int:
+        """Train a table of items in the background; `how`: every_hours, dimensions, epochs, seed ..."""
+        return await self.run(calls.train(name, **how), timeout=timeout)
+
+    async def models(self, *, timeout: float | None = None, **how: Any) -> list[types.Model]:
+        """Tables of items, and plans to train them."""
+        return await self.run(calls.models(**how), timeout=timeout)
+
+    async def put_model(self, name: str, *, timeout: float | None = None, **how: Any) -> bool:
+        """A part of a table that was trained elsewhere; is it whole now? `how` as in calls.put_model."""
+        return await self.run(calls.put_model(name, **how), timeout=timeout)
+
+    async def remove_model(self, name: str, *, timeout: float | None = None, **how: Any) -> bool:
+        """Was there one?"""
+        return await self.run(calls.remove_model(name, **how), timeout=timeout)
+
+    async def likings(self, at: Any = 0, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+        """A page of who likes what, to train elsewhere."""
+        return await self.run(calls.likings(at, **how), timeout=timeout)
+
+    async def feed_pages(self, user: str | int | None = None, *, timeout: float | None = None, **how: Any) -> AsyncIterator[types.Feed]:
+        """A feed page by page, for endless scrolling: nothing comes twice. `how` as in feed; one seed holds for all pages."""
+        page = await self.run(calls.feed(user, **how), timeout=timeout)
+        yield page
+        while page.cursor is not None:
+            page = await self.run(calls.feed(user, **{**how, "cursor": page.cursor}), timeout=timeout)
+            yield page
+
+    async def batches(self, where: Expression, *, timeout: float | None = None, **how: Any) -> AsyncIterator[tuple[str, types.Feed]]:
+        """(user, feed) of everybody in an audience, for pushes; `how` as in batch, limit users a page."""
+        cursor = None
+        while True:
+            page = await self.run(calls.batch(where=where, cursor=cursor, **how), timeout=timeout)
+            for user, feed in page.feeds:
+                yield user, feed
+            if page.cursor is None:
+                return
+            cursor = page.cursor
+            how.pop("now", None)  # it is that of the first page
+
+    async def impressions(self, after: Any = None, *, size: int = 1000, timeout: float | None = None) -> AsyncIterator[types.Impression]:
+        """What feeds showed and what came of it, oldest first."""
+        while True:
+            found, after = await self.run(calls.impressions(after=after, limit=size), timeout=timeout)
+            for impression in found:
+                yield impression
+            if after is None:
+                return

@@ -1,18 +1,18 @@
 """The client that waits: a pool of lanes for any number of threads, pipelines and bulk writers for many calls at once."""
 from __future__ import annotations
 
-import os
 import random
 import select
 import socket
 import ssl
 import threading
 import time
-from typing import Any, Generic, Iterable, Iterator, Self, Sequence, TypeVar
+from typing import Any, Generic, Iterable, Iterator, Mapping, Self, Sequence, TypeVar
 
 from . import bulk, calls, errors, types, wire
 from .calls import Call, Expression, Row
 from .flight import Flight, Pending
+from .target import Target, target_of
 
 T = TypeVar("T")
 
@@ -33,13 +33,8 @@ def pauses() -> Iterator[float]:
 class Lane:
     """One connection that comes back: what was in flight when it was lost is sent again, under its old numbers. One thread at a time."""
 
-    def __init__(self, address: str, workspace: str | None, timeout: float, token: str | None = None,
-                 tls: ssl.SSLContext | None = None):
-        self.address = address
-        self.workspace = workspace
-        self.token = token
-        self.tls = tls
-        self.timeout = timeout
+    def __init__(self, target: Target):
+        self.target = target
         self.flight = Flight()
         self.output = bytearray()
         self.socket: socket.socket | None = None
@@ -47,7 +42,7 @@ class Lane:
 
     def submit(self, call: Call[T], timeout: float | None = None) -> Pending[T]:
         """Put it in flight. Waits (taking answers) while too much is."""
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self.target.timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds
         while not self.flight.has_room():
             self.step(deadline)
@@ -79,7 +74,7 @@ class Lane:
             ready = self.poll.poll(min(left_ms, 60_000) if wait else 0)
             if not ready:
                 if wait and time.monotonic() >= deadline:
-                    raise errors.DeadlineExceeded(f"no answer from {self.address} in time")
+                    raise errors.DeadlineExceeded(f"no answer from {self.target.address} in time")
                 return
             if ready[0][1] & ~select.POLLOUT:
                 self.take()
@@ -136,14 +131,14 @@ class Lane:
                     raise
                 if attempt == ATTEMPT_COUNT_MAX or time.monotonic() + pause >= deadline:
                     kind = errors.DeadlineExceeded if isinstance(error, TimeoutError) else errors.Closed
-                    raise kind(f"cannot connect to {self.address}: {error}", hint="is shoald running there?") from error
+                    raise kind(f"cannot connect to {self.target.address}: {error}", hint="is shoald running there?") from error
             except errors.ShoalError:
                 self.disconnect()
                 raise
             time.sleep(pause)
 
     def open(self, deadline: float) -> None:
-        kind, host, port = wire.read_address(self.address)
+        kind, host, port = wire.read_address(self.target.address)
         left = max(0.001, deadline - time.monotonic())
         if kind == "unix":
             opened = socket.socket(socket.AF_UNIX)
@@ -154,11 +149,11 @@ class Lane:
             opened = socket.create_connection((host, port), left)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.socket = opened
-            if self.tls is not None:
-                opened = self.tls.wrap_socket(opened, server_hostname=host)
+            if self.target.tls is not None:
+                opened = self.target.tls.wrap_socket(opened, server_hostname=host)
                 self.socket = opened
         greeting = Flight()
-        pending = greeting.begin(calls.raw("hello", **calls.given(version=1, workspace=self.workspace, client="shoal-python", token=self.token)), deadline, 0)
+        pending = greeting.begin(self.target.hello(), deadline, 0)
         opened.sendall(pending.frame)
         while not pending.done:
             opened.settimeout(max(0.001, deadline - time.monotonic()))
@@ -319,17 +314,11 @@ class Client:
     timeout_ms. A call is made again when its connection was lost (a write under its number, so that it is done once) and when the
     server was busy."""
 
-    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None, tls: ssl.SSLContext | None = None,
-                 timeout: float = 30.0,
-                 pool: int = 4):
+    def __init__(self, address: str = "127.0.0.1:7717", *, workspace: str | None = None, token: str | None = None,
+                 tls: ssl.SSLContext | None = None, timeout: float = 30.0, pool: int = 4):
         if pool < 1:
             raise ValueError("a pool has at least one connection")
-        wire.read_address(address)
-        self.address = address
-        self.workspace = workspace
-        self.token = token if token is not None else os.environ.get("SHOAL_TOKEN")
-        self.tls = wire.tls_of(address, tls)
-        self.timeout = timeout
+        self.target = target_of(address, workspace, timeout, token, tls)
         self._free: list[Lane] = []
         self._left = pool
         self._changed = threading.Condition()
@@ -338,7 +327,7 @@ class Client:
     # ---- the pool ----
 
     def _take(self, timeout: float | None = None) -> Lane:
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self.target.timeout if timeout is None else timeout
         with self._changed:
             if not self._changed.wait_for(lambda: self._closed or self._free or self._left, seconds):
                 raise errors.DeadlineExceeded("all connections of the pool are in use")
@@ -347,7 +336,7 @@ class Client:
             if self._free:
                 return self._free.pop()
             self._left -= 1
-            return Lane(self.address, self.workspace, self.timeout, self.token, self.tls)
+            return Lane(self.target)
 
     def _give(self, lane: Lane) -> None:
         with self._changed:
@@ -372,7 +361,7 @@ class Client:
     # ---- calls ----
 
     def run(self, call: Call[T], *, timeout: float | None = None) -> T:
-        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        deadline = time.monotonic() + (self.target.timeout if timeout is None else timeout)
         for pause in pauses():
             lane = self._take(deadline - time.monotonic())
             try:
@@ -428,7 +417,7 @@ class Client:
 
     def _forget(self, cursor: Any) -> None:
         try:
-            self.run(calls.close(cursor), timeout=min(self.timeout, 1.0))
+            self.run(calls.close(cursor), timeout=min(self.target.timeout, 1.0))
         except errors.ShoalError:
             pass  # it closes by itself after five minutes
 
@@ -441,17 +430,105 @@ class Client:
         """NotFound if there is none."""
         return self.run(calls.user(id, fields=fields, events=events))
 
+    # ---- feeds ----
+
     def feed(self, user: str | int | None = None, *, timeout: float | None = None, **how: Any) -> types.Feed:
-        """`how` as in calls.feed: count, session, filter, exclude, fields, seed, scene, store, cursor, now."""
+        """`how` as in calls.feed: count, session, filter, scene, explain, weights, pins ..."""
         return self.run(calls.feed(user, **how), timeout=timeout)
 
-    def users_for_item(self, item: str | int, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
-        """`how` as in calls.users_for_item: where, count, fields, now."""
+    def feed_why(self, item: str | int, user: str | int | None = None, *, timeout: float | None = None, **how: Any) -> types.Fate:
+        """The fate of an item in a feed: shown, or what kept it out; `how` as in feed."""
+        return self.run(calls.feed_why(item, user, **how), timeout=timeout)
+
+    def trending(self, *, timeout: float | None = None, **how: Any) -> list[types.FeedItem]:
+        """`how` as in calls.trending: count, filter, fields, store, by, now."""
+        return self.run(calls.trending(**how), timeout=timeout)
+
+    def similar(self, item: str | int, *, timeout: float | None = None, **how: Any) -> types.Companions:
+        """What is like an item; `how` as in calls.similar."""
+        return self.run(calls.similar(item, **how), timeout=timeout)
+
+    def also_bought(self, item: str | int, *, timeout: float | None = None, **how: Any) -> types.Companions:
+        """What its buyers also bought; `how` as in calls.also_bought."""
+        return self.run(calls.also_bought(item, **how), timeout=timeout)
+
+    def users_for_item(self, item: str | int, *, timeout: float | None = None, **how: Any) -> types.UsersForItem:
+        """The users whom an item suits best; `how`: where, count, fields, now."""
         return self.run(calls.users_for_item(item, **how), timeout=timeout)
 
     def batch(self, users: Iterable[str | int] | None = None, *, timeout: float | None = None, **how: Any) -> types.Batch:
         """Feeds of a list of users, or of one page of an audience; `how` as in calls.batch: where, limit, cursor, count, filter ..."""
         return self.run(calls.batch(users, **how), timeout=timeout)
 
-    def trending(self, *, timeout: float | None = None, **how: Any) -> list[types.FeedItem]:
-        return self.run(calls.trending(**how), timeout=timeout)
+    def served(self, rec_id: str, items: Iterable[Any], *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+        """A feed that another system showed is learned from; `how`: user, now, place, hour."""
+        return self.run(calls.served(rec_id, items, **how), timeout=timeout)
+
+    def learning(self, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+        """How well the feed learns, and what came of what it showed."""
+        return self.run(calls.learning(**how), timeout=timeout)
+
+    def put_scene(self, name: str, rules: Mapping[str, Any], *, timeout: float | None = None, **how: Any) -> bool:
+        """Rules of feeds by the place where they are shown; has anything changed?"""
+        return self.run(calls.put_scene(name, rules, **how), timeout=timeout)
+
+    def scene(self, name: str, *, timeout: float | None = None, **how: Any) -> types.Scene:
+        """NotFound if there is none."""
+        return self.run(calls.scene(name, **how), timeout=timeout)
+
+    def scenes(self, *, timeout: float | None = None, **how: Any) -> list[types.Scene]:
+        """All of them."""
+        return self.run(calls.scenes(**how), timeout=timeout)
+
+    def remove_scene(self, name: str, *, timeout: float | None = None, **how: Any) -> bool:
+        """Was there one?"""
+        return self.run(calls.remove_scene(name, **how), timeout=timeout)
+
+    def train(self, name: str, *, timeout: float | None = None, **how: Any) -> int:
+        """Train a table of items in the background; `how`: every_hours, dimensions, epochs, seed ..."""
+        return self.run(calls.train(name, **how), timeout=timeout)
+
+    def models(self, *, timeout: float | None = None, **how: Any) -> list[types.Model]:
+        """Tables of items, and plans to train them."""
+        return self.run(calls.models(**how), timeout=timeout)
+
+    def put_model(self, name: str, *, timeout: float | None = None, **how: Any) -> bool:
+        """A part of a table that was trained elsewhere; is it whole now? `how` as in calls.put_model."""
+        return self.run(calls.put_model(name, **how), timeout=timeout)
+
+    def remove_model(self, name: str, *, timeout: float | None = None, **how: Any) -> bool:
+        """Was there one?"""
+        return self.run(calls.remove_model(name, **how), timeout=timeout)
+
+    def likings(self, at: Any = 0, *, timeout: float | None = None, **how: Any) -> dict[str, Any]:
+        """A page of who likes what, to train elsewhere."""
+        return self.run(calls.likings(at, **how), timeout=timeout)
+
+    def feed_pages(self, user: str | int | None = None, *, timeout: float | None = None, **how: Any) -> Iterator[types.Feed]:
+        """A feed page by page, for endless scrolling: nothing comes twice. `how` as in feed; one seed holds for all pages."""
+        page = self.run(calls.feed(user, **how), timeout=timeout)
+        yield page
+        while page.cursor is not None:
+            page = self.run(calls.feed(user, **{**how, "cursor": page.cursor}), timeout=timeout)
+            yield page
+
+    def batches(self, where: Expression, *, timeout: float | None = None, **how: Any) -> Iterator[tuple[str, types.Feed]]:
+        """(user, feed) of everybody in an audience, for pushes; `how` as in batch, limit users a page."""
+        cursor = None
+        while True:
+            page = self.run(calls.batch(where=where, cursor=cursor, **how), timeout=timeout)
+            for user, feed in page.feeds:
+                yield user, feed
+            if page.cursor is None:
+                return
+            cursor = page.cursor
+            how.pop("now", None)  # it is that of the first page
+
+    def impressions(self, after: Any = None, *, size: int = 1000, timeout: float | None = None) -> Iterator[types.Impression]:
+        """What feeds showed and what came of it, oldest first."""
+        while True:
+            found, after = self.run(calls.impressions(after=after, limit=size), timeout=timeout)
+            for impression in found:
+                yield impression
+            if after is None:
+                return

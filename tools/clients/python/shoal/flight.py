@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 import msgpack
 
-from . import errors, wire
+from . import errors, methods, wire
 from .calls import Call
 
 T = TypeVar("T")
@@ -91,13 +91,13 @@ class Flight:
         """timeout_ms is told to the server where the method has it."""
         number = b""
         seq = 0
-        if call.method in wire.WRITES:
+        if call.method in methods.WRITES:
             seq = self.seq + 1
             number = wire.number(self.client_id, seq)
         params = call.packed
         if params is None:
             asked = call.params
-            if call.method in wire.TIMED and "timeout_ms" not in asked and "cursor" not in asked:
+            if call.method in methods.TIMED and "timeout_ms" not in asked and "cursor" not in asked:
                 asked = {**asked, "timeout_ms": min(max(timeout_ms, 1), wire.TIMEOUT_MS_MAX)}
             params = wire.pack(asked)
         msgid = self.msgid % 0xFFFFFFFF + 1
@@ -108,7 +108,7 @@ class Flight:
         if seq:
             self.seq = seq
             self.writes[seq] = None
-        pending = Pending(call, msgid, frame, seq, deadline, bool(seq) or call.method in wire.READS)
+        pending = Pending(call, msgid, frame, seq, deadline, bool(seq) or call.method in methods.READS)
         self.pending[msgid] = pending
         self.byte_count += len(frame)
         return pending

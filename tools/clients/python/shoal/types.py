@@ -73,7 +73,32 @@ class FeedItem:
 
     @property
     def reasons(self) -> list[Reason]:
-        return [Reason(one["kind"], one["value"], one["share"], one.get("name"), one.get("of")) for one in self.told.get("reasons", ())]
+        return read_reasons(self.told)
+
+    @property
+    def contributions(self) -> dict[str, float]:
+        """What each feature gave; in their order they add up to the score. With explain="full"."""
+        return self.told.get("contributions", {})
+
+    @property
+    def rules(self) -> list[str]:
+        """What put it there: pin, slot, quota, boost, bury, fatigue, mmr. With explain="full"."""
+        return self.told.get("rules", [])
+
+    @property
+    def relaxed(self) -> list[str]:
+        """The rules that gave way for it. With explain="full"."""
+        return self.told.get("relaxed", [])
+
+    @property
+    def propensity(self) -> float:
+        """How likely it was to stand there; 1 unless its place was explored."""
+        return self.told.get("propensity", 1.0)
+
+    @property
+    def together(self) -> float | None:
+        """Of feed.similar and feed.also_bought: how much or how many people say so."""
+        return self.told.get("together")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FeedItem) and self.told == other.told
@@ -91,6 +116,87 @@ class Feed:
     took_us: int
     cursor: str | None = None
     """For the next page, with the same request; None when there is none."""
+    candidates: int | None = None
+    """How many items were scored. With explain="full"."""
+
+
+@dataclass(slots=True)
+class Fate:
+    """What became of one item in a feed, and why."""
+
+    item: str
+    shown: bool
+    stage: str
+    """"shown", or what kept it out: catalogue, eligible, scene, store, target, filter, excluded, cursor, held, score, place."""
+    rules: list[str]
+    candidates: int
+    place: int | None
+    rank: int | None
+    score: float | None
+    """None, and nothing below it, for an item that is not listed."""
+    last_score: float | None
+    contributions: dict[str, float]
+    sources: list[str]
+    reasons: list[Reason]
+    applied: list[str]
+
+
+@dataclass(slots=True)
+class Companions:
+    """What goes with an item: `of` buyers, or so much liking, say so; counts may be too low by `missing`."""
+
+    items: list[FeedItem]
+    of: float
+    missing: float
+
+
+@dataclass(slots=True)
+class UserFit:
+    """A user whom an item suits; the score is the sum of the three."""
+
+    id: str
+    score: float
+    affinity: float
+    pairs: float
+    walk: float
+    reasons: list[Reason]
+    fields: dict[str, Any]
+
+
+@dataclass(slots=True)
+class UsersForItem:
+    count: int
+    """Users whom it suits at all."""
+    users: list[UserFit]
+    """The best of them, best first."""
+
+
+@dataclass(slots=True)
+class Scene:
+    name: str
+    rules: dict[str, Any]
+    changed_at: int
+
+
+@dataclass(slots=True)
+class Model:
+    """A table of items that is trained, or to be."""
+
+    name: str
+    due: bool
+    plan: dict[str, Any] | None
+    table: dict[str, Any] | None
+    fault: str | None
+    """Why the last training came to nothing."""
+
+
+@dataclass(slots=True)
+class Impression:
+    """A feed that was shown, and what came of its items: {id, place, score, propensity, click, cart, purchase, amount, ...}."""
+
+    rec_id: str
+    time: int
+    items: list[dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -113,6 +219,44 @@ class Written:
     refused: list[Refused]
 
 
+def read_reasons(told: dict[str, Any]) -> list[Reason]:
+    return [Reason(one["kind"], one["value"], one["share"], one.get("name"), one.get("of")) for one in told.get("reasons", ())]
+
+
+def read_fate(result: dict[str, Any]) -> Fate:
+    return Fate(result["item"], result["shown"], result["stage"], result["rules"], result["candidates"], result.get("place"),
+                result.get("rank"), result.get("score"), result.get("last_score"), result.get("contributions", {}),
+                result.get("sources", []), read_reasons(result), result.get("applied", []))
+
+
+def read_companions(result: dict[str, Any]) -> Companions:
+    return Companions(read_items(result["items"]), result["liking"] if "liking" in result else result["buyers"], result["missing"])
+
+
+def read_users_for_item(result: dict[str, Any]) -> UsersForItem:
+    return UsersForItem(result["count"], [
+        UserFit(one["id"], one["score"], one["affinity"], one["pairs"], one["walk"], read_reasons(one), one.get("fields", {}))
+        for one in result["users"]])
+
+
+def read_scene(result: dict[str, Any]) -> Scene:
+    return Scene(result["name"], result["rules"], result["changed_at"])
+
+
+def read_scenes(result: dict[str, Any]) -> list[Scene]:
+    return [read_scene(one) for one in result["scenes"]]
+
+
+def read_models(result: dict[str, Any]) -> list[Model]:
+    return [Model(one["name"], one["due"], one.get("plan"), one.get("table"), one.get("fault")) for one in result["models"]]
+
+
+def read_impressions(result: dict[str, Any]) -> tuple[list[Impression], Any]:
+    """And where the next ones begin; None when these are the last."""
+    return ([Impression(one["rec_id"], one["time"], one["items"]) for one in result["impressions"]],
+            result["after"] if result["more"] else None)
+
+
 def read_count(result: dict[str, Any]) -> Count:
     return Count(result["count"], result["total"])
 
@@ -133,7 +277,8 @@ def read_items(items: list[dict[str, Any]]) -> list[FeedItem]:
 
 
 def read_feed(result: dict[str, Any]) -> Feed:
-    return Feed(result["rec_id"], read_items(result["items"]), result.get("relaxed", []), result["took_us"], result.get("cursor"))
+    return Feed(result["rec_id"], read_items(result["items"]), result.get("relaxed", []), result["took_us"], result.get("cursor"),
+                result.get("candidates"))
 
 
 @dataclass(frozen=True, slots=True)

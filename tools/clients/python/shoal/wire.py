@@ -6,10 +6,10 @@ the workspace's zone, if it names no zone), date as "2026-03-01", a set as an ar
 """
 from __future__ import annotations
 
-import os
-import ssl
 import datetime
 import decimal
+import os
+import ssl
 from typing import Any
 
 import msgpack
@@ -17,21 +17,6 @@ import msgpack
 ANSWER_BYTES_MAX = 256 << 20
 REQUEST_BYTES_MAX = 8 << 20
 
-# Done once under a number; READS ask only, and may be asked again. A method in neither is sent once, without a number.
-WRITES = frozenset({
-    "event.append", "event.sweep", "item.put", "item.remove", "referral.put", "referral.refresh", "rfm.put", "rfm.refresh", "rule.put",
-    "rule.remove", "schema.put", "score.put", "score.remove", "segment.put", "segment.remove", "tree.put", "tree.remove",
-    "user.forget", "user.merge", "user.put"})
-READS = frozenset({
-    "audience.ask", "audience.close", "audience.count", "audience.explain", "audience.export", "audience.funnel", "audience.insight",
-    "audience.list", "audience.lookalike", "audience.overlap", "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall",
-    "audience.why", "client.numbers", "event.list", "feed.also_bought", "feed.batch", "feed.get", "feed.similar", "feed.trending",
-    "feed.users_for_item", "hello", "item.get", "item.list", "ping", "referral.get", "rfm.get", "rule.get", "rule.list",
-    "schema.get", "score.get", "score.list", "segment.get", "segment.list", "segment.of_user", "stats", "tree.get", "tree.list", "user.get"})
-# Those that take timeout_ms.
-TIMED = frozenset({
-    "audience.ask", "audience.count", "audience.export", "audience.funnel", "audience.insight", "audience.list", "audience.lookalike",
-    "audience.overlap", "audience.retention", "audience.rfm", "audience.sample", "audience.waterfall", "event.list", "feed.batch", "feed.users_for_item"})
 TIMEOUT_MS_MAX = 3_600_000
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
