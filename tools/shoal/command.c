@@ -286,7 +286,6 @@ static uint32_t take_option(const struct command *command, struct command_option
         {"kafka", &options->kafka, NULL},
         {"config", &options->config, NULL},
         {"zone", &options->zone, NULL},
-        {"types", &options->types, NULL},
         {"until", &options->until, NULL},
         {"verify", &options->verify, NULL},
         {"resume", &options->resume, NULL},

@@ -30,7 +30,7 @@ struct command_options {
     const char *roles, *rate, *burst, *grace, *access, *interval;
     const char *with, *every, *user;
     const char *source, *kafka, *config, *zone;
-    const char *types, *until, *verify, *resume, *key, *table, *separator, *segments, *as;
+    const char *until, *verify, *resume, *key, *table, *separator, *segments, *as;
     bool desc, all, analyze, quiet, tree, only_schema, combinations, per_day, plain, past, once, follow, anew;
 };
 
