@@ -6,6 +6,7 @@ import { test } from "node:test";
 
 import { clausesOf } from "../../tools/console/web/model/clauses.js";
 import { csvCell, csvHead, csvRow } from "../../tools/console/web/model/csv.js";
+import { between, quantile } from "../../tools/console/web/model/latency.js";
 import chinese from "../../tools/console/web/text/chinese.js";
 import english from "../../tools/console/web/text/english.js";
 
@@ -69,4 +70,24 @@ test("cells of a CSV file are quoted, and are no formulas", () => {
 test("clauses of two versions can be compared", () => {
   assert.deepEqual(clausesOf("a = 1 and (b = 2 or c = 3) and did(view)"), ["a = 1", "(b = 2 or c = 3)", "did(view)"]);
   assert.deepEqual(clausesOf("a = 1 or b = 2"), ["a = 1 or b = 2"]);
+});
+
+test("latencies of now are those between two looks", () => {
+  let seed = 20260301;
+  const draw = (below) => { seed = (Math.imul(seed, 1103515245) + 12345) >>> 0; return (seed >>> 8) % below; };
+  const edges = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+  const histogram = (values) => edges.map((edge, index) => [edge, values.filter((value) => value < edge && value >= (edges[index - 1] ?? 0)).length]).filter(([, count]) => count > 0);
+  for (let round = 0; round < 500; round += 1) {
+    const earlier = Array.from({ length: draw(40) }, () => draw(256));
+    const later = Array.from({ length: draw(40) }, () => draw(256));
+    const now = between(histogram(earlier), histogram([...earlier, ...later]));
+    assert.deepEqual(now, histogram(later));
+    later.sort((a, b) => a - b);
+    for (const share of [0.5, 0.99, 0.999]) {
+      const exact = later[Math.ceil(later.length * share) - 1];
+      assert.equal(quantile(now, share), later.length === 0 ? null : edges.find((edge) => edge > exact));
+    }
+  }
+  assert.deepEqual(between(undefined, [[4, 2]]), [[4, 2]]);
+  assert.deepEqual(between([[4, 9]], [[4, 2]]), [[4, 2]]); // the server was begun anew
 });

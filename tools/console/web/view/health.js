@@ -5,10 +5,12 @@ import { h, icon, replace } from "../part/dom.js";
 import { bytes, clockSeconds, duration, microseconds, number, percent } from "../part/format.js";
 import { card, failure, pageHead, skeleton, stat } from "../part/pieces.js";
 import { known, t } from "../part/texts.js";
+import { between, quantile } from "../model/latency.js";
 
 const EVERY_MS = 2000;
 const KEPT = 150; // five minutes
 const LINES = 5;
+const SHARES = { p50_us: 0.5, p99_us: 0.99, p999_us: 0.999 };
 
 export function render(context) {
   const view = new HealthView(context);
@@ -40,8 +42,8 @@ class HealthView {
   async sample() {
     try {
       const begin = performance.now();
-      const answer = await rpc("stats", {}, this.context.signal);
-      this.samples.push({ at: Date.now(), server: answer.server, workspace: answer.workspace, trip_us: (performance.now() - begin) * 1000 });
+      const answer = await rpc("stats", { sections: ["server", "latencies"] }, this.context.signal);
+      this.samples.push({ at: Date.now(), server: { ...answer.server, methods: answer.latencies }, workspace: answer.workspace, trip_us: (performance.now() - begin) * 1000 });
       if (this.samples.length > KEPT) this.samples.shift();
       replace(this.state, icon("check"), t("health.answers"));
       this.state.className = "badge good";
@@ -93,9 +95,18 @@ class HealthView {
     } }, t(`health.${what}`));
   }
 
-  /** The methods that are asked most. */
+  /** The methods that are asked most while this page looks. */
   busiest() {
-    return Object.entries(this.samples.at(-1).server.methods).sort((a, b) => b[1].requests - a[1].requests).slice(0, LINES).map(([name]) => name);
+    const first = this.samples[0].server.methods;
+    const asked = (name, method) => method.requests - (first[name]?.requests ?? 0);
+    return Object.entries(this.samples.at(-1).server.methods).sort((a, b) => asked(...b) - asked(...a) || b[1].requests - a[1].requests).slice(0, LINES).map(([name]) => name);
+  }
+
+  /** How long a method took between two looks: no older answer hides what is slow now. null: nobody asked it. */
+  took(name, index) {
+    if (index < 1) return null;
+    const [before, now] = [this.samples[index - 1].server.methods[name], this.samples[index].server.methods[name]];
+    return now === undefined ? null : quantile(between(before?.took_us, now.took_us), SHARES[this.what]);
   }
 
   latencyOption() {
@@ -106,7 +117,7 @@ class HealthView {
       tooltip: tooltip(colours, { trigger: "axis", formatter: (points) => tip(times[points[0].dataIndex], points.map((point) => [point.seriesName, microseconds(point.value)])) }),
       xAxis: { type: "category", boundaryGap: false, data: times, ...axis(colours), splitLine: { show: false } },
       yAxis: { type: "log", ...axis(colours), axisLabel: { color: colours.soft, formatter: (value) => microseconds(value) } },
-      series: names.map((name) => ({ name, type: "line", step: "end", showSymbol: false, connectNulls: true, data: this.samples.map((sample) => sample.server.methods[name]?.[this.what] ?? null) })),
+      series: names.map((name) => ({ name, type: "line", showSymbol: this.samples.length < 20, symbolSize: 5, connectNulls: true, data: this.samples.map((_, index) => this.took(name, index)) })),
     });
   }
 
@@ -133,6 +144,6 @@ class HealthView {
 
   drawMethods(methods) {
     if (this.methods.contains(document.activeElement)) return; // somebody is reading it
-    replace(this.methods, card(t("health.methods"), this.methodTable(methods)));
+    replace(this.methods, card(t("health.methods"), h("p", { class: "soft" }, t("health.methodsNote")), this.methodTable(methods)));
   }
 }
