@@ -23,6 +23,8 @@ say "a bare Debian with git ... (not counted)"
 debootstrap --variant=minbase --include=git bookworm "$tree" "$mirror" >"$work/debootstrap.log" 2>&1 || { tail "$work/debootstrap.log" >&2; die "debootstrap failed"; }
 mount -t proc proc "$tree/proc"
 cp /etc/resolv.conf "$tree/etc/"
+mkdir -p "$tree/usr/local/share/ca-certificates" # what this machine's administrator trusts: npm may be reached through it only
+cp -r /usr/local/share/ca-certificates/. "$tree/usr/local/share/ca-certificates/" 2>/dev/null || true
 printf 'deb %s bookworm main\n' "$mirror" >"$tree/etc/apt/sources.list"
 printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d" && chmod +x "$tree/usr/sbin/policy-rc.d"
 git clone -q --bare . "$tree/srv/shoal.git"
