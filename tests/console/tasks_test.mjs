@@ -334,8 +334,12 @@ test("an item that is not in a feed: the page says what kept it out, under eithe
 test("what feeds learn is told, and a model is trained from the page", async () => {
   const taught = await Shop.open({ users: 600, items: 120, events: 12000 });
   const page = await browser.page();
+  await page.setViewportSize({ width: 360, height: 740 });
   await page.goto(at(taught, "learning"));
   await page.getByText("还没有从推荐中学习").waitFor();
+  await settled(page);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 360);
+  await page.setViewportSize({ width: 1280, height: 900 });
   await taught.rpc("schema.put", { feed: { learning: { share: 1 } } });
   let clicks = 0;
   for (let i = 1; i <= 30; i += 1) {

@@ -20,7 +20,7 @@ export default {
 
   // Audience
   "audience.title": "Build an audience", "audience.lead": "Click or write: both sides always say the same, and the count follows.", "audience.byClicking": "Conditions", "audience.asText": "Expression", "audience.count": "People who match", "audience.everybody": "Everybody",
-  "audience.of": "{share} of {total}", "audience.notYet": "Cannot be counted yet: see below the expression", "audience.announce": "{count} people match", "audience.roundTrip": "{time} with the network", "audience.insight": "See insight", "audience.save": "Save segment", "audience.unfold": "Open this segment's conditions",
+  "audience.of": "{share} of {total}", "audience.notYet": "Cannot be counted yet: see below the expression", "audience.announce": "{count} people match", "audience.roundTrip": "{time} with the network", "audience.insight": "See insight", "audience.save": "Save", "audience.unfold": "Open this segment's conditions",
   "editor.label": "Expression of the audience", "editor.placeholder": "For example: tier >= 'gold' and did(purchase, last 30 days)", "editor.at": "(character {n})", "editor.hint": "Hint: {hint}", "editor.goToFault": "Go to it", "editor.completions": "Names that fit", "editor.function": "function",
   "bar.about": "Audience: ", "bar.choose": "Another audience", "bar.edit": "Edit conditions",
   "waterfall.title": "Condition by condition", "waterfall.removed": "takes away {n}", "waterfall.added": "adds {n}", "waterfall.onlyAnd": "{n} more without it", "waterfall.onlyOr": "{n} come by this alone", "waterfall.empty": "No condition yet: this is everybody. Add one, and see here whom it takes away.", "waterfall.none": "What each condition does is shown once the expression is complete.",

@@ -79,7 +79,7 @@ async function modelTable(context, again) {
   return table([t("models.model"), t("models.state"), t("models.trained"), t("models.items"), t("models.likings"), t("models.memory"), ""], answer.models.map((model) => [
     h("span", {}, h("b", {}, known("weight", model.name)), h("small", { class: "soft under" }, t(`models.${model.name}`))), state(model), model.table ? ago(model.table.trained_at) : "–", number(model.table?.items), number(model.table?.likings), bytes(model.table?.bytes),
     h("button", { type: "button", class: "small", disabled: model.due, onclick: () => train(model.name, again) }, t(model.table ? "models.again" : "models.train")),
-  ]), { caption: t("models.title"), numeric: [3, 4, 5] });
+  ]), { caption: t("models.title"), numeric: [3, 4, 5], className: "models-table" });
 }
 
 function state(model) {
