@@ -427,6 +427,8 @@ class FeedRules(unittest.TestCase):
     def test_explain_none_is_ids_and_scores(self):
         feed = self.ask("feed.get", user="u1", count=3, now=NOW, explain="none", fields=["brand"])
         self.assertEqual({frozenset(item) for item in feed["items"]}, {frozenset(("id", "score", "fields"))})
+        told = self.ask("feed.get", user="u1", count=3, now=NOW, explain="full", fields=["brand"])
+        self.assertEqual([(item["id"], item["score"]) for item in feed["items"]], [(item["id"], item["score"]) for item in told["items"]])
         self.refused("feed.get", user="u1", explain="much")
 
     # ---- People of whom little is known ----
