@@ -151,6 +151,9 @@ static bool tune_ranking(struct ranking *ranking, const struct command_options *
     struct ranking_weights before = {{0}};
     ranking->k[0] = ranking->k_max = finding->k;
     ranking->k_count = 1;
+    for (uint32_t deeper = 2; deeper <= 5 && finding->k * deeper <= RANKING_K_MAX;
+         deeper += 3) /* to twice and five times */
+        ranking->k[ranking->k_count++] = ranking->k_max = finding->k * deeper;
     for (uint32_t i = 0; i < RANKING_METHOD_COUNT; i++)
         ranking->wanted[i] = true;
     if (!ranking_read(ranking, options) || !ranking_learn(ranking, options) ||

@@ -4,7 +4,10 @@ bool eval_config_read(const char *path, struct eval_config *config) {
     json_error_t fault;
     config->root = json_load_file(path, JSON_REJECT_DUPLICATES, &fault);
     if (config->root == NULL) {
-        (void)fprintf(stderr, "shoal: %s, line %d: %s\n", path, fault.line, fault.text);
+        if (fault.line > 0)
+            (void)fprintf(stderr, "shoal: %s, line %d: %s\n", path, fault.line, fault.text);
+        else
+            (void)fprintf(stderr, "shoal: %s\n", fault.text); /* it names the file */
         return false;
     }
     const json_t *feed = json_object_get(config->root, "feed");

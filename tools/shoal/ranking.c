@@ -149,6 +149,13 @@ static void read_list(struct ranking *ranking, struct shoal_client_value answer,
     }
 }
 
+static double sum_of_gains(const struct ranking_sums *sums) {
+    double sum = 0;
+    for (uint32_t i = 0; i < sums->k_count; i++)
+        sum += sums->sums[i].ndcg;
+    return sum;
+}
+
 bool ranking_measure(struct ranking *ranking, uint32_t file, const struct ranking_weights *weights,
                      struct ranking_sums *sums, double *gains) {
     const struct click *right = ranking->files[file].clicks;
@@ -157,7 +164,7 @@ bool ranking_measure(struct ranking *ranking, uint32_t file, const struct rankin
         const struct ranking_person *person = &ranking->people[i];
         const uint32_t begin = person->right_begin[file - 1];
         const uint32_t end = person->right_end[file - 1];
-        const double before = sums->sums[0].ndcg;
+        const double before = sum_of_gains(sums);
         struct shoal_client_value answer;
         uint32_t count;
         if (gains != NULL) gains[i] = 0;
@@ -168,7 +175,7 @@ bool ranking_measure(struct ranking *ranking, uint32_t file, const struct rankin
             ranking->marks[right[r].item] = 1;
         read_list(ranking, answer, &count);
         ranking_sums_add(sums, ranking->shown, ranking->is_right, count, end - begin);
-        if (gains != NULL) gains[i] = sums->sums[0].ndcg - before;
+        if (gains != NULL) gains[i] = (sum_of_gains(sums) - before) / sums->k_count;
         for (uint32_t r = begin; r < end; r++)
             ranking->marks[right[r].item] = 0;
     }

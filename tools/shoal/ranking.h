@@ -11,9 +11,9 @@
  * best of its settings below by NDCG@(the first k) there, and `auto` its weights:
  *
  *   it begins with all trained methods at weight 1, which is the same importance (train.h: scale), and goes from weight
- *   to weight. A change is taken if users gain from it on the mean, and by more than one standard error of that mean:
- *   with some hundred users, what gains less is luck as often as not, and luck does not last until the test. Should a
- *   single method still be better, it goes on from that one.
+ *   to weight. A change is taken if users gain from it on the mean (of NDCG at all k: longer lists say more), and by more
+ *   than one standard error of that mean: with some hundred users, what gains less is luck as often as not, and luck does
+ *   not last until the test. Should a single method still be better, it goes on from that one.
  *
  * The test file is asked once a method, at the end.
  */
@@ -83,7 +83,8 @@ struct ranking {
 /* Each says what is wrong and returns false. */
 bool ranking_read(struct ranking *ranking, const struct command_options *options);
 bool ranking_learn(struct ranking *ranking, const struct command_options *options);
-/* All people with right items in the file (1 validation, 2 test); gains (may be NULL): the NDCG at the first k of each. */
+/* All people with right items in the file (1 validation, 2 test); gains (may be NULL): the NDCG of each, mean of
+ * all k. */
 bool ranking_measure(struct ranking *ranking, uint32_t file, const struct ranking_weights *weights,
                      struct ranking_sums *sums, double *gains);
 /* Each method that is wanted. Those with a table have it afterwards, by their best settings. */
