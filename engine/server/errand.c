@@ -65,14 +65,14 @@ static void start(struct sh_loop *loop, struct sh_errand *errand) {
     errand->status = sh_shard_start(loop->shard, &errand->request, &errand->answer, &errand->job, &errand->err);
     errand->worked_ns = clock_of_loop(loop) - begin_ns;
     loop->begun_ns += errand->worked_ns;
-    if (errand->job == NULL)
-        sh_errand_done(loop, errand);
-    else
-        sh_errand_push(&loop->jobs, errand);
+    if (errand->job != NULL) sh_shares_add_job(&loop->shares, errand);
+    sh_shares_used(&loop->shares, errand->request.workspace, errand->worked_ns);
+    if (errand->job == NULL) sh_errand_done(loop, errand);
 }
 
+/* Is there room for answers? */
 static bool may_begin(const struct sh_loop *loop) {
-    return loop->jobs.count < SH_JOB_COUNT_MAX && loop->unsent_bytes < SH_OUTPUT_TOTAL_BYTES_MAX;
+    return loop->unsent_bytes < SH_OUTPUT_TOTAL_BYTES_MAX;
 }
 
 static bool is_cancelled(const struct sh_errand *errand) {
@@ -80,6 +80,7 @@ static bool is_cancelled(const struct sh_errand *errand) {
 }
 
 static void done_cancelled(struct sh_loop *loop, struct sh_errand *errand) {
+    sh_shares_used(&loop->shares, errand->request.workspace, 0);
     errand->status = sh_fail(&errand->err, SH_ERR_CLOSED, -1, "the client has gone");
     sh_errand_done(loop, errand);
 }
@@ -96,20 +97,20 @@ void sh_errand_begin(struct sh_loop *loop, struct sh_errand *errand) {
      * pipeline or another loop's mail: what a slice does not hold waits, and everybody else is looked after between. */
     const bool is_question = errand->request.method->spread == SH_SPREAD_ALL;
     const bool is_spent = loop->begun_ns >= SH_SLICE_US_MAX * UINT64_C(1000);
-    if (is_question && (loop->waiting.first != NULL || is_spent || !may_begin(loop)))
-        sh_errand_push(&loop->waiting, errand);
+    if (is_question && (is_spent || !may_begin(loop) || !sh_shares_may_begin(&loop->shares, errand->request.workspace)))
+        sh_shares_add_waiting(&loop->shares, errand);
     else
         start(loop, errand);
 }
 
-static void begin_next(struct sh_loop *loop) {
-    while (loop->waiting.first != NULL && is_cancelled(loop->waiting.first))
-        done_cancelled(loop, sh_errand_pop(&loop->waiting));
-    if (loop->waiting.first != NULL && may_begin(loop)) start(loop, sh_errand_pop(&loop->waiting));
+static void begin_waiting(struct sh_loop *loop, struct sh_errand *errand) {
+    if (is_cancelled(errand))
+        done_cancelled(loop, errand);
+    else
+        start(loop, errand);
 }
 
-static void step_first(struct sh_loop *loop) {
-    struct sh_errand *errand = sh_errand_pop(&loop->jobs);
+static void step(struct sh_loop *loop, struct sh_errand *errand) {
     if (is_cancelled(errand)) {
         sh_job_cancel(errand->job);
         errand->job = NULL;
@@ -119,11 +120,11 @@ static void step_first(struct sh_loop *loop) {
     bool done = false;
     const uint64_t begin_ns = clock_of_loop(loop);
     errand->status = sh_job_step(errand->job, STEP_BLOCK_COUNT, &done, &errand->err);
-    errand->worked_ns += clock_of_loop(loop) - begin_ns;
-    if (!done) {
-        sh_errand_push(&loop->jobs, errand);
-        return;
-    }
+    const uint64_t worked_ns = clock_of_loop(loop) - begin_ns;
+    errand->worked_ns += worked_ns;
+    if (!done) sh_shares_add_job(&loop->shares, errand);
+    sh_shares_used(&loop->shares, errand->request.workspace, worked_ns);
+    if (!done) return;
     errand->job = NULL;
     sh_errand_done(loop, errand);
 }
@@ -131,13 +132,18 @@ static void step_first(struct sh_loop *loop) {
 void sh_errand_slice(struct sh_loop *loop) {
     const uint64_t end_ns = clock_of_loop(loop) + SH_SLICE_US_MAX * UINT64_C(1000);
     do {
-        begin_next(loop);
-        if (loop->jobs.first != NULL) step_first(loop);
-    } while (sh_errand_has_work(loop) && clock_of_loop(loop) < end_ns);
+        bool is_new;
+        struct sh_errand *errand = sh_shares_next(&loop->shares, may_begin(loop), &is_new);
+        if (errand == NULL) return;
+        if (is_new)
+            begin_waiting(loop, errand);
+        else
+            step(loop, errand);
+    } while (clock_of_loop(loop) < end_ns);
 }
 
 bool sh_errand_has_work(const struct sh_loop *loop) {
-    return loop->jobs.first != NULL || (loop->waiting.first != NULL && may_begin(loop));
+    return sh_shares_have_work(&loop->shares, may_begin(loop));
 }
 
 /* ---- coming and going ---- */

@@ -83,8 +83,8 @@ static void copy_counters(struct sh_loop *loop) {
     sh_count_set(&counters->unsent_bytes, loop->unsent_bytes);
     sh_count_set(&counters->partial_bytes, loop->partial_bytes);
     sh_count_set(&counters->task_count, loop->task_count);
-    sh_count_set(&counters->job_count, loop->jobs.count);
-    sh_count_set(&counters->job_wait_count, loop->waiting.count);
+    sh_count_set(&counters->job_count, loop->shares.job_count);
+    sh_count_set(&counters->job_wait_count, loop->shares.wait_count);
     if (loop->journal.log != NULL) copy_log_counters(loop);
 }
 
@@ -212,6 +212,7 @@ static enum sh_status loop_make(struct sh_loop *loop) {
         server->host->io_create(server->host, server->io, &sh_session_events, loop, &loop->io, &loop->err);
     if (status != SH_OK) return status;
     const struct sh_shard_options options = {.shard_index = loop->index, .shard_count = server->loop_count};
+    sh_shares_init(&loop->shares);
     if ((status = sh_shard_create(&options, &loop->shard, &loop->err)) != SH_OK) return status;
     /* Ids go on from one start of the server to the next: 2^15 a millisecond is more than a loop can serve. */
     loop->next_request = (uint64_t)sh_io_now_ms(loop->io) << 15;
@@ -270,6 +271,7 @@ void *sh_loop_main(void *argument) {
         }
     }
     journal_end(loop);
+    sh_shares_deinit(&loop->shares);
     sh_shard_destroy(loop->shard);
     sh_task_free_spares(loop);
     atomic_fetch_add(&loop->server->ended_count, 1);

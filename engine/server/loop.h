@@ -3,7 +3,8 @@
  *   one turn    io          accept, bytes in ---> session ---> frames ---> task ---> shard: answered at once --.
  *               mailboxes   errands of other loops, answers to ours                   '-> job: goes on below   |
  *               sessions    those with something new: go on reading, send  <-----------------------------------+
- *               jobs        a slice of work, in turn, so that a feed never waits for a campaign ---------------'
+ *               jobs        a slice of work, the workspaces in turn (shares.h), so that ----------------------'
+ *                           a feed never waits for a campaign, nor a shop for its neighbour's
  */
 #ifndef SH_LOOP_H
 #define SH_LOOP_H
@@ -20,6 +21,7 @@
 #include "server.h"
 #include "session.h"
 #include "shard.h"
+#include "shares.h"
 #include "slow_log.h"
 #include "snapshot.h"
 #include "task.h"
@@ -51,9 +53,8 @@ struct sh_loop {
     struct sh_task *spare_tasks;
     uint32_t spare_task_count;
     uint32_t task_count;
-    uint32_t follow_count;          /* of them: what nobody waits for (follow.c) */
-    struct sh_errand_queue jobs;    /* the first gets its slice and goes to the end */
-    struct sh_errand_queue waiting; /* questions that are not begun, in order */
+    uint32_t follow_count;   /* of them: what nobody waits for (follow.c) */
+    struct sh_shares shares; /* questions that get their slices, and those that wait */
     struct sh_journal journal;
     struct sh_errand_queue snapshot_waiters;
     uint64_t releases_seen;             /* of the server's snapshots.release_count */
