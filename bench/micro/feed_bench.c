@@ -24,8 +24,9 @@
 #include "hash.h"
 #include "memory.h"
 
-enum { TAGS = 500, CATEGORIES = 100, TAGS_AN_ITEM = 5, USERS = 200, EVENTS_A_USER = 200, OWN_TAGS = 40, TOP = 50 };
-enum { ROUNDS_MAX = 99 };
+enum { TAGS = 500, CATEGORIES = 100, TAGS_AN_ITEM = 5, USERS = 200, EVENTS_A_USER = 200, OWN_TAGS = 8, TOP = 50 };
+enum { ROUNDS_MAX = 99, DIMENSION = 64, TOP_CHECKED = 10 };
+#define SPREAD 1.0 /* of items around their category: cosine 0.5 between two of the same */
 #define NOW_MS INT64_C(1772294400000)
 
 struct shop {
@@ -38,9 +39,10 @@ struct shop {
     uint32_t item_count;
 };
 
+/* Of this thread's own work: what others do on the machine does not count. */
 static double now_seconds(void) {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -86,6 +88,49 @@ static void make_items(struct shop *shop) {
         must(sh_table_set(shop->items, item, 0, code));
         must(sh_feed_item_put(shop->model, item, NOW_MS - (int64_t)(i % 365) * SH_DAY_MS));
         if (sh_hash_mix(i + 1, 7) % 100 < 38) must(sh_bitmap_add(&shop->eligible, item, NULL));
+    }
+}
+
+/* ---- Vectors: of items around the point of their category, of users around some items ---- */
+
+static double gauss(uint64_t seed, uint64_t number) {
+    double sum = 0;
+    for (uint32_t i = 0; i < 12; i++)
+        sum += (double)(sh_hash_mix(seed * 12 + i, number) >> 11) / 9007199254740992.0;
+    return sum - 6;
+}
+
+static void put_vector(struct shop *shop, enum sh_feed_whose whose, uint32_t slot, const double *values) {
+    int16_t row[SH_VECTOR_DIMENSION_MAX];
+    if (!sh_vectors_fit(values, DIMENSION, row)) abort();
+    must(sh_feed_vector_put(shop->model, whose, slot, row));
+}
+
+static void item_vector(uint32_t item, double *values) {
+    const uint64_t category = sh_hash_mix(item + 1, 99) % CATEGORIES;
+    for (uint32_t k = 0; k < DIMENSION; k++)
+        values[k] = gauss(category + 1, k) + SPREAD * gauss(item + 1001, k);
+}
+
+static void make_vectors(struct shop *shop) {
+    struct sh_feed_config config = *sh_feed_config(shop->model);
+    double values[SH_VECTOR_DIMENSION_MAX];
+    memcpy(config.vector_space, "bench", 5);
+    config.vector_space_count = 5;
+    config.vector_dimension = DIMENSION;
+    must(sh_feed_configure(shop->model, &config, NULL, NULL));
+    for (uint32_t item = 0; item < shop->item_count; item++) {
+        item_vector(item, values);
+        put_vector(shop, SH_FEED_OF_ITEM, item, values);
+    }
+    for (uint32_t user = 0; user < USERS; user++) {
+        double sum[SH_VECTOR_DIMENSION_MAX] = {0};
+        for (uint32_t n = 0; n < 3; n++) {
+            item_vector((uint32_t)(sh_hash_mix(user + 1, n + 77) % shop->item_count), values);
+            for (uint32_t k = 0; k < DIMENSION; k++)
+                sum[k] += values[k];
+        }
+        put_vector(shop, SH_FEED_OF_USER, user, sum);
     }
 }
 
@@ -139,19 +184,56 @@ static void close_shop(struct shop *shop) {
     sh_zone_close(shop->zone);
 }
 
-static double run_feeds(struct shop *shop, uint32_t request_count, struct sh_arena *arena, uint64_t *hash) {
-    *hash = 0;
-    const double begin = now_seconds();
+/* ---- Feeds ---- */
+
+/* What is asked, one way or another. */
+struct way {
+    const char *name;
+    enum sh_feed_narrowing narrowing;
+    bool has_vector;
+    double seconds[ROUNDS_MAX]; /* of all requests of a round */
+    double *latencies;          /* of each request of the last round */
+    uint32_t *items;            /* the first TOP_CHECKED of each */
+    uint64_t hash;
+    uint64_t scored;
+};
+
+static void run_feeds(struct shop *shop, uint32_t request_count, struct sh_arena *arena, struct way *way,
+                      uint32_t round) {
+    struct sh_feed_config config = *sh_feed_config(shop->model);
+    if (!way->has_vector) config.weights[SH_FEED_VECTOR] = 0;
+    way->hash = 0;
+    way->scored = 0;
+    way->seconds[round] = 0;
     for (uint32_t i = 0; i < request_count; i++) {
-        const struct sh_feed_request request = {
-            .user = i % USERS, .count = TOP, .now_ms = NOW_MS, .eligible = &shop->eligible};
+        const struct sh_feed_request request = {.user = i % USERS,
+                                                .count = TOP,
+                                                .now_ms = NOW_MS,
+                                                .eligible = &shop->eligible,
+                                                .weights = config.weights,
+                                                .narrowing = way->narrowing};
         struct sh_feed_answer answer;
+        const double begin = now_seconds();
         must(sh_feed_get(shop->model, &request, arena, &answer, NULL));
-        for (uint32_t k = 0; k < answer.count; k++)
-            *hash = sh_hash_mix(*hash + answer.items[k].item + 1, 0x9E3779B97F4A7C15);
+        way->latencies[i] = now_seconds() - begin;
+        way->seconds[round] += way->latencies[i];
+        way->scored += answer.scored_count;
+        for (uint32_t k = 0; k < answer.count; k++) {
+            way->hash = sh_hash_mix(way->hash + answer.items[k].item + 1, 0x9E3779B97F4A7C15);
+            if (k < TOP_CHECKED) way->items[i * TOP_CHECKED + k] = answer.items[k].item;
+        }
         sh_arena_reset(arena);
     }
-    return now_seconds() - begin;
+}
+
+/* The share of the exact best that the other way has among its first as many. */
+static double recall_of(const struct way *way, const struct way *exact, uint32_t request_count) {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < request_count; i++)
+        for (uint32_t k = 0; k < TOP_CHECKED; k++)
+            for (uint32_t n = 0; n < TOP_CHECKED; n++)
+                found += way->items[i * TOP_CHECKED + n] == exact->items[i * TOP_CHECKED + k];
+    return (double)found / (request_count * TOP_CHECKED);
 }
 
 /* ---- The reference ---- */
@@ -278,31 +360,53 @@ int main(int argument_count, char **arguments) {
         printf("usage: feed_bench [ITEMS [REQUESTS [ROUNDS]]]\n");
         return 2;
     }
+    const char *only = argument_count > 4 ? arguments[4] : NULL;
     struct reference reference = {.word_count = 0};
     struct sh_arena arena;
-    double feed_seconds[ROUNDS_MAX];
+    enum { PLAIN, EXACT, NARROW_PLAIN, NARROW, WAY_COUNT };
+    struct way ways[WAY_COUNT] = {
+        [PLAIN] = {.name = "exact, tags alone", .narrowing = SH_FEED_NARROW_NEVER},
+        [EXACT] = {.name = "exact", .narrowing = SH_FEED_NARROW_NEVER, .has_vector = true},
+        [NARROW_PLAIN] = {.name = "narrowed, tags alone", .narrowing = SH_FEED_NARROW_ALWAYS},
+        [NARROW] = {.name = "narrowed", .narrowing = SH_FEED_NARROW_ALWAYS, .has_vector = true},
+    };
     double reference_seconds[ROUNDS_MAX];
-    uint64_t hash = 0;
     double sum = 0;
     open_shop(&shop);
     make_items(&shop);
     const double learn_seconds = make_users(&shop);
+    make_vectors(&shop);
     make_reference(&reference, &shop);
     sh_arena_init(&arena, SH_REQUEST_ARENA_BYTES_MAX);
+    for (uint32_t i = 0; i < WAY_COUNT; i++) {
+        ways[i].latencies = array_of(request_count, sizeof(double));
+        ways[i].items = array_of((size_t)request_count * TOP_CHECKED, sizeof(uint32_t));
+    }
     for (uint32_t round = 0; round < rounds; round++) {
         reference_seconds[round] = run_reference(&reference, request_count, &sum);
-        feed_seconds[round] = run_feeds(&shop, request_count, &arena, &hash);
+        for (uint32_t i = 0; i < WAY_COUNT; i++)
+            if (only == NULL || strcmp(only, ways[i].name) == 0) run_feeds(&shop, request_count, &arena, &ways[i], round);
     }
-    const double feed = median(feed_seconds, rounds) / request_count;
     const double plain = median(reference_seconds, rounds) / request_count;
-    printf("%u items, %u eligible, %u requests, %u rounds\n", shop.item_count,
-           (uint32_t)sh_bitmap_count(&shop.eligible), request_count, rounds);
-    printf("feed       %8.0f /s  %6.3f ms   plain arrays %8.0f /s  %6.3f ms   ratio %.2f\n", 1 / feed, feed * 1e3,
-           1 / plain, plain * 1e3, feed / plain);
-    printf("learning   %8.0f ns an event: six tags of a random item for a user with a full list\n",
-           learn_seconds * 1e9);
-    printf("memory     %8.1f MB for the model\n", (double)sh_feed_memory_bytes(shop.model) / 1e6);
-    printf("hash       %016llx (%.3f)\n", (unsigned long long)hash, sum);
+    printf("%u items, %u eligible, vectors of %u, %u requests, %u rounds\n", shop.item_count,
+           (uint32_t)sh_bitmap_count(&shop.eligible), DIMENSION, request_count, rounds);
+    printf("%-22s %8s %8s %8s %8s %8s %7s\n", "", "a second", "ms", "p99 ms", "scored", "recall", "ratio");
+    printf("%-22s %8.0f %8.3f\n", "plain arrays, tags", 1 / plain, plain * 1e3);
+    for (uint32_t i = 0; i < WAY_COUNT; i++) {
+        const double feed = median(ways[i].seconds, rounds) / request_count;
+        qsort(ways[i].latencies, request_count, sizeof(double), by_value);
+        printf("%-22s %8.0f %8.3f %8.3f %8.0f %8.4f %7.2f   %016llx\n", ways[i].name, 1 / feed, feed * 1e3,
+               ways[i].latencies[request_count * 99 / 100] * 1e3, (double)ways[i].scored / request_count,
+               recall_of(&ways[i], &ways[ways[i].has_vector ? EXACT : PLAIN], request_count), feed / plain,
+               (unsigned long long)ways[i].hash);
+    }
+    printf("learning %8.0f ns an event: six tags of a random item for a user with a full list\n", learn_seconds * 1e9);
+    printf("memory   %8.1f MB for the model\n", (double)sh_feed_memory_bytes(shop.model) / 1e6);
+    printf("hash     %016llx (%.3f)\n", (unsigned long long)ways[EXACT].hash, sum);
+    for (uint32_t i = 0; i < WAY_COUNT; i++) {
+        sh_free(ways[i].latencies);
+        sh_free(ways[i].items);
+    }
     sh_arena_deinit(&arena);
     free_reference(&reference);
     close_shop(&shop);

@@ -83,6 +83,8 @@ enum {
     SH_FEED_USERS_COUNT_MAX = 10000, /* users whom an item suits best, with reasons, in one answer */
     SH_FEED_BATCH_COUNT_MAX = 1000,  /* feeds in one answer; a page of an audience */
     SH_FEED_CLICK_COUNT_MAX = 256,   /* of a visit that a request brings */
+    SH_VECTOR_DIMENSION_MAX = 256,   /* of vectors that the caller gives: 512 bytes each */
+    SH_FEED_NARROW_FROM = 16384,     /* listed items from which feeds are narrowed unless they say otherwise */
     /* Feeds served that a workspace remembers, to credit later events to them: 25,000 of 20 items. */
     SH_IMPRESSION_BYTES_MAX = 32 << 20,
     SH_IMPRESSION_EARLY_MAX = 256,  /* events that came before the feed that they answer, in a workspace */

@@ -30,6 +30,7 @@
  *          + weight_pairs * sqrt(likeness to the latest items)         contributions PAIRS and WALK: feed_companion.c
  *          + weight_due * how due what the user buys again is          contribution DUE: feed_due.c
  *          + weight_trend * z / (z + 3)                                contribution TREND: feed_trend.c
+ *          + weight_vector * cosine of the user's and the item's       contribution VECTOR: feed_vector.c
  *
  * SESSION is of the visit that the user is in the middle of, or of the clicks that the request brings: what similar
  * visits had, what came after the last click, and whether people go back so far. Its factors were chosen on a shop's
@@ -79,6 +80,7 @@
 #include "sessions.h"
 #include "table.h"
 #include "trends.h"
+#include "vectors.h"
 
 enum {
     /* Feature tags kept for a user; the weakest gives way to a new one. An item has about five, and interests beyond
@@ -103,6 +105,7 @@ enum sh_feed_source {
     SH_FEED_SOURCE_TRAINED,   /* a trained table says that it goes with what the user likes */
     SH_FEED_SOURCE_DUE,       /* of a kind that the user buys again and again, and it is time */
     SH_FEED_SOURCE_TREND,     /* liked more than usual, in the store or everywhere */
+    SH_FEED_SOURCE_VECTOR,    /* its vector points where the user's does */
     SH_FEED_SOURCE_EXPLORE,   /* drawn by the seed */
     SH_FEED_SOURCE_CATALOGUE, /* none of these: eligible, and there was room */
     SH_FEED_SOURCE_COUNT
@@ -121,6 +124,7 @@ enum sh_feed_feature {
     SH_FEED_RP3,
     SH_FEED_DUE,
     SH_FEED_TREND,
+    SH_FEED_VECTOR, /* by vectors that the caller gives: feed_vector.c */
     SH_FEED_RANKER,  /* from here on: what the second phase says, when all above is known */
     SH_FEED_FATIGUE, /* and what the merchant's rules add (feed_rules.h) */
     SH_FEED_BOOST,
@@ -158,6 +162,9 @@ struct sh_feed_config {
     int32_t due_attribute; /* item attribute of type enum or string, by whose values people buy again; -1: none */
     char store_property[SH_NAME_BYTES_MAX]; /* of events: where they happened; a text or an enum in some types */
     uint32_t store_property_count;          /* 0: none */
+    char vector_space[SH_NAME_BYTES_MAX]; /* what the vectors are of: their name in rows of items and users */
+    uint32_t vector_space_count;          /* 0: there are none */
+    uint32_t vector_dimension;            /* 1..SH_VECTOR_DIMENSION_MAX, if there is a space */
     uint32_t explore_every; /* each so-manieth place is for an item drawn by the request's seed; 0: none is */
 };
 #define SH_FEED_HALF_LIFE_MIN_MS 60000.0
@@ -195,6 +202,7 @@ void sh_feed_model_destroy(struct sh_feed_model *model); /* NULL is fine */
 
 const struct sh_feed_config *sh_feed_config(const struct sh_feed_model *model);
 /* Checked as above; on any status but SH_OK the old one stays. Shares, weights and rules hold from the next request.
+ * Another space of vectors, or another dimension, forgets the vectors of the old one.
  * A changed half-life of affinity (of popularity) empties what was learned of it: *relearn (may be NULL) says so, and
  * the caller goes through the events again (sh_feed_learn_user, sh_feed_learn_effect). */
 SH_MUST_CHECK enum sh_status sh_feed_configure(struct sh_feed_model *model, const struct sh_feed_config *config,
@@ -273,6 +281,14 @@ void sh_feed_forget(struct sh_feed_model *model, uint32_t user, uint64_t user_ha
 /* A visit of a user that another shard forgot. */
 void sh_feed_forget_visit(struct sh_feed_model *model, uint64_t key);
 
+/* ---- Vectors (vectors.h): of items, and of users ---- */
+
+enum sh_feed_whose { SH_FEED_OF_ITEM, SH_FEED_OF_USER };
+/* A row of the space in force, as sh_vectors_fit makes it, of an item or user that there is; NULL: none any more. */
+SH_MUST_CHECK enum sh_status sh_feed_vector_put(struct sh_feed_model *model, enum sh_feed_whose whose, uint32_t slot,
+                                                const int16_t *row);
+const struct sh_vectors *sh_feed_vectors(const struct sh_feed_model *model, enum sh_feed_whose whose);
+
 /* What the feed learns from what it served: learner.h. Explored places and the second phase go by it. */
 struct sh_learner *sh_feed_learner(struct sh_feed_model *model);
 
@@ -294,6 +310,10 @@ struct sh_feed_reading {
 /* As the workspace has it. */
 void sh_feed_reading_default(const struct sh_feed_model *model, struct sh_feed_reading *reading);
 
+/* Score all candidates, or a first score of all and the feed's of the best (feed_narrow.h). AUTO: from
+ * SH_FEED_NARROW_FROM listed items on. */
+enum sh_feed_narrowing { SH_FEED_NARROW_AUTO, SH_FEED_NARROW_NEVER, SH_FEED_NARROW_ALWAYS };
+
 struct sh_feed_request {
     uint32_t user; /* SH_SLOT_NONE: nobody known; popular and new things then */
     uint32_t count;
@@ -312,6 +332,7 @@ struct sh_feed_request {
     struct sh_text store;   /* whose trends count; empty: everywhere */
     const uint32_t *clicks; /* items of the visit, oldest first; NULL: of the user's own visit, if one goes on */
     uint32_t click_count;
+    enum sh_feed_narrowing narrowing;
     uint8_t hour;       /* 0..23, where the shop is: what is clicked at lunch is not what is at night */
     bool is_remembered; /* the answer says what is to be remembered of it */
     bool is_bare;       /* nobody asks for reasons: items have none */
@@ -347,7 +368,9 @@ struct sh_feed_item {
 struct sh_feed_answer {
     struct sh_feed_item *items;       /* best first */
     uint32_t count;                   /* less than asked only if fewer are eligible and not excluded */
-    uint32_t eligible_count;          /* items that were scored */
+    uint32_t eligible_count;          /* candidates */
+    uint32_t scored_count;            /* of these had the feed's score: all, unless it was narrowed */
+    bool is_narrowed;
     uint32_t relaxed;                 /* rules that gave way for some item */
     const struct sh_serving *serving; /* of a request that is to be remembered, without rec and user_hash; else NULL */
 };
@@ -363,12 +386,13 @@ enum sh_feed_stage {
     SH_FEED_STAGE_ELIGIBLE,  /* the caller's set of items does not have it */
     SH_FEED_STAGE_EXCLUDED,
     SH_FEED_STAGE_HELD,  /* by `rules`, and there was no need for them to give way */
+    SH_FEED_STAGE_NARROW, /* its first score was not among the best: it was never scored for this feed */
     SH_FEED_STAGE_SCORE, /* others have higher scores */
     SH_FEED_STAGE_PLACE, /* its score would do, but `rules`, or the places of others, came before */
     SH_FEED_STAGE_SHOWN,
     SH_FEED_STAGE_COUNT
 };
-/* "catalogue", "eligible", "excluded", "held", "score", "place", "shown". */
+/* "catalogue", "eligible", "excluded", "held", "narrowed", "score", "place", "shown". */
 const char *sh_feed_stage_name(enum sh_feed_stage stage);
 
 struct sh_feed_fate {
@@ -435,10 +459,11 @@ SH_MUST_CHECK enum sh_status sh_feed_also_bought(struct sh_feed_model *model,
 /* What is like the item: by pairs of all that is liked, and by common feature tags, which count as much as
  * SH_PAIR_SHRINK of liking would, so they tell most where few events do and an item without events has neighbours:
  *
- *   (C + SHRINK / 4 * t) / (sqrt(N_i N_j) + SHRINK)       t = sqrt(share of i's tags, by log2(1 + N / n_t), that j has
+ *   (C + SHRINK / 4 * (t + v)) / (sqrt(N_i N_j) + SHRINK)  v = cosine of their vectors, if both have one and it is > 0
+ *                                                          t = sqrt(share of i's tags, by log2(1 + N / n_t), that j has
  *                                                                  * share of j's tags, by number, that i has)
  *
- * Reasons "liked", and "tag" with name and group. O(items that have a tag of it) + some microseconds. */
+ * Reasons "liked", "vector", and "tag" with name and group. O(items that have a tag of it; all, with a vector) + some microseconds. */
 SH_MUST_CHECK enum sh_status sh_feed_similar(struct sh_feed_model *model, const struct sh_feed_pair_request *request,
                                              struct sh_arena *arena, struct sh_feed_companions *answer,
                                              struct sh_error *err);
@@ -487,6 +512,8 @@ struct sh_feed_memory {
     size_t trends;     /* 32 MiB (trends.h) */
     size_t trained;    /* as item_models.h says */
     size_t learner;    /* as learner.h says */
+    size_t vectors;    /* as vectors.h says; 512 bytes a vector at most */
+    size_t narrow;     /* as feed_narrow.h says */
     size_t scratch;
 };
 struct sh_feed_memory sh_feed_memory(const struct sh_feed_model *model);

@@ -8,22 +8,26 @@
 
 #include "feed_feature.h"
 
-/* An item has few tags and a user has many, so the item's are looked up among the user's; only where an item has more
- * than ITEM_TAG_COUNT_MAX are the tags' bitmaps asked. Both give the profile's order. */
+enum { MATCHED_WORDS = PROFILE_COUNT_MAX / 64 + 1 };
+
+/* What the user and an item have in common, as numbers of the profile. An item has few tags and a user has many, so the
+ * item's are looked up among the user's; only where an item has more than ITEM_TAG_COUNT_MAX are the tags' bitmaps asked.
+ * Both give the profile's order. */
 static uint32_t match_item(const struct feed_run *run, uint32_t item, uint32_t matched[PROFILE_COUNT_MAX]) {
     uint32_t tags[ITEM_TAG_COUNT_MAX];
     uint32_t all;
     const uint32_t count = item_tags(run->model->scope.items, item, tags, ITEM_TAG_COUNT_MAX, &all);
-    bool has[PROFILE_COUNT_MAX + 1] = {false}; /* the last one is for tags that the user does not have */
-    if (all <= ITEM_TAG_COUNT_MAX)
-        for (uint32_t i = 0; i < count; i++)
-            has[profile_place(run, tags[i])] = true;
-    else
-        for (uint32_t i = 0; i < run->profile_count; i++)
-            has[i] = sh_bitmap_contains(run->profile[i].items, item);
+    uint64_t has[MATCHED_WORDS] = {0};
+    for (uint32_t i = 0; i < count && all <= ITEM_TAG_COUNT_MAX; i++) {
+        const uint32_t place = profile_place(run, tags[i]);
+        if (place < run->profile_count) has[place / 64] |= UINT64_C(1) << (place % 64);
+    }
+    for (uint32_t i = 0; i < run->profile_count && all > ITEM_TAG_COUNT_MAX; i++)
+        has[i / 64] |= (uint64_t)sh_bitmap_contains(run->profile[i].items, item) << (i % 64);
     uint32_t matched_count = 0;
-    for (uint32_t i = 0; i < run->profile_count; i++)
-        if (has[i]) matched[matched_count++] = i;
+    for (uint32_t w = 0; w < MATCHED_WORDS; w++)
+        for (uint64_t word = has[w]; word != 0; word &= word - 1)
+            matched[matched_count++] = w * 64 + (uint32_t)__builtin_ctzll(word);
     return matched_count;
 }
 

@@ -1,10 +1,11 @@
 /* feed_archive.c -- the model as a section of an archive.
  *
- *   section feed 4
+ *   section feed 5
  *     config    its fields in their order, without the features' weights; doubles as their bits
  *     features  u32 count, for each                          text name, u64 weight       those left out have their own
  *               (in 1: the weights of the first four in their order, between `declared` and listed_attribute)
  *     sources   from 4 on: u64 half-life of trends, u32 due_attribute, text store_property
+ *     space     from 5 on: text vector_space, u32 vector_dimension
  *     weights   u32 count of event types, then for each      u8 has_weight; if so u64 weight, u8 is_seen, u8 is_bought,
  *               from 3 on also u8 is_served, is_skipped, is_disliked
  *     moments   u8 has_base_period, i64 base_period, u8 has_recency_landmark, i64 recency_landmark_ms
@@ -16,6 +17,7 @@
  *     section models (item_models_archive.c); likewise
  *     section trends (trends.c); likewise
  *     section learner (learner_archive.c); likewise
+ *     sections vectors and uservectors (vectors.c); likewise
  *
  * Roots, recencies, norms and hashes follow from these and from the tables. Room to grow is not written.
  */
@@ -25,7 +27,7 @@
 #include "feed_private.h"
 #include "memory.h"
 
-enum { FEED_VERSION = 4, FEATURE_NAME_BYTES_MAX = 64, AHEAD = 8 };
+enum { FEED_VERSION = 5, FEATURE_NAME_BYTES_MAX = 64, AHEAD = 8 };
 
 struct user_head {
     int64_t landmark_ms;
@@ -65,6 +67,8 @@ static void save_sources(const struct sh_feed_config *config, struct sh_archive_
     put_double(writer, config->half_life_trend_ms);
     sh_archive_put_u32(writer, (uint32_t)config->due_attribute);
     sh_archive_put_text(writer, (struct sh_text){config->store_property, config->store_property_count});
+    sh_archive_put_text(writer, (struct sh_text){config->vector_space, config->vector_space_count});
+    sh_archive_put_u32(writer, config->vector_dimension);
 }
 
 static void save_weights(const struct sh_feed_model *model, struct sh_archive_writer *writer) {
@@ -125,6 +129,8 @@ void sh_feed_save(const struct sh_feed_model *model, struct sh_archive_writer *w
     sh_item_models_save(model->trained, writer);
     sh_trends_save(model->trends, writer);
     sh_learner_save(model->learner, writer);
+    sh_vectors_save(model->item_vectors, "vectors", writer);
+    sh_vectors_save(model->user_vectors, "uservectors", writer);
     sh_archive_end(writer);
 }
 
@@ -168,6 +174,14 @@ static void load_sources(struct sh_feed_config *config, struct sh_archive_reader
     sh_free((char *)(uintptr_t)name.bytes);
 }
 
+static void load_space(struct sh_feed_config *config, struct sh_archive_reader *reader) {
+    const struct sh_text name = sh_archive_get_text(reader, SH_NAME_BYTES_MAX, "the space of vectors");
+    config->vector_dimension = sh_archive_get_u32(reader);
+    if (name.count > 0 && !sh_archive_failed(reader)) memcpy(config->vector_space, name.bytes, name.count);
+    config->vector_space_count = name.count;
+    sh_free((char *)(uintptr_t)name.bytes);
+}
+
 static void load_config(struct sh_feed_model *model, uint16_t version, struct sh_archive_reader *reader) {
     struct sh_feed_config *config = &model->config;
     struct sh_error err;
@@ -187,6 +201,7 @@ static void load_config(struct sh_feed_model *model, uint16_t version, struct sh
     config->explore_every = sh_archive_get_u32(reader);
     if (version > 1) load_features(config, reader);
     if (version > 3) load_sources(config, reader);
+    if (version > 4) load_space(config, reader);
     if (!sh_archive_failed(reader) && sh_feed_config_check(config, model->scope.items, &err) != SH_OK)
         (void)sh_archive_refuse(reader, "%s", err.message);
 }
@@ -313,6 +328,12 @@ static enum sh_status load_learner(struct sh_feed_model *model, struct sh_archiv
     return sh_learner_load(model->learner, reader);
 }
 
+static enum sh_status load_vectors(struct sh_vectors *vectors, const char *name, uint32_t slot_end,
+                                   struct sh_archive_reader *reader) {
+    if (!sh_archive_comes(reader, name)) return sh_archive_status(reader, NULL);
+    return sh_vectors_load(vectors, name, slot_end, reader);
+}
+
 enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive_reader *reader,
                             struct sh_feed_model **loaded) {
     *loaded = NULL;
@@ -322,6 +343,10 @@ enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive
     if (model == NULL) return sh_archive_refuse_memory(reader);
     load_config(model, version, reader);
     sh_trends_clear(model->trends, model->config.half_life_trend_ms, model->config.half_life_popularity_ms);
+    if (!sh_archive_failed(reader)) {
+        sh_vectors_clear(model->item_vectors, model->config.vector_dimension);
+        sh_vectors_clear(model->user_vectors, model->config.vector_dimension);
+    }
     if (!sh_archive_failed(reader)) load_weights(model, version, reader);
     if (!sh_archive_failed(reader)) load_moments(model, reader);
     if (!sh_archive_failed(reader)) load_items(model, reader);
@@ -333,7 +358,9 @@ enum sh_status sh_feed_load(const struct sh_feed_scope *scope, struct sh_archive
         load_pairs(model->bought, "bought", scope, reader) == SH_OK &&
         (!sh_archive_comes(reader, "models") || sh_item_models_load(model->trained, item_end, reader) == SH_OK) &&
         (!sh_archive_comes(reader, "trends") || sh_trends_load(model->trends, item_end, reader) == SH_OK) &&
-        load_learner(model, reader) == SH_OK)
+        load_learner(model, reader) == SH_OK &&
+        load_vectors(model->item_vectors, "vectors", item_end, reader) == SH_OK &&
+        load_vectors(model->user_vectors, "uservectors", user_end, reader) == SH_OK)
         sh_archive_leave(reader);
     if (sh_archive_failed(reader))
         sh_feed_model_destroy(model);

@@ -58,20 +58,36 @@ static void share_out(const struct sh_pair_liking *recent, uint32_t count, doubl
         shares[i] /= total;
 }
 
-static enum sh_status find_recent(struct feed_run *run, struct companion_state *state) {
+/* With their shares. */
+static uint32_t latest_of(const struct feed_run *run, struct sh_pair_liking *recent, double *shares) {
     const struct sh_feed_request *request = run->request;
+    uint32_t count = 0;
+    if (request->clicks != NULL)
+        count = recent_of_clicks(request, recent);
+    else if (request->reading != NULL)
+        count = reading_latest(run, recent, COMPANION_RECENT_MAX);
+    else if (request->user != SH_SLOT_NONE)
+        count = sh_pairs_latest(run->model->liked, request->user, recent, COMPANION_RECENT_MAX);
+    share_out(recent, count, shares);
+    return count;
+}
+
+uint32_t companion_recent_of(const struct feed_run *run, struct companion_recent recent[COMPANION_RECENT_MAX]) {
+    struct sh_pair_liking latest[SH_PAIR_LATEST_MAX];
+    double shares[COMPANION_RECENT_MAX];
+    const uint32_t count = latest_of(run, latest, shares);
+    for (uint32_t i = 0; i < count; i++)
+        recent[i] = (struct companion_recent){latest[i].item, shares[i]};
+    return count;
+}
+
+static enum sh_status find_recent(struct feed_run *run, struct companion_state *state) {
     const struct sh_pairs *pairs = run->model->liked;
     struct sh_pair_liking recent[SH_PAIR_LATEST_MAX];
     struct sh_pair *list = sh_arena_alloc(run->arena, SH_PAIR_OF_ITEM_MAX * COMPANION_RECENT_MAX * sizeof *list);
     double shares[COMPANION_RECENT_MAX];
     if (list == NULL) return SH_ERR_LIMIT;
-    if (request->clicks != NULL)
-        state->recent_count = recent_of_clicks(request, recent);
-    else if (request->reading != NULL)
-        state->recent_count = reading_latest(run, recent, COMPANION_RECENT_MAX);
-    else if (request->user != SH_SLOT_NONE)
-        state->recent_count = sh_pairs_latest(pairs, request->user, recent, COMPANION_RECENT_MAX);
-    share_out(recent, state->recent_count, shares);
+    state->recent_count = latest_of(run, recent, shares);
     for (uint32_t i = 0; i < state->recent_count; i++) {
         struct recent_item *item = &state->recent[i];
         *item = (struct recent_item){

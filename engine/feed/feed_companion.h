@@ -6,6 +6,14 @@
 
 enum { COMPANION_RECENT_MAX = 5 }; /* latest items that are looked at */
 
+/* The latest items, newest first, and their shares, which add up to 1: those of the request's clicks, else the user's.
+ * Returns how many. */
+struct companion_recent {
+    uint32_t item;
+    double share;
+};
+uint32_t companion_recent_of(const struct feed_run *run, struct companion_recent recent[COMPANION_RECENT_MAX]);
+
 struct companion_parts {
     struct sh_pair_liking recent[COMPANION_RECENT_MAX];
     double parts[COMPANION_RECENT_MAX]; /* shares of the value; they add up to 1 */

@@ -157,6 +157,10 @@ static void add_block(const struct feed_run *run, const void *pointer, const str
         }
 }
 
+static bool is_silent(const void *state) {
+    return ((const struct due_state *)state)->count == 0;
+}
+
 static uint32_t sources(const struct feed_run *run, const void *state, uint32_t item, double sum) {
     (void)run;
     (void)state;
@@ -184,6 +188,7 @@ const struct feed_feature feed_due = {
     .begin = begin,
     .value = value,
     .add_block = add_block,
+    .is_silent = is_silent,
     .sources = sources,
     .explain = explain,
 };

@@ -19,6 +19,7 @@ const struct feed_feature *const feed_features[SH_FEED_RANKER] = {
     [SH_FEED_RP3] = &feed_rp3,
     [SH_FEED_DUE] = &feed_due,
     [SH_FEED_TREND] = &feed_trend,
+    [SH_FEED_VECTOR] = &feed_vector,
 };
 /* clang-format on */
 
@@ -29,6 +30,7 @@ static const char *const source_names[SH_FEED_SOURCE_COUNT] = {
     [SH_FEED_SOURCE_TRAINED] = "trained",     [SH_FEED_SOURCE_DUE] = "due",
     [SH_FEED_SOURCE_TREND] = "trend",         [SH_FEED_SOURCE_EXPLORE] = "explore",
     [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
+    [SH_FEED_SOURCE_VECTOR] = "vector",
 };
 
 /* Of what is no feature of its own, but comes into a score when all of them are known. */

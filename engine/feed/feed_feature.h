@@ -86,6 +86,8 @@ struct feed_feature {
     double (*value)(const struct feed_run *run, const void *state, uint32_t item);
     /* Adds value() of each candidate to its sum. NULL: value() is asked for each. */
     void (*add_block)(const struct feed_run *run, const void *state, const struct feed_block *block);
+    /* Has it anything to say in this request? May be NULL: it may have. */
+    bool (*is_silent)(const void *state);
     /* Bits enum sh_feed_source: which sources propose the item, to which the feature gives this value. */
     uint32_t (*sources)(const struct feed_run *run, const void *state, uint32_t item, double value);
     /* The parts of the value for people. May be NULL: one reason of the feature's name. */
@@ -93,7 +95,7 @@ struct feed_feature {
                     struct feed_reasons *reasons);
 };
 
-extern const struct feed_feature feed_due, feed_trend;
+extern const struct feed_feature feed_due, feed_trend, feed_vector;
 extern const struct feed_feature feed_affinity, feed_popular, feed_recent, feed_visit, feed_companions, feed_walk;
 extern const struct feed_feature feed_ials, feed_ease, feed_knn, feed_rp3;
 /* By enum sh_feed_feature, as far as SH_FEED_RANKER. */
@@ -107,6 +109,15 @@ static inline bool feature_is_on(const struct feed_run *run, uint32_t feature) {
 }
 double feature_value(const struct feed_run *run, uint32_t feature, uint32_t item);
 void feature_add_block(const struct feed_run *run, uint32_t feature, const struct feed_block *block);
+
+/* feed_popular.c: what a recency is now, as a factor. The feature is on. */
+double recent_scale(const struct feed_run *run);
+
+/* feed_score.c: what boosts and fatigue add to a score. */
+double rules_of(const struct feed_run *run, uint32_t item, double score);
+/* A block whose candidates are known, and one whose candidates are found (SH_BLOCK_WORDS words). */
+struct feed_block block_of(const struct feed_run *run, uint32_t number, const uint64_t *words);
+struct feed_block begin_block(const struct feed_run *run, uint32_t number, uint64_t *words);
 
 /* feed_score.c: reasons of fatigue and boosts, and their bits of enum sh_feed_applied. */
 void explain_rules(const struct feed_run *run, const struct feed_candidate *candidate, struct feed_reasons *reasons,

@@ -126,6 +126,8 @@ static enum sh_status rank_and_tell(struct feed_run *run, struct sh_feed_answer 
     }
     answer->count = count;
     answer->eligible_count = run->eligible_count;
+    answer->scored_count = run->scored_count;
+    answer->is_narrowed = run->survivors != NULL;
     if (status == SH_OK && run->request->is_remembered) status = learned_remember(run, answer);
     return status;
 }
@@ -157,6 +159,14 @@ static enum sh_feed_stage stage_of(const struct feed_run *run, uint32_t item, ui
     return *rules != 0 ? SH_FEED_STAGE_HELD : SH_FEED_STAGE_SCORE;
 }
 
+/* Did the item come to be scored? */
+static bool has_survived(const struct feed_run *run, uint32_t item) {
+    if (run->survivors == NULL) return true;
+    for (uint32_t i = 0; i < run->survivor_count; i++)
+        if (run->survivors[i] == item) return true;
+    return false;
+}
+
 static enum sh_status find_fate(struct feed_run *run, uint32_t item, struct sh_feed_fate *fate) {
     struct watch watch = {.item = item};
     struct chosen *chosen;
@@ -184,6 +194,10 @@ static enum sh_status find_fate(struct feed_run *run, uint32_t item, struct sh_f
     fate->item = told;
     if (fate->stage >= SH_FEED_STAGE_SCORE && item_held_by(run, item) == 0)
         fate->rank = 1 + score_rank(run, (struct ranked){fate->item.score, item});
+    if (fate->stage == SH_FEED_STAGE_SCORE && watch.rules == 0 && !has_survived(run, item)) {
+        fate->stage = SH_FEED_STAGE_NARROW;
+        return SH_OK;
+    }
     if (fate->stage == SH_FEED_STAGE_SCORE && (watch.rules != 0 || fate->rank <= count)) {
         fate->stage = SH_FEED_STAGE_PLACE;
         fate->rules = watch.rules;

@@ -6,6 +6,8 @@
 #include "calendar.h"
 #include "feed_feature.h"
 
+enum { FIRST_ITEMS = 128 };
+
 /* What the walk knows of one item. */
 struct trace {
     uint32_t kinds; /* bits: in their windows */
@@ -18,6 +20,8 @@ struct walk {
     struct feed_run *run;
     struct feed_sparse places; /* of items in traces */
     struct trace *traces;
+    struct sh_feed_weight weights[SH_EVENT_TYPE_COUNT_MAX];
+    bool matters[SH_EVENT_TYPE_COUNT_MAX];
 };
 
 static int by_slot(const void *left, const void *right) {
@@ -83,7 +87,46 @@ static int64_t longest_window(const struct sh_feed_rules *rules) {
     return window_ms;
 }
 
-static void note_event(struct walk *walk, struct sh_feed_weight weight, uint32_t item, int64_t age_ms) {
+/* The kinds whose events some rule looks at. */
+static uint32_t kinds_that_matter(const struct sh_feed_rules *rules) {
+    uint32_t kinds = rules->fatigue_ms > 0 ? 1u << SH_FEED_SERVED | 1u << SH_FEED_SEEN : 0;
+    for (uint32_t kind = 0; kind < SH_FEED_KIND_COUNT; kind++)
+        if (rules->held_ms[kind] > 0) kinds |= 1u << kind;
+    for (uint32_t i = 0; i < rules->cap_count; i++)
+        kinds |= 1u << rules->caps[i].kind;
+    return kinds;
+}
+
+/* By event type: is it of such a kind? */
+static void find_types(struct walk *walk) {
+    const struct sh_feed_model *model = walk->run->model;
+    const uint32_t kinds = kinds_that_matter(walk->run->rules);
+    for (uint32_t type = 0; type < sh_event_type_count(model->scope.events); type++) {
+        walk->weights[type] = sh_feed_weight(model, type);
+        for (uint32_t kind = 0; kind < SH_FEED_KIND_COUNT; kind++)
+            if ((kinds >> kind & 1) != 0 && is_kind(walk->weights[type], (enum sh_feed_kind)kind))
+                walk->matters[type] = true;
+    }
+}
+
+/* Most users have done something with a few dozen items. */
+static enum sh_status grow(struct walk *walk) {
+    struct sh_arena *arena = walk->run->arena;
+    const uint32_t capacity = walk->places.capacity == 0 ? FIRST_ITEMS : walk->places.capacity * 4;
+    struct feed_sparse places;
+    if (feed_sparse_init(&places, capacity, arena) != SH_OK) return SH_ERR_LIMIT;
+    struct trace *traces = sh_arena_alloc(arena, capacity * sizeof *traces);
+    if (traces == NULL) return SH_ERR_LIMIT;
+    for (uint32_t i = 0; i < walk->places.count; i++) {
+        feed_sparse_add(&places, walk->places.items[i], 0);
+        traces[i] = walk->traces[i];
+    }
+    walk->places = places;
+    walk->traces = traces;
+    return SH_OK;
+}
+
+static enum sh_status note_event(struct walk *walk, struct sh_feed_weight weight, uint32_t item, int64_t age_ms) {
     const struct sh_feed_rules *rules = walk->run->rules;
     struct trace trace = {0};
     bool is_told = false;
@@ -94,8 +137,9 @@ static void note_event(struct walk *walk, struct sh_feed_weight weight, uint32_t
             trace.cap_counts[i] += rules->caps[i].kind == kind && age_ms < rules->caps[i].window_ms;
         is_told = true;
     }
-    if (!is_told) return;
+    if (!is_told) return SH_OK;
     if (feed_sparse_place(&walk->places, item) == walk->places.count) {
+        if (walk->places.count == walk->places.capacity && grow(walk) != SH_OK) return SH_ERR_LIMIT;
         walk->traces[walk->places.count] = (struct trace){0};
         feed_sparse_add(&walk->places, item, 0);
     }
@@ -105,6 +149,7 @@ static void note_event(struct walk *walk, struct sh_feed_weight weight, uint32_t
         known->cap_counts[i] += trace.cap_counts[i];
     known->is_seen = known->is_seen || weight.is_seen;
     known->served += weight.is_served && !known->is_seen && age_ms < rules->fatigue_ms;
+    return SH_OK;
 }
 
 /* What the walk found, as rules that hold back and as fatigue. */
@@ -137,21 +182,23 @@ static enum sh_status walk_history(struct feed_run *run) {
     const struct sh_feed_model *model = run->model;
     const int64_t now_ms = run->request->now_ms;
     const int64_t window_ms = longest_window(run->rules);
-    struct walk walk = {.run = run};
     struct sh_event_ref ref;
     if (window_ms == 0 || !sh_event_history_first(model->scope.events, run->request->user, &ref)) return SH_OK;
-    if (feed_sparse_init(&walk.places, SH_FEED_HISTORY_COUNT_MAX, run->arena) != SH_OK) return SH_ERR_LIMIT;
-    walk.traces = sh_arena_alloc(run->arena, SH_FEED_HISTORY_COUNT_MAX * sizeof *walk.traces);
-    if (walk.traces == NULL) return SH_ERR_LIMIT;
+    struct walk *walk = sh_arena_alloc_zero(run->arena, sizeof *walk);
+    if (walk == NULL) return SH_ERR_LIMIT;
+    walk->run = run;
+    find_types(walk);
     for (uint32_t walked = 0; walked < SH_FEED_HISTORY_COUNT_MAX; walked++) {
         const int64_t age_ms = now_ms - sh_event_ref_time(ref);
         const uint32_t item = sh_event_ref_item(ref);
         if (age_ms >= window_ms) break;
-        if (age_ms >= 0 && item != SH_NO_ITEM)
-            note_event(&walk, sh_feed_weight(model, sh_event_ref_type(ref)), item, age_ms);
+        const uint32_t type = sh_event_ref_type(ref);
+        if (walk->matters[type] && age_ms >= 0 && item != SH_NO_ITEM &&
+            note_event(walk, walk->weights[type], item, age_ms) != SH_OK)
+            return SH_ERR_LIMIT;
         if (!sh_event_history_next(model->scope.events, &ref)) break;
     }
-    return conclude(&walk);
+    return conclude(walk);
 }
 
 enum sh_status held_begin(struct feed_run *run) {

@@ -4,6 +4,7 @@
 
 #include "affinity_kernels.h"
 #include "feed_math.h"
+#include "feed_narrow.h"
 #include "feed_private.h"
 #include "memory.h"
 
@@ -176,6 +177,7 @@ void sh_feed_forget(struct sh_feed_model *model, uint32_t user, uint64_t user_ha
     forget_visits(model, user, user_hash, visits);
     sh_pairs_forget(model->liked, user);
     sh_pairs_forget(model->bought, user);
+    sh_vectors_remove(model->user_vectors, user);
     if (user >= model->user_capacity || model->users[user] == NULL) return;
     affinity_give(model, model->users[user]);
     model->users[user] = NULL;
@@ -229,6 +231,7 @@ static int64_t listed_time(const struct sh_feed_model *model, uint32_t item, int
 
 void recency_refresh(struct sh_feed_model *model, int64_t landmark_ms) {
     model->recency_landmark_ms = landmark_ms;
+    model->narrow.is_item_current = false;
     for (uint32_t item = 0; item < model->item_capacity; item++) {
         if (!item_is_listed(model, item)) continue;
         model->listed_ms[item] = listed_time(model, item, landmark_ms);
@@ -242,6 +245,7 @@ void item_learn_row(struct sh_feed_model *model, uint32_t item) {
     model->inverse_norm[item] = tag_count == 0 ? 0 : 1.0 / sqrt((double)tag_count);
     model->id_hash[item] = sh_id_hash(sh_table_id(model->scope.items, item));
     model->recency[item] = recency_of(model, item);
+    narrow_note_item(model, item);
 }
 
 enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int64_t now_ms) {
@@ -264,6 +268,7 @@ enum sh_status sh_feed_item_put(struct sh_feed_model *model, uint32_t item, int6
 
 void sh_feed_item_remove(struct sh_feed_model *model, uint32_t item) {
     if (!item_is_listed(model, item)) return;
+    narrow_note_remove(model, item);
     model->listed[item / 64] &= ~(UINT64_C(1) << (item % 64));
     model->listed_ms[item] = INT64_MIN;
     model->listed_count--;
@@ -316,6 +321,7 @@ static void find_top(struct sh_feed_model *model) {
 void popularity_refresh(struct sh_feed_model *model) {
     for (uint32_t i = 0; i < model->item_capacity; i++)
         model->popularity_root[i] = popularity_root_of(model, &model->popularity[i]);
+    model->narrow.is_popularity_current = false;
     if (model->has_stale) memset(model->stale, 0, model->item_capacity / 8);
     model->has_stale = false;
     find_top(model);
@@ -330,6 +336,7 @@ void popularity_settle(struct sh_feed_model *model) {
             const double old_root = model->popularity_root[item];
             const double root = popularity_root_of(model, &model->popularity[item]);
             model->popularity_root[item] = root;
+            narrow_note_popularity(model, item);
             if (root >= model->top_root)
                 model->top_root = root;
             else if (old_root == model->top_root)

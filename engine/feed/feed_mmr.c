@@ -1,12 +1,14 @@
 /* feed_mmr.c -- maximal marginal relevance: an item counts less the more it is like what stands in the feed already.
  *
  *   gain = (1 - mmr) * score / highest score - mmr * max over placed items p of likeness(item, p)
- *   likeness = tags in common / sqrt(tags of the one * tags of the other)            0 to 1
+ *   likeness = the cosine of their vectors, or 0 if that is less, where both have one; else
+ *              tags in common / sqrt(tags of the one * tags of the other)            0 to 1
  *
  * The greatest likeness of an item only grows, and what is placed is only added to: each item remembers how many of the
  * places it was compared with, so all together they are compared once with each place.
  */
 #include "feed_rank.h"
+#include "feed_vector.h"
 
 enum { MMR_ITEM_COUNT_MAX = 2 * SH_FEED_MMR_LOOK_MAX, MMR_TAG_COUNT_MAX = 16 };
 
@@ -31,8 +33,13 @@ static void read_tags(const struct rank *rank, uint32_t item, struct mmr_item *m
 
 static double likeness(const struct rank *rank, const struct mmr_item *a, uint32_t item_a, const struct mmr_item *b,
                        uint32_t item_b) {
-    const double *inverse_norm = rank->run->model->inverse_norm;
+    const struct sh_feed_model *model = rank->run->model;
+    const double *inverse_norm = model->inverse_norm;
     uint32_t common = 0;
+    if (sh_vectors_number(model->item_vectors, item_a) != 0 && sh_vectors_number(model->item_vectors, item_b) != 0) {
+        const double cosine = vector_likeness(model, item_a, item_b);
+        return cosine > 0 ? cosine : 0;
+    }
     for (uint32_t i = 0, j = 0; i < a->tag_count && j < b->tag_count;) {
         common += a->tags[i] == b->tags[j];
         const bool first_is_less = a->tags[i] < b->tags[j];

@@ -4,6 +4,7 @@
 
 #include "calendar.h"
 #include "feed_learned.h"
+#include "feed_narrow.h"
 #include "memory.h"
 
 /* ---- Configuration ---- */
@@ -88,6 +89,10 @@ enum sh_status sh_feed_config_check(const struct sh_feed_config *config, const s
     }
     if (config->store_property_count > SH_NAME_BYTES_MAX)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "the property that says the store has too long a name");
+    if (config->vector_space_count > SH_NAME_BYTES_MAX || config->vector_dimension > SH_VECTOR_DIMENSION_MAX ||
+        (config->vector_space_count > 0) != (config->vector_dimension > 0))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a space of vectors has a name and a dimension of 1 to %d",
+                       (int)SH_VECTOR_DIMENSION_MAX);
     if (config->diversity_attribute >= 0 &&
         !(config->diversity_count >= 1 && config->diversity_count < config->diversity_window &&
           config->diversity_window <= SH_FEED_COUNT_MAX))
@@ -120,6 +125,11 @@ static bool trends_changed(const struct sh_feed_config *a, const struct sh_feed_
            memcmp(a->store_property, b->store_property, a->store_property_count) != 0;
 }
 
+static bool vectors_changed(const struct sh_feed_config *a, const struct sh_feed_config *b) {
+    return a->vector_dimension != b->vector_dimension || a->vector_space_count != b->vector_space_count ||
+           memcmp(a->vector_space, b->vector_space, a->vector_space_count) != 0;
+}
+
 static void forget_trends(struct sh_feed_model *model) {
     sh_trends_clear(model->trends, model->config.half_life_trend_ms, model->config.half_life_popularity_ms);
     memset(model->store_properties, 0, sizeof model->store_properties);
@@ -137,6 +147,10 @@ enum sh_status sh_feed_configure(struct sh_feed_model *model, const struct sh_fe
     const bool popularity_changed = old.half_life_popularity_ms != config->half_life_popularity_ms;
     if (affinity_changed) forget_affinities(model);
     if (popularity_changed) forget_popularity(model);
+    if (vectors_changed(&old, config)) {
+        sh_vectors_clear(model->item_vectors, config->vector_dimension);
+        sh_vectors_clear(model->user_vectors, config->vector_dimension);
+    }
     const bool has_other_trends = trends_changed(&old, config);
     if (has_other_trends) forget_trends(model);
     if (relearn != NULL) *relearn = affinity_changed || popularity_changed || has_other_trends;
@@ -187,9 +201,11 @@ struct sh_feed_model *sh_feed_model_create(const struct sh_feed_scope *scope) {
     model->trained = sh_item_models_create();
     model->trends = sh_trends_create(model->config.half_life_trend_ms, model->config.half_life_popularity_ms, 0);
     model->learner = sh_learner_create(scope->users, scope->items);
+    model->item_vectors = sh_vectors_create();
+    model->user_vectors = sh_vectors_create();
     model->ranker = &feed_learned;
     if (model->sessions != NULL && model->liked != NULL && model->bought != NULL && model->trained != NULL &&
-        model->trends != NULL && model->learner != NULL)
+        model->trends != NULL && model->learner != NULL && model->item_vectors != NULL && model->user_vectors != NULL)
         return model;
     sh_feed_model_destroy(model);
     return NULL;
@@ -204,6 +220,9 @@ void sh_feed_model_destroy(struct sh_feed_model *model) {
     sh_item_models_destroy(model->trained);
     sh_learner_destroy(model->learner);
     sh_trends_destroy(model->trends);
+    sh_vectors_destroy(model->item_vectors);
+    sh_vectors_destroy(model->user_vectors);
+    narrow_deinit(&model->narrow);
     sh_free(model->users);
     sh_free(model->popularity);
     sh_free(model->popularity_root);
@@ -234,6 +253,8 @@ struct sh_feed_memory sh_feed_memory(const struct sh_feed_model *model) {
         .trends = sh_trends_memory_bytes(model->trends),
         .trained = sh_item_models_memory_bytes(model->trained),
         .learner = sh_learner_memory_bytes(model->learner),
+        .vectors = sh_vectors_memory_bytes(model->item_vectors) + sh_vectors_memory_bytes(model->user_vectors),
+        .narrow = narrow_memory_bytes(&model->narrow),
         .scratch = sizeof *model};
     if (model->block_adds != NULL) memory.scratch += SH_BLOCK_SLOTS * sizeof(double);
     if (model->block_sums != NULL) memory.scratch += SH_BLOCK_SLOTS * (sizeof(double) + sizeof(uint16_t));
@@ -243,7 +264,7 @@ struct sh_feed_memory sh_feed_memory(const struct sh_feed_model *model) {
 size_t sh_feed_memory_bytes(const struct sh_feed_model *model) {
     const struct sh_feed_memory memory = sh_feed_memory(model);
     return memory.affinities + memory.popularity + memory.visits + memory.liked + memory.bought + memory.trends +
-           memory.trained + memory.learner + memory.scratch;
+           memory.trained + memory.learner + memory.vectors + memory.narrow + memory.scratch;
 }
 
 /* ---- Check ---- */
@@ -295,7 +316,8 @@ bool sh_feed_check(const struct sh_feed_model *model, const char **reason) {
     return check_items(model, reason) && sh_sessions_check(model->sessions, reason) &&
            sh_pairs_check(model->liked, reason) && sh_pairs_check(model->bought, reason) &&
            sh_item_models_check(model->trained, reason) && sh_trends_check(model->trends, reason) &&
-           sh_learner_check(model->learner, reason);
+           sh_learner_check(model->learner, reason) && sh_vectors_check(model->item_vectors, reason) &&
+           sh_vectors_check(model->user_vectors, reason);
 }
 
 void sh_feed_print(const struct sh_feed_model *model, struct sh_buffer *buffer) {

@@ -8,10 +8,13 @@
 
 #include "feed_math.h"
 #include "feed_private.h"
+#include "feed_vector.h"
 #include "memory.h"
 
 /* Items with the same tags and no events are as much alike as items with this cosine. */
 #define TAG_PRIOR 0.25
+/* And with the same vector. */
+#define VECTOR_PRIOR 0.25
 #define TAG_UNIT  1048576.0
 /* 2^40: a sum of one block's scratch is that many times the tags in common, and their weights. */
 #define TAG_COUNT_UNIT 1099511627776.0
@@ -37,6 +40,7 @@ struct pair_run {
     struct shared_tag tags[ITEM_TAG_COUNT_MAX];
     uint32_t tag_count;
     double tag_weight; /* of all of them */
+    bool has_vector;   /* the item that was asked about; sh_feed_similar alone */
     uint64_t sum;      /* N of the item */
     struct sh_pair *list;
     uint32_t list_count;
@@ -109,12 +113,34 @@ static double tag_part(const struct pair_run *run, uint32_t item, struct in_comm
     return TAG_PRIOR * share * tag_likeness(run, item, common);
 }
 
+/* Likewise what vectors say that point the same way. */
+static double vector_part(const struct pair_run *run, uint32_t item) {
+    const double shrink = (double)SH_PAIR_SHRINK * SH_PAIR_UNIT;
+    const double cosine = run->has_vector ? vector_likeness(run->model, run->request->item, item) : 0;
+    if (cosine <= 0) return 0;
+    return VECTOR_PRIOR * sh_pair_cosine((uint64_t)shrink, run->sum, sh_pairs_sum(run->pairs, item)) * cosine;
+}
+
+/* Pairs, then tags, then vectors. */
+static double similar_score(const struct pair_run *run, uint32_t item, uint32_t count, struct in_common common) {
+    const double by_pairs = count > 0 ? pair_part(run, item, count) : 0;
+    const double by_tags = run->tag_count > 0 ? tag_part(run, item, common) : 0;
+    return by_pairs + by_tags + vector_part(run, item);
+}
+
 static void offer_pairs(const struct pair_run *run, struct best *best) {
     for (uint32_t i = 0; i < run->list_count; i++) {
         const uint32_t item = run->list[i].item;
         if (!may_show(run, item)) continue;
-        best_offer(best, item, pair_part(run, item, run->list[i].count) + tag_part(run, item, common_of(run, item)));
+        best_offer(best, item, similar_score(run, item, run->list[i].count, common_of(run, item)));
     }
+}
+
+/* Is it offered with its pair already? */
+static bool is_listed_pair(const struct pair_run *run, uint32_t item) {
+    for (uint32_t i = 0; i < run->list_count; i++)
+        if (run->list[i].item == item) return true;
+    return false;
 }
 
 static void add_tags_of_block(const struct pair_run *run, uint32_t block, uint32_t place_count) {
@@ -141,10 +167,12 @@ static void offer_tags(const struct pair_run *run, struct best *best) {
                 model->block_sums[run->list[i].item - first] = 0;
         for (uint32_t place = 0; place < place_count; place++) {
             const double sum = model->block_sums[place];
-            if (sum == 0 || !may_show(run, first + place)) continue;
+            if ((sum == 0 && !run->has_vector) || !may_show(run, first + place)) continue;
+            if (run->has_vector && is_listed_pair(run, first + place)) continue;
             const double count = floor(sum / TAG_COUNT_UNIT);
             const struct in_common common = {sum - count * TAG_COUNT_UNIT, (uint32_t)count};
-            best_offer(best, first + place, 0.0 + tag_part(run, first + place, common));
+            const double score = similar_score(run, first + place, 0, common);
+            if (score > 0) best_offer(best, first + place, score);
         }
     }
 }
@@ -168,13 +196,14 @@ static int by_strength(const void *left, const void *right) {
 static enum sh_status fill(const struct pair_run *run, struct ranked ranked, const char *kind,
                            struct sh_feed_companion *made) {
     const struct sh_table *items = run->model->scope.items;
-    struct sh_feed_reason reasons[ITEM_TAG_COUNT_MAX + 1];
+    struct sh_feed_reason reasons[ITEM_TAG_COUNT_MAX + 2];
     uint32_t reason_count = 0;
     const uint32_t count = count_with(run, ranked.item);
     const struct in_common common = common_of(run, ranked.item);
     const double by_pairs = count > 0 ? pair_part(run, ranked.item, count) : 0;
     const double by_tags = run->tag_count > 0 ? tag_part(run, ranked.item, common) : 0;
-    sh_assert(by_pairs + by_tags == ranked.score);
+    const double by_vector = vector_part(run, ranked.item);
+    sh_assert(by_pairs + by_tags + by_vector == ranked.score);
     if (by_pairs > 0) reasons[reason_count++] = (struct sh_feed_reason){.kind = kind, .value = by_pairs};
     for (uint32_t i = 0; i < run->tag_count; i++) {
         const struct shared_tag *tag = &run->tags[i];
@@ -184,6 +213,7 @@ static enum sh_status fill(const struct pair_run *run, struct ranked ranked, con
                                                           .group = tag_group(items, tag->tag),
                                                           .value = by_tags * (tag->weight / common.weight)};
     }
+    if (by_vector > 0) reasons[reason_count++] = (struct sh_feed_reason){.kind = "vector", .value = by_vector};
     qsort(reasons, reason_count, sizeof *reasons, by_strength);
     if (reason_count > SH_FEED_REASON_COUNT_MAX) reason_count = SH_FEED_REASON_COUNT_MAX;
     *made = (struct sh_feed_companion){.item = ranked.item,
@@ -234,7 +264,8 @@ enum sh_status sh_feed_similar(struct sh_feed_model *model, const struct sh_feed
     if (scratch_reserve(model) != SH_OK) return sh_fail(err, SH_ERR_MEMORY, -1, "there is no memory for scoring");
     if (best_init(&best, model->scope.items, request->count, arena) != SH_OK) return arena_full(err);
     find_tags(run);
+    run->has_vector = sh_vectors_number(model->item_vectors, request->item) != 0;
     offer_pairs(run, &best);
-    if (run->tag_count > 0) offer_tags(run, &best);
+    if (run->tag_count > 0 || run->has_vector) offer_tags(run, &best);
     return answer_of(run, &best, "liked", answer, err);
 }

@@ -72,6 +72,10 @@ static enum sh_status recent_begin(struct feed_run *run, void *state) {
     return SH_OK;
 }
 
+double recent_scale(const struct feed_run *run) {
+    return ((const struct recent_state *)run->states[SH_FEED_RECENCY])->scale;
+}
+
 static double recent_now(const struct feed_run *run, const void *state, uint32_t item) {
     const double recency = run->model->recency[item] * ((const struct recent_state *)state)->scale;
     return recency < 1.0 ? recency : 1.0; /* what is listed from a time to come on is as new as can be */

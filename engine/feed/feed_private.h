@@ -4,6 +4,7 @@
 
 #include "feed.h"
 #include "feed_pool.h"
+#include "feed_narrow_state.h"
 #include "item_models.h"
 #include "pairs.h"
 #include "sessions.h"
@@ -17,6 +18,9 @@
 enum {
     ITEM_TAG_COUNT_MAX = 64, /* of one item that learning looks at */
     PROFILE_COUNT_MAX = SH_FEED_AFFINITY_COUNT_MAX + SH_FEED_DECLARED_COUNT_MAX,
+    PROFILE_PLACE_BITS = 9,
+    PROFILE_PLACES = 1 << PROFILE_PLACE_BITS,
+    PROFILE_NONE = 255,
 };
 
 /* The first `max` feature tags of an item, in order of their sets, then attributes. Returns how many were written;
@@ -101,6 +105,9 @@ struct sh_feed_model {
         uint32_t property_count; /* of the type when it was looked up, plus 1; 0: it was not */
         int32_t property;        /* -1: none */
     } store_properties[SH_EVENT_TYPE_COUNT_MAX];
+    struct sh_vectors *item_vectors;
+    struct sh_vectors *user_vectors;
+    struct feed_narrow narrow;
     const struct feed_ranker *ranker; /* of the second phase (feed_second.h); NULL: there is none */
 
     double *block_sums;    /* scratch of scoring: SH_BLOCK_SLOTS sums */
@@ -178,7 +185,7 @@ struct feed_run {
     struct sh_arena *arena;
     struct profile_tag profile[PROFILE_COUNT_MAX];
     uint32_t profile_count;
-    uint32_t by_tag[PROFILE_COUNT_MAX]; /* indexes into profile, ascending by tag */
+    uint8_t by_tag[PROFILE_PLACES];     /* indexes into profile, by a hash of the tag; PROFILE_NONE: free */
     double weights[SH_FEED_RANKER];     /* of the features: the workspace's, or the request's */
     void *states[SH_FEED_RANKER];       /* of the features */
     struct feed_reading *reading;       /* what the user's events say by the request's own weights; NULL: it has none */
@@ -190,7 +197,10 @@ struct feed_run {
     struct held_item *held; /* what rules of `who` hold back; none of excluded */
     uint32_t held_count;
     struct feed_sparse *fatigue; /* times served in vain; NULL: none */
-    uint32_t eligible_count;     /* scored */
+    uint32_t eligible_count;     /* candidates */
+    uint32_t scored_count;       /* of these with the feed's score */
+    uint32_t *survivors;         /* of a narrowed request: who was scored, in any order; NULL: all were */
+    uint32_t survivor_count;
 };
 
 /* An item on its way to a place. Its score is the sum of its contributions, added in their order. */

@@ -1,5 +1,6 @@
 /* feed_profile.c -- what a request knows of its user: the tags that they are drawn to. */
 #include <math.h>
+#include <string.h>
 
 #include "feed_math.h"
 #include "feed_private.h"
@@ -71,6 +72,10 @@ static int by_order(const void *left, const void *right) {
     return a->tag < b->tag ? -1 : a->tag > b->tag;
 }
 
+static uint32_t tag_place(uint32_t tag) {
+    return (tag ^ tag >> 16) * UINT32_C(0x9E3779B1) >> (32 - PROFILE_PLACE_BITS);
+}
+
 /* A_t becomes a_t; tags that no two items share say nothing and go. */
 static void weigh_profile(struct feed_run *run) {
     const struct sh_feed_model *model = run->model;
@@ -89,11 +94,12 @@ static void weigh_profile(struct feed_run *run) {
         if (tag.weight != 0) run->profile[kept++] = tag;
     }
     run->profile_count = kept;
-    for (uint32_t i = 0; i < kept; i++) { /* insertion: at most PROFILE_COUNT_MAX */
-        uint32_t place = i;
-        for (; place > 0 && run->profile[run->by_tag[place - 1]].tag > run->profile[i].tag; place--)
-            run->by_tag[place] = run->by_tag[place - 1];
-        run->by_tag[place] = i;
+    memset(run->by_tag, 0xFF, sizeof run->by_tag);
+    for (uint32_t i = 0; i < kept; i++) {
+        uint32_t place = tag_place(run->profile[i].tag);
+        while (run->by_tag[place] != PROFILE_NONE)
+            place = (place + 1) % PROFILE_PLACES;
+        run->by_tag[place] = (uint8_t)i;
     }
 }
 
@@ -109,15 +115,8 @@ void profile_begin(struct feed_run *run) {
 }
 
 uint32_t profile_place(const struct feed_run *run, uint32_t tag) {
-    uint32_t low = 0;
-    uint32_t high = run->profile_count;
-    while (low < high) {
-        const uint32_t middle = (low + high) / 2;
-        if (run->profile[run->by_tag[middle]].tag < tag)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    const bool found = low < run->profile_count && run->profile[run->by_tag[low]].tag == tag;
-    return found ? run->by_tag[low] : run->profile_count;
+    uint32_t place = tag_place(tag);
+    while (run->by_tag[place] != PROFILE_NONE && run->profile[run->by_tag[place]].tag != tag)
+        place = (place + 1) % PROFILE_PLACES;
+    return run->by_tag[place] == PROFILE_NONE ? run->profile_count : run->by_tag[place];
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "feed_explore.h"
+#include "feed_narrow.h"
 #include "feed_second.h"
 #include "hash.h"
 
@@ -107,7 +108,11 @@ static enum sh_status fill_pools(struct rank *rank, uint32_t kept, uint32_t draw
     }
     if (status == SH_OK) status = pool_init(&rank->explored, run, drawn, 0);
     if (status != SH_OK) return status;
-    score_all(run, offers, offer_count, drawn > 0 ? &rank->explored.best : NULL);
+    struct best *explored = drawn > 0 ? &rank->explored.best : NULL;
+    bool is_narrowed = false;
+    if (narrow_is_wanted(run)) status = narrow_all(run, offers, offer_count, explored, &is_narrowed);
+    if (status != SH_OK) return status;
+    if (!is_narrowed) score_all(run, offers, offer_count, explored);
     if ((status = order_explored(rank)) != SH_OK) return status;
     best_sort(&rank->pools[0].best);
     status = pool_rank(&rank->pools[0], run);
@@ -138,7 +143,8 @@ static enum sh_status make_pools(struct rank *rank) {
 static enum sh_status deepen(struct rank *rank, bool *more) {
     struct feed_run *run = rank->run;
     struct pool *pool = &rank->pools[0];
-    *more = pool->best.count == pool->best.capacity;
+    /* A narrowed pool may be short of what others were left out for: from here on all are scored. */
+    *more = pool->best.count == pool->best.capacity || run->survivors != NULL;
     if (!*more) return SH_OK;
     const uint32_t before = pool->best.capacity;
     enum sh_status status = pool_init(pool, run, before < DEEP_COUNT ? before + DEEP_COUNT : before * DEEP_FACTOR, 0);

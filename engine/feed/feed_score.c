@@ -31,6 +31,12 @@ static void add_rules(const struct feed_run *run, struct feed_candidate *candida
     candidate->score += candidate->contributions[SH_FEED_BOOST];
 }
 
+double rules_of(const struct feed_run *run, uint32_t item, double score) {
+    struct feed_candidate candidate = {.item = item, .score = score};
+    add_rules(run, &candidate);
+    return candidate.score - score;
+}
+
 void score_item(const struct feed_run *run, uint32_t item, struct feed_candidate *candidate) {
     *candidate = (struct feed_candidate){.item = item};
     for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
@@ -82,8 +88,8 @@ static void clear_list(uint64_t *words, uint32_t block, const uint32_t *slots, u
             words[slots[i] % SH_BLOCK_SLOTS / 64] &= ~(UINT64_C(1) << (slots[i] % 64));
 }
 
-/* The items of a block that are scored, as SH_BLOCK_WORDS words. Returns how many of these lie below item_capacity. */
-static uint32_t block_candidates(const struct feed_run *run, uint32_t block, uint64_t *words) {
+/* The items of a block that are scored, as SH_BLOCK_WORDS words. */
+static void find_candidates(const struct feed_run *run, uint32_t block, uint64_t *words) {
     const struct sh_feed_model *model = run->model;
     const uint32_t first = block * SH_BLOCK_SLOTS;
     const uint32_t rest = model->item_capacity - first;
@@ -94,7 +100,6 @@ static uint32_t block_candidates(const struct feed_run *run, uint32_t block, uin
     clear_list(words, block, run->excluded, run->excluded_count);
     for (uint32_t i = 0; i < run->held_count; i++)
         clear_list(words, block, &run->held[i].item, 1);
-    return word_count;
 }
 
 /* What boosts add to each candidate of the block, into block_adds; the sums are the scores without them. */
@@ -149,17 +154,24 @@ static void offer_block(const struct feed_block *block, const struct offer *offe
         }
 }
 
-static struct feed_block begin_block(const struct feed_run *run, uint32_t number, uint64_t *words) {
+struct feed_block block_of(const struct feed_run *run, uint32_t number, const uint64_t *words) {
+    const uint32_t rest = run->model->item_capacity - number * SH_BLOCK_SLOTS;
     return (struct feed_block){.number = number,
                                .first = number * SH_BLOCK_SLOTS,
-                               .place_count = block_candidates(run, number, words) * 64,
+                               .place_count = rest < SH_BLOCK_SLOTS ? rest : SH_BLOCK_SLOTS,
                                .candidates = words,
                                .sums = run->model->block_sums};
+}
+
+struct feed_block begin_block(const struct feed_run *run, uint32_t number, uint64_t *words) {
+    find_candidates(run, number, words);
+    return block_of(run, number, words);
 }
 
 void score_all(struct feed_run *run, const struct offer *offers, uint32_t offer_count, struct best *explored) {
     uint64_t words[SH_BLOCK_WORDS];
     run->eligible_count = 0;
+    run->survivors = NULL;
     for (uint32_t number = 0; number * (uint64_t)SH_BLOCK_SLOTS < run->model->item_capacity; number++) {
         const struct feed_block block = begin_block(run, number, words);
         for (uint32_t w = 0; w < block.place_count / 64; w++)
@@ -169,6 +181,7 @@ void score_all(struct feed_run *run, const struct offer *offers, uint32_t offer_
             offer_block(&block, &offers[i]);
         if (explored != NULL) explore_block(run, &block, explored);
     }
+    run->scored_count = run->eligible_count;
 }
 
 uint32_t score_rank(struct feed_run *run, struct ranked ranked) {

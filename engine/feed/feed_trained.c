@@ -93,6 +93,10 @@ static void add_block_list(const struct feed_run *run, const void *memory, const
         block->sums[i] += values[i];
 }
 
+static bool is_silent_list(const void *memory) {
+    return ((const struct list_state *)memory)->values == NULL;
+}
+
 static void explain_list(const struct feed_run *run, const struct list_state *state, uint32_t item, double value,
                          enum sh_feed_feature feature, enum sh_train_method method, struct feed_reasons *reasons) {
     double parts[SH_LIKING_COUNT_MAX];
@@ -130,6 +134,7 @@ static uint32_t sources_of(const struct feed_run *run, const void *state, uint32
         .begin = begin_##word,                                                                                         \
         .value = value_list,                                                                                           \
         .add_block = add_block_list,                                                                                   \
+        .is_silent = is_silent_list,                                                                                   \
         .sources = sources_of,                                                                                         \
         .explain = explain_##word,                                                                                     \
     }
@@ -213,6 +218,10 @@ static void add_block_ials(const struct feed_run *run, const void *memory, const
 }
 _Static_assert(SH_TRAIN_LANES == 16, "a quarter of a word of candidates");
 
+static bool is_silent_ials(const void *memory) {
+    return ((const struct factor_state *)memory)->user == NULL;
+}
+
 static void explain_ials(const struct feed_run *run, const void *memory, uint32_t item, double value,
                          struct feed_reasons *reasons) {
     const struct factor_state *state = memory;
@@ -235,6 +244,7 @@ const struct feed_feature feed_ials = {
     .begin = begin_ials,
     .value = value_ials,
     .add_block = add_block_ials,
+    .is_silent = is_silent_ials,
     .sources = sources_of,
     .explain = explain_ials,
 };

@@ -42,6 +42,7 @@ enum sh_feed_word {
     SH_WORD_WEIGHTS,
     SH_WORD_HALF_LIVES,
     SH_WORD_GOALS,
+    SH_WORD_NARROW,
     SH_WORD_OF_REQUEST_COUNT,
     /* These a scene alone may hold. */
     SH_WORD_TARGETS = SH_WORD_OF_REQUEST_COUNT,

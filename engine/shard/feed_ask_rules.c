@@ -274,6 +274,19 @@ static enum sh_status read_scores(struct sh_feed_ask *ask, const struct sh_param
     return status;
 }
 
+static enum sh_status read_narrow(struct sh_feed_ask *ask, const struct sh_param *param, struct sh_error *err) {
+    static const char *const words[] = {"auto", "never", "always"};
+    struct sh_text text = SH_TEXT_LITERAL("auto");
+    const enum sh_status status = sh_param_text(param, "narrow", &text, err);
+    if (status != SH_OK) return status;
+    for (uint32_t i = 0; i < 3; i++) {
+        if (!sh_text_equal(text, sh_text_of(words[i]))) continue;
+        ask->request.narrowing = (enum sh_feed_narrowing)i;
+        return SH_OK;
+    }
+    return sh_fail(err, SH_ERR_ARGUMENT, -1, "`narrow` is \"auto\", \"never\" or \"always\"");
+}
+
 enum sh_status sh_feed_ask_read_rules(struct sh_feed_ask *ask, const struct sh_param *words, struct sh_error *err) {
     const struct sh_feed_config *config = sh_feed_config(ask->call->workspace->feed);
     const struct list boosts = {ask, "boost", boost_words, BOOST_WORD_COUNT, SH_FEED_BOOST_COUNT_MAX, read_boost};
@@ -286,6 +299,7 @@ enum sh_status sh_feed_ask_read_rules(struct sh_feed_ask *ask, const struct sh_p
     if (status == SH_OK) status = read_again(ask, words, err);
     if (status == SH_OK) status = read_scores(ask, &words[SH_WORD_SCORES], err);
     if (status == SH_OK) status = sh_feed_ask_read_reading(ask, words, err);
+    if (status == SH_OK) status = read_narrow(ask, &words[SH_WORD_NARROW], err);
     ask->request.rules = &ask->rules;
     return status == SH_OK ? sh_feed_rules_check(&ask->rules, ask->call->workspace->items, err) : status;
 }

@@ -42,6 +42,15 @@ static enum sh_status list_item(struct put *put, uint32_t slot, struct sh_error 
     return sh_feed_item_put(workspace->feed, slot, put->call->request->now_ms) == SH_OK ? SH_OK : sh_fail_memory(err);
 }
 
+static enum sh_status put_vector(struct put *put, uint32_t slot, struct sh_error *err) {
+    const struct sh_row_reader *reader = &put->reader;
+    if (reader->vector == SH_ROW_VECTOR_LEFT) return SH_OK;
+    const enum sh_feed_whose whose = put->is_item ? SH_FEED_OF_ITEM : SH_FEED_OF_USER;
+    const int16_t *row = reader->vector == SH_ROW_VECTOR_SET ? reader->vector_row : NULL;
+    const enum sh_status status = sh_feed_vector_put(put->call->workspace->feed, whose, slot, row);
+    return status == SH_OK ? SH_OK : sh_fail_memory(err);
+}
+
 static enum sh_status put_row(struct put *put, uint32_t row, struct sh_error *err) {
     enum sh_status status = sh_row_reader_read(&put->reader, row, err);
     if (status != SH_OK) return status;
@@ -50,6 +59,7 @@ static enum sh_status put_row(struct put *put, uint32_t row, struct sh_error *er
     status = sh_row_reader_apply(&put->reader, put->call->workspace->sequence, &slot, &created, err);
     if (status != SH_OK) return status;
     if (put->is_item && (status = list_item(put, slot, err)) != SH_OK) return status;
+    if ((status = put_vector(put, slot, err)) != SH_OK) return status;
     put->accepted++;
     put->created += created;
     return SH_OK;
@@ -80,6 +90,7 @@ static enum sh_status handle_put(struct sh_call *call, bool is_item, struct sh_e
         sh_batch_read(call, is_item ? "item" : "user", is_item ? "items" : "users", &put.batch, err);
     if (status != SH_OK) return status;
     sh_refusals_init(&put.refusals);
+    sh_row_reader_space(&put.reader, sh_feed_config(workspace->feed));
     status = sh_row_reader_init(&put.reader, is_item ? workspace->items : workspace->users, workspace->zone, &put.batch,
                                 call->arena, err);
     put.reader.people = is_item ? NULL : workspace;

@@ -54,7 +54,7 @@ static void pack_feed(const struct sh_feed_ask *ask, const struct sh_feed_answer
     char rec_id[SH_REC_ID_BYTES];
     const struct sh_text cursor = next_cursor(ask, answer);
     sh_rec_id_print(ask->call->request->id, rec_id);
-    sh_answer_begin(ask->call, &packer, 3u + (cursor.count > 0) + (ask->detail == SH_FEED_DETAIL_FULL));
+    sh_answer_begin(ask->call, &packer, 3u + (cursor.count > 0) + (ask->detail == SH_FEED_DETAIL_FULL ? 3u : 0u));
     sh_pack_literal(&packer, "rec_id");
     sh_pack_literal(&packer, rec_id);
     sh_pack_literal(&packer, "items");
@@ -66,6 +66,9 @@ static void pack_feed(const struct sh_feed_ask *ask, const struct sh_feed_answer
     if (ask->detail == SH_FEED_DETAIL_FULL) {
         sh_pack_literal(&packer, "candidates");
         (void)msgpack_pack_uint32(&packer, answer->eligible_count);
+        sh_pack_bool(&packer, "narrowed", answer->is_narrowed);
+        sh_pack_literal(&packer, "scored");
+        (void)msgpack_pack_uint32(&packer, answer->scored_count);
     }
     if (cursor.count == 0) return;
     sh_pack_literal(&packer, "cursor");

@@ -124,6 +124,12 @@ static bool stores_are_equal(const struct sh_feed_config *a, const struct sh_fee
                          (struct sh_text){b->store_property, b->store_property_count});
 }
 
+static bool spaces_are_equal(const struct sh_feed_config *a, const struct sh_feed_config *b) {
+    return a->vector_dimension == b->vector_dimension &&
+           sh_text_equal((struct sh_text){a->vector_space, a->vector_space_count},
+                         (struct sh_text){b->vector_space, b->vector_space_count});
+}
+
 static bool configs_are_equal(const struct sh_feed_config *a, const struct sh_feed_config *b) {
     for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
         if (a->weights[i] != b->weights[i]) return false;
@@ -135,7 +141,7 @@ static bool configs_are_equal(const struct sh_feed_config *a, const struct sh_fe
            a->diversity_attribute == b->diversity_attribute && a->diversity_count == b->diversity_count &&
            a->diversity_window == b->diversity_window && a->explore_every == b->explore_every &&
            a->half_life_trend_ms == b->half_life_trend_ms && a->due_attribute == b->due_attribute &&
-           stores_are_equal(a, b);
+           stores_are_equal(a, b) && spaces_are_equal(a, b);
 }
 
 static enum sh_status put_learning(struct put *put, struct sh_error *err) {
@@ -407,6 +413,12 @@ static void pack_sources(const struct sh_workspace *workspace, const struct sh_f
         sh_pack_literal(packer, "store");
         sh_pack_text(packer, (struct sh_text){config->store_property, config->store_property_count});
     }
+    if (config->vector_space_count == 0) return;
+    sh_pack_literal(packer, "vectors");
+    (void)msgpack_pack_map(packer, 2);
+    sh_pack_literal(packer, "space");
+    sh_pack_text(packer, (struct sh_text){config->vector_space, config->vector_space_count});
+    pack_count(packer, "dimension", config->vector_dimension);
 }
 
 static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *packer) {
@@ -415,7 +427,7 @@ static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *pack
     sh_pack_literal(packer, "feed");
     (void)msgpack_pack_map(packer, 7u + (workspace->eligible != NULL) + (config->diversity_attribute >= 0) +
                                        (config->listed_attribute >= 0) + (config->due_attribute >= 0) +
-                                       (config->store_property_count > 0));
+                                       (config->store_property_count > 0) + (config->vector_space_count > 0));
     if (workspace->eligible != NULL) {
         sh_pack_literal(packer, "eligible");
         sh_pack_text(packer, (struct sh_text){workspace->eligible, workspace->eligible_count});

@@ -51,7 +51,7 @@ static void pack_memory(const struct sh_workspace *workspace, size_t cursors, ms
 static void pack_feed_memory(const struct sh_workspace *workspace, msgpack_packer *packer) {
     const struct sh_feed_memory memory = sh_feed_memory(workspace->feed);
     sh_pack_literal(packer, "feed_memory");
-    (void)msgpack_pack_map(packer, 9);
+    (void)msgpack_pack_map(packer, 11);
     pack_number(packer, "affinities", memory.affinities);
     pack_number(packer, "popularity", memory.popularity);
     pack_number(packer, "visits", memory.visits);
@@ -60,6 +60,8 @@ static void pack_feed_memory(const struct sh_workspace *workspace, msgpack_packe
     pack_number(packer, "trends", memory.trends);
     pack_number(packer, "trained", memory.trained);
     pack_number(packer, "learner", memory.learner);
+    pack_number(packer, "vectors", memory.vectors);
+    pack_number(packer, "narrow", memory.narrow);
     pack_number(packer, "scratch", memory.scratch);
 }
 

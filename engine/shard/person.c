@@ -97,15 +97,25 @@ static enum sh_status pack_events(const struct sh_workspace *workspace, uint32_t
     return SH_OK;
 }
 
+/* Only the direction matters, and whole numbers have it exactly. */
+static void pack_vector(const struct sh_workspace *workspace, const int16_t *row, msgpack_packer *packer) {
+    const uint32_t dimension = sh_vectors_dimension(sh_feed_vectors(workspace->feed, SH_FEED_OF_USER));
+    (void)msgpack_pack_array(packer, dimension);
+    for (uint32_t i = 0; i < dimension; i++)
+        (void)msgpack_pack_int16(packer, row[i]);
+}
+
 enum sh_status sh_person_pack(const struct sh_workspace *workspace, uint32_t slot, struct sh_buffer *buffer,
                               struct sh_error *err) {
     msgpack_packer packer;
     sh_buffer_packer(buffer, &packer);
-    (void)msgpack_pack_array(&packer, 3);
+    const int16_t *vector = sh_vectors_row(sh_feed_vectors(workspace->feed, SH_FEED_OF_USER), slot);
+    (void)msgpack_pack_array(&packer, vector == NULL ? 3 : 4);
     pack_attributes(workspace->users, slot, &packer);
     pack_tags(workspace->users, slot, &packer);
     const enum sh_status status = pack_events(workspace, slot, &packer, err);
     if (status != SH_OK) return status;
+    if (vector != NULL) pack_vector(workspace, vector, &packer);
     if (!buffer->failed) return SH_OK;
     return sh_fail(err, SH_ERR_LIMIT, -1, "the user has more events than can be moved: %zu bytes at most",
                    buffer->limit);
@@ -296,12 +306,27 @@ static enum sh_status add_event(struct adding *adding) {
     return SH_OK;
 }
 
+/* The known user's own stays. In a space of another dimension (a replay of what was before) it says nothing. */
+static enum sh_status add_vector(struct adding *adding) {
+    struct sh_feed_model *feed = adding->workspace->feed;
+    const struct sh_vectors *vectors = sh_feed_vectors(feed, SH_FEED_OF_USER);
+    int16_t row[SH_VECTOR_DIMENSION_MAX] = {0};
+    const uint32_t count = next(&adding->cursor).count;
+    for (uint32_t i = 0; i < count; i++) {
+        const int16_t number = (int16_t)next(&adding->cursor).integer;
+        if (i < SH_VECTOR_DIMENSION_MAX) row[i] = number;
+    }
+    if (count != sh_vectors_dimension(vectors) || sh_vectors_row(vectors, adding->slot) != NULL) return SH_OK;
+    const enum sh_status status = sh_feed_vector_put(feed, SH_FEED_OF_USER, adding->slot, row);
+    return status == SH_OK ? SH_OK : sh_fail_memory(adding->err);
+}
+
 enum sh_status sh_person_add(struct sh_workspace *workspace, struct sh_text id, const void *bytes, size_t byte_count,
                              int64_t now_ms, struct sh_person_added *added, struct sh_error *err) {
     struct adding adding = {.workspace = workspace, .now_ms = now_ms, .added = added, .err = err};
     *added = (struct sh_person_added){0};
     sh_cursor_init(&adding.cursor, bytes, byte_count);
-    (void)next(&adding.cursor); /* the three */
+    const uint32_t part_count = next(&adding.cursor).count; /* three, and a vector */
     enum sh_status status = check_tags(workspace->users, sh_table_find(workspace->users, id), adding.cursor, err);
     if (status == SH_OK) status = sh_table_intern(workspace->users, id, sh_id_hash(id), &adding.slot, NULL, err);
     if (status == SH_OK) status = add_attributes(&adding);
@@ -310,5 +335,5 @@ enum sh_status sh_person_add(struct sh_workspace *workspace, struct sh_text id, 
     for (uint32_t i = next(&adding.cursor).count; i > 0; i--) {
         if ((status = add_event(&adding)) != SH_OK) return status;
     }
-    return SH_OK;
+    return part_count > 3 ? add_vector(&adding) : SH_OK;
 }

@@ -16,7 +16,7 @@
 #include "bounds.h"
 #include "cursor.h"
 
-enum { SH_PARAM_COUNT_MAX = 32 };
+enum { SH_PARAM_COUNT_MAX = 48 };
 
 struct sh_param {
     const uint8_t *begin; /* NULL: absent */

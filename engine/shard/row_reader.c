@@ -24,6 +24,11 @@ static enum sh_status find_target(const struct sh_row_reader *reader, struct sh_
         *target = (struct sh_row_target){SH_ROW_TAG_SET, (uint32_t)found, number};
         return SH_OK;
     }
+    if (reader->space.count > 0 && sh_text_equal(reader->space, name)) {
+        const uint32_t number = 1 + sh_table_attribute_count(reader->table) + sh_table_tag_set_count(reader->table);
+        *target = (struct sh_row_target){SH_ROW_VECTOR, 0, number};
+        return SH_OK;
+    }
     struct sh_row_field field;
     return sh_row_field_find(reader->table, name, &field, err); /* says what is near */
 }
@@ -46,14 +51,25 @@ static enum sh_status find_key(struct sh_row_reader *reader, uint32_t place, str
 
 static struct sh_text target_name(const struct sh_row_reader *reader, struct sh_row_target target) {
     if (target.kind == SH_ROW_ATTRIBUTE) return sh_table_attribute(reader->table, target.index)->name;
+    if (target.kind == SH_ROW_VECTOR) return reader->space;
     if (target.kind == SH_ROW_TAG_SET) return sh_table_tag_set_name(reader->table, target.index);
     return SH_TEXT_LITERAL("id");
 }
 
+void sh_row_reader_space(struct sh_row_reader *reader, const struct sh_feed_config *config) {
+    reader->space = (struct sh_text){config->vector_space, config->vector_space_count};
+    reader->dimension = config->vector_dimension;
+}
+
 enum sh_status sh_row_reader_init(struct sh_row_reader *reader, struct sh_table *table, const struct sh_zone *zone,
                                   const struct sh_batch *batch, struct sh_arena *arena, struct sh_error *err) {
-    *reader = (struct sh_row_reader){.table = table, .zone = zone, .batch = batch, .id_field = -1};
-    const size_t target_count = 1 + (size_t)sh_table_attribute_count(table) + sh_table_tag_set_count(table);
+    *reader = (struct sh_row_reader){.table = table,
+                                     .zone = zone,
+                                     .batch = batch,
+                                     .id_field = -1,
+                                     .space = reader->space,
+                                     .dimension = reader->dimension};
+    const size_t target_count = 2 + (size_t)sh_table_attribute_count(table) + sh_table_tag_set_count(table);
     reader->given = sh_arena_alloc_zero(arena, target_count * sizeof *reader->given);
     /* A tag set may be added to and removed from in one row: two operations. */
     reader->operations = sh_arena_alloc(arena, 2 * target_count * sizeof *reader->operations);
@@ -241,6 +257,13 @@ static enum sh_status read_tag_set(struct sh_row_reader *reader, uint32_t tag_se
     }
 }
 
+static enum sh_status read_vector(struct sh_row_reader *reader, const struct sh_value *value, struct sh_cursor *cursor,
+                                  struct sh_error *err) {
+    reader->vector = value->kind == SH_VALUE_NIL ? SH_ROW_VECTOR_CLEAR : SH_ROW_VECTOR_SET;
+    if (value->kind == SH_VALUE_NIL) return SH_OK;
+    return sh_vector_read(value, cursor, reader->space, reader->dimension, reader->vector_row, err);
+}
+
 static enum sh_status read_cell(struct sh_row_reader *reader, struct sh_row_target target, struct sh_cursor *cursor,
                                 struct sh_error *err) {
     struct sh_value value;
@@ -257,6 +280,8 @@ static enum sh_status read_cell(struct sh_row_reader *reader, struct sh_row_targ
         return read_attribute(reader, target.index, &value, err);
     case SH_ROW_TAG_SET:
         return read_tag_set(reader, target.index, &value, cursor, err);
+    case SH_ROW_VECTOR:
+        return read_vector(reader, &value, cursor, err);
     }
     return SH_OK;
 }
@@ -268,6 +293,7 @@ enum sh_status sh_row_reader_read(struct sh_row_reader *reader, uint32_t row, st
     reader->row_stamp = row + 1;
     reader->operation_count = 0;
     reader->tag_count = 0;
+    reader->vector = SH_ROW_VECTOR_LEFT;
     reader->id.text.count = 0;
     sh_batch_row(batch, row, &cursor);
     enum sh_status status = sh_batch_row_head(batch, &cursor, &cell_count, err);

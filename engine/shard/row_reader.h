@@ -14,8 +14,9 @@
 #define SH_ROW_READER_H
 
 #include "row_batch.h"
+#include "vector_reader.h"
 
-enum sh_row_target_kind { SH_ROW_ID, SH_ROW_ATTRIBUTE, SH_ROW_TAG_SET };
+enum sh_row_target_kind { SH_ROW_ID, SH_ROW_ATTRIBUTE, SH_ROW_TAG_SET, SH_ROW_VECTOR };
 struct sh_row_target {
     enum sh_row_target_kind kind;
     uint32_t index;
@@ -77,8 +78,15 @@ struct sh_row_reader {
     uint32_t old_count;
     uint32_t old_capacity;
     uint32_t old_end_capacity;
+    /* The row's vector, which the caller stores once the row is applied. */
+    struct sh_text space; /* its key in rows; count 0: there are no vectors */
+    uint32_t dimension;
+    enum sh_row_vector { SH_ROW_VECTOR_LEFT, SH_ROW_VECTOR_SET, SH_ROW_VECTOR_CLEAR } vector;
+    int16_t vector_row[SH_VECTOR_DIMENSION_MAX];
 };
 
+/* The space of vectors that rows may have; before init, which keeps it. */
+void sh_row_reader_space(struct sh_row_reader *reader, const struct sh_feed_config *config);
 /* Resolves the batch's fields once. SH_ERR_NAME with the nearest if one is unknown; SH_ERR_ARGUMENT without an id. */
 SH_MUST_CHECK enum sh_status sh_row_reader_init(struct sh_row_reader *reader, struct sh_table *table,
                                                 const struct sh_zone *zone, const struct sh_batch *batch,

@@ -38,6 +38,7 @@ struct sh_feed_schema {
     struct sh_param learning; /* schema_learning.c */
     struct sh_param due_by;
     struct sh_param store;
+    struct sh_param vectors;
 };
 struct sh_schema {
     struct sh_text zone; /* count 0: not said */

@@ -99,6 +99,37 @@ static enum sh_status read_store(const struct sh_param *param, const struct sh_e
     return SH_OK;
 }
 
+/* The space of vectors: a name that no attribute or tag set has, and a dimension; an empty name: none any more. */
+static enum sh_status read_vectors(const struct sh_param *param, const struct sh_schema_target *target,
+                                   struct sh_feed_config *config, struct sh_error *err) {
+    static const char *const words[] = {"space", "dimension"};
+    struct sh_param params[2];
+    struct sh_text name = {config->vector_space, config->vector_space_count};
+    int64_t dimension = config->vector_dimension;
+    if (!sh_param_given(param)) return SH_OK;
+    enum sh_status status = read_map(param, words, 2, params, err);
+    if (status == SH_OK) status = sh_param_text(&params[0], "space", &name, err);
+    if (status == SH_OK)
+        status = sh_param_integer(&params[1], "dimension", 1, SH_VECTOR_DIMENSION_MAX, &dimension, err);
+    if (status != SH_OK) return status;
+    if (name.count == 0) dimension = 0;
+    if (name.count > 0 && dimension == 0) return sh_fail(err, SH_ERR_ARGUMENT, -1, "`vectors` needs a dimension");
+    const struct sh_table *const tables[] = {target->items, target->users};
+    for (uint32_t i = 0; i < 2; i++)
+        if (sh_table_find_attribute(tables[i], name) >= 0 || sh_table_find_tag_set(tables[i], name) >= 0)
+            return sh_fail(err, SH_ERR_CONFLICT, -1, "`%.*s` is an attribute or a tag set already",
+                           SH_TEXT_ARGS(name));
+    if (name.count > SH_NAME_BYTES_MAX || sh_text_equal(name, SH_TEXT_LITERAL("id")))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the space of `vectors` has a name of at most %d bytes, and not `id`",
+                       (int)SH_NAME_BYTES_MAX);
+    char kept[SH_NAME_BYTES_MAX] = {0};
+    if (name.count > 0) memcpy(kept, name.bytes, name.count); /* which may be the old one, in place */
+    memcpy(config->vector_space, kept, sizeof kept);
+    config->vector_space_count = name.count;
+    config->vector_dimension = (uint32_t)dimension;
+    return SH_OK;
+}
+
 enum sh_status sh_schema_read_feed(const struct sh_feed_schema *feed, const struct sh_schema_target *target,
                                    struct sh_feed_config *config, struct sh_error *err) {
     int64_t bought = config->bought_days;
@@ -113,6 +144,7 @@ enum sh_status sh_schema_read_feed(const struct sh_feed_schema *feed, const stru
     status = read_attribute(&feed->due_by, "due_by", target->items, &config->due_attribute, err);
     if (status != SH_OK) return status;
     if ((status = read_store(&feed->store, target->events, config, err)) != SH_OK) return status;
+    if ((status = read_vectors(&feed->vectors, target, config, err)) != SH_OK) return status;
     if ((status = sh_param_integer(&feed->bought_days, "bought_days", 0, (int64_t)DAYS_MAX, &bought, err)) != SH_OK)
         return status;
     if ((status = sh_param_integer(&feed->seen_days, "seen_days", 0, (int64_t)DAYS_MAX, &seen, err)) != SH_OK)

@@ -201,12 +201,13 @@ static enum sh_status read_events(const struct sh_param *param, struct sh_arena 
 static enum sh_status read_feed(const struct sh_param *param, struct sh_feed_schema *feed, struct sh_error *err) {
     static const char *const words[] = {"eligible",      "weights",  "half_life_days", "bought_days",
                                         "seen_days",     "scores",   "diversity",      "listed_since",
-                                        "explore_every", "learning", "due_by",         "store"};
-    struct sh_param params[12];
+                                        "explore_every", "learning", "due_by",         "store",
+                                        "vectors"};
+    struct sh_param params[13];
     struct sh_cursor cursor;
     if (!sh_param_given(param)) return SH_OK;
     sh_param_cursor(param, &cursor);
-    const enum sh_status status = read_map(&cursor, words, 12, params, err);
+    const enum sh_status status = read_map(&cursor, words, 13, params, err);
     if (status != SH_OK) return status;
     *feed = (struct sh_feed_schema){
         .is_given = true,
@@ -222,6 +223,7 @@ static enum sh_status read_feed(const struct sh_param *param, struct sh_feed_sch
         .learning = params[9],
         .due_by = params[10],
         .store = params[11],
+        .vectors = params[12],
     };
     return SH_OK;
 }
