@@ -385,7 +385,8 @@ int main(int argument_count, char **arguments) {
     for (uint32_t round = 0; round < rounds; round++) {
         reference_seconds[round] = run_reference(&reference, request_count, &sum);
         for (uint32_t i = 0; i < WAY_COUNT; i++)
-            if (only == NULL || strcmp(only, ways[i].name) == 0) run_feeds(&shop, request_count, &arena, &ways[i], round);
+            if (only == NULL || strcmp(only, ways[i].name) == 0)
+                run_feeds(&shop, request_count, &arena, &ways[i], round);
     }
     const double plain = median(reference_seconds, rounds) / request_count;
     printf("%u items, %u eligible, vectors of %u, %u requests, %u rounds\n", shop.item_count,

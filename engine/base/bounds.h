@@ -65,9 +65,9 @@ enum {
     SH_LIST_LIMIT_MAX = 1000000,     /* rows in one page */
     SH_LIST_LIMIT_DEFAULT = 100,
     SH_EVENT_LIST_LIMIT_MAX = 16384, /* events in one page: sorting twice as many takes some milliseconds */
-    SH_CURSOR_COUNT_MAX = 1024,     /* open frozen audiences in a shard; each is at most one bit a user */
-    SH_CURSOR_BYTES_MAX = 1 << 30,  /* all of them together; with an order a user takes 4 to 16 bytes */
-    SH_ORDERED_COUNT_MAX = 1 << 24, /* users put in order for one answer: 32 bytes each while that lasts */
+    SH_CURSOR_COUNT_MAX = 1024,      /* open frozen audiences in a shard; each is at most one bit a user */
+    SH_CURSOR_BYTES_MAX = 1 << 30,   /* all of them together; with an order a user takes 4 to 16 bytes */
+    SH_ORDERED_COUNT_MAX = 1 << 24,  /* users put in order for one answer: 32 bytes each while that lasts */
     SH_CURSOR_IDLE_MS_MAX = 300000,
     SH_QUESTION_TIMEOUT_MS_MAX = 3600000,
     SH_OVERLAP_SET_COUNT_MAX = 64,        /* audiences crossed pair by pair: their registers are 512 KiB, an L2 cache */

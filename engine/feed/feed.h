@@ -124,7 +124,7 @@ enum sh_feed_feature {
     SH_FEED_RP3,
     SH_FEED_DUE,
     SH_FEED_TREND,
-    SH_FEED_VECTOR, /* by vectors that the caller gives: feed_vector.c */
+    SH_FEED_VECTOR,  /* by vectors that the caller gives: feed_vector.c */
     SH_FEED_RANKER,  /* from here on: what the second phase says, when all above is known */
     SH_FEED_FATIGUE, /* and what the merchant's rules add (feed_rules.h) */
     SH_FEED_BOOST,
@@ -162,9 +162,9 @@ struct sh_feed_config {
     int32_t due_attribute; /* item attribute of type enum or string, by whose values people buy again; -1: none */
     char store_property[SH_NAME_BYTES_MAX]; /* of events: where they happened; a text or an enum in some types */
     uint32_t store_property_count;          /* 0: none */
-    char vector_space[SH_NAME_BYTES_MAX]; /* what the vectors are of: their name in rows of items and users */
-    uint32_t vector_space_count;          /* 0: there are none */
-    uint32_t vector_dimension;            /* 1..SH_VECTOR_DIMENSION_MAX, if there is a space */
+    char vector_space[SH_NAME_BYTES_MAX];   /* what the vectors are of: their name in rows of items and users */
+    uint32_t vector_space_count;            /* 0: there are none */
+    uint32_t vector_dimension;              /* 1..SH_VECTOR_DIMENSION_MAX, if there is a space */
     uint32_t explore_every; /* each so-manieth place is for an item drawn by the request's seed; 0: none is */
 };
 #define SH_FEED_HALF_LIFE_MIN_MS 60000.0
@@ -366,10 +366,10 @@ struct sh_feed_item {
 };
 
 struct sh_feed_answer {
-    struct sh_feed_item *items;       /* best first */
-    uint32_t count;                   /* less than asked only if fewer are eligible and not excluded */
-    uint32_t eligible_count;          /* candidates */
-    uint32_t scored_count;            /* of these had the feed's score: all, unless it was narrowed */
+    struct sh_feed_item *items; /* best first */
+    uint32_t count;             /* less than asked only if fewer are eligible and not excluded */
+    uint32_t eligible_count;    /* candidates */
+    uint32_t scored_count;      /* of these had the feed's score: all, unless it was narrowed */
     bool is_narrowed;
     uint32_t relaxed;                 /* rules that gave way for some item */
     const struct sh_serving *serving; /* of a request that is to be remembered, without rec and user_hash; else NULL */
@@ -385,10 +385,10 @@ enum sh_feed_stage {
     SH_FEED_STAGE_CATALOGUE, /* it is not listed */
     SH_FEED_STAGE_ELIGIBLE,  /* the caller's set of items does not have it */
     SH_FEED_STAGE_EXCLUDED,
-    SH_FEED_STAGE_HELD,  /* by `rules`, and there was no need for them to give way */
+    SH_FEED_STAGE_HELD,   /* by `rules`, and there was no need for them to give way */
     SH_FEED_STAGE_NARROW, /* its first score was not among the best: it was never scored for this feed */
-    SH_FEED_STAGE_SCORE, /* others have higher scores */
-    SH_FEED_STAGE_PLACE, /* its score would do, but `rules`, or the places of others, came before */
+    SH_FEED_STAGE_SCORE,  /* others have higher scores */
+    SH_FEED_STAGE_PLACE,  /* its score would do, but `rules`, or the places of others, came before */
     SH_FEED_STAGE_SHOWN,
     SH_FEED_STAGE_COUNT
 };

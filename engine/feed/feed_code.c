@@ -73,7 +73,9 @@ void code_ask(const int16_t *row, uint32_t dimension, struct sh_first_rule *rule
     double values[CODE_NUMBERS_MAX] = {0};
     double largest = 0;
     rule->code_bytes = code_bytes_of(dimension);
-    rule->shift = rule->code_bytes == 8 ? SHIFT_OF_8_BYTES : rule->code_bytes == 16 ? SHIFT_OF_8_BYTES - 1 : SHIFT_OF_8_BYTES - 2;
+    rule->shift = rule->code_bytes == 8    ? SHIFT_OF_8_BYTES
+                  : rule->code_bytes == 16 ? SHIFT_OF_8_BYTES - 1
+                                           : SHIFT_OF_8_BYTES - 2;
     for (uint32_t i = 0; i < dimension; i++)
         values[i] = (double)row[i] * ROW_UNIT;
     turn(values, rule->code_bytes);

@@ -29,8 +29,7 @@ static const char *const source_names[SH_FEED_SOURCE_COUNT] = {
     [SH_FEED_SOURCE_POPULAR] = "popular",     [SH_FEED_SOURCE_NEW] = "new",
     [SH_FEED_SOURCE_TRAINED] = "trained",     [SH_FEED_SOURCE_DUE] = "due",
     [SH_FEED_SOURCE_TREND] = "trend",         [SH_FEED_SOURCE_EXPLORE] = "explore",
-    [SH_FEED_SOURCE_CATALOGUE] = "catalogue",
-    [SH_FEED_SOURCE_VECTOR] = "vector",
+    [SH_FEED_SOURCE_CATALOGUE] = "catalogue", [SH_FEED_SOURCE_VECTOR] = "vector",
 };
 
 /* Of what is no feature of its own, but comes into a score when all of them are known. */

@@ -4,6 +4,7 @@
  *   features     each listens to the request: begin()                                          feed_feature.c
  *   eligibility  one bit an item: listed, allowed by the caller, not held back                 feed_held.c, feed_score.c
  *   first        score of a candidate = contributions of the features, added in their order    feed_score.c
+ *   narrowing    in large catalogues: a first score in whole numbers, and `first` of the best     feed_narrow.h, feed_first.c
  *   second       the best SECOND_COUNT with all contributions, if the model has a ranker       feed_second.h
  *   re-rank      places: what the merchant rules, explored ones                                feed_rules.h, feed_rank.c,
  *                                                                                              feed_explore.c

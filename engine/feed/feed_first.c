@@ -8,11 +8,12 @@
 #include "feed_vector.h"
 
 enum {
-    FIRST_COUNT = 512,   /* survivors of the first scores, at least: what a sign code is wrong by is made good here */
-    FIRST_FACTOR = 4,    /* and so many times what is wanted */
-    FIRST_MORE_MAX = 4,  /* if more than so many times that are alike, nobody survives */
-    SECOND_MORE = 16,    /* of those the best by first score with the exact vector: a quarter more than wanted, and these */
-    PAYS_FROM = 2,       /* candidates for each survivor; with fewer, all are scored */
+    FIRST_COUNT = 512,  /* survivors of the first scores, at least: what a sign code is wrong by is made good here */
+    FIRST_FACTOR = 4,   /* and so many times what is wanted */
+    FIRST_MORE_MAX = 4, /* if more than so many times that are alike, nobody survives */
+    SECOND_MORE =
+        16,        /* of those the best by first score with the exact vector: a quarter more than wanted, and these */
+    PAYS_FROM = 2, /* candidates for each survivor; with fewer, all are scored */
     LEVELS_MAX = 32000,
     LEVELS_MIN = 256,
 };
@@ -22,15 +23,14 @@ struct first {
     struct feed_run *run;
     struct feed_narrow *narrow;
     struct sh_first_rule rule;
-    double levels; /* of a score of 1 */
-    const int16_t *user;   /* row of the user's vector; NULL: none */
-    double vector_levels;  /* of a dot of 1 */
+    double levels;        /* of a score of 1 */
+    const int16_t *user;  /* row of the user's vector; NULL: none */
+    double vector_levels; /* of a dot of 1 */
     int16_t weights[PROFILE_COUNT_MAX];
     struct block_tags *tags; /* of the block at hand */
-    uint64_t *candidates; /* of all blocks, SH_BLOCK_WORDS each */
+    uint64_t *candidates;    /* of all blocks, SH_BLOCK_WORDS each */
     uint32_t group_count;
 };
-
 
 /* A block of it. */
 struct first_block {
@@ -133,11 +133,11 @@ static void make_rule(struct first *first) {
     first->levels = (levels < LEVELS_MIN ? LEVELS_MIN : levels) / (bound > 0 ? bound : 1);
     if (step * first->levels > 1) first->levels = 1 / step; /* the kernel's factor is below 1 */
     for (uint32_t i = 0; i < run->profile_count; i++)
-        first->weights[i] = feature_is_on(run, SH_FEED_AFFINITY) ? to_levels(run->profile[i].weight * first->levels) : 0;
+        first->weights[i] =
+            feature_is_on(run, SH_FEED_AFFINITY) ? to_levels(run->profile[i].weight * first->levels) : 0;
     if (feature_is_on(run, SH_FEED_POPULARITY) && model->top_root > 0)
-        first->rule.popularity_factor =
-            byte_factor(run->weights[SH_FEED_POPULARITY] * first->levels *
-                        ldexp(1.0, narrow->popularity_exponent) / model->top_root / 255);
+        first->rule.popularity_factor = byte_factor(run->weights[SH_FEED_POPULARITY] * first->levels *
+                                                    ldexp(1.0, narrow->popularity_exponent) / model->top_root / 255);
     if (feature_is_on(run, SH_FEED_RECENCY)) rule_recency(first);
     rule_vector(first, step);
 }
@@ -398,8 +398,7 @@ static void look_closer(const struct first *first, struct survivor *survivors, u
         sh_vector->dot_rows(first->user, sh_vectors_stride(vectors), sh_vectors_rows(vectors), numbers, some, dots);
         for (uint32_t k = 0; k < some; k++) {
             struct survivor *survivor = &survivors[i + k];
-            survivor->score =
-                saturate(first->narrow->sums[survivor->item] + to_levels(dots[k] * first->vector_levels));
+            survivor->score = saturate(first->narrow->sums[survivor->item] + to_levels(dots[k] * first->vector_levels));
             if (has_rules) survivor->score = with_rules(first, survivor->item, survivor->score);
         }
     }
@@ -428,8 +427,8 @@ static enum sh_status mask_of(const struct first *first, const struct offer *off
     memcpy(tops, first->narrow->tops, first->group_count * sizeof *tops);
     if (offer->items == NULL) return SH_OK;
     const uint32_t block_count = (first->group_count + SH_BLOCK_WORDS - 1) / SH_BLOCK_WORDS;
-    uint64_t *words = sh_arena_copy(first->run->arena, first->candidates,
-                                    (size_t)block_count * SH_BLOCK_WORDS * sizeof *words);
+    uint64_t *words =
+        sh_arena_copy(first->run->arena, first->candidates, (size_t)block_count * SH_BLOCK_WORDS * sizeof *words);
     if (words == NULL) return SH_ERR_LIMIT;
     for (uint32_t block = 0; block < block_count; block++)
         sh_block_and_into(words + (size_t)block * SH_BLOCK_WORDS, sh_bitmap_block(offer->items, block));

@@ -19,8 +19,8 @@ struct feed_narrow {
     uint64_t centre_number;
     int32_t popularity_exponent;
     int32_t recency_exponent;
-    double recency_top; /* the highest of a listed item */
-    uint8_t norm_least; /* the least of a listed item */
+    double recency_top;   /* the highest of a listed item */
+    uint8_t norm_least;   /* the least of a listed item */
     bool is_item_current; /* norms, recencies and what follows from them */
     bool is_popularity_current;
 };

@@ -15,7 +15,7 @@
 #define TAG_PRIOR 0.25
 /* And with the same vector. */
 #define VECTOR_PRIOR 0.25
-#define TAG_UNIT  1048576.0
+#define TAG_UNIT     1048576.0
 /* 2^40: a sum of one block's scratch is that many times the tags in common, and their weights. */
 #define TAG_COUNT_UNIT 1099511627776.0
 _Static_assert(ITEM_TAG_COUNT_MAX * 32 <= 1 << 20, "weights, each below 32, never reach the count");

@@ -3,8 +3,8 @@
 #define SH_FEED_PRIVATE_H
 
 #include "feed.h"
-#include "feed_pool.h"
 #include "feed_narrow_state.h"
+#include "feed_pool.h"
 #include "item_models.h"
 #include "pairs.h"
 #include "sessions.h"
@@ -185,12 +185,12 @@ struct feed_run {
     struct sh_arena *arena;
     struct profile_tag profile[PROFILE_COUNT_MAX];
     uint32_t profile_count;
-    uint8_t by_tag[PROFILE_PLACES];     /* indexes into profile, by a hash of the tag; PROFILE_NONE: free */
-    double weights[SH_FEED_RANKER];     /* of the features: the workspace's, or the request's */
-    void *states[SH_FEED_RANKER];       /* of the features */
-    struct feed_reading *reading;       /* what the user's events say by the request's own weights; NULL: it has none */
-    struct feed_likings *likings;       /* of who asks (feed_likings.h); NULL: nobody wanted them yet */
-    struct feed_sparse *ranked;         /* what the second phase said; NULL: nothing yet */
+    uint8_t by_tag[PROFILE_PLACES]; /* indexes into profile, by a hash of the tag; PROFILE_NONE: free */
+    double weights[SH_FEED_RANKER]; /* of the features: the workspace's, or the request's */
+    void *states[SH_FEED_RANKER];   /* of the features */
+    struct feed_reading *reading;   /* what the user's events say by the request's own weights; NULL: it has none */
+    struct feed_likings *likings;   /* of who asks (feed_likings.h); NULL: nobody wanted them yet */
+    struct feed_sparse *ranked;     /* what the second phase said; NULL: nothing yet */
     const struct sh_feed_rules *rules;
     uint32_t *excluded; /* ascending, without doubles */
     uint32_t excluded_count;

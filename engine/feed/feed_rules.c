@@ -24,8 +24,8 @@ static const char *const applied_names[SH_FEED_APPLIED_COUNT] = {
 static const char *const stage_names[SH_FEED_STAGE_COUNT] = {
     [SH_FEED_STAGE_CATALOGUE] = "catalogue", [SH_FEED_STAGE_ELIGIBLE] = "eligible",
     [SH_FEED_STAGE_EXCLUDED] = "excluded",   [SH_FEED_STAGE_HELD] = "held",
-    [SH_FEED_STAGE_NARROW] = "narrowed",    [SH_FEED_STAGE_SCORE] = "score",         [SH_FEED_STAGE_PLACE] = "place",
-    [SH_FEED_STAGE_SHOWN] = "shown",
+    [SH_FEED_STAGE_NARROW] = "narrowed",     [SH_FEED_STAGE_SCORE] = "score",
+    [SH_FEED_STAGE_PLACE] = "place",         [SH_FEED_STAGE_SHOWN] = "shown",
 };
 
 const char *sh_feed_rule_name(uint32_t rule) {

@@ -132,8 +132,8 @@ static void explain(const struct feed_run *run, const void *memory, uint32_t ite
     double parts[COMPANION_RECENT_MAX];
     for (uint32_t i = 0; i < state->part_count; i++) {
         const int16_t *liked = sh_vectors_row(vectors, state->parts[i].item);
-        parts[i] = state->factor * (double)state->parts[i].share * (double)sh_vectors_dot(vectors, liked, row) /
-                   state->length;
+        parts[i] =
+            state->factor * (double)state->parts[i].share * (double)sh_vectors_dot(vectors, liked, row) / state->length;
     }
     for (uint32_t n = 0; n < NAMED_COUNT; n++) {
         uint32_t best = state->part_count;

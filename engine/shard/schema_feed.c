@@ -117,10 +117,13 @@ static enum sh_status read_vectors(const struct sh_param *param, const struct sh
     const struct sh_table *const tables[] = {target->items, target->users};
     for (uint32_t i = 0; i < 2; i++)
         if (sh_table_find_attribute(tables[i], name) >= 0 || sh_table_find_tag_set(tables[i], name) >= 0)
-            return sh_fail(err, SH_ERR_CONFLICT, -1, "`%.*s` is an attribute or a tag set already",
-                           SH_TEXT_ARGS(name));
-    if (name.count > SH_NAME_BYTES_MAX || sh_text_equal(name, SH_TEXT_LITERAL("id")))
-        return sh_fail(err, SH_ERR_ARGUMENT, -1, "the space of `vectors` has a name of at most %d bytes, and not `id`",
+            return sh_fail(err, SH_ERR_CONFLICT, -1, "`%.*s` is an attribute or a tag set already", SH_TEXT_ARGS(name));
+    static const struct sh_text taken[] = {SH_TEXT_LITERAL("id"), SH_TEXT_LITERAL("listed"), SH_TEXT_LITERAL("events")};
+    for (uint32_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (sh_text_equal(name, taken[i]))
+            return sh_fail(err, SH_ERR_ARGUMENT, -1, "the name `%.*s` is taken", SH_TEXT_ARGS(name));
+    if (name.count > SH_NAME_BYTES_MAX)
+        return sh_fail(err, SH_ERR_TOO_LARGE, -1, "the space of `vectors` has a name of at most %d bytes",
                        (int)SH_NAME_BYTES_MAX);
     char kept[SH_NAME_BYTES_MAX] = {0};
     if (name.count > 0) memcpy(kept, name.bytes, name.count); /* which may be the old one, in place */

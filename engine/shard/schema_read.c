@@ -199,10 +199,9 @@ static enum sh_status read_events(const struct sh_param *param, struct sh_arena 
 /* ---- All ---- */
 
 static enum sh_status read_feed(const struct sh_param *param, struct sh_feed_schema *feed, struct sh_error *err) {
-    static const char *const words[] = {"eligible",      "weights",  "half_life_days", "bought_days",
-                                        "seen_days",     "scores",   "diversity",      "listed_since",
-                                        "explore_every", "learning", "due_by",         "store",
-                                        "vectors"};
+    static const char *const words[] = {"eligible", "weights",   "half_life_days", "bought_days",   "seen_days",
+                                        "scores",   "diversity", "listed_since",   "explore_every", "learning",
+                                        "due_by",   "store",     "vectors"};
     struct sh_param params[13];
     struct sh_cursor cursor;
     if (!sh_param_given(param)) return SH_OK;

@@ -34,8 +34,7 @@ static enum sh_status read_array(struct sh_cursor *cursor, struct sh_text name, 
 static void read_floats(struct sh_text bytes, uint32_t dimension, double *values) {
     for (uint32_t i = 0; i < dimension; i++) {
         const unsigned char *at = (const unsigned char *)bytes.bytes + 4 * (size_t)i;
-        const uint32_t bits =
-            at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+        const uint32_t bits = at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
         float value;
         memcpy(&value, &bits, sizeof value);
         values[i] = (double)value;

@@ -1,5 +1,6 @@
 """Vectors of items and users, and feeds that are narrowed: through the door, on one shard and on two, before a restart and
 after. Cosines, folded vectors and the best items are worked out here once more, in plain Python."""
+import json
 import math
 import random
 import struct
@@ -217,6 +218,36 @@ class Vectors(unittest.TestCase):
         self.client.call("item.put", item={"id": "i9", "clip-2": [1, 2, 3]})
         self.client.call("user.put", user={"id": "new1", "clip-2": [1, 2, 3]})
         self.assertEqual(self.feed(user="new1", scores=ONLY_VECTORS)["items"][0]["id"], "i9")
+
+
+class Files(unittest.TestCase):
+    """The same vectors from files: a column of numbers, and JSON arrays."""
+
+    def test_vectors_are_loaded_from_files(self):
+        shop = Shop()
+        rows = [item for item in list(shop.vectors)[:200]]
+        with Server(2) as server, tempfile.TemporaryDirectory() as folder:
+            with open(f"{folder}/items.csv", "w", encoding="utf-8") as file:
+                file.write("id,embedding\n")
+                for item in rows[:100]:
+                    file.write(f'{item},"{" ".join(repr(x) for x in shop.vectors[item])}"\n')
+                file.write('broken,"1 2 3"\n')
+            with open(f"{folder}/more.jsonl", "w", encoding="utf-8") as file:
+                for item in rows[100:]:
+                    file.write(json.dumps({"id": item, "embedding": shop.vectors[item]}) + "\n")
+            with open(f"{folder}/users.jsonl", "w", encoding="utf-8") as file:
+                file.write(json.dumps({"id": "王小明", "embedding": shop.vectors["i3"]}) + "\n")
+            with open(f"{folder}/shop.map", "w", encoding="utf-8") as file:
+                for section, name in (("items", "items.csv"), ("items", "more.jsonl"), ("users", "users.jsonl")):
+                    file.write(f"[{section}]\nfile = {name}\nid = id\nclip : vector({DIMENSION}) = embedding\n")
+            command = [SHOAL, "--addr", server.address, "--workspace", "shop", "load", "--map", f"{folder}/shop.map", "--rejects", f"{folder}/rejects.csv"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            self.assertIn("vectors of this space have 24", open(f"{folder}/rejects.csv", encoding="utf-8").read(), done.stderr)
+            client = Client(server.address, "shop")
+            feed = client.call("feed.get", user="王小明", scores=ONLY_VECTORS, count=5)
+            expected = sorted(rows, key=lambda item: -cosine(shop.vectors["i3"], shop.vectors[item]))[:5]
+            self.assertEqual([item["id"] for item in feed["items"]], expected)
+            client.close()
 
 
 class VectorsOnTwoShards(Vectors):

@@ -122,7 +122,9 @@ static bool check_scores(const struct sh_vector_kernels *kernels) {
     for (uint32_t i = 0; i < GROUPS * 64; i++)
         sums[0][i] = sums[1][i] = (int16_t)((int32_t)random_below(65536) - 32768);
     for (uint32_t g = 0; g < GROUPS; g++)
-        candidates[g] = random_below(4) == 0 ? 0 : random_below(4) == 0 ? UINT64_MAX : sh_hash_mix(random_below(99999), 3);
+        candidates[g] = random_below(4) == 0   ? 0
+                        : random_below(4) == 0 ? UINT64_MAX
+                                               : sh_hash_mix(random_below(99999), 3);
     sh_vector_kernels_scalar.first_scores(&rule, &items, GROUPS, candidates, sums[0], scores[0], tops[0]);
     kernels->first_scores(&rule, &items, GROUPS, candidates, sums[1], scores[1], tops[1]);
     for (uint32_t i = 0; i < GROUPS * 64; i++) {
@@ -202,8 +204,7 @@ static bool check_vectors(void) {
         count += row != NULL;
         const uint32_t other = random_below(SLOTS);
         if (row == NULL || !is_there[other]) continue;
-        const double told =
-            SH_VECTOR_COSINE * (double)sh_vectors_dot(vectors, row, sh_vectors_row(vectors, other));
+        const double told = SH_VECTOR_COSINE * (double)sh_vectors_dot(vectors, row, sh_vectors_row(vectors, other));
         const double error = fabs(told - cosine(truth[slot], truth[other], dimension));
         if (!promise(error < 2 * sqrt((double)dimension) / 32768 + dimension / 1073741824.0,
                      "a cosine is further off than rounding makes it"))

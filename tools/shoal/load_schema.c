@@ -35,7 +35,7 @@ static void write_fields(const struct mapping *mapping, enum mapping_kind kind, 
         const struct mapping_section *section = &mapping->sections[s];
         for (uint32_t f = 0; section->kind == kind && f < section->field_count; f++) {
             const struct mapping_field *field = &section->fields[f];
-            if ((field->type == MAPPING_TAGS) != tags) continue;
+            if ((field->type == MAPPING_TAGS) != tags || field->type == MAPPING_VECTOR) continue;
             bool seen = false;
             for (uint32_t earlier = 0; earlier < s && !seen; earlier++)
                 for (uint32_t e = 0; e < mapping->sections[earlier].field_count && !seen; e++)
@@ -92,11 +92,20 @@ static void write_privacy(const struct mapping *mapping, struct shoal_client_wri
     }
 }
 
+/* The space of vectors, which is one: the first field that has it. NULL: there is none. */
+static const struct mapping_field *find_space(const struct mapping *mapping) {
+    for (uint32_t s = 0; s < mapping->section_count; s++)
+        for (uint32_t f = 0; f < mapping->sections[s].field_count; f++)
+            if (mapping->sections[s].fields[f].type == MAPPING_VECTOR) return &mapping->sections[s].fields[f];
+    return NULL;
+}
+
 void load_write_schema(const struct mapping *mapping, struct shoal_client_writer *params) {
     const bool has_eligible = mapping->eligible.count > 0;
     const bool has_diversity = mapping->diversity_attribute.count > 0;
     const bool has_listed_since = mapping->listed_since.count > 0;
-    const uint32_t feed_count = 0u + has_eligible + has_diversity + has_listed_since;
+    const struct mapping_field *space = find_space(mapping);
+    const uint32_t feed_count = 0u + has_eligible + has_diversity + has_listed_since + (space != NULL);
     const bool has_privacy = mapping->purpose_count > 0 || mapping->personal_count > 0 || mapping->purpose_required;
     shoal_client_write_map(params, 4u + (feed_count > 0) + has_privacy);
     write_pair(params, "zone", mapping->zone);
@@ -124,6 +133,13 @@ void load_write_schema(const struct mapping *mapping, struct shoal_client_writer
     shoal_client_write_map(params, feed_count);
     if (has_eligible) write_pair(params, "eligible", mapping->eligible);
     if (has_listed_since) write_pair(params, "listed_since", mapping->listed_since);
+    if (space != NULL) {
+        shoal_client_write_literal(params, "vectors");
+        shoal_client_write_map(params, 2);
+        write_pair(params, "space", space->name);
+        shoal_client_write_literal(params, "dimension");
+        shoal_client_write_integer(params, space->dimension);
+    }
     if (!has_diversity) return;
     shoal_client_write_literal(params, "diversity");
     shoal_client_write_map(params, 3);

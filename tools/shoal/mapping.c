@@ -44,6 +44,20 @@ static enum sh_status check_field_name(struct map_parser *parser, const struct m
     return SH_OK;
 }
 
+/* All vectors of a mapping have the same name and length. */
+static bool is_the_space(const struct map_parser *parser, const struct mapping_field *field) {
+    for (uint32_t s = 0; s < parser->mapping->section_count; s++) {
+        const struct mapping_section *section = &parser->mapping->sections[s];
+        for (uint32_t i = 0; i < section->field_count; i++) {
+            const struct mapping_field *other = &section->fields[i];
+            if (other->type == MAPPING_VECTOR && other != field &&
+                (other->dimension != field->dimension || !sh_text_equal(other->name, field->name)))
+                return false;
+        }
+    }
+    return true;
+}
+
 static enum sh_status read_field(struct map_parser *parser, struct sh_text name, struct sh_text type,
                                  struct sh_text value) {
     struct mapping_section *section = parser->section;
@@ -66,6 +80,10 @@ static enum sh_status read_field(struct map_parser *parser, struct sh_text name,
     if ((status = map_read_type(parser, type, field)) != SH_OK) return status;
     if (field->type == MAPPING_TAGS && section->kind == MAPPING_EVENTS)
         return map_fault(parser, "events have properties, not tags", name);
+    if (field->type == MAPPING_VECTOR && section->kind == MAPPING_EVENTS)
+        return map_fault(parser, "events have properties, not vectors", name);
+    if (field->type == MAPPING_VECTOR && !is_the_space(parser, field))
+        return map_fault(parser, "there is one space of vectors, of one name and length", name);
     if (field->ttl_days > 0 && section->kind == MAPPING_ITEMS)
         return map_fault(parser, "tags of items do not end", name);
     if (field->type == MAPPING_TIME || field->type == MAPPING_DATE)

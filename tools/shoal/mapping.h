@@ -36,7 +36,8 @@
  * Per section also: format (csv, jsonl; default by the file's name), delimiter (a byte, or tab), header (yes, no),
  * columns (names, when there is no header, or instead of those in it), null (texts that mean "absent", beside the empty
  * field). Sections that read the same file agree on these.
- * TYPE is bool, int, decimal(SCALE), time, date, string, enum(LABEL, ...) lowest first, or tags('SEPARATOR').
+ * TYPE is bool, int, decimal(SCALE), time, date, string, enum(LABEL, ...) lowest first, tags('SEPARATOR'), or of one name
+ * of [users] and [items] vector(DIMENSION): numbers with commas or blanks between them, in brackets or not.
  * A column name that holds one of  ' " : * # =  or starts with - or [ or with a blank, or ends with one, is written in
  * double quotes; in a condition also one with a blank inside. A quote is written in quotes by doubling it. # begins a
  * comment outside quotes.
@@ -65,7 +66,8 @@ enum mapping_type {
     MAPPING_DATE,
     MAPPING_STRING,
     MAPPING_ENUM,
-    MAPPING_TAGS
+    MAPPING_TAGS,
+    MAPPING_VECTOR
 };
 enum mapping_clock { MAPPING_CLOCK_ISO, MAPPING_CLOCK_MS, MAPPING_CLOCK_S, MAPPING_CLOCK_PATTERN };
 
@@ -84,6 +86,7 @@ struct mapping_field {
     struct sh_text name;
     enum mapping_type type;
     uint32_t scale;         /* decimal */
+    uint32_t dimension;     /* vector */
     struct sh_text *labels; /* enum, lowest first */
     uint32_t label_count;
     struct sh_text separator; /* tags */

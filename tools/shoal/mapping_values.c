@@ -263,8 +263,18 @@ static enum sh_status read_tags_type(struct map_parser *parser, struct sh_text i
     return map_fault(parser, "tags end after 1 to 36500 days: tags('|', 30 days)", end);
 }
 
+static enum sh_status read_dimension(struct map_parser *parser, struct sh_text inner, struct mapping_field *field) {
+    for (uint32_t i = 0; i < inner.count && i < 4; i++)
+        field->dimension = inner.bytes[i] < '0' || inner.bytes[i] > '9'
+                               ? SH_VECTOR_DIMENSION_MAX + 1
+                               : field->dimension * 10 + (uint32_t)(inner.bytes[i] - '0');
+    if (inner.count >= 1 && inner.count <= 3 && field->dimension >= 1 && field->dimension <= SH_VECTOR_DIMENSION_MAX)
+        return SH_OK;
+    return map_fault(parser, "vector needs how many numbers it has, 1 to 256: vector(64)", inner);
+}
+
 enum sh_status map_read_type(struct map_parser *parser, struct sh_text text, struct mapping_field *field) {
-    static const char *const names[] = {"bool", "int", "decimal", "time", "date", "string", "enum", "tags"};
+    static const char *const names[] = {"bool", "int", "decimal", "time", "date", "string", "enum", "tags", "vector"};
     text = map_trim(text);
     const uint32_t open = map_find_outside(text, '(');
     const struct sh_text word = map_trim(map_part(text, 0, open));
@@ -274,13 +284,15 @@ enum sh_status map_read_type(struct map_parser *parser, struct sh_text text, str
         inner = map_trim(map_part(text, open + 1, text.count - 1));
     }
     uint32_t type = 0;
-    while (type < 8 && !sh_text_equal(word, sh_text_of(names[type])))
+    while (type < 9 && !sh_text_equal(word, sh_text_of(names[type])))
         type++;
-    if (type == 8) {
-        map_fault(parser, "a type is bool, int, decimal(2), time, date, string, enum(low, high) or tags('|')", word);
+    if (type == 9) {
+        map_fault(parser,
+                  "a type is bool, int, decimal(2), time, date, string, enum(low, high), tags('|') or vector(64)",
+                  word);
         struct sh_nearest nearest;
         sh_nearest_init(&nearest, word);
-        for (uint32_t i = 0; i < 8; i++)
+        for (uint32_t i = 0; i < 9; i++)
             sh_nearest_offer(&nearest, sh_text_of(names[i]));
         if (nearest.nearest.count == 0) return SH_ERR_SYNTAX;
         return sh_fail_hint(parser->err, SH_ERR_SYNTAX, "did you mean %.*s?", SH_TEXT_ARGS(nearest.nearest));
@@ -301,6 +313,8 @@ enum sh_status map_read_type(struct map_parser *parser, struct sh_text text, str
         field->separator = SH_TEXT_LITERAL("|");
         if (inner.count == 0) return SH_OK;
         return read_tags_type(parser, inner, field);
+    case MAPPING_VECTOR:
+        return read_dimension(parser, inner, field);
     default:
         if (inner.count > 0) return map_fault(parser, "this type takes nothing in brackets", text);
         return SH_OK;

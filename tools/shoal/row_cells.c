@@ -441,6 +441,20 @@ static enum sh_status pack_tags(const struct row_work *work, const struct row_so
     return SH_OK;
 }
 
+/* A JSON array of numbers. Numbers in one text are cut by the server. */
+static enum sh_status pack_vector(const struct row_work *work, const struct row_source *source) {
+    const json_t *array = work->record->values[source->column].array;
+    row_pack_array(work->rows, (uint32_t)json_array_size(array));
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *element = json_array_get(array, i);
+        if (!json_is_number(element))
+            return sh_fail(work->err, SH_ERR_ARGUMENT, -1, "%.*s: a vector has only numbers",
+                           SH_TEXT_ARGS(source_name(source)));
+        row_pack_real(work->rows, json_number_value(element));
+    }
+    return SH_OK;
+}
+
 enum sh_status row_pack_field(const struct row_work *work, const struct row_source *source,
                               const struct mapping_field *field) {
     bool present;
@@ -461,6 +475,8 @@ enum sh_status row_pack_field(const struct row_work *work, const struct row_sour
         return pack_text(work, source, false);
     case MAPPING_TAGS:
         return pack_tags(work, source, field);
+    case MAPPING_VECTOR:
+        return is_list(work, source) ? pack_vector(work, source) : pack_text(work, source, false);
     }
     return SH_OK;
 }

@@ -36,6 +36,14 @@ static inline void row_pack_bool(struct sh_buffer *rows, bool value) {
     row_pack_byte(rows, value ? 0xC3 : 0xC2);
 }
 
+static inline void row_pack_real(struct sh_buffer *rows, double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    row_pack_byte(rows, 0xCB);
+    for (int shift = 56; shift >= 0; shift -= 8)
+        row_pack_byte(rows, (uint8_t)(bits >> shift));
+}
+
 static inline void row_pack_array(struct sh_buffer *rows, uint32_t count) {
     uint8_t *at = row_room(rows, 5);
     if (at == NULL) return;

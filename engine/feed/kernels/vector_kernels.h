@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 enum {
-    SH_VECTOR_LANES = 32, /* a row is so many 16-bit numbers long, or a multiple: 64 bytes */
+    SH_VECTOR_LANES = 32,     /* a row is so many 16-bit numbers long, or a multiple: 64 bytes */
     SH_VECTOR_UNIT = 1 << 14, /* the length of a row; so a sum of products is at most 2^28 and some */
     SH_CODE_BYTES_MAX = 32,
     SH_CODE_MIDDLE = 31, /* tables hold 0..62, which is -31..31 */

@@ -30,9 +30,9 @@ static uint64_t at_least(const int16_t scores[SH_FIRST_GROUP], int16_t bound) {
     const __m256i below = _mm256_set1_epi16(bound);
     uint64_t found = 0;
     for (uint32_t i = 0; i < SH_FIRST_GROUP; i += 32) {
-        const __m256i less = _mm256_packs_epi16(
-            _mm256_cmpgt_epi16(below, _mm256_loadu_si256((const __m256i *)(scores + i))),
-            _mm256_cmpgt_epi16(below, _mm256_loadu_si256((const __m256i *)(scores + i + 16))));
+        const __m256i less =
+            _mm256_packs_epi16(_mm256_cmpgt_epi16(below, _mm256_loadu_si256((const __m256i *)(scores + i))),
+                               _mm256_cmpgt_epi16(below, _mm256_loadu_si256((const __m256i *)(scores + i + 16))));
         const uint32_t bits = (uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(less, 0xD8));
         found |= (uint64_t)~bits << i;
     }
@@ -41,8 +41,8 @@ static uint64_t at_least(const int16_t scores[SH_FIRST_GROUP], int16_t bound) {
 
 /* All ones in the lanes whose bit is set. */
 static inline __m256i lanes_of(uint32_t sixteen_bits) {
-    const __m256i each = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384,
-                                           INT16_MIN);
+    const __m256i each =
+        _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, INT16_MIN);
     return _mm256_cmpeq_epi16(_mm256_and_si256(_mm256_set1_epi16((int16_t)sixteen_bits), each), each);
 }
 
@@ -53,8 +53,8 @@ static void add_bits(int16_t *sums, const uint64_t *const *bits, const int16_t *
             __m256i *at = (__m256i *)(sums + (uint64_t)w * 64 + i);
             __m256i sum = _mm256_loadu_si256(at);
             for (uint32_t k = 0; k < count; k++)
-                sum = _mm256_add_epi16(sum, _mm256_and_si256(lanes_of((uint32_t)(bits[k][w] >> i)),
-                                                             _mm256_set1_epi16(weights[k])));
+                sum = _mm256_add_epi16(
+                    sum, _mm256_and_si256(lanes_of((uint32_t)(bits[k][w] >> i)), _mm256_set1_epi16(weights[k])));
             _mm256_storeu_si256(at, sum);
         }
 }
@@ -68,8 +68,7 @@ static inline void code_sums(const struct sh_first_rule *rule, const uint8_t *co
     for (uint32_t i = 0; i < rule->code_bytes; i += 2) {
         __m256i bytes = _mm256_setzero_si256();
         for (uint32_t k = i; k < i + 2; k++) {
-            const __m256i code =
-                _mm256_loadu_si256((const __m256i *)(codes + (uint64_t)k * SH_FIRST_GROUP + 2 * half));
+            const __m256i code = _mm256_loadu_si256((const __m256i *)(codes + (uint64_t)k * SH_FIRST_GROUP + 2 * half));
             const __m256i first = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)rule->tables[2 * k]));
             const __m256i second =
                 _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)rule->tables[2 * k + 1]));
@@ -94,8 +93,8 @@ static inline __m256i without_vector(const struct sh_first_rule *rule, const str
     const __m256i newest = _mm256_set1_epi16((int16_t)rule->recency_top);
     const __m256i recency = _mm256_slli_epi16(_mm256_min_epu16(bytes_of(items->recencies + item), newest), 8);
     __m256i scores = _mm256_mulhrs_epi16(sums, norms);
-    scores = _mm256_adds_epi16(scores,
-                               _mm256_mulhi_epu16(popularity, _mm256_set1_epi16((int16_t)rule->popularity_factor)));
+    scores =
+        _mm256_adds_epi16(scores, _mm256_mulhi_epu16(popularity, _mm256_set1_epi16((int16_t)rule->popularity_factor)));
     return _mm256_adds_epi16(scores, _mm256_mulhi_epu16(recency, _mm256_set1_epi16((int16_t)rule->recency_factor)));
 }
 
@@ -114,12 +113,11 @@ static inline __m256i with_vector(const struct sh_first_rule *rule, const uint8_
 static inline void finish(const struct sh_first_rule *rule, const struct sh_first_items *items, uint32_t item,
                           uint32_t candidates, __m256i code_sum, int16_t *sums, int16_t *scores, __m256i *highest) {
     const __m256i without = without_vector(rule, items, item, _mm256_loadu_si256((const __m256i *)(sums + item)));
-    const __m256i score =
-        rule->code_bytes == 0 ? without : with_vector(rule, items->lengths + item, code_sum, without);
+    const __m256i score = rule->code_bytes == 0 ? without : with_vector(rule, items->lengths + item, code_sum, without);
     _mm256_storeu_si256((__m256i *)(sums + item), without);
     _mm256_storeu_si256((__m256i *)(scores + item), score);
-    *highest = _mm256_max_epi16(*highest,
-                                _mm256_blendv_epi8(_mm256_set1_epi16(INT16_MIN), score, lanes_of(candidates)));
+    *highest =
+        _mm256_max_epi16(*highest, _mm256_blendv_epi8(_mm256_set1_epi16(INT16_MIN), score, lanes_of(candidates)));
 }
 
 static int16_t highest_of(__m256i scores) {

@@ -90,8 +90,8 @@ static inline __m512i without_vector(const struct sh_first_rule *rule, const str
     const __m512i newest = _mm512_set1_epi16((int16_t)rule->recency_top);
     const __m512i recency = _mm512_slli_epi16(_mm512_min_epu16(bytes_of(items->recencies + item), newest), 8);
     __m512i scores = _mm512_mulhrs_epi16(sums, norms);
-    scores = _mm512_adds_epi16(scores,
-                               _mm512_mulhi_epu16(popularity, _mm512_set1_epi16((int16_t)rule->popularity_factor)));
+    scores =
+        _mm512_adds_epi16(scores, _mm512_mulhi_epu16(popularity, _mm512_set1_epi16((int16_t)rule->popularity_factor)));
     return _mm512_adds_epi16(scores, _mm512_mulhi_epu16(recency, _mm512_set1_epi16((int16_t)rule->recency_factor)));
 }
 
