@@ -30,7 +30,8 @@ class Kept:
 
     def __init__(self, folder, shards):
         self.folder, self.shards = folder, shards
-        self.address = f"127.0.0.1:{free_port()}"
+        # No port: who tries to connect to one that is closed may be given that very port, and then nobody can listen on it.
+        self.address = f"unix:{folder}/socket"
         self.log = open(f"{folder}/server.log", "wb")
         self.process = None
         self.start()

@@ -15,7 +15,11 @@ static int run_load(struct session *session, const struct command_options *optio
                     stderr);
         return 2;
     }
-    if (!session_connect(session)) return 1;
+    if (!options->follow && !session_connect(session)) return 1;
+    if (options->follow && options->only_schema) {
+        (void)fputs("shoal load: --follow and --only-schema do not go together\n", stderr);
+        return 2;
+    }
     const struct load_options load = {.mapping_path = options->map,
                                       .folder = options->folder,
                                       .rejects_path = options->rejects != NULL ? options->rejects : "rejects.csv",
@@ -23,7 +27,7 @@ static int run_load(struct session *session, const struct command_options *optio
                                       .only_schema = options->only_schema,
                                       .json = session->format == OUTPUT_JSON};
     fields_forget(session);
-    return load_run(session->client, &load);
+    return options->follow ? run_load_follow(session, options, &load) : load_run(session->client, &load);
 }
 
 static int run_help(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
@@ -129,8 +133,11 @@ const struct command commands[] = {
      run_schema},
     {"keep", "[EVENT DAYS]", "for how many days events of a type are kept, 0 for ever; alone: let go of older ones now",
      "", 0, 2, false, run_keep},
-    {"load", "", "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]",
-     " map dir rejects quiet only-schema ", 0, 0, false, run_load},
+    {"load", "",
+     "load files: --map FILE [--dir FOLDER] [--rejects FILE] [--quiet] [--only-schema]; --follow [--source NAME] goes "
+     "on\n"
+     "                            with what is written to the last of them, each line once",
+     " map dir rejects quiet only-schema follow source ", 0, 0, false, run_load},
     {"export", "audience|segment|users|items|events|feeds|memberships|shop",
      "into files that `load` reads, gone on with where it was interrupted: audience EXPRESSION, segment NAME, users,\n"
      "                            items, events [--types a,b] [--from T] [--until T], feeds EXPRESSION [--count N],\n"

@@ -83,6 +83,9 @@ char *reasons_cell(struct shoal_client_value reasons);
 int print_document(struct shoal_client_value value);
 
 /* The commands, in the files command_*.c. */
+struct load_options;
+/* `shoal load --follow`: command_stream.c. */
+int run_load_follow(struct session *session, const struct command_options *options, const struct load_options *load);
 int run_top(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_count(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_list(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

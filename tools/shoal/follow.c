@@ -16,13 +16,15 @@
 
 /* One file that is read. */
 struct tail {
-    struct segment *segment;
+    const struct follow_sink *sink;
     const char *prefix;
     const char *path;
     struct input *input;
-    char source[80];      /* "" while its first line is not there */
-    uint64_t first_hash;  /* of the first line */
-    size_t first_bytes;   /* of it */
+    char source[80];     /* "" while its first line is not there */
+    uint64_t first_hash; /* of the first line */
+    size_t first_bytes;  /* of it */
+    char *header;        /* with its line end, if there is one */
+    size_t header_bytes;
     uint64_t at;          /* bytes that are done with */
     uint64_t known_bytes; /* what the server knew of it when it was opened; 0: nothing */
     uint64_t line_number;
@@ -35,10 +37,11 @@ static void pause_for(int64_t milliseconds) {
     (void)nanosleep(&pause, NULL);
 }
 
-static enum sh_status tail_open(struct tail *tail, struct segment *segment, const char *prefix, const char *path) {
+static enum sh_status tail_open(struct tail *tail, const struct follow_sink *sink, const char *prefix,
+                                const char *path) {
     struct stat info;
-    *tail = (struct tail){.segment = segment, .prefix = prefix, .path = path};
-    const enum sh_status status = input_open(path, &tail->input, segment->err);
+    *tail = (struct tail){.sink = sink, .prefix = prefix, .path = path};
+    const enum sh_status status = input_open(path, &tail->input, sink->err);
     if (status != SH_OK) return status;
     if (fstat(input_descriptor(tail->input), &info) == 0) {
         tail->inode = info.st_ino;
@@ -49,82 +52,158 @@ static enum sh_status tail_open(struct tail *tail, struct segment *segment, cons
 
 static void tail_close(struct tail *tail) {
     input_close(tail->input);
+    sh_free(tail->header);
     tail->input = NULL;
+    tail->header = NULL;
 }
 
 /* More unread bytes; *is_more is false when there are none now. */
 static enum sh_status read_more(struct tail *tail, bool *is_more) {
     bool at_end;
     input_look_again(tail->input);
-    const enum sh_status status = input_more(tail->input, &at_end, tail->segment->err);
+    const enum sh_status status = input_more(tail->input, &at_end, tail->sink->err);
     *is_more = !at_end;
     return status;
 }
 
 /* --- batches --- */
 
-/* The lines of the window, up to `limit` of its bytes, as one batch that ends there. With is_whole what has no line end
- * is a line too. *used is 0 when there was no line. */
-static enum sh_status send_window(struct tail *tail, size_t limit, bool is_whole, size_t *used) {
-    struct segment *segment = tail->segment;
-    struct stream *stream = segment->stream;
+/* Where the line ends, behind its line feed; 0: its end is not there. In CSV a quote at a field's begin opens it, and line
+ * ends are part of it until it is closed. */
+static size_t line_end(const struct follow_sink *sink, const char *bytes, size_t byte_count) {
+    const char *feed = memchr(bytes, '\n', byte_count);
+    if (feed == NULL) return 0;
+    if (sink->delimiter == 0 || memchr(bytes, '"', (size_t)(feed - bytes)) == NULL) return (size_t)(feed - bytes) + 1;
+    bool is_begin = true;
+    for (size_t i = 0; i < byte_count; i++) {
+        if (is_begin && bytes[i] == '"') {
+            for (i++; i < byte_count; i++) {
+                if (bytes[i] != '"') continue;
+                if (i + 1 == byte_count || bytes[i + 1] != '"') break;
+                i++;
+            }
+            is_begin = false;
+        } else if (bytes[i] == '\n') {
+            return i + 1;
+        } else {
+            is_begin = bytes[i] == sink->delimiter;
+        }
+    }
+    return 0;
+}
+
+static uint64_t count_feeds(const char *bytes, size_t byte_count) {
+    uint64_t count = 0;
+    for (const char *at = bytes; (at = memchr(at, '\n', byte_count - (size_t)(at - bytes))) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* One line to who takes them one by one. */
+static enum sh_status take_line(struct tail *tail, struct sh_text line, uint64_t place) {
+    struct stream *stream = tail->sink->stream;
+    if (line.count > 0 && line.bytes[line.count - 1] == '\n') line.count--;
+    if (line.count > 0 && line.bytes[line.count - 1] == '\r') line.count--;
+    if (line.count == 0) return SH_OK;
+    stream_add_line(stream, line, tail->line_number + 1);
+    if (line.count > STREAM_LINE_BYTES_MAX)
+        return stream_reject(stream, tail->path, SH_TEXT_LITERAL("a line of more than 1 MiB"));
+    return tail->sink->take(tail->sink->context, tail->path, line, place);
+}
+
+/* Whole lines of the window, up to `limit` of its bytes, as many as a batch has; with is_whole what has no line end is a
+ * line too. Those that are taken one by one are taken. *used is 0 when there was none. */
+static enum sh_status take_lines(struct tail *tail, size_t limit, bool is_whole, bool is_passed, size_t *used) {
+    const struct follow_sink *sink = tail->sink;
     size_t byte_count;
     const char *bytes = input_at(tail->input, &byte_count);
     if (byte_count > limit) byte_count = limit;
     size_t done = 0;
     enum sh_status status = SH_OK;
-    stream_begin(stream);
-    while (done < byte_count && !stream_is_full(stream) && status == SH_OK) {
-        const char *feed = memchr(bytes + done, '\n', byte_count - done);
-        if (feed == NULL && !is_whole) break;
-        const size_t length = feed == NULL ? byte_count - done : (size_t)(feed - (bytes + done));
-        struct sh_text line = {bytes + done, (uint32_t)length};
-        done += length + (feed != NULL);
-        tail->line_number++;
-        if (line.count > 0 && line.bytes[line.count - 1] == '\r') line.count--;
-        if (line.count == 0) continue;
-        stream_add_line(stream, line, tail->line_number);
-        if (line.count > STREAM_LINE_BYTES_MAX)
-            status = stream_reject(stream, tail->path, SH_TEXT_LITERAL("a line of more than 1 MiB"));
-        else
-            status = segment_take(segment, tail->path, line, tail->at + done);
+    const uint64_t line_number = tail->line_number;
+    for (uint32_t count = 0; done < byte_count && status == SH_OK; count++) {
+        if (sink->take != NULL ? stream_is_full(sink->stream)
+                               : count == STREAM_LINE_COUNT_MAX || done >= STREAM_BATCH_BYTES)
+            break;
+        size_t length = line_end(sink, bytes + done, byte_count - done);
+        if (length == 0 && !is_whole) break;
+        if (length == 0) length = byte_count - done;
+        const struct sh_text line = {bytes + done, (uint32_t)length};
+        done += length;
+        if (sink->take != NULL && !is_passed) status = take_line(tail, line, tail->at + done);
+        tail->line_number += sink->delimiter == 0 ? 1 : count_feeds(line.bytes, line.count);
     }
-    if (status == SH_OK && done > 0) status = stream_send(stream, tail->source, tail->at + done);
-    if (status != SH_OK) return status;
-    input_advance(tail->input, done);
-    tail->at += done;
+    if (status == SH_OK && done > 0 && sink->window != NULL)
+        status = sink->window(sink->context, tail->path, (struct sh_text){tail->header, (uint32_t)tail->header_bytes},
+                              (struct sh_text){bytes, (uint32_t)done}, line_number, is_passed);
     *used = done;
-    if (done == 0 && byte_count > FOLLOW_LONG_LINE_BYTES)
-        return sh_fail(segment->err, SH_ERR_TOO_LARGE, -1, "%s: a line of more than %d bytes at byte %" PRIu64,
+    return status;
+}
+
+/* The lines of the window, up to `limit` of its bytes, as one batch that ends there. */
+static enum sh_status send_window(struct tail *tail, size_t limit, bool is_whole, size_t *used) {
+    struct stream *stream = tail->sink->stream;
+    size_t byte_count;
+    (void)input_at(tail->input, &byte_count);
+    stream_begin(stream);
+    enum sh_status status = take_lines(tail, limit, is_whole, false, used);
+    if (status == SH_OK && *used > 0) status = stream_send(stream, tail->source, tail->at + *used);
+    if (status != SH_OK) return status;
+    input_advance(tail->input, *used);
+    tail->at += *used;
+    if (*used == 0 && byte_count > FOLLOW_LONG_LINE_BYTES && limit >= byte_count)
+        return sh_fail(tail->sink->err, SH_ERR_TOO_LARGE, -1, "%s: a line of more than %d bytes at byte %" PRIu64,
                        tail->path, FOLLOW_LONG_LINE_BYTES, tail->at);
     return SH_OK;
 }
 
 /* --- who it is, and how far it was read --- */
 
+/* What it begins with: the first line, with a header the first two; 0: not all of that is there. */
+static size_t begin_bytes(struct tail *tail, const char *bytes, size_t byte_count, bool is_whole) {
+    const struct follow_sink *sink = tail->sink;
+    size_t header = 0;
+    if (sink->has_header) {
+        header = line_end(sink, bytes, byte_count);
+        if (header == 0) return 0;
+    }
+    size_t line = line_end(sink, bytes + header, byte_count - header);
+    if (line == 0 && is_whole) line = byte_count - header;
+    tail->header_bytes = header;
+    return line == 0 ? 0 : header + line;
+}
+
+static enum sh_status keep_header(struct tail *tail, const char *bytes) {
+    tail->header = sh_alloc(tail->header_bytes + 1);
+    if (tail->header == NULL) return sh_fail(tail->sink->err, SH_ERR_MEMORY, -1, "no memory to follow a file");
+    memcpy(tail->header, bytes, tail->header_bytes);
+    return SH_OK;
+}
+
 /* Its first line, if that is there whole: *is_there. */
 static enum sh_status read_first_line(struct tail *tail, bool is_whole, bool *is_there) {
+    size_t byte_count;
     for (;;) {
-        size_t byte_count;
         bool is_more;
         const char *bytes = input_at(tail->input, &byte_count);
-        const char *feed = memchr(bytes, '\n', byte_count);
-        *is_there = feed != NULL || (is_whole && byte_count > 0);
-        if (feed != NULL) byte_count = (size_t)(feed - bytes);
-        tail->first_bytes = byte_count;
-        if (feed != NULL) break;
+        tail->first_bytes = begin_bytes(tail, bytes, byte_count, false);
+        if (tail->first_bytes > 0) break;
         if (byte_count > FOLLOW_LONG_LINE_BYTES)
-            return sh_fail(tail->segment->err, SH_ERR_TOO_LARGE, -1, "%s: a line of more than %d bytes", tail->path,
+            return sh_fail(tail->sink->err, SH_ERR_TOO_LARGE, -1, "%s: a line of more than %d bytes", tail->path,
                            FOLLOW_LONG_LINE_BYTES);
         const enum sh_status status = read_more(tail, &is_more);
         if (status != SH_OK) return status;
         if (!is_more) break;
     }
-    size_t byte_count;
     const char *bytes = input_at(tail->input, &byte_count);
+    if (tail->first_bytes == 0 && is_whole) tail->first_bytes = begin_bytes(tail, bytes, byte_count, true);
+    *is_there = tail->first_bytes > 0;
+    if (!*is_there) return SH_OK;
+    /* Without its line feed, with which it may not have come yet. */
+    if (bytes[tail->first_bytes - 1] == '\n') tail->first_bytes--;
     tail->first_hash = sh_hash_bytes(bytes, tail->first_bytes, 0);
-    if (*is_there) (void)snprintf(tail->source, sizeof tail->source, "%s-%016" PRIx64, tail->prefix, tail->first_hash);
-    return SH_OK;
+    (void)snprintf(tail->source, sizeof tail->source, "%s-%016" PRIx64, tail->prefix, tail->first_hash);
+    return tail->header == NULL ? keep_header(tail, bytes) : SH_OK;
 }
 
 /* So many unread bytes are in the window, or the file ends before: *are_there. */
@@ -140,18 +219,45 @@ static enum sh_status need_bytes(struct tail *tail, size_t wanted, bool *are_the
     }
 }
 
+/* Pass by what was done before; who counts lines sees them. */
+static enum sh_status pass_by(struct tail *tail, size_t byte_count) {
+    size_t used = byte_count;
+    if (tail->sink->window != NULL && tail->at >= tail->header_bytes) {
+        const enum sh_status status = take_lines(tail, byte_count, true, true, &used);
+        if (status != SH_OK) return status;
+    } else {
+        size_t there;
+        tail->line_number += count_feeds(input_at(tail->input, &there), byte_count);
+    }
+    input_advance(tail->input, used);
+    tail->at += used;
+    return SH_OK;
+}
+
 static enum sh_status skip_to(struct tail *tail, uint64_t begin, bool *are_there) {
     *are_there = true;
     while (tail->at < begin && *are_there) {
         size_t byte_count;
-        const enum sh_status status = need_bytes(tail, 1, are_there);
+        size_t used = 0;
+        enum sh_status status = need_bytes(tail, 1, are_there);
         if (status != SH_OK) return status;
         const char *bytes = input_at(tail->input, &byte_count);
         if (byte_count > begin - tail->at) byte_count = (size_t)(begin - tail->at);
-        for (const char *at = bytes; (at = memchr(at, '\n', byte_count - (size_t)(at - bytes))) != NULL; at++)
-            tail->line_number++;
-        input_advance(tail->input, byte_count);
-        tail->at += byte_count;
+        if (tail->sink->window != NULL) { /* whole lines only */
+            const bool is_header = tail->at < tail->header_bytes;
+            for (size_t length; used < byte_count && (!is_header || used == 0); used += length) {
+                length = line_end(tail->sink, bytes + used, byte_count - used);
+                if (length == 0) break;
+                if (used + length > STREAM_BATCH_BYTES && used > 0) break;
+            }
+            if (used == 0 && tail->at + byte_count < begin) {
+                status = need_bytes(tail, byte_count + 1, are_there);
+                if (status != SH_OK) return status;
+                continue;
+            }
+            if (used > 0) byte_count = used;
+        }
+        if (byte_count > 0 && (status = pass_by(tail, byte_count)) != SH_OK) return status;
     }
     return SH_OK;
 }
@@ -162,9 +268,12 @@ static enum sh_status resume(struct tail *tail) {
     uint64_t end;
     bool are_there;
     size_t used = 0;
-    struct stream *stream = tail->segment->stream;
+    struct stream *stream = tail->sink->stream;
+    if (tail->sink->begin != NULL) tail->sink->begin(tail->sink->context);
     enum sh_status status = stream_resume(stream, tail->source, &begin, &end);
-    if (status != SH_OK || end == 0) return status;
+    if (status == SH_OK && begin < tail->header_bytes) begin = tail->header_bytes;
+    if (status == SH_OK && end == 0) return skip_to(tail, begin, &are_there);
+    if (status != SH_OK) return status;
     tail->known_bytes = end;
     status = skip_to(tail, begin, &are_there);
     if (status == SH_OK && are_there) status = need_bytes(tail, (size_t)(end - tail->at), &are_there);
@@ -186,7 +295,7 @@ static enum sh_status resume(struct tail *tail) {
 
 /* From where the tail is to the end. */
 static enum sh_status read_rest(struct tail *tail) {
-    const volatile sig_atomic_t *stop = tail->segment->stream->stop;
+    const volatile sig_atomic_t *stop = tail->sink->stream->stop;
     for (bool is_more = true; *stop == 0;) {
         size_t used;
         enum sh_status status = send_window(tail, SIZE_MAX, !is_more, &used);
@@ -203,10 +312,10 @@ static enum sh_status begin_tail(struct tail *tail, bool is_whole, bool *has_beg
     return status == SH_OK && *has_begun ? resume(tail) : status;
 }
 
-enum sh_status follow_whole(struct segment *segment, const char *prefix, const char *path) {
+enum sh_status follow_whole(const struct follow_sink *sink, const char *prefix, const char *path) {
     struct tail tail;
     bool has_begun;
-    enum sh_status status = tail_open(&tail, segment, prefix, path);
+    enum sh_status status = tail_open(&tail, sink, prefix, path);
     if (status != SH_OK) return status;
     status = begin_tail(&tail, true, &has_begun);
     if (status == SH_OK && has_begun) status = read_rest(&tail);
@@ -218,7 +327,7 @@ enum sh_status follow_whole(struct segment *segment, const char *prefix, const c
 
 /* Of one live file. */
 struct follower {
-    struct segment *segment;
+    const struct follow_sink *sink;
     const char *prefix;
     const char *path;
     struct done {
@@ -258,31 +367,31 @@ static bool is_done(const struct follower *follower, uint64_t hash, off_t size) 
 
 /* Read a sibling if the server knows it, or has known an older one. */
 static enum sh_status take_sibling(struct follower *follower, const char *path, bool *is_known) {
-    struct segment *segment = follower->segment;
+    const struct follow_sink *sink = follower->sink;
     struct tail tail;
     struct stat info;
     uint64_t begin;
     uint64_t end = 0;
     bool has_begun;
-    enum sh_status status = tail_open(&tail, segment, follower->prefix, path);
+    enum sh_status status = tail_open(&tail, sink, follower->prefix, path);
     if (status != SH_OK) return SH_OK; /* it was removed meanwhile */
     status = read_first_line(&tail, true, &has_begun);
-    if (status == SH_OK && has_begun) status = stream_resume(segment->stream, tail.source, &begin, &end);
+    if (status == SH_OK && has_begun) status = stream_resume(sink->stream, tail.source, &begin, &end);
     tail_close(&tail);
     if (status != SH_OK || !has_begun) return status;
     *is_known = *is_known || end > 0;
     if (!*is_known || (stat(path, &info) == 0 && is_done(follower, tail.first_hash, info.st_size))) return SH_OK;
-    wait_until_still(path, segment->stream->stop);
+    wait_until_still(path, sink->stream->stop);
     if (stat(path, &info) != 0) return SH_OK;
-    status = follow_whole(segment, follower->prefix, path);
-    if (status != SH_OK || *segment->stream->stop != 0) return status;
+    status = follow_whole(sink, follower->prefix, path);
+    if (status != SH_OK || *sink->stream->stop != 0) return status;
     follower->done[follower->done_count % FOLLOW_SIBLING_COUNT_MAX] = (struct done){tail.first_hash, info.st_size};
     if (follower->done_count < FOLLOW_SIBLING_COUNT_MAX) follower->done_count++;
     return SH_OK;
 }
 
 static enum sh_status catch_up(struct follower *follower) {
-    struct segment *segment = follower->segment;
+    const struct follow_sink *sink = follower->sink;
     const char *path = follower->path;
     static const char *const patterns[] = {".*", "-*"};
     char pattern[PATH_MAX + 8];
@@ -301,7 +410,7 @@ static enum sh_status catch_up(struct follower *follower) {
         siblings[count++] = (struct sibling){found.gl_pathv[i], info.st_mtim};
     }
     qsort(siblings, count, sizeof *siblings, compare_age);
-    for (uint32_t i = 0; i < count && status == SH_OK && *segment->stream->stop == 0; i++)
+    for (uint32_t i = 0; i < count && status == SH_OK && *sink->stream->stop == 0; i++)
         status = take_sibling(follower, siblings[i].path, &is_known);
     globfree(&found);
     return status;
@@ -336,7 +445,7 @@ static enum change look(const struct tail *tail) {
 
 /* Until the file changes or the end is asked for. */
 static enum sh_status read_live(struct follower *follower, struct tail *tail, enum change *change) {
-    const volatile sig_atomic_t *stop = tail->segment->stream->stop;
+    const volatile sig_atomic_t *stop = tail->sink->stream->stop;
     uint32_t still = 0;
     *change = CHANGE_NONE;
     while (*stop == 0) {
@@ -378,16 +487,16 @@ static bool wait_for(const char *path, const volatile sig_atomic_t *stop) {
     return false;
 }
 
-enum sh_status follow_live(struct segment *segment, const char *prefix, const char *path) {
-    const volatile sig_atomic_t *stop = segment->stream->stop;
+enum sh_status follow_live(const struct follow_sink *sink, const char *prefix, const char *path) {
+    const volatile sig_atomic_t *stop = sink->stream->stop;
     enum sh_status status = SH_OK;
-    struct follower follower = {.segment = segment, .prefix = prefix, .path = path};
+    struct follower follower = {.sink = sink, .prefix = prefix, .path = path};
     while (status == SH_OK && wait_for(path, stop)) {
         struct tail tail;
         enum change change = CHANGE_NONE;
         /* It is held before the others are looked over: what is moved away meanwhile is this one, and no other is missed.
          * The others are looked over now, since this one may be empty for long, and when its first line has come. */
-        if (tail_open(&tail, segment, prefix, path) != SH_OK) continue; /* moved away since */
+        if (tail_open(&tail, sink, prefix, path) != SH_OK) continue; /* moved away since */
         status = catch_up(&follower);
         if (status == SH_OK) status = read_live(&follower, &tail, &change);
         /* What was moved away and is still: a last line without its end is a line. */

@@ -352,15 +352,14 @@ static enum sh_status load_file(struct loader *loader, struct file_job *job, con
 
 /* --- files --- */
 
-/* A file is read once, for all its sections: they must agree on how. */
-static enum sh_status check_agreement(struct loader *loader, const char *path, const struct mapping_section *a,
-                                      const struct mapping_section *b) {
+enum sh_status load_check_agreement(const char *path, const struct mapping_section *a, const struct mapping_section *b,
+                                    struct sh_error *err) {
     bool same = a->format == b->format && a->delimiter == b->delimiter && a->has_header == b->has_header &&
                 a->column_count == b->column_count;
     for (uint32_t i = 0; same && i < a->column_count; i++)
         same = sh_text_equal(a->columns[i], b->columns[i]);
     if (same) return SH_OK;
-    return sh_fail(&loader->err, SH_ERR_SYNTAX, -1,
+    return sh_fail(err, SH_ERR_SYNTAX, -1,
                    "the sections at lines %u and %u of the mapping read %s with another format, delimiter, header or "
                    "columns",
                    a->line, b->line, path);
@@ -375,7 +374,7 @@ static enum sh_status prepare_job(struct loader *loader, struct file_job *job, c
         const struct mapping_section *section = &loader->mapping.sections[s];
         if (*first == NULL) *first = section;
         if (section->kind == MAPPING_EVENTS && job->events == NULL) job->events = section;
-        enum sh_status status = check_agreement(loader, job->path, *first, section);
+        enum sh_status status = load_check_agreement(job->path, *first, section, &loader->err);
         if (status != SH_OK) return status;
         status = row_encoder_init(&job->encoders[job->section_count], section, loader->zone, job->wanted,
                                   &job->wanted_count, &loader->file_arena, &loader->err);

@@ -38,6 +38,9 @@ void load_write_schema(const struct mapping *mapping, struct shoal_client_writer
 /* One event type of a section, as schema.put takes it. */
 void load_write_event_type(const struct mapping_section *section, struct sh_text name,
                            struct shoal_client_writer *params);
+/* A file is read once, for all its sections: two of them must agree on how. SH_ERR_SYNTAX. */
+SH_MUST_CHECK enum sh_status load_check_agreement(const char *path, const struct mapping_section *a,
+                                                  const struct mapping_section *b, struct sh_error *err);
 /* Read a whole mapping file. Texts live in the arena. */
 SH_MUST_CHECK enum sh_status load_read_mapping(const char *path, struct sh_arena *arena, struct mapping *mapping,
                                                struct sh_error *err);

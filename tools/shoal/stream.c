@@ -233,7 +233,7 @@ enum sh_status stream_send(struct stream *stream, const char *source, uint64_t e
 
 void stream_print_summary(const struct stream *stream, FILE *out) {
     const struct load_counts *counts = &stream->counts;
-    (void)fprintf(out, "messages     %" PRIu64 "\n", counts->lines);
+    (void)fprintf(out, "%-12s %" PRIu64 "\n", stream->unit != NULL ? stream->unit : "messages", counts->lines);
     (void)fprintf(out, "users        %" PRIu64 " rows, %" PRIu64 " users new\n", counts->accepted[0],
                   counts->created[0]);
     (void)fprintf(out, "items        %" PRIu64 " rows\n", counts->accepted[1]);

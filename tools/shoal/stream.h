@@ -55,6 +55,7 @@ struct stream {
     struct load_rejects rejects;
     const volatile sig_atomic_t *stop;
     bool is_quiet;
+    const char *unit;  /* what a line is, for the summary; NULL: "messages" */
     uint64_t repeated; /* batches that were sent again after a start */
     struct stream_batch batch;
     struct sh_error *err;
