@@ -34,7 +34,8 @@ tree="${SHOAL_PACKAGE_TREE:-$work/tree}"
     { tail -n 20 "$work/debootstrap.log" >&2; die "debootstrap failed"; }
 # Authorities that this machine's own administrator trusts, as npm may be reached through them only.
 extra="$work/trusted"
-mkdir -p "$extra/usr/local/share/ca-certificates"
+mkdir -p "$extra/usr/local/share/ca-certificates" "$extra/etc/dpkg/dpkg.cfg.d"
+echo force-unsafe-io >"$extra/etc/dpkg/dpkg.cfg.d/unsafe-io" # as in Debian's own images
 cp -r /usr/local/share/ca-certificates/. "$extra/usr/local/share/ca-certificates/" 2>/dev/null || true
 tar -C "$tree" --one-file-system -cf "$work/base.tar" .
 base=$(buildah from scratch)

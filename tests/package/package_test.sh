@@ -5,7 +5,7 @@
 # nothing can be booted the server is started by hand as the unit would, and the last line says so.
 #   tests/package/package_test.sh FOLDER-WITH-PACKAGES | --build BUILD     (the second makes the packages from a build)
 # Needs root; Debian packages come from the mirror that this machine's apt knows. SHOAL_PACKAGE_TREE=FOLDER: such a tree that is
-# there already. Where root, or a Debian 12 for apt, is missing it says SKIPPED.
+# there already; SHOAL_PACKAGE_BY_HAND=1: boot nothing. Where root, or a Debian 12 for apt, is missing it says SKIPPED.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tools/lib/packages.sh
@@ -24,12 +24,15 @@ tree="$work/tree"
 machine="" # systemd-nspawn, when it is booted
 leader=""  # its first process
 server=""  # shoald, when it was started by hand
+network="" # nothing, or what runs a command in the network of the tree
+holder=""  # a process that keeps this network, when nothing is booted
 cleanup() {
     [ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true
     if [ -n "$machine" ] && kill -TERM "$machine" 2>/dev/null; then # it is told to power off
         for _ in $(seq 100); do kill -0 "$machine" 2>/dev/null || break; sleep 0.1; done
         kill -KILL "$machine" 2>/dev/null || true
     fi
+    [ -z "$holder" ] || kill -KILL "$holder" 2>/dev/null || true
     umount "$tree/proc" 2>/dev/null || true
     rm -rf --one-file-system "$work"
 }
@@ -89,12 +92,13 @@ cp "$deb" "$dev" "$tree/opt/"
 cp /etc/resolv.conf "$tree/etc/" 2>/dev/null || true
 cp -r /etc/apt/apt.conf.d/. "$tree/etc/apt/apt.conf.d/" 2>/dev/null || true
 rm -f "$tree/etc/apt/apt.conf.d/"*docker-clean* # or what is fetched now is not there when it is installed
+echo force-unsafe-io >"$tree/etc/dpkg/dpkg.cfg.d/unsafe-io" # as in Debian's own images: nothing here outlives the test
 printf 'deb %s bookworm main\n' "$mirror" >"$tree/etc/apt/sources.list"
 plain="PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive"
 # shellcheck disable=SC2086
 inside() {
     if [ -n "$leader" ]; then nsenter -t "$leader" -m -u -i -n -p -r -w /usr/bin/env -i $plain "$@"
-    else chroot "$tree" /usr/bin/env -i $plain "$@"; fi
+    else $network chroot "$tree" /usr/bin/env -i $plain "$@"; fi
 }
 apt_log="$work/apt.log"
 apt_get() { inside apt-get -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "$@" >>"$apt_log" 2>&1 || { tail -n 20 "$apt_log" >&2; die "apt-get $*"; }; }
@@ -145,7 +149,7 @@ while True:
 PYTHON
     while [ ! -S "$tree/run/shoal/notify" ]; do sleep 0.1; done
     # shellcheck disable=SC2086
-    chroot --userspec=shoal:shoal "$tree" /usr/bin/env -i PATH=/usr/bin:/bin NOTIFY_SOCKET=/run/shoal/notify $command \
+    $network chroot --userspec=shoal:shoal "$tree" /usr/bin/env -i PATH=/usr/bin:/bin NOTIFY_SOCKET=/run/shoal/notify $command \
         >"$work/server.log" 2>&1 &
     server=$!
     for _ in $(seq 100); do
@@ -172,8 +176,16 @@ is_active() { [ "$(inside systemctl is-active shoald)" = active ] || { inside jo
 question="城市 = '成都' and 会员等级 >= '金卡' and points > 10"
 answers() { [ "$(shoal --format csv list "$question" | tail -n 1)" = u1 ] || die "the audience is not u1: $*"; }
 
-if boot; then how="under systemd"; else
-    how="by hand, as nothing could be booted here: $(tail -n 1 "$work/boot.log")"
+if [ -z "${SHOAL_PACKAGE_BY_HAND:-}" ] && boot; then
+    how="under systemd"
+    network="nsenter -t $leader -n"
+else
+    how="by hand: $(tail -n 1 "$work/boot.log" 2>/dev/null || echo "nothing was booted")"
+    # In a network of its own, if there may be one, as somebody may listen on this machine's 7717.
+    unshare --net sleep 3600 2>/dev/null &
+    holder=$!
+    sleep 0.5
+    if kill -0 "$holder" 2>/dev/null && nsenter -t "$holder" -n ip link set lo up; then network="nsenter -t $holder -n"; fi
     printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d" && chmod +x "$tree/usr/sbin/policy-rc.d"
 fi
 say "== the main job, $how"
@@ -213,8 +225,6 @@ MAP
 shoal load --quiet --map /opt/shop.map
 answers "at first"
 ok "files become rows, and a question finds u1; $(shoal stats | grep -m 1 -oE 'uring|epoll')"
-network=""
-[ -z "$leader" ] || network="nsenter -t $leader -n"
 $network python3 - <<'PYTHON' || die "HTTP does not answer as it should"
 import json, urllib.request
 base = "http://127.0.0.1:7718"

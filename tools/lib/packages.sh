@@ -5,7 +5,7 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config liburing-dev libxxhas
 packages_test="$packages_build g++ libcriterion-dev libroaring-dev libsqlite3-dev python3 python3-msgpack python3-pip openssl
  python3-setuptools python3-wheel python3-pynvim prometheus librdkafka-dev clang libclang-rt-14-dev xz-utils unzip valgrind"
 # A fresh Debian, booted, to install the packages in.
-packages_tree="debootstrap dpkg-dev file man-db systemd systemd-container"
+packages_tree="debootstrap iproute2 dpkg-dev file man-db systemd systemd-container"
 # For the console's charts. Debian's node takes its certificates from the system, which a small Debian has none of.
 packages_npm="npm ca-certificates"
 # A browser for the console's tests, and letters for its pictures.
