@@ -114,6 +114,7 @@ def fill(client, rng, users=1200, events=3000):
          "store": rng.choice(NASTY), **({"amount": f"{rng.randrange(10**6) / 1000:.3f}", "due": rng.randrange(2 * 10**12), "how": rng.choice(["cash", "card"])}
                                         if kind == "purchase" else {}), **({"id": f"e{i}"} if rng.random() < .5 else {})}
         for i in range(events) for kind in [rng.choice(["view", "purchase"])]])
+    client.call("event.append", event={"type": "view", "user": "u1", "time": NOW_MS + 10**11})  # dated later than any clock of a test
     client.call("tree.put", name="places", of=["city"], nodes=[{"name": "华东"}, {"name": "上海", "parent": "华东"}, {"name": "杭州", "parent": "华东"}])
     client.call("score.put", name="worth", points=[{"when": "n > 0", "points": 3}, {"when": "did(purchase)", "points": 4}])
     client.call("segment.put", name="it's", where="score.worth > 3 and city under '华东'", note="a note")

@@ -336,6 +336,11 @@ static enum sh_status next_events(struct export *export, struct export_part *par
         write_key_text(export->params, "cursor", part->cursor);
         pair_count++;
     }
+    /* A shop has those that are dated later, too. */
+    if (part->cursor[0] == '\0' && strcmp(export_asked(export, "kind"), "shop") == 0) {
+        write_key_text(export->params, "until", "9999-12-31");
+        pair_count++;
+    }
     for (uint32_t i = 0; i < 2 && part->cursor[0] == '\0'; i++) {
         if (export_asked(export, names[i]) == NULL) continue;
         write_key_text(export->params, names[i], export_asked(export, names[i]));
