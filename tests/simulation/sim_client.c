@@ -11,10 +11,11 @@
 #include "msgpack_text.h"
 
 enum {
-    TEXT_BYTES = 16 << 10,
+    TEXT_BYTES = 32 << 10,
     QUESTION_BIT = 1 << 30, /* of a msgid */
     SNAPSHOT_MSGID = 1 << 29,
     SETUP_COUNT = 2,
+    EVENTS_OF_OP_MAX = 120,
     REPEAT_REACH = 300, /* ops that may be sent again though they were answered: the server remembers 1,024 */
 };
 
@@ -118,8 +119,10 @@ static bool is_open(const struct sim_client *client, uint32_t user, bool to_put)
 
 static bool make_events(struct sim_client *client) {
     static struct text text;
-    const uint32_t count = split_one_in(&client->rng, 12) ? 20 + below(client, 20) : 1 + below(client, 5);
-    uint32_t users[64];
+    /* Large ones take several blocks of the log, so that a torn write can lose the first and keep the next. */
+    uint32_t count = 1 + below(client, 5);
+    if (split_one_in(&client->rng, 12)) count = 20 + below(client, EVENTS_OF_OP_MAX - 20);
+    uint32_t users[EVENTS_OF_OP_MAX];
     uint32_t mask = 0;
     if (client->event_count + count > SIM_EVENT_COUNT_MAX) return false;
     text.count = 0;
@@ -332,7 +335,7 @@ static uint32_t find_unsent(const struct sim_client *client, uint64_t now_ns, ui
 static bool may_repeat(const struct sim_client *client, uint32_t seq) {
     const struct sim_op *op = &client->ops[seq];
     const bool is_moved = op->user_mask >> SIM_PLAIN_COUNT != 0 && client->last_merge > seq;
-    return op->is_done && op->kind != SIM_MERGE && !is_moved;
+    return op->is_done && op->kind != SIM_MERGE && !is_moved && !op->is_given_up;
 }
 
 static void send_something(struct sim_client *client) {
@@ -423,6 +426,15 @@ static void op_done(struct sim_client *client, uint32_t seq) {
     }
 }
 
+/* It may be done or not; nobody asks again. */
+static void give_up(struct sim_client *client, uint32_t seq) {
+    struct sim_op *op = &client->ops[seq];
+    if (op->is_done || (op->kind != SIM_ITEM && op->kind != SIM_SEGMENT)) return;
+    op->is_given_up = true;
+    client->is_unknown = true;
+    op_done(client, seq);
+}
+
 static bool may_try_again(enum sh_status status) {
     return status == SH_ERR_READ_ONLY || status == SH_ERR_BUSY || status == SH_ERR_IO || status == SH_ERR_CLOSED ||
            status == SH_ERR_LIMIT;
@@ -436,6 +448,7 @@ static void take_refusal(struct sim_client *client, uint32_t msgid, const struct
         return;
     }
     client->refused_count++;
+    if (is_write && split_one_in(&client->rng, 4)) give_up(client, msgid);
     if (!is_write || client->ops[msgid].is_done) return;
     client->ops[msgid].is_sent = false;
     client->ops[msgid].was_refused = true;
@@ -460,6 +473,7 @@ static void take_success(struct sim_client *client, uint32_t seq, const struct s
     if (memmem(frame->result, frame->result_bytes, refused, sizeof refused - 1) != NULL &&
         memmem(frame->result, frame->result_bytes, refused_none, sizeof refused_none - 1) == NULL)
         fail(client, "rows of %s %u were refused", op->method, seq);
+    if (op->is_given_up) return;
     if (!op->is_done) {
         op->answer_hash = hash;
         op_done(client, seq);
@@ -515,8 +529,10 @@ void sim_client_lose(struct sim_client *client) {
     sh_buffer_clear(&client->input);
     client->is_snapshot_asked = false;
     client->connect_ns = client->machine->now_ns + split_below(&client->rng, 3000000);
-    for (uint32_t seq = client->oldest_pending; seq <= client->op_count; seq++)
+    for (uint32_t seq = client->oldest_pending; seq <= client->op_count; seq++) {
         client->ops[seq].is_sent = false;
+        if (split_one_in(&client->rng, 3)) give_up(client, seq);
+    }
 }
 
 static void receive(struct sim_client *client) {

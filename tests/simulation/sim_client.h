@@ -8,6 +8,9 @@
  *                  sent again: all that was answered is there; of what was not answered, anything may be, once.
  *   merged users   the same, and they are merged with each other. Looked at in the end, by the twin.
  *
+ * Now and then it gives up what it cannot know the end of, of its items and segments: done or not, all shards must say
+ * the same of it.
+ *
  * So that order does not matter among what is not answered: of a user at most one put is under way, nothing else while
  * it is being forgotten, and nothing of the client while users are being merged.
  */
@@ -36,6 +39,7 @@ struct sim_op {
     bool is_done;
     bool is_sent; /* on the connection there is now */
     bool was_refused;
+    bool is_given_up; /* the client will never know: see below */
     uint64_t not_before_ns;
     uint64_t answer_hash;
     uint32_t user_mask;
@@ -75,6 +79,7 @@ struct sim_client {
     uint32_t event_count;
     struct sim_user users[SIM_USER_COUNT];
     uint32_t item_op[SIM_ITEM_COUNT];
+    bool is_unknown; /* whether something of its items or segments was done */
     uint32_t segment_op;
     uint32_t schema_op;
     uint32_t question_count;

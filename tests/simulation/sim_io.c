@@ -325,21 +325,27 @@ static struct sim_wire **free_place(struct sim_machine *machine) {
     return NULL;
 }
 
-struct sim_wire *sim_wire_open(struct sim_machine *machine) {
-    struct sim_io *accepting[SIM_IO_COUNT_MAX];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < machine->io_count; i++)
-        if (machine->ios[i]->is_accepting) accepting[count++] = machine->ios[i];
+struct sim_wire *sim_wire_open_to(struct sim_machine *machine, uint32_t number) {
     struct sim_wire **place = free_place(machine);
-    if (count == 0 || place == NULL) return NULL;
+    if (number >= machine->io_count || !machine->ios[number]->is_accepting || place == NULL) return NULL;
     struct sim_wire *wire = sh_alloc_zero(sizeof *wire);
     if (wire == NULL) return NULL;
     *place = wire;
     wire->machine = machine;
-    wire->io = accepting[split_below(&machine->rng, count)];
+    wire->io = machine->ios[number];
     sh_buffer_init(&wire->to_server, CLIENT_BYTES_MAX);
     sh_buffer_init(&wire->to_client, CLIENT_BYTES_MAX);
     return wire;
+}
+
+struct sim_wire *sim_wire_open(struct sim_machine *machine) {
+    if (machine->io_count == 0) return NULL;
+    const uint32_t first = (uint32_t)split_below(&machine->rng, machine->io_count);
+    for (uint32_t i = 0; i < machine->io_count; i++) {
+        struct sim_wire *wire = sim_wire_open_to(machine, (first + i) % machine->io_count);
+        if (wire != NULL) return wire;
+    }
+    return NULL;
 }
 
 void sim_wire_write(struct sim_wire *wire, const void *bytes, size_t count) {

@@ -125,6 +125,8 @@ uint64_t sim_machine_latency(struct sim_machine *machine, uint64_t mean);
 
 /* NULL: nobody accepts. */
 struct sim_wire *sim_wire_open(struct sim_machine *machine);
+/* The same, to the loop of this number. */
+struct sim_wire *sim_wire_open_to(struct sim_machine *machine, uint32_t number);
 void sim_wire_write(struct sim_wire *wire, const void *bytes, size_t count);
 /* Some of what has arrived. 0: nothing now; then *is_over says whether anything ever will. */
 size_t sim_wire_read(struct sim_wire *wire, void *bytes, size_t room, bool *is_over);

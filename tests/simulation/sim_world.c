@@ -204,9 +204,8 @@ static bool stop(struct sim_world *world) {
 
 /* ---- asking ---- */
 
-/* The answer as text, without took_us, or the refusal's words. NULL: none comes. */
-static const char *ask(struct sim_world *world, const char *method, const char *params_text) {
-    struct sim_wire *wire = sim_wire_open(world->machine);
+/* The answer as text, without took_us, or the refusal's words. NULL: none comes. The wire is left. */
+static const char *ask_on(struct sim_world *world, struct sim_wire *wire, const char *method, const char *params_text) {
     struct sh_buffer params;
     struct sh_buffer frame_bytes;
     struct sh_buffer input;
@@ -251,6 +250,10 @@ static const char *ask(struct sim_world *world, const char *method, const char *
     return is_well(world) ? (const char *)world->answer.bytes : NULL;
 }
 
+static const char *ask(struct sim_world *world, const char *method, const char *params) {
+    return ask_on(world, sim_wire_open(world->machine), method, params);
+}
+
 static const char *ask_of_twin(void *context, const char *method, const char *params) {
     return ask(context, method, params);
 }
@@ -274,6 +277,35 @@ static bool look_at_users(struct sim_world *world) {
     }
     say(world, "all users are as they may be");
     return true;
+}
+
+/* What all shards have each says itself, when it is asked on its own loop. */
+static bool ask_all_shards(struct sim_world *world, const char *method, const char *params) {
+    char *first = NULL;
+    for (uint32_t shard = 0; shard < world->shard_count; shard++) {
+        const char *text = ask_on(world, sim_wire_open_to(world->machine, shard), method, params);
+        if (text == NULL) break;
+        if (first == NULL)
+            first = strdup(text);
+        else if (strcmp(first, text) != 0)
+            fail(world, "SHARDS DIFFER: %s %s\n  shard 0: %.400s\n  shard %u: %.400s", method, params, first, shard,
+                 text);
+    }
+    free(first);
+    return is_well(world);
+}
+
+static bool compare_shards(struct sim_world *world) {
+    char params[64];
+    if (world->shard_count == 1 || world->clients[0].is_setting_up) return true;
+    bool is_right = ask_all_shards(world, "schema.get", "{}") &&
+                    ask_all_shards(world, "segment.list", "{counts: false, now: 1760009000000}") &&
+                    ask_all_shards(world, "feed.trending", "{count: 100, now: 1760009000000}");
+    for (uint32_t c = 0; c < world->client_count && is_right; c++) {
+        (void)snprintf(params, sizeof params, "{ids: ['c%u-i0', 'c%u-i1', 'c%u-i2']}", c, c, c);
+        is_right = ask_all_shards(world, "item.get", params);
+    }
+    return is_right;
 }
 
 /* ---- an era ---- */
@@ -392,11 +424,23 @@ static bool check_spares(struct sim_world *world) {
 }
 
 /* A bit of a stopped store turns: refused, with the place, or harmless. */
+static uint32_t count_snapshots(const struct sim_world *world) {
+    uint32_t found = 0;
+    for (unsigned sequence = 1; sequence < 200; sequence++) {
+        char path[64];
+        uint64_t count;
+        (void)snprintf(path, sizeof path, "data/snapshots/snapshot-%016x/MANIFEST", sequence);
+        found += disk_sim_bytes(world->machine->disk, path, &count) != NULL;
+    }
+    return found;
+}
+
 static bool flip_bit(struct sim_world *world) {
     char path[64];
     uint64_t count = 0;
     uint8_t *bytes = choose_file(world, path, &count);
     if (bytes == NULL) return true;
+    const bool must_serve = strstr(path, "snapshots") != NULL && count_snapshots(world) >= 2;
     const uint64_t at = below(world, split_one_in(&world->rng, 2) ? count : count < 8192 ? count : 8192);
     const uint8_t bit = (uint8_t)(1u << below(world, 8));
     say(world, "a bit of %s turns, at %llu", path, (unsigned long long)at);
@@ -408,7 +452,7 @@ static bool flip_bit(struct sim_world *world) {
         if (!look_at_users(world) || !stop(world)) return false;
     } else {
         world->outcome->refused_starts++;
-        if (!names_damage(&world->err))
+        if (!names_damage(&world->err) || must_serve)
             fail(world, "after a bit of %s at %llu turned: %d %s", path, (unsigned long long)at, (int)world->status,
                  world->err.message);
     }
@@ -420,7 +464,7 @@ static bool flip_bit(struct sim_world *world) {
 static bool run_era(struct sim_world *world, uint32_t budget, bool may_lie, bool is_last) {
     struct sim_machine *machine = world->machine;
     hold_clients(world, true);
-    if (!start(world) || !look_at_users(world)) return false;
+    if (!start(world) || !look_at_users(world) || !compare_shards(world)) return false;
     if (all_idle(world) && budget == 0) return true;
     for (uint32_t i = 0; i < world->client_count; i++) {
         world->clients[i].budget += budget / world->client_count;
@@ -464,7 +508,8 @@ static bool restart_and_compare(struct sim_world *world, struct sim_twin *twin, 
 static bool compare_all(struct sim_world *world) {
     struct sim_twin twin;
     sim_twin_init(&twin, world->clients, world->client_count);
-    bool is_right = sim_twin_compare(&twin, ask_of_twin, world, world->outcome->fault, sizeof world->outcome->fault);
+    bool is_right = compare_shards(world) &&
+                    sim_twin_compare(&twin, ask_of_twin, world, world->outcome->fault, sizeof world->outcome->fault);
     is_right = is_right && restart_and_compare(world, &twin, CRASH_STOP, "after a stop and a start");
     is_right = is_right && ask(world, "snapshot", "{}") != NULL;
     is_right = is_right && restart_and_compare(world, &twin, CRASH_KILL, "after a snapshot and a kill");
