@@ -9,6 +9,7 @@ enum { ALIGNED_FROM_BYTES = 64, ALIGNMENT_BYTES = 64 };
 static _Thread_local uint64_t successes_left = UINT64_MAX;
 static _Thread_local bool planned_failure_happened;
 static _Thread_local int64_t held_bytes;
+static _Thread_local uint64_t refused_count;
 
 static bool allocation_may_succeed(void) {
     if (successes_left == UINT64_MAX) return true;
@@ -21,22 +22,26 @@ static bool allocation_may_succeed(void) {
     return true;
 }
 
-void *sh_alloc(size_t byte_count) {
-    if (!allocation_may_succeed()) return NULL;
+static void *take(size_t byte_count) {
     void *memory = NULL;
-    if (byte_count < ALIGNED_FROM_BYTES)
-        memory = malloc(byte_count == 0 ? 1 : byte_count);
-    else if (posix_memalign(&memory, ALIGNMENT_BYTES, byte_count) != 0)
-        return NULL;
-    if (memory != NULL) held_bytes += (int64_t)malloc_usable_size(memory);
+    if (byte_count < ALIGNED_FROM_BYTES) return malloc(byte_count == 0 ? 1 : byte_count);
+    return posix_memalign(&memory, ALIGNMENT_BYTES, byte_count) == 0 ? memory : NULL;
+}
+
+static void *count(void *memory) {
+    if (memory != NULL)
+        held_bytes += (int64_t)malloc_usable_size(memory);
+    else
+        refused_count++;
     return memory;
 }
 
+void *sh_alloc(size_t byte_count) {
+    return count(allocation_may_succeed() ? take(byte_count) : NULL);
+}
+
 void *sh_alloc_plain(size_t byte_count) {
-    if (!allocation_may_succeed()) return NULL;
-    void *memory = malloc(byte_count == 0 ? 1 : byte_count);
-    if (memory != NULL) held_bytes += (int64_t)malloc_usable_size(memory);
-    return memory;
+    return count(allocation_may_succeed() ? malloc(byte_count == 0 ? 1 : byte_count) : NULL);
 }
 
 void *sh_alloc_zero(size_t byte_count) {
@@ -77,9 +82,17 @@ enum sh_status sh_grow(void **array, uint32_t *capacity, uint64_t needed, size_t
     return SH_OK;
 }
 
+uint64_t sh_memory_refused_count(void) {
+    return refused_count;
+}
+
 void sh_memory_fail_after(uint64_t successes) {
     successes_left = successes;
     planned_failure_happened = false;
+}
+
+uint64_t sh_memory_fail_left(void) {
+    return successes_left;
 }
 
 bool sh_memory_failed(void) {

@@ -29,8 +29,13 @@ SH_MUST_CHECK enum sh_status sh_grow(void **array, uint32_t *capacity, uint64_t 
  * there, and may be negative. */
 int64_t sh_memory_bytes(void);
 
+/* How often this thread asked for memory and got none. */
+uint64_t sh_memory_refused_count(void);
+
 /* The allocation after the next `successes` fails, once; UINT64_MAX switches this off. For tests. */
 void sh_memory_fail_after(uint64_t successes);
+/* What is left of them: to plan for a part of a thread's work only. */
+uint64_t sh_memory_fail_left(void);
 /* Did the planned failure happen since sh_memory_fail_after()? */
 bool sh_memory_failed(void);
 

@@ -1,4 +1,5 @@
 #include "loop.h"
+#include "memory.h"
 
 /* Of 65,536 rows, between two looks at the clock: some tens of microseconds for plain questions, up to a millisecond
  * for ones about events. */
@@ -61,10 +62,16 @@ static void start(struct sh_loop *loop, struct sh_errand *errand) {
     errand->answer.body = &errand->body;
     errand->answer.follow = &errand->follow;
     errand->answer.effects = loop->server->loop_count > 1 ? &errand->effects : NULL;
+    const uint64_t refused_count = sh_memory_refused_count();
     const uint64_t begin_ns = clock_of_loop(loop);
     errand->status = sh_shard_start(loop->shard, &errand->request, &errand->answer, &errand->job, &errand->err);
     errand->worked_ns = clock_of_loop(loop) - begin_ns;
     loop->begun_ns += errand->worked_ns;
+    if (errand->request.method->writes && sh_memory_refused_count() != refused_count) {
+        sh_journal_fall_behind(loop);
+        /* Nor shall others learn from what was half done: the next start does it again, and then they do. */
+        if (loop->journal.log != NULL) sh_buffer_clear(&errand->effects);
+    }
     if (errand->job != NULL) sh_shares_add_job(&loop->shares, errand);
     sh_shares_used(&loop->shares, errand->request.workspace, errand->worked_ns);
     if (errand->job == NULL) sh_errand_done(loop, errand);

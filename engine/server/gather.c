@@ -106,6 +106,7 @@ static bool teach(struct sh_loop *loop, struct sh_gather *gather) {
     gather->lessons = errands_make(teacher_count * (shard_count - 1));
     if (gather->lessons == NULL) {
         sh_log(SH_LOG_ERROR, "no memory to tell the other shards what events say about items");
+        sh_journal_fall_behind(loop);
         return false;
     }
     gather->lesson_count = teacher_count * (shard_count - 1);
@@ -165,7 +166,10 @@ static bool begin_next_round(struct sh_loop *loop, struct sh_gather *gather) {
     gather->errands = NULL;
     gather->errand_count = 0;
     asked->status = make_parts(loop, gather, &asked->err);
-    if (asked->status != SH_OK) return false;
+    if (asked->status != SH_OK) {
+        if (asked->request.method->writes) sh_journal_fall_behind(loop); /* in the midst of a merge */
+        return false;
+    }
     send_parts(loop, gather);
     return true;
 }

@@ -23,6 +23,13 @@ static void on_failed(void *context, const struct sh_error *why) {
     atomic_fetch_or(&loop->server->failed_logs, bit_of(loop));
 }
 
+void sh_journal_fall_behind(struct sh_loop *loop) {
+    struct sh_error why;
+    if (loop->journal.log == NULL || loop->journal.has_failed) return;
+    (void)sh_fail(&why, SH_ERR_IO, -1, "memory ran out while a write was done that is in it");
+    on_failed(loop, &why);
+}
+
 static void on_room(void *context) {
     struct sh_loop *loop = context;
     if ((atomic_fetch_and(&loop->server->full_logs, ~bit_of(loop)) & bit_of(loop)) == 0) return;

@@ -18,6 +18,9 @@
  *     in, but those that forget a person: the log keeps some room for them;
  *   - it has failed: what is not durable never will be. Writes are refused from then on, questions are answered.
  *
+ * When memory runs out while a durable write is done, the shard lacks what its log has. It is then as if the log had
+ * failed: no writes, and no snapshot that would make the lack last, until the next start does all of the log again.
+ *
  * Without a log (sh_journal_init is all that was called) an errand is begun at once.
  */
 #ifndef SH_JOURNAL_H
@@ -48,6 +51,8 @@ void sh_journal_commit(struct sh_loop *loop);
 void sh_journal_begin_durable(struct sh_loop *loop);
 /* Is there something to begin now? */
 bool sh_journal_has_work(const struct sh_loop *loop);
+/* What is in the log could not all be done: there was no memory. */
+void sh_journal_fall_behind(struct sh_loop *loop);
 /* Nobody waits, and all is on the disk. */
 bool sh_journal_is_idle(const struct sh_loop *loop);
 /* May a client's request that writes be taken, or does a shard's log take none? */

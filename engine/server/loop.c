@@ -259,6 +259,8 @@ static bool loop_report(struct sh_loop *loop) {
 void *sh_loop_main(void *argument) {
     struct sh_loop *loop = argument;
     loop->status = loop_make(loop);
+    /* It may not have come to where the others wait for it. */
+    if (loop->status != SH_OK && loop->server->recovery != NULL) sh_recovery_abort(loop->server->recovery);
     if (loop_report(loop) && loop->status == SH_OK) {
         while (!stop_step(loop)) {
             loop->status = turn(loop);

@@ -435,14 +435,25 @@ static void give_up(struct sim_client *client, uint32_t seq) {
     op_done(client, seq);
 }
 
-static bool may_try_again(enum sh_status status) {
+static bool may_try_again(const struct sim_client *client, enum sh_status status) {
+    if (status == SH_ERR_MEMORY && client->machine->has_failed_allocation) return true;
     return status == SH_ERR_READ_ONLY || status == SH_ERR_BUSY || status == SH_ERR_IO || status == SH_ERR_CLOSED ||
            status == SH_ERR_LIMIT;
 }
 
+static void put_off(struct sim_client *client, uint32_t seq) {
+    struct sim_op *op = &client->ops[seq];
+    if (op->is_done) return;
+    op->is_sent = false;
+    op->was_refused = true;
+    for (uint32_t later = seq + 1; later <= client->op_count; later++)
+        note_order(client, op, &client->ops[later]);
+    op->not_before_ns = client->machine->now_ns + 1000000 + split_below(&client->rng, 60000000);
+}
+
 static void take_refusal(struct sim_client *client, uint32_t msgid, const struct sh_error *err) {
     const bool is_write = msgid < SNAPSHOT_MSGID;
-    if (!may_try_again(err->status) && !(msgid == SNAPSHOT_MSGID)) {
+    if (!may_try_again(client, err->status) && !(msgid == SNAPSHOT_MSGID)) {
         fail(client, "%s was refused: %d %s", is_write ? client->ops[msgid].method : "a question", (int)err->status,
              err->message);
         return;
@@ -450,11 +461,7 @@ static void take_refusal(struct sim_client *client, uint32_t msgid, const struct
     client->refused_count++;
     if (is_write && split_one_in(&client->rng, 4)) give_up(client, msgid);
     if (!is_write || client->ops[msgid].is_done) return;
-    client->ops[msgid].is_sent = false;
-    client->ops[msgid].was_refused = true;
-    for (uint32_t later = msgid + 1; later <= client->op_count; later++)
-        note_order(client, &client->ops[msgid], &client->ops[later]);
-    client->ops[msgid].not_before_ns = client->machine->now_ns + 1000000 + split_below(&client->rng, 60000000);
+    put_off(client, msgid);
 }
 
 /* took_us stands at the end, and is another each time. */
@@ -470,9 +477,13 @@ static void take_success(struct sim_client *client, uint32_t seq, const struct s
     static const char refused_none[] = "\xa7refused\x90";
     static const char refused[] = "\xa7refused";
     const uint64_t hash = answer_hash(frame);
-    if (memmem(frame->result, frame->result_bytes, refused, sizeof refused - 1) != NULL &&
-        memmem(frame->result, frame->result_bytes, refused_none, sizeof refused_none - 1) == NULL)
-        fail(client, "rows of %s %u were refused", op->method, seq);
+    const bool has_refused = memmem(frame->result, frame->result_bytes, refused, sizeof refused - 1) != NULL &&
+                             memmem(frame->result, frame->result_bytes, refused_none, sizeof refused_none - 1) == NULL;
+    if (has_refused && client->machine->has_failed_allocation) {
+        put_off(client, seq); /* there was no memory for them; they are in the log, and done when it is replayed */
+        return;
+    }
+    if (has_refused) fail(client, "rows of %s %u were refused", op->method, seq);
     if (op->is_given_up) return;
     if (!op->is_done) {
         op->answer_hash = hash;

@@ -86,6 +86,11 @@ static void pump(struct sim_wire *wire) {
     size_t count = queued < PIPE_BYTES ? PIPE_BYTES - queued : 0;
     if (count > wire->send_left) count = wire->send_left;
     if (count == 0) return;
+    /* Its room was made when it was opened: what a network takes is not the server's memory. */
+    if (wire->to_client_at > 0 && queued > 0)
+        memmove(wire->to_client.bytes, wire->to_client.bytes + wire->to_client_at, queued);
+    wire->to_client.count = queued;
+    wire->to_client_at = 0;
     if (queued == 0)
         wire->to_client_due_ns =
             wire->machine->now_ns + sim_machine_latency(wire->machine, wire->machine->wire_latency_ns);
@@ -335,6 +340,7 @@ struct sim_wire *sim_wire_open_to(struct sim_machine *machine, uint32_t number) 
     wire->io = machine->ios[number];
     sh_buffer_init(&wire->to_server, CLIENT_BYTES_MAX);
     sh_buffer_init(&wire->to_client, CLIENT_BYTES_MAX);
+    if (sh_buffer_reserve(&wire->to_client, PIPE_BYTES) == NULL) sh_assert(false);
     return wire;
 }
 

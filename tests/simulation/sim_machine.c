@@ -7,6 +7,7 @@
 #include <ucontext.h>
 
 #include "hash.h"
+#include "memory.h"
 #include "status.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -17,6 +18,7 @@
 #endif
 #endif
 #ifdef SIM_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -41,6 +43,8 @@ struct sim_fiber {
 
 struct sim_machine *sim_machine_now;
 static ucontext_t scheduler;
+static void *spare_stacks[SIM_FIBER_COUNT_MAX * 4];
+static uint32_t spare_stack_count;
 #ifdef SIM_ASAN
 static const void *scheduler_stack;
 static size_t scheduler_stack_bytes;
@@ -83,8 +87,21 @@ static uint64_t host_random(struct sh_host *host) {
 
 /* ---- fibers ---- */
 
+/* The server's allocations are counted, not the test's. */
+static void plan_failure(const struct sim_machine *machine) {
+    if (machine->allocations_left != UINT64_MAX) sh_memory_fail_after(machine->allocations_left);
+}
+
+static void unplan_failure(struct sim_machine *machine) {
+    if (machine->allocations_left == UINT64_MAX) return;
+    machine->allocations_left = sh_memory_fail_left();
+    if (sh_memory_failed()) machine->has_failed_allocation = true;
+    sh_memory_fail_after(UINT64_MAX);
+}
+
 static void switch_to(struct sim_fiber *fiber) {
     fiber->machine->running = fiber;
+    plan_failure(fiber->machine);
 #ifdef SIM_ASAN
     __sanitizer_start_switch_fiber(&scheduler_fake_stack, fiber->stack, STACK_BYTES);
 #endif
@@ -92,6 +109,7 @@ static void switch_to(struct sim_fiber *fiber) {
 #ifdef SIM_ASAN
     __sanitizer_finish_switch_fiber(scheduler_fake_stack, NULL, NULL);
 #endif
+    unplan_failure(fiber->machine);
     fiber->machine->running = NULL;
 }
 
@@ -116,6 +134,18 @@ static void fiber_main(unsigned high, unsigned low) {
         switch_back(fiber);
 }
 
+static void *stack_make(void) {
+    if (spare_stack_count > 0) return spare_stacks[--spare_stack_count];
+    return mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static void stack_keep(void *stack) {
+#ifdef SIM_ASAN
+    ASAN_UNPOISON_MEMORY_REGION(stack, STACK_BYTES);
+#endif
+    if (spare_stack_count < sizeof spare_stacks / sizeof spare_stacks[0]) spare_stacks[spare_stack_count++] = stack;
+}
+
 static void context_make(struct sim_fiber *fiber) {
     if (getcontext(&fiber->context) != 0) abort();
     fiber->context.uc_stack.ss_sp = fiber->stack;
@@ -128,7 +158,7 @@ static void context_make(struct sim_fiber *fiber) {
 struct sim_fiber *sim_fiber_start(struct sim_machine *machine, void *(*run)(void *argument), void *argument) {
     if (machine->fiber_count == SIM_FIBER_COUNT_MAX) return NULL;
     struct sim_fiber *fiber = calloc(1, sizeof *fiber);
-    void *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *stack = stack_make();
     if (fiber == NULL || stack == MAP_FAILED) abort();
     fiber->machine = machine;
     fiber->run = run;
@@ -251,6 +281,7 @@ struct sim_machine *sim_machine_create(uint64_t seed) {
     machine->wire_latency_ns = 20000;
     machine->disk_door = (struct sh_disk){.run = door_run, .list = door_list};
     machine->child_line = -1;
+    machine->allocations_left = UINT64_MAX;
     machine->host = (struct sh_host){
         .disk = &machine->disk_door,
         .io_create = sim_io_create,
@@ -272,7 +303,12 @@ struct sim_machine *sim_machine_create(uint64_t seed) {
 
 void sim_machine_drop_server(struct sim_machine *machine) {
     if (machine->child != NULL) sim_child_end(&machine->host, machine->child);
-    machine->fiber_count = 0; /* with their stacks: what lies on them points into what the server had */
+    for (uint32_t i = 0; i < machine->fiber_count; i++) {
+        /* Those that were in the midst of something keep their stacks: what the server had points there. */
+        if (machine->fibers[i]->state == FIBER_ENDED) stack_keep(machine->fibers[i]->stack);
+        if (machine->fibers[i]->state == FIBER_ENDED) free(machine->fibers[i]);
+    }
+    machine->fiber_count = 0;
     machine->io_count = 0;
     for (uint32_t i = 0; i < SIM_WIRE_COUNT_MAX; i++) {
         struct sim_wire *wire = machine->wires[i];

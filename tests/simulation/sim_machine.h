@@ -103,6 +103,8 @@ struct sim_machine {
     uint64_t crash_requests; /* crash when so many more file requests were begun; 0: not by this */
     bool is_crash_due;
     bool log_requests;
+    uint64_t allocations_left; /* of the server's, until one fails; UINT64_MAX: none will */
+    bool has_failed_allocation;
     uint64_t request_count;
     uint32_t stuck_count;
 };

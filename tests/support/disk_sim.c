@@ -679,6 +679,30 @@ uint64_t disk_sim_used(const struct disk_sim *sim) {
     return used_in(sim, sim->inodes[0]);
 }
 
+void disk_sim_settle(struct disk_sim *sim) {
+    for (int i = 0; i < sim->inode_count; i++)
+        if (sim->inodes[i] != NULL) sync_inode(sim->inodes[i]);
+}
+
+static void files_in(const struct disk_sim *sim, const struct inode *directory, const char *path,
+                     void (*each)(void *context, const char *path, uint64_t byte_count), void *context) {
+    for (uint32_t i = 0; i < directory->names->count; i++) {
+        const struct entry *entry = &directory->names->entries[i];
+        const struct inode *inode = sim->inodes[entry->inode];
+        char name[256];
+        (void)snprintf(name, sizeof name, "%s%s%s", path, path[0] == '\0' ? "" : "/", entry->name);
+        if (inode->is_directory)
+            files_in(sim, inode, name, each, context);
+        else
+            each(context, name, inode->size);
+    }
+}
+
+void disk_sim_files(const struct disk_sim *sim, void (*each)(void *context, const char *path, uint64_t byte_count),
+                    void *context) {
+    files_in(sim, sim->inodes[0], "", each, context);
+}
+
 void disk_sim_shorten(struct disk_sim *sim, const char *path, uint64_t byte_count) {
     const int number = inode_of(sim, path);
     need(number >= 0 && byte_count <= sim->inodes[number]->size, "a file is made longer by shortening it");

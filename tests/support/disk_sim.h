@@ -45,6 +45,11 @@ struct disk_sim_faults *disk_sim_faults(struct disk_sim *sim);
 /* A request of somebody else's io: on its way from now on, and then carried out; its done is not called. */
 void disk_sim_submit(struct disk_sim *sim, struct sh_io_file_request *request);
 void disk_sim_finish(struct disk_sim *sim, struct sh_io_file_request *request);
+/* Time passes: everything that was written is on the disk. */
+void disk_sim_settle(struct disk_sim *sim);
+/* Call each for every file, with its path, in no order. */
+void disk_sim_files(const struct disk_sim *sim, void (*each)(void *context, const char *path, uint64_t byte_count),
+                    void *context);
 /* Requests carried out so far. */
 uint64_t disk_sim_count(const struct disk_sim *sim);
 /* Writes of bytes that are not all zero, so far. */
