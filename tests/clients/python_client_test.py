@@ -94,6 +94,20 @@ class Questions(Shop):
             return [id async for id in client.ids("true", size=70, order="points", desc=True)]
         self.assertEqual(self.asynchronously(walk), ids)
 
+    def test_events_and_items_page_by_page(self):
+        whole = self.client.call("event.list", limit=16384, now=NOW)["events"]
+        self.assertGreater(len(whole), 100)
+        self.assertEqual(list(self.client.events(now=NOW, size=7)), whole)
+        kind = whole[0]["type"]
+        some = [event for event in whole if event["type"] == kind and whole[5]["time"] <= event["time"] < whole[-3]["time"]]
+        self.assertEqual(list(self.client.events([kind], begin=whole[5]["time"], until=whole[-3]["time"], size=40)), some)
+        items = self.client.call("item.list", limit=1000)["ids"]
+        self.assertEqual(list(self.client.item_ids(size=3)), items)
+
+        async def walk(client):
+            return [event async for event in client.events(now=NOW, size=7)], [id async for id in client.item_ids(size=3, listed=True)]
+        self.assertEqual(self.asynchronously(walk), (whole, list(self.client.item_ids(listed=True))))
+
     def test_pages_left_early_are_let_go(self):
         def cursors():
             return self.client.call("stats")["workspace"]["cursors"]

@@ -85,6 +85,17 @@ function questions(at) {
         assert.deepEqual(await collect(at.client.ids('true', { size: 70, order: 'points', desc: true })), ids);
     });
 
+    test('events and items, page by page', async () => {
+        const whole = (await at.client.call('event.list', { limit: 16384, now: NOW })).events;
+        assert.ok(whole.length > 100);
+        assert.deepEqual(await collect(at.client.events({ now: NOW, size: 7 })), whole);
+        const { type, time } = whole[5];
+        assert.deepEqual(await collect(at.client.events({ types: [type], from: time, until: NOW, size: 40 })),
+            whole.filter((event) => event.type === type && time <= event.time && event.time < NOW));
+        const items = (await at.client.call('item.list', { limit: 1000 })).ids;
+        assert.deepEqual(await collect(at.client.itemIds({ size: 3 })), items);
+    });
+
     test('pages that are left early are let go', async () => {
         const cursors = async () => (await at.client.call('stats')).workspace.cursors;
         const first = await cursors();

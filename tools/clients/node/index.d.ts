@@ -16,6 +16,14 @@ export interface RunOptions {
 }
 export interface CountOptions { now?: Moment }
 export interface ListOptions { fields?: readonly string[]; order?: string; desc?: boolean; now?: Moment }
+export interface EventsOptions {
+    types?: string[];
+    from?: number | string | Date;
+    until?: number | string | Date;
+    now?: number | string | Date;
+    /** Events asked for at a time: 5,000. */
+    size?: number;
+}
 export interface PagesOptions extends ListOptions {
     /** Users in a page; 1,000 unless given. */
     size?: number;
@@ -316,6 +324,10 @@ export class Client {
     /** All of an audience, frozen with the first page. Leaving the loop early lets go of the rest on the server. */
     pages(where: Expression, options?: PagesOptions & RunOptions): AsyncGenerator<Page, void>;
     ids(where: Expression, options?: PagesOptions & RunOptions): AsyncGenerator<string, void>;
+    /** Everything that happened from `from` to before `until` (to now unless said), in the order of time. */
+    events(options?: EventsOptions & RunOptions): AsyncGenerator<{ type: string; user: string; time: number; [name: string]: any }, void>;
+    /** The id of each item, ascending by bytes; with `listed` of those that are, or are no longer, alone. */
+    itemIds(options?: { listed?: boolean; size?: number } & RunOptions): AsyncGenerator<string, void>;
     /** NotFound if there is none. */
     user(id: string | number, options?: UserOptions & RunOptions): Promise<{ id: string; [name: string]: any }>;
     feed(user?: string | number | null, options?: FeedOptions & RunOptions): Promise<Feed>;

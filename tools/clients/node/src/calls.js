@@ -35,6 +35,15 @@ export function raw(method, params = {}) {
     return new Call(method, params, answers.asItIs);
 }
 
+export function eventsPage(options, limit, cursor) {
+    const { types, ...window } = pick(options, ['types', 'from', 'until', 'now']);
+    return raw('event.list', given({ types, limit, ...(cursor === null ? window : { cursor }) }));
+}
+
+export function itemsPage(options, limit, cursor) {
+    return raw('item.list', given({ ...pick(options, ['listed']), limit, cursor }));
+}
+
 export function count(where, options = {}) {
     return new Call('audience.count', { where, ...pick(options, ['now']) }, answers.readCount);
 }

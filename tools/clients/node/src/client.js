@@ -223,6 +223,29 @@ export class Client {
         for await (const page of this.pages(where, options)) yield* page.ids;
     }
 
+    // Everything that happened from `from` to before `until` (to now unless said), in the order of time. Nothing is held open on the
+    // server, so a loop may rest as long as it likes.
+    async* events(options = {}) {
+        const [{ size = 5000, ...how }, run] = split(options);
+        for (let cursor = null; ;) {
+            const answer = await this.run(calls.eventsPage(how, size, cursor), run);
+            yield* answer.events;
+            if (answer.cursor === undefined) return;
+            cursor = answer.cursor;
+        }
+    }
+
+    // The id of each item, ascending by bytes; with `listed` of those that are, or are no longer, alone.
+    async* itemIds(options = {}) {
+        const [{ size = 10_000, ...how }, run] = split(options);
+        for (let cursor = null; ;) {
+            const answer = await this.run(calls.itemsPage(how, size, cursor), run);
+            yield* answer.ids;
+            if (answer.cursor === undefined) return;
+            cursor = answer.cursor;
+        }
+    }
+
     // NotFound if there is none.
     async user(id, options = {}) {
         const [how, run] = split(options);

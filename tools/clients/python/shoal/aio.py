@@ -405,6 +405,30 @@ class Client:
             for id in page.ids:
                 yield id
 
+    async def events(self, types: Sequence[str] | None = None, *, begin: Any = None, until: Any = None, now: Any = None, size: int = 5000,
+                     timeout: float | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Everything that happened from `begin` to before `until` (to now unless said), in the order of time: {"type", "user", "time", ...}.
+        Nothing is held open on the server, so a loop may rest as long as it likes."""
+        cursor = None
+        while True:
+            answer = await self.run(calls.events_page(types, begin, until, now, size, cursor), timeout=timeout)
+            for event in answer["events"]:
+                yield event
+            cursor = answer.get("cursor")
+            if cursor is None:
+                return
+
+    async def item_ids(self, *, listed: bool | None = None, size: int = 10_000, timeout: float | None = None) -> AsyncIterator[str]:
+        """The id of each item, ascending by bytes; of those that are listed, or are no longer, alone."""
+        cursor = None
+        while True:
+            answer = await self.run(calls.items_page(listed, size, cursor), timeout=timeout)
+            for id in answer["ids"]:
+                yield id
+            cursor = answer.get("cursor")
+            if cursor is None:
+                return
+
     async def user(self, id: str | int, *, fields: Sequence[str] | None = None, events: int | None = None) -> dict[str, Any]:
         """NotFound if there is none."""
         return await self.run(calls.user(id, fields=fields, events=events))

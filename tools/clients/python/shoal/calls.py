@@ -45,6 +45,17 @@ def count(where: Expression, *, now: Any = None) -> Call[types.Count]:
     return Call("audience.count", given(where=where, now=now), types.read_count)
 
 
+def events_page(types: Sequence[str] | None, begin: Any, until: Any, now: Any, limit: int, cursor: str | None) -> Call[dict[str, Any]]:
+    if cursor is not None:
+        begin = until = now = None  # they are in it
+    window = {"from": begin} if begin is not None else {}
+    return raw("event.list", **given(types=types, until=until, now=now, limit=limit, cursor=cursor), **window)
+
+
+def items_page(listed: bool | None, limit: int, cursor: str | None) -> Call[dict[str, Any]]:
+    return raw("item.list", **given(listed=listed, limit=limit, cursor=cursor))
+
+
 def page(where: Expression, *, limit: int = 1000, fields: Sequence[str] | None = None, order: str | None = None,
          desc: bool | None = None, keep: bool | None = None, now: Any = None) -> Call[types.Page]:
     return Call("audience.list", given(where=where, limit=limit, fields=fields, order=order, desc=desc, keep=keep, now=now),

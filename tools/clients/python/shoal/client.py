@@ -426,6 +426,28 @@ class Client:
         for page in self.pages(where, **how):
             yield from page.ids
 
+    def events(self, types: Sequence[str] | None = None, *, begin: Any = None, until: Any = None, now: Any = None, size: int = 5000,
+               timeout: float | None = None) -> Iterator[dict[str, Any]]:
+        """Everything that happened from `begin` to before `until` (to now unless said), in the order of time: {"type", "user", "time", ...}.
+        Nothing is held open on the server, so a loop may rest as long as it likes."""
+        cursor = None
+        while True:
+            answer = self.run(calls.events_page(types, begin, until, now, size, cursor), timeout=timeout)
+            yield from answer["events"]
+            cursor = answer.get("cursor")
+            if cursor is None:
+                return
+
+    def item_ids(self, *, listed: bool | None = None, size: int = 10_000, timeout: float | None = None) -> Iterator[str]:
+        """The id of each item, ascending by bytes; of those that are listed, or are no longer, alone."""
+        cursor = None
+        while True:
+            answer = self.run(calls.items_page(listed, size, cursor), timeout=timeout)
+            yield from answer["ids"]
+            cursor = answer.get("cursor")
+            if cursor is None:
+                return
+
     def user(self, id: str | int, *, fields: Sequence[str] | None = None, events: int | None = None) -> dict[str, Any]:
         """NotFound if there is none."""
         return self.run(calls.user(id, fields=fields, events=events))
