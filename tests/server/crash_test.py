@@ -398,6 +398,7 @@ def main():
                 break
             answers += run(options.shoald, share, shards, io, options.seed + round_number, options.extra)
             cycles += share
+            print(f"{cycles} kills: {shards} shards, {io}, {answers} answers so far", flush=True)
         round_number += 1
     print(f"{cycles} kills, {answers} answers: nothing lost, nothing doubled, nothing that was never sent")
 

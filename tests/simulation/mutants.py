@@ -194,7 +194,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--seeds", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=300)
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     chosen = [mutant for mutant in MUTANTS if not arguments.names or mutant[0] in arguments.names]

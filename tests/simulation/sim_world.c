@@ -518,7 +518,7 @@ void sim_world_init(struct sim_world *world, uint64_t seed, const struct sim_opt
     outcome->shard_count = world->shard_count;
     world->data_options = (struct sh_data_options){.path = "data",
                                                    .durability = SH_LOG_SYNC,
-                                                   .segment_bytes = (64 << 10) << below(world, 3),
+                                                   .segment_bytes = UINT64_C(65536) << below(world, 3),
                                                    .snapshot_log_bytes = 20000 + below(world, 200000)};
     world->server_options = (struct sh_server_options){.addresses = addresses,
                                                        .address_count = 1,
