@@ -22,6 +22,8 @@ enum {
     SH_PERSONAL_COUNT_MAX = 64, /* attributes and tag sets that are personal: each name in a request is compared */
     SH_PURPOSE_COUNT_MAX =
         16, /* that people are written to for: channels and kinds of message; three attributes each */
+    SH_RECEIPT_COUNT_MAX = 65536,      /* of user.forget that a workspace remembers: 4 MiB */
+    SH_FORGET_HOURS_DEFAULT = 24,      /* until nothing of somebody forgotten is on the disk; the least is a minute */
     SH_SEGMENT_COUNT_MAX = 4096,       /* saved expressions in a workspace: segment.of_user looks at all of them */
     SH_SEGMENT_VERSION_COUNT_MAX = 16, /* texts of a segment that are kept, the one in force included */
     SH_SEGMENT_DEPTH_MAX = 16,         /* segments that use segments: people lose the thread earlier */

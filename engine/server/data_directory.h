@@ -29,6 +29,7 @@ struct sh_data_options {
     enum sh_log_durability durability;
     uint32_t interval_ms;        /* 0: SH_LOG_INTERVAL_MS_DEFAULT */
     uint64_t segment_bytes;      /* 0: SH_LOG_SEGMENT_BYTES_DEFAULT */
+    uint64_t forget_ms;          /* until nothing of somebody forgotten is on the disk; 0: SH_FORGET_HOURS_DEFAULT */
     uint64_t snapshot_log_bytes; /* of log since the last snapshot until the next; 0: SH_SNAPSHOT_LOG_BYTES */
 };
 

@@ -59,6 +59,7 @@ void sh_errand_deinit(struct sh_errand *errand) {
 static void start(struct sh_loop *loop, struct sh_errand *errand) {
     errand->request.clock_ns = clock_of_loop;
     errand->request.clock_context = loop;
+    if (errand->request.method->writes) errand->request.position = errand->position;
     errand->answer.body = &errand->body;
     errand->answer.follow = &errand->follow;
     errand->answer.effects = loop->server->loop_count > 1 ? &errand->effects : NULL;

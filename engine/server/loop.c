@@ -117,6 +117,7 @@ static void on_tick(void *context, struct sh_io_timer *timer) {
     sh_shard_tick(loop->shard, sh_io_now_ms(loop->io));
     for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
         sh_session_check_time(session, now_ns);
+    if (loop->server->data != NULL) sh_erasure_tick(loop);
     if (loop->index == 0 && loop->server->data != NULL) sh_snapshots_tick(loop);
     if (loop->index == 0) sh_training_tick(loop);
     if (loop->index == 0 && loop->server->access != NULL) look_at_tokens(loop->server->access);
@@ -211,7 +212,9 @@ static enum sh_status loop_make(struct sh_loop *loop) {
     enum sh_status status =
         server->host->io_create(server->host, server->io, &sh_session_events, loop, &loop->io, &loop->err);
     if (status != SH_OK) return status;
-    const struct sh_shard_options options = {.shard_index = loop->index, .shard_count = server->loop_count};
+    const struct sh_shard_options options = {
+        .shard_index = loop->index, .shard_count = server->loop_count, .forget_ms = sh_server_forget_ms(server)};
+    sh_erasure_init(loop);
     sh_shares_init(&loop->shares);
     if ((status = sh_shard_create(&options, &loop->shard, &loop->err)) != SH_OK) return status;
     /* Ids go on from one start of the server to the next: 2^15 a millisecond is more than a loop can serve. */

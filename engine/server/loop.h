@@ -15,6 +15,7 @@
 #include "audit.h"
 #include "counters.h"
 #include "data_directory.h"
+#include "erasure.h"
 #include "io.h"
 #include "journal.h"
 #include "mailbox.h"
@@ -60,6 +61,7 @@ struct sh_loop {
     uint64_t releases_seen;             /* of the server's snapshots.release_count */
     _Atomic(uint64_t) release_position; /* loop 0 sets it: the log up to there is for nobody any more */
     uint64_t released_position;
+    struct sh_erasure_part erasure;
     _Atomic(uint32_t) write_count; /* tasks that write, of this loop's clients; see snapshot.h */
     size_t partial_bytes;          /* sums over the sessions */
     size_t unsent_bytes;
@@ -98,6 +100,7 @@ struct sh_server {
     struct sh_access *access; /* NULL: everybody may do everything */
     uint64_t every_number;    /* loop 0's: of the latest write that went to every shard */
     struct sh_snapshots snapshots;
+    struct sh_erasure erasure;
     struct sh_training training;
     struct sh_recovery *recovery;       /* until it serves */
     _Atomic(bool) holds_writes;         /* a snapshot waits for those under way */
@@ -131,6 +134,9 @@ void sh_guests_deinit(struct sh_guests *guests);
 void sh_guests_welcome(struct sh_loop *loop);
 /* As sh_server_connect, to loop 0, for the server's own threads: it may do everything. */
 SH_MUST_CHECK enum sh_status sh_server_connect_owner(struct sh_server *server, int *handle, struct sh_error *err);
+
+/* How long somebody forgotten may still be on the disk. */
+uint64_t sh_server_forget_ms(const struct sh_server *server);
 
 /* ---- envelope.c: what a request is, apart from its method ---- */
 

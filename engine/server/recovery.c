@@ -286,7 +286,9 @@ static enum sh_status apply(struct applying *applying, const struct sh_log_recor
     sh_buffer_clear(&applying->body);
     sh_buffer_clear(&applying->effects);
     if (record->request.id > notes->id_last) notes->id_last = record->request.id;
-    const enum sh_status applied = sh_shard_apply(loop->shard, &record->request, &answer, NULL);
+    struct sh_request request = record->request;
+    request.position = position;
+    const enum sh_status applied = sh_shard_apply(loop->shard, &request, &answer, NULL);
     enum sh_status status = applied == SH_ERR_MEMORY ? SH_ERR_MEMORY : SH_OK;
     if (loop->server->loop_count > 1) {
         if (status == SH_OK) status = sh_kept_merges_note(&notes->merges, record, applied);

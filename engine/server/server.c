@@ -274,3 +274,8 @@ enum sh_status sh_server_join(struct sh_server *server, struct sh_error *err) {
     server_free(server);
     return status;
 }
+
+uint64_t sh_server_forget_ms(const struct sh_server *server) {
+    const uint64_t forget_ms = server->data == NULL ? 0 : server->data->options.forget_ms;
+    return forget_ms != 0 ? forget_ms : SH_FORGET_HOURS_DEFAULT * UINT64_C(3600000);
+}

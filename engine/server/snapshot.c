@@ -90,6 +90,7 @@ static void look_at_release(struct sh_loop *loop) {
     const uint64_t count = atomic_load(&loop->server->snapshots.release_count);
     if (loop->releases_seen == count) return;
     loop->releases_seen = count;
+    sh_erasure_note_cut(loop);
     for (struct sh_session *session = loop->sessions; session != NULL; session = session->after)
         if (session->is_blocked) sh_session_mark_dirty(session);
 }

@@ -95,7 +95,8 @@ enum sh_status sh_snapshots_load(struct sh_loop *loop, uint64_t *every_number, u
     sh_archive_leave(&reader);
     status = sh_archive_status(&reader, err);
     struct sh_shard *shard = NULL;
-    const struct sh_shard_options options = {.shard_index = loop->index, .shard_count = server->loop_count};
+    const struct sh_shard_options options = {
+        .shard_index = loop->index, .shard_count = server->loop_count, .forget_ms = sh_server_forget_ms(server)};
     if (status == SH_OK) status = sh_shard_load(&options, &reader, &shard, err);
     if (status == SH_OK) status = sh_archive_close(&reader, err);
     sh_archive_reader_deinit(&reader);

@@ -2,7 +2,9 @@
 #include "event_pack.h"
 #include "hash.h"
 #include "memory.h"
+#include "person.h"
 #include "row_reader.h"
+#include "served.h"
 
 enum {
     PREFETCH_FAR = 16, /* rows ahead: the line of the hash index */
@@ -293,6 +295,15 @@ static enum sh_status handle_get(struct sh_call *call, bool is_item, struct sh_e
     return ids.is_one ? get_one(&get, &ids, err) : get_many(&get, &ids, err);
 }
 
+enum sh_status sh_user_pack(struct sh_call *call, uint32_t slot, msgpack_packer *packer, struct sh_error *err) {
+    struct get get = {.call = call, .table = call->workspace->users, .event_count = -1};
+    get.source = (struct sh_row_source){
+        .table = get.table, .derived = sh_workspace_derived(call->workspace), .now_ms = call->request->now_ms};
+    const enum sh_status status = all_fields(&get.source, call->arena, &get.fields, err);
+    if (status == SH_OK) pack_row(&get, slot, packer);
+    return status;
+}
+
 enum sh_status sh_handle_user_get(struct sh_call *call, struct sh_error *err) {
     return handle_get(call, false, err);
 }
@@ -317,6 +328,7 @@ struct each {
     struct sh_buffer uninvited; /* likewise: whom somebody in another shard has invited */
     uint32_t uninvited_count;
     uint32_t done_count;
+    struct sh_receipt receipt; /* of users */
     uint32_t *unknown_rows;
     uint32_t unknown_count;
 };
@@ -348,12 +360,45 @@ static void forget_served(struct each *each, uint64_t user_hash) {
     sh_buffer_append(&each->served, &user_hash, sizeof user_hash);
 }
 
+static uint32_t count_names(const struct sh_aliases *aliases, struct sh_text user) {
+    const uint32_t own = sh_aliases_are_none(aliases) ? SH_SLOT_NONE : sh_table_find(aliases->ids, user);
+    uint32_t count = 0;
+    if (own == SH_SLOT_NONE) return 0;
+    for (uint32_t name = aliases->list[own].next; name != own; name = aliases->list[name].next)
+        count++;
+    return count;
+}
+
+static uint64_t count_values(const struct sh_table *users, uint32_t slot) {
+    uint64_t count = 0;
+    int64_t value;
+    for (uint32_t i = 0; i < sh_table_attribute_count(users); i++)
+        count += sh_table_get(users, slot, i, &value);
+    for (uint32_t set = 0; set < sh_table_tag_set_count(users); set++) {
+        struct sh_tag_list tags;
+        sh_table_tags(users, slot, set, &tags);
+        count += tags.count;
+    }
+    return count;
+}
+
+/* What is about to go, for the receipt. */
+static void count_person(struct each *each, struct sh_text user, uint32_t slot) {
+    const struct sh_workspace *workspace = each->call->workspace;
+    each->receipt.names += count_names(&workspace->aliases, user);
+    if (slot == SH_SLOT_NONE) return;
+    each->receipt.users++;
+    each->receipt.events += sh_person_event_count(workspace, slot);
+    each->receipt.values += count_values(workspace->users, slot);
+}
+
 /* One user goes, with all other names; *known if there was anything. */
 static enum sh_status forget_one(struct each *each, struct sh_text user, bool *known, struct sh_error *err) {
     struct sh_workspace *workspace = each->call->workspace;
     const uint32_t slot = sh_table_find(workspace->users, user);
     enum sh_status status = SH_OK;
     bool had_names = false;
+    count_person(each, user, slot);
     if (slot != SH_SLOT_NONE)
         status = sh_referral_uninvite(workspace, slot, &each->uninvited, &each->uninvited_count, err);
     if (slot != SH_SLOT_NONE && status == SH_OK)
@@ -431,17 +476,46 @@ static void tell_forgotten(const struct each *each) {
         each->call->answer->effects->failed = true;
 }
 
+int64_t sh_forget_due(const struct sh_shard_options *options, int64_t asked_ms) {
+    const uint64_t forget_ms =
+        options->forget_ms != 0 ? options->forget_ms : SH_FORGET_HOURS_DEFAULT * UINT64_C(3600000);
+    return asked_ms + (int64_t)forget_ms;
+}
+
+/* What is in no log is gone now. */
+static void leave_receipt(struct each *each) {
+    const struct sh_request *request = each->call->request;
+    each->receipt.id = request->id;
+    each->receipt.position = request->position;
+    each->receipt.asked_ms = request->now_ms;
+    each->receipt.erased_ms = request->position == 0 ? request->now_ms : INT64_MAX;
+    sh_receipts_add(&each->call->workspace->receipts, &each->receipt);
+}
+
+static void pack_receipt(const struct each *each, msgpack_packer *packer) {
+    char receipt[SH_REC_ID_BYTES];
+    sh_rec_id_print(each->receipt.id, receipt);
+    sh_pack_literal(packer, "receipt");
+    sh_pack_literal(packer, receipt);
+    sh_pack_literal(packer, "erased_by");
+    (void)msgpack_pack_int64(packer, each->receipt.erased_ms != INT64_MAX
+                                         ? each->receipt.erased_ms
+                                         : sh_forget_due(&each->call->shard->options, each->receipt.asked_ms));
+}
+
 static void answer_each(const struct each *each, const struct sh_buffer *unknown) {
     struct sh_call *call = each->call;
     /* Dealt out over shards, the unknown ones come back in the request's order by their rows. */
     const bool has_rows = !each->is_item && !each->ids.is_one && sh_answer_is_part(call->shard);
     msgpack_packer packer;
-    sh_answer_begin(call, &packer, 2u + has_rows);
+    sh_answer_begin(call, &packer, 2u + has_rows + (each->is_item ? 0u : 2u));
+
     sh_pack_literal(&packer, each->is_item ? "removed" : "forgotten");
     (void)msgpack_pack_uint32(&packer, each->done_count);
     sh_pack_literal(&packer, "unknown");
     (void)msgpack_pack_array(&packer, each->unknown_count);
     sh_buffer_append(call->answer->body, unknown->bytes, unknown->count);
+    if (!each->is_item) pack_receipt(each, &packer);
     if (!has_rows) return;
     sh_pack_literal(&packer, "rows");
     (void)msgpack_pack_array(&packer, each->unknown_count);
@@ -461,6 +535,7 @@ static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct 
     if ((status = read_ids(&params[0], &params[1], &each.ids, err)) != SH_OK) return status;
     if ((status = check_ids(each.ids, err)) != SH_OK) return status;
     if ((status = resolve_all(&each, err)) != SH_OK) return status;
+    if (!is_item && (status = sh_receipts_reserve(&call->workspace->receipts, err)) != SH_OK) return status;
     struct sh_buffer *unknown = &call->shard->scratch;
     sh_buffer_clear(unknown);
     sh_buffer_init(&each.told, SH_PART_BYTES_MAX);
@@ -474,6 +549,7 @@ static enum sh_status handle_each_id(struct sh_call *call, bool is_item, struct 
     sh_buffer_deinit(&each.served);
     sh_buffer_deinit(&each.uninvited);
     if (status != SH_OK) return status;
+    if (!is_item) leave_receipt(&each);
     answer_each(&each, unknown);
     return SH_OK;
 }

@@ -37,6 +37,8 @@ const struct sh_part_form *sh_part_form_of(const struct sh_method *method) {
         return &sh_retention_form;
     case SH_METHOD_EVENT_LIST:
         return &sh_event_list_form;
+    case SH_METHOD_USER_RECEIPT:
+        return &sh_receipt_form;
     case SH_METHOD_FEED_BATCH:
         return &sh_feed_batch_form;
     case SH_METHOD_FEED_USERS_FOR_ITEM:

@@ -40,6 +40,7 @@ extern const struct sh_part_form sh_lookalike_form; /* methods_lookalike.c */
 
 extern const struct sh_part_form sh_event_list_form; /* methods_event_list.c */
 
+extern const struct sh_part_form sh_receipt_form;    /* methods_person.c */
 extern const struct sh_part_form sh_feed_batch_form; /* methods_feed_batch.c */
 extern const struct sh_part_form sh_feed_users_form; /* methods_feed_users.c */
 

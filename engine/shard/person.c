@@ -121,6 +121,15 @@ enum sh_status sh_person_pack(const struct sh_workspace *workspace, uint32_t slo
                    buffer->limit);
 }
 
+uint64_t sh_person_event_count(const struct sh_workspace *workspace, uint32_t slot) {
+    struct sh_event_ref event;
+    uint64_t count = 0;
+    for (bool more = sh_event_history_first(workspace->events, slot, &event); more;
+         more = sh_event_history_next(workspace->events, &event))
+        count++;
+    return count;
+}
+
 /* ---- Adding ---- */
 
 /* The bytes were packed above, in this process: a fault in them is one of ours. */

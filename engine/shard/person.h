@@ -20,6 +20,9 @@
 SH_MUST_CHECK enum sh_status sh_person_pack(const struct sh_workspace *workspace, uint32_t slot,
                                             struct sh_buffer *buffer, struct sh_error *err);
 
+/* How many events are held of a user. Walks over them. */
+uint64_t sh_person_event_count(const struct sh_workspace *workspace, uint32_t slot);
+
 struct sh_person_added {
     uint32_t event_count;
     uint32_t duplicate_count;

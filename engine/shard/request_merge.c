@@ -173,11 +173,19 @@ static enum sh_status merge_get(struct merging *merging, struct sh_error *err) {
     return status;
 }
 
+static void copy_pair(struct merging *merging, const char *name) {
+    const struct sh_answer_pair *pair = sh_answer_map_find(&merging->maps[0], name);
+    sh_pack_literal(&merging->packer, name);
+    sh_buffer_append(merging->merged, pair->begin, (size_t)(pair->end - pair->begin));
+}
+
 static enum sh_status merge_forget(struct merging *merging, struct sh_error *err) {
     const size_t map = begin_map(merging);
     pack_sum(merging, "forgotten");
     const enum sh_status status = pack_gathered(merging, "unknown", ROW_IS_BESIDE, err);
-    end_map(merging, map, 3);
+    copy_pair(merging, "receipt");
+    copy_pair(merging, "erased_by");
+    end_map(merging, map, 5);
     return status;
 }
 
@@ -215,12 +223,6 @@ static uint32_t merge_list_pairs(struct merging *merging, const struct sh_answer
     if (sh_page_token_left(&token) == 0) return 1;
     pack_cursor(merging, &token);
     return 2;
-}
-
-static void copy_pair(struct merging *merging, const char *name) {
-    const struct sh_answer_pair *pair = sh_answer_map_find(&merging->maps[0], name);
-    sh_pack_literal(&merging->packer, name);
-    sh_buffer_append(merging->merged, pair->begin, (size_t)(pair->end - pair->begin));
 }
 
 static enum sh_status merge_list(struct merging *merging, struct sh_error *err) {

@@ -18,6 +18,8 @@ static enum sh_status (*const handlers[SH_METHOD_COUNT])(struct sh_call *call, s
     [SH_METHOD_ITEM_REMOVE] = sh_handle_item_remove,
     [SH_METHOD_SHARD_LEARN] = sh_handle_shard_learn,
     [SH_METHOD_USER_FORGET] = sh_handle_user_forget,
+    [SH_METHOD_USER_EXPORT] = sh_handle_user_export,
+    [SH_METHOD_USER_RECEIPT] = sh_handle_user_receipt,
     [SH_METHOD_AUDIENCE_ASK] = sh_handle_audience_ask,
     [SH_METHOD_EVENT_APPEND] = sh_handle_event_append,
     [SH_METHOD_EVENT_SWEEP] = sh_handle_event_sweep,
@@ -244,6 +246,20 @@ enum sh_status sh_shard_apply(struct sh_shard *shard, const struct sh_request *r
     while (!done)
         status = sh_job_step(job, UINT32_MAX, &done, err);
     return status;
+}
+
+int64_t sh_shard_forget_oldest(const struct sh_shard *shard) {
+    int64_t oldest = INT64_MAX;
+    for (uint32_t i = 0; i < shard->workspace_count; i++) {
+        const int64_t own = sh_receipts_oldest(&shard->workspaces[i]->receipts);
+        if (own < oldest) oldest = own;
+    }
+    return oldest;
+}
+
+void sh_shard_erased(struct sh_shard *shard, uint64_t position, int64_t now_ms) {
+    for (uint32_t i = 0; i < shard->workspace_count; i++)
+        sh_receipts_erase(&shard->workspaces[i]->receipts, position, now_ms);
 }
 
 void sh_shard_tick(struct sh_shard *shard, int64_t now_ms) {

@@ -42,6 +42,7 @@ struct sh_job; /* a request that is not finished yet */
 struct sh_shard_options {
     uint32_t shard_index;
     uint32_t shard_count;
+    uint64_t forget_ms; /* within which nothing of somebody forgotten is on the disk; 0: SH_FORGET_HOURS_DEFAULT */
 };
 
 enum sh_spread {
@@ -91,6 +92,7 @@ struct sh_request {
     uint64_t (*clock_ns)(void *context);
     void *clock_context;
     bool hides_personal; /* the caller may not see what is personal (privacy.h); for questions */
+    uint64_t position;   /* of a write: its record's in the log; 0: it is in none */
     uint64_t begin_ns;   /* by that clock, or by another loop's: when the request was read */
 };
 
@@ -123,6 +125,11 @@ SH_MUST_CHECK enum sh_status sh_shard_apply(struct sh_shard *shard, const struct
                                             const struct sh_answer *answer, struct sh_error *err);
 /* Housekeeping that time asks for (cursors that rested too long). Call about once a second. */
 void sh_shard_tick(struct sh_shard *shard, int64_t now_ms);
+
+/* Forgetting on the disk (receipts.h). When the oldest of those that are pending was asked for; INT64_MAX if none is. */
+int64_t sh_shard_forget_oldest(const struct sh_shard *shard);
+/* Nothing is left on the disk of what records up to this one of the shard's log forgot. */
+void sh_shard_erased(struct sh_shard *shard, uint64_t position, int64_t now_ms);
 
 /* How much there is in it, over all workspaces. Reads no rows: some microseconds a workspace. */
 struct sh_shard_figures {

@@ -7,7 +7,7 @@
  *       u8 has_eligible; if so its text
  *       u32 count of held users, their ids
  *       the table of users, the table of items, the bitmap of listed items
- *       sections events, feed, rfm, referral, segments, rules, aliases, scores, trees, privacy, contact, scenes (an older
+ *       sections events, feed, rfm, referral, segments, rules, aliases, scores, trees, privacy, contact, scenes, receipts (an older
  *       archive has none)
  *     section repeats
  *
@@ -49,6 +49,7 @@ static void save_workspace(const struct sh_workspace *workspace, struct sh_archi
     if (workspace->privacy.hidden.count > 0) sh_privacy_save(&workspace->privacy, writer);
     if (workspace->contact.count > 0 || workspace->contact.is_required) sh_contact_save(&workspace->contact, writer);
     sh_scenes_save(&workspace->scenes, writer);
+    if (workspace->receipts.count > 0) sh_receipts_save(&workspace->receipts, writer);
     sh_archive_end(writer);
 }
 
@@ -146,6 +147,7 @@ static void load_stores(struct sh_workspace *workspace, struct sh_archive_reader
         sh_contact_load(&workspace->contact, workspace->users, reader) != SH_OK)
         return;
     if (sh_archive_comes(reader, "scenes") && sh_scenes_load(&workspace->scenes, reader) != SH_OK) return;
+    if (sh_archive_comes(reader, "receipts") && sh_receipts_load(&workspace->receipts, reader) != SH_OK) return;
 }
 
 static void load_workspace(struct sh_shard *shard, struct sh_archive_reader *reader) {

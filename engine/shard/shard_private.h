@@ -20,6 +20,7 @@
 #include "feed.h"
 #include "hierarchies.h"
 #include "privacy.h"
+#include "receipts.h"
 #include "referral.h"
 #include "repeats.h"
 #include "request_params.h"
@@ -74,6 +75,7 @@ enum {
     SH_METHOD_SEGMENT_PUT,
     SH_METHOD_SHARD_LEARN,
     SH_METHOD_TREE_REMOVE,
+    SH_METHOD_USER_EXPORT,
     SH_METHOD_USER_FORGET,
     SH_METHOD_AUDIENCE_ASK,
     SH_METHOD_AUDIENCE_RFM,
@@ -90,6 +92,7 @@ enum {
     SH_METHOD_TOKEN_CREATE,
     SH_METHOD_TOKEN_REVOKE,
     SH_METHOD_TOKEN_ROTATE,
+    SH_METHOD_USER_RECEIPT,
     SH_METHOD_AUDIENCE_LIST,
     SH_METHOD_FEED_LEARNING,
     SH_METHOD_FEED_TRENDING,
@@ -142,10 +145,11 @@ struct sh_workspace {
     struct sh_hierarchies trees;
     struct sh_privacy privacy;
     struct sh_contact contact;
-    bool hides_personal;       /* of the question that is being read */
-    struct sh_scenes scenes;   /* what the merchant rules, by where a feed is shown */
-    struct sh_aliases aliases; /* other names of users, of all shards */
-    struct sh_held_id *held;   /* users of this shard that are being merged */
+    struct sh_receipts receipts; /* of the forgotten */
+    bool hides_personal;         /* of the question that is being read */
+    struct sh_scenes scenes;     /* what the merchant rules, by where a feed is shown */
+    struct sh_aliases aliases;   /* other names of users, of all shards */
+    struct sh_held_id *held;     /* users of this shard that are being merged */
     uint32_t held_count;
     struct sh_shard_options options; /* of the shard that it belongs to */
     int64_t clock_ms;                /* the latest time that a request told; tags have ended by it */
@@ -207,6 +211,8 @@ enum sh_status sh_handle_schema_get(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_schema_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_user_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_user_get(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_user_export(struct sh_call *call, struct sh_error *err);
+enum sh_status sh_handle_user_receipt(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_user_forget(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_item_put(struct sh_call *call, struct sh_error *err);
 enum sh_status sh_handle_item_get(struct sh_call *call, struct sh_error *err);
@@ -289,6 +295,11 @@ static inline bool sh_answer_is_part(const struct sh_shard *shard) {
 SH_MUST_CHECK enum sh_status sh_read_now(const struct sh_param *param, const struct sh_call *call, int64_t *now_ms,
                                          struct sh_error *err);
 enum sh_status sh_fail_memory(struct sh_error *err);
+/* One user's row as user.get has it, with all that is not missing: methods_data.c. */
+SH_MUST_CHECK enum sh_status sh_user_pack(struct sh_call *call, uint32_t slot, msgpack_packer *packer,
+                                          struct sh_error *err);
+/* When nothing of what was forgotten then is on the disk any more. */
+int64_t sh_forget_due(const struct sh_shard_options *options, int64_t asked_ms);
 
 /* ---- Workspaces: workspace.c ---- */
 

@@ -28,6 +28,7 @@ static void destroy(struct sh_workspace *workspace) {
     sh_hierarchies_deinit(&workspace->trees);
     sh_privacy_deinit(&workspace->privacy);
     sh_contact_deinit(&workspace->contact);
+    sh_receipts_deinit(&workspace->receipts);
     sh_scenes_deinit(&workspace->scenes);
     sh_aliases_deinit(&workspace->aliases);
     sh_free(workspace->held);

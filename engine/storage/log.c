@@ -291,7 +291,10 @@ static void list_current(struct sh_log *log) {
 
 /* Write what is in the group being filled. false: it has to wait, or there is no room for an empty block. */
 static bool group_start(struct sh_log *log) {
-    const bool is_rolling = log->filling.count > log->current.block_count - log->next_block;
+    const bool fits = log->filling.count <= log->current.block_count - log->next_block;
+    const bool may_roll =
+        log->is_roll_wanted && log->spare_count > 0 && log->filling.count < log->spares[0].block_count;
+    const bool is_rolling = !fits || may_roll;
     if (is_rolling && log->spare_count == 0) return false;
     if (is_rolling && (log->written_since > 0 || log->is_syncing)) {
         /* At most one file has bytes that are not synced. */
@@ -305,6 +308,7 @@ static bool group_start(struct sh_log *log) {
     log->filling = log->writing;
     log->writing = filled;
     if (is_rolling) roll(log);
+    if (is_rolling) log->is_roll_wanted = false;
     const uint32_t begin = is_rolling ? 0 : 1;
     const uint32_t end = log->writing.count + 1;
     const uint32_t place = log->next_block;
@@ -365,10 +369,22 @@ static bool seal_step(struct sh_log *log) {
     return false;
 }
 
+/* An empty block begins the next file. false: not now. */
+static bool roll_step(struct sh_log *log) {
+    const struct sh_log_file *current = &log->files.files[log->files.head_count - 1];
+    if (current->first == log->appended + 1) log->is_roll_wanted = false; /* it has no record yet */
+    if (!log->is_roll_wanted || log->spare_count == 0 || group_reserve(&log->filling, 1, NULL) != SH_OK) return false;
+    (void)group_block(&log->filling, log->appended + 1);
+    if (group_start(log)) return true;
+    group_clear(&log->filling);
+    return false;
+}
+
 /* false: nothing can be done now. */
 static bool commit_step(struct sh_log *log) {
     if (log->has_failed || log->is_writing) return false;
     if (log->filling.count > 0) return group_start(log);
+    if (log->is_roll_wanted && roll_step(log)) return true;
     return log->is_seal_wanted && !log->is_syncing && seal_step(log);
 }
 
@@ -387,6 +403,11 @@ void sh_log_seal(struct sh_log *log) {
     log->is_seal_wanted = true;
 }
 
+void sh_log_roll(struct sh_log *log) {
+    log->is_roll_wanted = true;
+    log->is_seal_wanted = true; /* the head of the new file must be safe before the old one goes */
+}
+
 bool sh_log_is_idle(const struct sh_log *log) {
     if (log->is_writing || log->is_syncing || !sh_log_space_is_idle(log)) return false;
     return log->has_failed || (log->filling.count == 0 && !log->is_seal_wanted);
@@ -401,6 +422,10 @@ void sh_log_release(struct sh_log *log, uint64_t position) {
 
 uint64_t sh_log_position(const struct sh_log *log) {
     return log->appended;
+}
+
+uint64_t sh_log_first(const struct sh_log *log) {
+    return log->files.head_count > 0 ? log->files.files[0].first : log->appended + 1;
 }
 
 uint64_t sh_log_durable(const struct sh_log *log) {

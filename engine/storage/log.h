@@ -151,6 +151,9 @@ void sh_log_commit(struct sh_log *log);
  * not sync, sync: what is lost of them afterwards is damage, not a torn end. For quiet moments, before a snapshot and
  * before the end. */
 void sh_log_seal(struct sh_log *log);
+/* What is appended from now on goes to another file, as soon as one is ready, even if nothing is appended: so that all
+ * that is there by now can be released and filled with zeroes. */
+void sh_log_roll(struct sh_log *log);
 /* Nothing is waiting for a commit and nothing is in flight. */
 bool sh_log_is_idle(const struct sh_log *log);
 /* Records up to position will not be asked for again: a snapshot has them. Files that hold no others are filled with
@@ -158,8 +161,9 @@ bool sh_log_is_idle(const struct sh_log *log);
 void sh_log_release(struct sh_log *log, uint64_t position);
 
 uint64_t sh_log_position(const struct sh_log *log); /* of the last record that was appended */
-uint64_t sh_log_durable(const struct sh_log *log);  /* of the last one that on_durable spoke of, or replay found */
-uint64_t sh_log_synced(const struct sh_log *log);   /* of the last one that survives a power cut, in any mode */
+uint64_t sh_log_first(const struct sh_log *log);   /* the first record whose bytes are in a file, or the next to come */
+uint64_t sh_log_durable(const struct sh_log *log); /* of the last one that on_durable spoke of, or replay found */
+uint64_t sh_log_synced(const struct sh_log *log);  /* of the last one that survives a power cut, in any mode */
 /* NULL, or what ended the log. */
 const struct sh_error *sh_log_failed(const struct sh_log *log);
 struct sh_log_statistics sh_log_statistics_of(const struct sh_log *log);

@@ -92,6 +92,7 @@ struct sh_log {
     bool is_syncing;
     struct sh_io_timer sync_timer;
     bool is_seal_wanted;
+    bool is_roll_wanted;
     bool is_refusing; /* an append was refused, on_room is due */
     bool has_failed;
     struct sh_error why;

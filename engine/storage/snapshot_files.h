@@ -100,6 +100,8 @@ SH_MUST_CHECK enum sh_status sh_snapshot_list(struct sh_disk *disk, const char *
 /* How many directories bear the name of a snapshot, whatever is in them. */
 SH_MUST_CHECK enum sh_status sh_snapshot_count(struct sh_disk *disk, const char *directory, uint32_t *count,
                                                struct sh_error *err);
+/* Are there SH_SNAPSHOT_KEEP_COUNT snapshots and nothing else of any: none half written, none damaged? */
+bool sh_snapshot_is_tidy(struct sh_disk *disk, const char *directory);
 /* The newest valid snapshot; every byte of it was read and compared. *found is false if there is none at all. Newer
  * ones that are not valid are told through tell (may be NULL) and renamed damaged-..., leftovers of crashes are
  * removed. SH_ERR_CORRUPT if there are snapshots and none is valid: their log may be gone, so nothing is guessed. store

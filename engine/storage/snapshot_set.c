@@ -180,6 +180,19 @@ enum sh_status sh_snapshot_count(struct sh_disk *disk, const char *directory, ui
     return status;
 }
 
+bool sh_snapshot_is_tidy(struct sh_disk *disk, const char *directory) {
+    for (int state = 0; state < SH_SNAPSHOT_STATE_COUNT; state++) {
+        uint64_t *sequences;
+        uint32_t count;
+        const enum sh_status status =
+            sequences_read(disk, directory, (enum sh_snapshot_state)state, &sequences, &count, NULL);
+        sh_free(sequences);
+        const uint32_t wanted = state == SH_SNAPSHOT_WHOLE ? SH_SNAPSHOT_KEEP_COUNT : 0;
+        if (status != SH_OK || count != wanted) return false;
+    }
+    return true;
+}
+
 enum sh_status sh_snapshot_next(struct sh_disk *disk, const char *directory, uint64_t *sequence, struct sh_error *err) {
     *sequence = 1;
     for (int state = 0; state < SH_SNAPSHOT_STATE_COUNT; state++) {

@@ -150,6 +150,24 @@ static enum sh_status reserve_quarantine(struct sh_table *table) {
     return status;
 }
 
+/* What the row alone was tagged with is not remembered either: the tag keeps its code and loses its text. */
+static enum sh_status forget_tags(struct sh_table *table, uint32_t slot, uint32_t tag_set) {
+    struct tag_set *set = table_tag_set(table, tag_set);
+    uint16_t codes[SH_TAGS_PER_ROW_MAX];
+    struct sh_tag_list list;
+    sh_table_tags(table, slot, tag_set, &list);
+    const uint32_t count = list.count;
+    if (count == 0) return SH_OK;
+    memcpy(codes, list.codes, count * sizeof *codes);
+    const enum sh_status status = sh_table_tags_set(table, slot, tag_set, NULL, 0);
+    for (uint32_t i = 0; i < count && status == SH_OK; i++) {
+        if (sh_bitmap_count(&set->slots[codes[i]]) > 0) continue;
+        sh_dictionary_erase(&set->texts, codes[i]);
+        table->text_version++;
+    }
+    return status;
+}
+
 enum sh_status sh_table_forget(struct sh_table *table, uint32_t slot, uint64_t sequence) {
     sh_assert(row_ids_has(&table->ids, slot));
     enum sh_status status = reserve_quarantine(table);
@@ -157,7 +175,7 @@ enum sh_status sh_table_forget(struct sh_table *table, uint32_t slot, uint64_t s
     for (uint32_t i = 0; i < table->attribute_count; i++)
         if ((status = sh_table_clear(table, slot, i)) != SH_OK) return status;
     for (uint32_t i = 0; i < table->tag_set_count; i++)
-        if ((status = sh_table_tags_set(table, slot, i, NULL, 0)) != SH_OK) return status;
+        if ((status = forget_tags(table, slot, i)) != SH_OK) return status;
     status = sh_bitmap_remove(&table->live, slot, NULL);
     if (status != SH_OK) return status;
     row_ids_remove(&table->ids, slot);

@@ -22,6 +22,7 @@
  *   - ranks of an enum are a permutation of its codes;
  *   - a string value that no row has is erased by the next sh_table_reuse_before() at the latest: what a forgotten
  * person alone was called does not stay in memory;
+ *   - a tag that only a forgotten row had keeps its code, without a row, and has the empty text from then on;
  *   - a forgotten slot is not given out again before sh_table_reuse_before() says so.
  *
  * Failure: what returns a status leaves the table as it was on every status but SH_OK, unless it says otherwise.
@@ -142,7 +143,7 @@ uint32_t sh_table_slot_end(const struct sh_table *table);
 /* Live rows: their set, whose count is their number. */
 const struct sh_bitmap *sh_table_live(const struct sh_table *table);
 
-/* Remove a live row from everything: id, values, tags. The slot waits in quarantine, stamped with `sequence`, which
+/* Remove a live row from everything: id, values, tags, and the texts of tags that no other row has. The slot waits in quarantine, stamped with `sequence`, which
  * never falls from call to call. On SH_ERR_MEMORY the row is still live and whole in itself, but may have lost some of
  * its values; call again. */
 SH_MUST_CHECK enum sh_status sh_table_forget(struct sh_table *table, uint32_t slot, uint64_t sequence);

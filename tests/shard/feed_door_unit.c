@@ -146,7 +146,7 @@ Test(feed_door, a_changed_half_life_is_learned_again_from_the_events) {
 }
 
 Test(feed_door, a_forgotten_user_starts_anew) {
-    SAY("user.forget", "{id: 'a'}", "{forgotten: 1, unknown: []}");
+    SAY_BEGIN("user.forget", "{id: 'a'}", "{forgotten: 1, unknown: []");
     cr_assert(strstr(alike("feed.get", "{user: 'a', count: 5}"), "kind: 'affinity'") == NULL);
 }
 

@@ -205,7 +205,7 @@ Test(rfm, stages_of_life_go_by_gaps) {
 Test(rfm, the_forgotten_have_no_scores) {
     PUT;
     REFRESH;
-    SAY("user.forget", "{id: 'p8'}", "{forgotten: 1, unknown: []}");
+    SAY_BEGIN("user.forget", "{id: 'p8'}", "{forgotten: 1, unknown: []");
     COUNT("rfm.f = 3", 2);
     COUNT("rfm.f is missing", 1);
 }

@@ -267,7 +267,7 @@ Test(semantics, open_cursors_skip_the_forgotten_and_say_how_many) {
     char cursors[TRIO_COUNT][4096];
     for (int i = 0; i < TRIO_COUNT; i++)
         (void)snprintf(cursors[i], sizeof cursors[i], "%.4000s", rig_cursor(&trio.rigs[i]));
-    SAY("user.forget", "{id: 'b'}", "{forgotten: 1, unknown: []}");
+    SAY_BEGIN("user.forget", "{id: 'b'}", "{forgotten: 1, unknown: []");
     put("{user: {id: 'z'}}");
     for (int i = 0; i < TRIO_COUNT; i++) {
         char params[5000];

@@ -180,6 +180,7 @@ const char *rig_ask_bytes(struct rig *rig, const char *method, const void *param
         .params = params,
         .params_count = params_count,
         .now_ms = rig->now_ms,
+        .position = rig->position,
         .id = rig->next_id++,
         .clock_ns = no_clock,
         .clock_context = &ticks,

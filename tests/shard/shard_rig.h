@@ -14,6 +14,7 @@ struct rig {
     const char *workspace;
     int64_t now_ms;
     uint64_t next_id;
+    uint64_t position;     /* in a log, of the next requests; 0: in none */
     const char *client;    /* who numbers the next requests; "": nobody */
     uint64_t seq;          /* the number of each of them */
     uint64_t tick_ns;      /* what the clock goes on by when it is looked at; it begins at 0 in each request */

@@ -244,7 +244,7 @@ void world_forget(struct world *world, struct world_text *params, struct world_t
     }
     text_add(expected, "{forgotten: %d, unknown: [", known);
     if (!known) text_add(expected, "'u%u', ", user);
-    text_add(expected, "'nobody']}");
+    text_add(expected, "'nobody'], receipt: ");
     uninvite(world, who);
     memset(&world->users[who], 0, sizeof world->users[who]);
     world->users[who].inviter = -1;

@@ -100,6 +100,7 @@ int run_lookalike(struct session *session, const struct command_options *options
 int run_overlap(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_item(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
+int run_receipt(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_forget(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_merge(struct session *session, const struct command_options *options, char **words, uint32_t word_count);
 int run_users_for(struct session *session, const struct command_options *options, char **words, uint32_t word_count);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "command_fields.h"
 #include "guess.h"
@@ -116,7 +117,66 @@ static int show_rows(struct session *session, const struct command_options *opti
     return status;
 }
 
+/* ---- user export ---- */
+
+static bool export_page(struct session *session, const char *id, const char *cursor,
+                        struct shoal_client_answer *answer) {
+    struct shoal_client_writer *params = new_params(2u + (cursor != NULL));
+    write_key_text(params, "user", id);
+    shoal_client_write_literal(params, "limit");
+    shoal_client_write_integer(params, 10000);
+    if (cursor != NULL) write_key_text(params, "cursor", cursor);
+    const bool sent = session_call(session, "user.export", params, NULL, answer);
+    shoal_client_writer_destroy(params);
+    return sent;
+}
+
+static void print_exported_events(struct shoal_client_value events, bool *is_first) {
+    struct shoal_client_walk walk = shoal_client_walk_begin(events);
+    for (struct shoal_client_value event; shoal_client_walk_next(&walk, NULL, &event); *is_first = false) {
+        (void)fputs(*is_first ? "\n" : ",\n", stdout);
+        output_json(event, stdout);
+    }
+}
+
+/* Everything held of a person, as one JSON document, whatever the format: it is to be handed over. */
+static int export_person(struct session *session, const char *id) {
+    struct shoal_client_answer answer;
+    char cursor[64] = "";
+    bool is_first = true;
+    if (!export_page(session, id, NULL, &answer)) return 1;
+    struct shoal_client_value key;
+    struct shoal_client_value value;
+    struct shoal_client_walk walk = shoal_client_walk_begin(answer.result);
+    (void)fputs("{", stdout);
+    while (shoal_client_walk_next(&walk, &key, &value)) {
+        size_t length;
+        const char *name = shoal_client_text(key, &length);
+        static const char *const others[] = {"events", "cursor", "took_us"};
+        bool is_other = false;
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+            is_other |= strlen(others[i]) == length && memcmp(others[i], name, length) == 0;
+        if (is_other) continue;
+        (void)printf("\"%.*s\": ", (int)length, name);
+        output_json(value, stdout);
+        (void)fputs(",\n", stdout);
+    }
+    (void)fputs("\"events\": [", stdout);
+    for (;;) {
+        size_t length = 0;
+        print_exported_events(shoal_client_get(answer.result, "events"), &is_first);
+        const char *text = shoal_client_text(shoal_client_get(answer.result, "cursor"), &length);
+        if (text == NULL || length >= sizeof cursor) break;
+        memcpy(cursor, text, length);
+        cursor[length] = '\0';
+        if (!export_page(session, id, cursor, &answer)) return 1;
+    }
+    (void)fputs("]}\n", stdout);
+    return 0;
+}
+
 int run_user(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    if (word_count == 2 && strcmp(words[0], "export") == 0) return export_person(session, words[1]);
     return show_rows(session, options, "user.get", "users", words, word_count);
 }
 
@@ -138,7 +198,45 @@ int run_forget(struct session *session, const struct command_options *options, c
     (void)printf("%s%s\n", unknown[0] == '\0' ? "" : "; not known: ", unknown);
     const bool all_known = unknown[0] == '\0';
     free(unknown);
+    size_t length = 0;
+    const char *receipt = shoal_client_text(shoal_client_get(answer.result, "receipt"), &length);
+    if (receipt != NULL && session->format == OUTPUT_TABLE) (void)printf("receipt %.*s\n", (int)length, receipt);
     return all_known ? 0 : 1;
+}
+
+int run_receipt(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
+    (void)options;
+    (void)word_count;
+    struct shoal_client_answer answer;
+    struct shoal_client_writer *params = new_params(1);
+    write_key_text(params, "receipt", words[0]);
+    const bool sent = session_call(session, "user.receipt", params, NULL, &answer);
+    shoal_client_writer_destroy(params);
+    if (!sent) return 1;
+    if (session->format == OUTPUT_JSON) return print_document(answer.result);
+    static const char *const times[] = {"asked_at", "erased_by", "erased_at"};
+    static const char *const numbers[] = {"users", "names", "events", "values"};
+    struct output_table *table = output_table_create(session->format, stdout);
+    output_column(table, "name", false);
+    output_column(table, "value", false);
+    output_add(table, "state");
+    output_add_value(table, shoal_client_get(answer.result, "state"));
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        const int64_t time_ms = shoal_client_integer(shoal_client_get(answer.result, times[i]), INT64_MIN);
+        char text[40];
+        struct tm parts;
+        const time_t seconds = (time_t)(time_ms / 1000);
+        if (time_ms == INT64_MIN || gmtime_r(&seconds, &parts) == NULL) continue;
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
+        output_add(table, times[i]);
+        output_add(table, text);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        output_add(table, numbers[i]);
+        output_add_value(table, shoal_client_get(answer.result, numbers[i]));
+    }
+    output_table_finish(table);
+    return 0;
 }
 
 int run_merge(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {

@@ -14,6 +14,8 @@ enum {
     SEGMENT_MIB_MAX = 4096,
     SNAPSHOT_LOG_MIB_MAX = 1 << 20,
     MEMORY_MIB_MAX = 1 << 30,
+    FORGET_S_MIN = 2,
+    FORGET_S_MAX = 366 * 86400,
     SLOW_MS_MAX = 3600000,
     NAME_BYTES_MAX = 32,
 };
@@ -49,6 +51,8 @@ static const struct setting known[] = {
          "none: when it survives the end of the server"),
     TEXT("segment", "SIZE", segment, "of one file of the log, in MiB (default 64)"),
     TEXT("snapshot-log", "N", snapshot_log, "MiB of log until a snapshot is taken (default 1024; 0: only when asked)"),
+    TEXT("forget-within", "SECONDS", forget_within,
+         "who is forgotten is gone from the files in DIR, too, after so long (default 86400)"),
     TEXT("shards", "N", shards, "loops, each with a part of the users (default: as in DIR, or one a processor)"),
     TEXT("access", "FILE", access,
          "only who shows a token of FILE is served (shoal token makes them; default: DIR/access.json\n"
@@ -258,19 +262,23 @@ static enum sh_status parse_durability(const char *text, enum sh_log_durability 
 static enum sh_status resolve_data(struct settings *settings, struct sh_error *err) {
     uint32_t segment_mib = 0;
     uint32_t snapshot_mib = 0;
+    uint32_t forget_s = 0;
     struct sh_data_options *options = &settings->data_options;
     enum sh_status status = parse_durability(settings->durability, &options->durability, err);
     if (status == SH_OK) status = parse_number("segment", settings->segment, 1, SEGMENT_MIB_MAX, &segment_mib, err);
     if (status == SH_OK)
         status = parse_number("snapshot-log", settings->snapshot_log, 0, SNAPSHOT_LOG_MIB_MAX, &snapshot_mib, err);
+    if (status == SH_OK)
+        status = parse_number("forget-within", settings->forget_within, FORGET_S_MIN, FORGET_S_MAX, &forget_s, err);
     if (status != SH_OK) return status;
+    options->forget_ms = (uint64_t)forget_s * 1000;
     options->path = settings->data;
     options->segment_bytes = (uint64_t)segment_mib << 20;
     options->snapshot_log_bytes = (uint64_t)snapshot_mib << 20;
     if (settings->snapshot_log != NULL && snapshot_mib == 0) options->snapshot_log_bytes = UINT64_MAX;
-    if (settings->data == NULL &&
-        (settings->durability != NULL || settings->segment != NULL || settings->snapshot_log != NULL))
-        return sh_fail(err, SH_ERR_ARGUMENT, -1, "durability, segment and snapshot-log go with data");
+    if (settings->data == NULL && (settings->durability != NULL || settings->segment != NULL ||
+                                   settings->snapshot_log != NULL || settings->forget_within != NULL))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "durability, segment, snapshot-log and forget-within go with data");
     return SH_OK;
 }
 

@@ -30,6 +30,7 @@ struct settings {
     const char *data; /* NULL: nothing is kept */
     const char *durability;
     const char *segment;
+    const char *forget_within;
     const char *snapshot_log;
     const char *shards;
     const char *access;

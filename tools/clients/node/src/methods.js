@@ -16,7 +16,7 @@ export const READS = new Set([
     'feed.batch', 'feed.explain', 'feed.get', 'feed.impressions', 'feed.learning', 'feed.similar', 'feed.trending',
     'feed.users_for_item', 'hello', 'item.get', 'item.list', 'model.likings', 'model.list', 'ping', 'referral.get',
     'rfm.get', 'rule.get', 'rule.list', 'scene.get', 'scene.list', 'schema.get', 'score.get', 'score.list', 'segment.get',
-    'segment.list', 'segment.of_user', 'stats', 'tree.get', 'tree.list', 'user.get',
+    'segment.list', 'segment.of_user', 'stats', 'tree.get', 'tree.list', 'user.export', 'user.get', 'user.receipt',
 ]);
 
 // Questions to all shards, which are told how long they may take; a feed is made before it could matter.
