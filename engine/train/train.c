@@ -16,7 +16,7 @@ enum sh_train_method sh_train_method_find(struct sh_text name) {
     return (enum sh_train_method)method;
 }
 
-/* Chosen on validation parts of MovieLens small and a made-up shop: engine/feed/METHODS.md. */
+/* Chosen on validation parts of MovieLens small and a made-up shop: tools/METHODS.md. */
 struct sh_train_spec sh_train_spec_default(enum sh_train_method method) {
     return (struct sh_train_spec){
         .method = method,

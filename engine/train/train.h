@@ -7,7 +7,8 @@
  *                        sum over (u,i) liked of w_ui (1 - p_u.q_i)^2  +  unobserved * sum over all u,i of (p_u.q_i)^2
  *                      + regularisation * (sum over u of n_u |p_u|^2  +  sum over i of n_i |q_i|^2)
  *                    with n_u = sum of the user's weights + unobserved * items, n_i = the item's + unobserved * users,
- *                    by solving for all p and all q in turn, `epochs` times. A user's vector is
+ *                    by solving for all p and all q in turn, `epochs` times, from q_ik = 0.1 sqrt(3 / d) u, u of -1..1 by
+ *                    sh_hash_mix of (XXH3 of the item's id ^ seed * 0x9E3779B97F4A7C15, k + 1). A user's vector is
  *                        p_u = (unobserved Q'Q + sum of w_ui q_i q_i' + regularisation n_u I)^-1  sum of w_ui q_i
  *                    which is what a feed solves with the user's latest events (sh_fold_in): exact, no user is stored.
  *   ease    lists    B_ij = -P_ij / P_jj, B_jj = 0, P = (X'X + regularisation I)^-1 (Steck, "Embarrassingly shallow

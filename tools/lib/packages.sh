@@ -3,7 +3,8 @@
 packages_build="gcc libc6-dev cmake ninja-build pkg-config liburing-dev libxxhash-dev libmsgpack-dev libjansson-dev libssl-dev libinih-dev
  libedit-dev libmicrohttpd-dev zlib1g-dev libzstd-dev tzdata"
 packages_test="$packages_build g++ libcriterion-dev libroaring-dev libsqlite3-dev python3 python3-msgpack python3-pip openssl
- python3-setuptools python3-wheel python3-pynvim prometheus librdkafka-dev clang libclang-rt-14-dev xz-utils unzip valgrind"
+ python3-setuptools python3-wheel python3-pynvim prometheus librdkafka-dev clang libclang-rt-14-dev xz-utils unzip valgrind
+ python3-numpy python3-scipy python3-xxhash"
 # A fresh Debian, booted, to install the packages in.
 packages_tree="debootstrap iproute2 dpkg-dev file man-db systemd systemd-container"
 # For the console's charts. Debian's node takes its certificates from the system, which a small Debian has none of.
@@ -13,6 +14,8 @@ packages_browser="chromium"
 packages_pictures="chromium fonts-noto-cjk"
 # What bench/run compares with and draws with, without the largest of them, which it installs itself.
 packages_peers="redis-server libhiredis-dev memcached gnuplot-nox"
+# What tools/METHODS.md is measured beside.
+packages_methods="$packages_build python3 python3-numpy python3-scipy python3-xxhash"
 packages_dev="$packages_test clang-format clang-tidy cppcheck"
 
 say() { printf '%s\n' "$*"; }
