@@ -39,15 +39,6 @@ MUTANTS = [
     ("damage_taken_for_torn_end", "engine/storage/log_walk.c",
      "if (block->durable >= walk->next) {", "if (block->durable >= UINT64_MAX) {",
      "damage is cut off as if it were a torn end"),
-    # Each of these two alone does no harm: what is left behind a torn end is not in the chain, and the chain is not
-    # needed where nothing is left.
-    ("chain_ignored_and_torn_end_kept", [
-        ("engine/storage/log_walk.c",
-         "&& block->previous == walk->previous) return take", ") return take"),
-        ("engine/storage/log_recover.c",
-         "    const uint32_t from = is_clean ? (uint32_t)(file.byte_count / SH_LOG_BLOCK_BYTES) : walk->block;",
-         "    const uint32_t from = (uint32_t)(file.byte_count / SH_LOG_BLOCK_BYTES);\n    (void)is_clean;"),
-    ], "a torn end is not filled with zeroes, and a block is believed without the one before it"),
     ("not_zeroed", "engine/storage/log_space.c",
      "    case RECYCLE_ZERO:\n        zero_request(space, target_bytes(&space->target));\n",
      "    case RECYCLE_ZERO:\n        request->operation = SH_IO_FILE_SYNC_DATA;\n",
@@ -135,7 +126,7 @@ def link_command(build, target):
 
 
 def edits(mutant):
-    """(file, text, replacement) of each place."""
+    """(file, text, replacement) of each place; a mutant of several has a list of them."""
     return mutant[1] if isinstance(mutant[1], list) else [mutant[1:4]]
 
 
