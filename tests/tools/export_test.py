@@ -258,6 +258,28 @@ class Export(unittest.TestCase):
             self.assertIn(part, done.stdout, words)
 
 
+    def test_who_may_not_be_written_to_is_held_back(self):
+        with Client(self.address, workspace="consent") as client:
+            client.call("schema.put", privacy={"purposes": [{"name": "sms"}], "purpose_required": True})
+            client.call("user.put", users=[{"id": f"u{i}", **({"consent_sms": "granted"} if i % 3 else {}), **({"suppressed": ["all"]} if i % 10 == 1 else {})} for i in range(300)])
+            may = client.call("audience.list", where="true", order="id", limit=1000, **{"for": "sms"})["ids"]
+            run = lambda *words: subprocess.run([SHOAL, "--addr", self.address, "--workspace", "consent", "export", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            done = run("users", "--for", "sms", "--fields", "consent_sms", "--out", self.folder / "sms.csv")
+            self.assertEqual((done.returncode, [row["id"] for row in rows(self.folder / "sms.csv")]), (0, may), done.stdout)
+            self.assertIn(f"held back: {300 - len(may)}", done.stdout)
+            done = run("users", "--out", self.folder / "all.csv")
+            self.assertEqual((done.returncode, "for" in done.stdout), (1, True), done.stdout)
+            # A copy, and a table of numbers, write to nobody.
+            self.assertEqual(run("shop", "--out", self.folder / "copy").returncode, 0)
+            self.assertEqual(len(rows(self.folder / "copy/users.jsonl.zst")), 300)
+            with Server(shards=1) as other:
+                load(other.address, self.folder / "copy")
+                with other.client(workspace="default") as copy:
+                    self.assertEqual(copy.call("audience.list", where="true", order="id", limit=1000, **{"for": "sms"})["ids"], may)
+            done = run("users", "--for", "sms", "--out", self.folder / "sms.roaring")
+            self.assertEqual((done.returncode, len(rows(self.folder / "sms.roaring.numbers.csv"))), (0, 300), done.stdout)
+
+
 class Interrupted(unittest.TestCase):
     """kill -9 of the export, and of the server, again and again."""
 

@@ -146,9 +146,11 @@ const struct command commands[] = {
      "                            items, events [--types a,b] [--from T] [--until T], feeds EXPRESSION [--count N],\n"
      "                            memberships [--segments a,b], shop; --out FILE.csv|.jsonl|.roaring[.gz|.zst] (a "
      "folder\n"
-     "                            for a shop) --fields a,b --order NAME --desc; --resume MANIFEST, --verify MANIFEST, "
+     "                            for a shop) --fields a,b --order NAME --desc\n"
+     "                            --for PURPOSE; --resume MANIFEST, --verify MANIFEST, "
      "--anew",
-     " fields order desc now key table separator types from until count filter exclude seed scene store segments as "
+     " for fields order desc now key table separator types from until count filter exclude seed scene store segments "
+     "as "
      "out "
      "verify resume anew quiet ",
      0, 2, false, run_export},

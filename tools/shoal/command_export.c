@@ -16,13 +16,13 @@ static const struct what {
     uint32_t words;    /* behind the name */
     const char *takes; /* options, each with blanks around */
 } whats[] = {
-    {"audience", "users", 1, " fields order desc now key table separator "},
-    {"segment", "users", 1, " fields order desc now key table separator "},
-    {"users", "users", 0, " fields order desc now key table separator "},
+    {"audience", "users", 1, " fields order desc now key table separator for "},
+    {"segment", "users", 1, " fields order desc now key table separator for "},
+    {"users", "users", 0, " fields order desc now key table separator for "},
     {"items", "items", 0, " fields separator "},
     {"events", "events", 0, " types from until now "},
-    {"feeds", "feeds", 1, " count filter exclude fields seed now scene store "},
-    {"memberships", "memberships", 0, " segments now "},
+    {"feeds", "feeds", 1, " count filter exclude fields seed now scene store for "},
+    {"memberships", "memberships", 0, " segments now for "},
     {"shop", "", 0, " as now "},
 };
 enum { WHAT_COUNT = sizeof whats / sizeof whats[0] };
@@ -103,6 +103,7 @@ static json_t *make_asked(const struct session *session, const struct what *what
     set_text(asked, "now", options->now);
     set_text(asked, "from", options->from);
     set_text(asked, "until", options->until);
+    set_text(asked, "for", options->purpose);
     set_text(asked, "key", options->key);
     set_text(asked, "table", options->table);
     set_text(asked, "separator", options->separator);
@@ -254,6 +255,9 @@ static void print_done(const struct export *export) {
         (void)printf("%s: %s rows, %s bytes\n", part->file, print_grouped((int64_t)part->rows, a),
                      print_grouped((int64_t)part->sums.bytes, b));
     }
+    if (export->held_back > 0)
+        (void)printf("held back: %s who are suppressed, or have not agreed\n",
+                     print_grouped((int64_t) export->held_back, a));
     if (export->skipped > 0)
         (void)printf("left out: %s who were forgotten meanwhile, or have no number\n",
                      print_grouped((int64_t) export->skipped, a));
@@ -307,12 +311,25 @@ static const char *unwanted(const struct what *what, const struct command_option
     const struct {
         const char *name;
         const void *given;
-    } all[] = {{"fields", options->fields}, {"order", options->order},       {"desc", options->desc ? "" : NULL},
-               {"now", options->now},       {"key", options->key},           {"table", options->table},
-               {"types", options->types},   {"from", options->from},         {"until", options->until},
-               {"count", options->count},   {"filter", options->filter},     {"exclude", options->exclude},
-               {"seed", options->seed},     {"scene", options->scene},       {"store", options->store},
-               {"as", options->as},         {"segments", options->segments}, {"separator", options->separator}};
+    } all[] = {{"fields", options->fields},
+               {"order", options->order},
+               {"desc", options->desc ? "" : NULL},
+               {"now", options->now},
+               {"key", options->key},
+               {"table", options->table},
+               {"types", options->types},
+               {"from", options->from},
+               {"until", options->until},
+               {"count", options->count},
+               {"filter", options->filter},
+               {"exclude", options->exclude},
+               {"seed", options->seed},
+               {"scene", options->scene},
+               {"store", options->store},
+               {"as", options->as},
+               {"for", options->purpose},
+               {"segments", options->segments},
+               {"separator", options->separator}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         char word[32];
         (void)snprintf(word, sizeof word, " %s ", all[i].name);
@@ -362,6 +379,7 @@ static enum sh_status take_old(struct export *export, bool *is_there) {
         export->part_count = old->part_count;
         export->as_of_ms = old->as_of_ms;
         export->skipped = old->skipped;
+        export->held_back = old->held_back;
         export->spool = old->spool;
         export->spool_count = old->spool_count;
         export->spool_number = old->spool_number;

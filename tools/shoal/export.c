@@ -66,9 +66,15 @@ static enum sh_status fetch_ids(struct export *export, const struct export_part 
     const bool is_bitmap = strcmp(part->kind, "roaring") == 0;
     const bool is_table = strcmp(part->kind, "numbers") == 0;
     if (!is_of_people(part->kind)) return SH_OK;
-    if (is_table) return export_fetch_ids(export, NULL, NULL, false, 0);
-    return export_fetch_ids(export, export_asked(export, "where"), is_bitmap ? NULL : export_asked(export, "order"),
-                            json_is_true(json_object_get(export->asked, "desc")), is_bitmap ? 1 : 0);
+    /* A table and a copy of a shop write to nobody. */
+    const struct export_audience everybody = {.purpose = "internal"};
+    const struct export_audience audience = {.where = export_asked(export, "where"),
+                                             .order = is_bitmap ? NULL : export_asked(export, "order"),
+                                             .desc = json_is_true(json_object_get(export->asked, "desc")),
+                                             .purpose = export_asked(export, "for"),
+                                             .number = is_bitmap ? 1 : 0};
+    return export_fetch_ids(export,
+                            is_table || strcmp(export_asked(export, "kind"), "shop") == 0 ? &everybody : &audience);
 }
 
 static enum sh_status add_page(struct export *export, struct export_file *file) {

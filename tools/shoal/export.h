@@ -73,6 +73,7 @@ struct export {
     struct export_part parts[EXPORT_PART_COUNT_MAX];
     uint32_t part_count;
     uint64_t skipped;
+    uint64_t held_back;       /* suppressed, or without consent for the purpose */
     struct export_sums spool; /* the ids of the audience at hand; 0 bytes: not fetched yet */
     uint64_t spool_count;
     uint32_t spool_number; /* which audience, of several */
@@ -107,9 +108,16 @@ void export_manifest_of(const char *out, char path[PATH_MAX]);
 
 /* A call whose params are export->params; a server that is away is waited for. */
 SH_MUST_CHECK enum sh_status export_call(struct export *export, const char *method, struct shoal_client_answer *answer);
-/* Fetch the ids of an audience, unless they are there: spool and as_of_ms. where NULL: everybody. */
-SH_MUST_CHECK enum sh_status export_fetch_ids(struct export *export, const char *where, const char *order, bool desc,
-                                              uint32_t number);
+/* Whom ids are of. */
+struct export_audience {
+    const char *where; /* NULL: everybody */
+    const char *order; /* NULL: by id */
+    bool desc;
+    const char *purpose; /* who may be written to for it; NULL: all */
+    uint32_t number;     /* of several audiences of one export */
+};
+/* Fetch the ids of an audience, unless they are there: spool and as_of_ms. */
+SH_MUST_CHECK enum sh_status export_fetch_ids(struct export *export, const struct export_audience *audience);
 /* Ids of the spool from *offset on, at most count, as a msgpack array in params; *offset moves behind them. With ids
  * (may be NULL) also where they stand in `room`. */
 SH_MUST_CHECK enum sh_status export_read_ids(struct export *export, uint64_t *offset, uint32_t count,

@@ -72,7 +72,10 @@ static enum sh_status add_ids(struct export *export, struct export_file *file, s
     return status != SH_OK ? status : export_file_add(file, export->page.bytes, export->page.count, export->err);
 }
 
-static void write_first(struct export *export, const char *where, const char *order, bool desc) {
+static void write_first(struct export *export, const struct export_audience *audience) {
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"where", audience->where}, {"order", audience->order}, {"for", audience->purpose}};
     struct shoal_client_writer *params = export->params;
     const char *now = export_asked(export, "now");
     uint32_t pair_count = 1;
@@ -80,15 +83,12 @@ static void write_first(struct export *export, const char *where, const char *or
     const size_t map = shoal_client_begin_map(params);
     shoal_client_write_literal(params, "limit");
     shoal_client_write_integer(params, FETCH_LIMIT);
-    if (where != NULL) {
-        write_key_text(params, "where", where);
+    for (uint32_t i = 0; i < 3; i++) {
+        if (texts[i].text == NULL) continue;
+        write_key_text(params, texts[i].name, texts[i].text);
         pair_count++;
     }
-    if (order != NULL) {
-        write_key_text(params, "order", order);
-        pair_count++;
-    }
-    if (desc) {
+    if (audience->desc) {
         shoal_client_write_literal(params, "desc");
         shoal_client_write_boolean(params, true);
         pair_count++;
@@ -109,6 +109,8 @@ static enum sh_status fetch(struct export *export, struct export_file *file) {
     enum sh_status status = export_call(export, "audience.export", &answer);
     if (status != SH_OK) return status;
     export->as_of_ms = shoal_client_integer(shoal_client_get(answer.result, "now"), 0);
+    export->held_back = (uint64_t)(shoal_client_integer(shoal_client_get(answer.result, "suppressed"), 0) +
+                                   shoal_client_integer(shoal_client_get(answer.result, "no_consent"), 0));
     for (;;) {
         if ((status = add_ids(export, file, shoal_client_get(answer.result, "ids"))) != SH_OK) return status;
         export->skipped += (uint64_t)shoal_client_integer(shoal_client_get(answer.result, "skipped"), 0);
@@ -126,8 +128,7 @@ static enum sh_status fetch(struct export *export, struct export_file *file) {
 }
 
 /* All of them, or none: who begins again freezes anew. */
-static enum sh_status fetch_whole(struct export *export, const char *path, const char *where, const char *order,
-                                  bool desc) {
+static enum sh_status fetch_whole(struct export *export, const char *path, const struct export_audience *audience) {
     const int64_t as_of_ms = export->as_of_ms;
     const uint64_t skipped = export->skipped;
     enum sh_status status = SH_OK;
@@ -138,7 +139,7 @@ static enum sh_status fetch_whole(struct export *export, const char *path, const
         export->as_of_ms = as_of_ms;
         export->skipped = skipped;
         export->spool_count = 0;
-        write_first(export, where, order, desc);
+        write_first(export, audience);
         status = fetch(export, file);
         if (status == SH_OK) status = export_file_settle(file, &export->spool, export->err);
         export_file_close(file);
@@ -148,15 +149,14 @@ static enum sh_status fetch_whole(struct export *export, const char *path, const
     return status;
 }
 
-enum sh_status export_fetch_ids(struct export *export, const char *where, const char *order, bool desc,
-                                uint32_t number) {
+enum sh_status export_fetch_ids(struct export *export, const struct export_audience *audience) {
     char path[PATH_MAX];
     struct export_sums found = {0};
     enum sh_status status = spool_path(export, path);
     if (status != SH_OK) return status;
-    if (export->spool_handle >= 0 && export->spool_number == number) return SH_OK;
+    if (export->spool_handle >= 0 && export->spool_number == audience->number) return SH_OK;
     export_drop_ids(export);
-    bool is_there = export->spool.bytes > 0 && export->spool_number == number;
+    bool is_there = export->spool.bytes > 0 && export->spool_number == audience->number;
     if (is_there) {
         is_there = export_file_sum(path, &found, NULL) == SH_OK && found.bytes == export->spool.bytes &&
                    strcmp(found.xxh3, export->spool.xxh3) == 0;
@@ -164,8 +164,8 @@ enum sh_status export_fetch_ids(struct export *export, const char *where, const 
             return sh_fail(export->err, SH_ERR_CORRUPT, -1,
                            "%s is not what the manifest says, and whom the export is of stood in it", path);
     } else {
-        if ((status = fetch_whole(export, path, where, order, desc)) != SH_OK) return status;
-        export->spool_number = number;
+        if ((status = fetch_whole(export, path, audience)) != SH_OK) return status;
+        export->spool_number = audience->number;
         if ((status = export_manifest_write(export)) != SH_OK) return status;
     }
     export->spool_handle = open(path, O_RDONLY | O_CLOEXEC);
@@ -213,7 +213,7 @@ enum sh_status export_read_ids(struct export *export, uint64_t *offset, uint32_t
 /* A page of nobody says what moment it is of. */
 enum sh_status export_find_moment(struct export *export) {
     struct shoal_client_answer answer;
-    write_first(export, "false", NULL, false);
+    write_first(export, &(struct export_audience){.where = "false", .purpose = "internal"});
     const enum sh_status status = export_call(export, "audience.export", &answer);
     if (status != SH_OK) return status;
     export->as_of_ms = shoal_client_integer(shoal_client_get(answer.result, "now"), 0);

@@ -76,6 +76,7 @@ static json_t *make_manifest(const struct export *export) {
     (void)json_object_set_new(object, "done", json_boolean(is_done));
     set_number(object, "rows", rows);
     set_number(object, "skipped", export->skipped);
+    if (export->held_back > 0) set_number(object, "held_back", export->held_back);
     (void)json_object_set_new(object, "parts", list);
     if (is_done || export->spool.bytes == 0) return object;
     json_t *ids = json_object();
@@ -157,6 +158,7 @@ static bool take_manifest(struct export *export, const json_t *object) {
     if (ids != NULL && (!get_number(ids, "audience", &number) || !get_number(ids, "count", &export->spool_count) ||
                         !get_sums(ids, &export->spool)))
         return false;
+    (void)get_number(object, "held_back", &export->held_back);
     export->spool_number = (uint32_t)number;
     export->as_of_ms = (int64_t)now;
     export->asked = json_incref(asked);

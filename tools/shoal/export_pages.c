@@ -206,7 +206,9 @@ static enum sh_status next_memberships(struct export *export, struct export_part
     sh_buffer_append(&where, "')", 3);
     enum sh_status status = sh_buffer_status(&where, export->err);
     if (status == SH_OK)
-        status = export_fetch_ids(export, (const char *)where.bytes, NULL, false, (uint32_t)place.segment);
+        status = export_fetch_ids(export, &(struct export_audience){.where = (const char *)where.bytes,
+                                                                    .purpose = export_asked(export, "for"),
+                                                                    .number = (uint32_t)place.segment});
     sh_buffer_deinit(&where);
     if (status != SH_OK) return status;
     status = read_page(export, &place, EXPORT_ID_PAGE, &page);
@@ -248,7 +250,9 @@ static enum sh_status next_feeds(struct export *export, struct export_part *part
     enum sh_status status = read_page(export, &place, EXPORT_FEED_PAGE, &page);
     if (status == SH_OK && page.count > 0) {
         shoal_client_writer_clear(export->params);
-        shoal_client_write_map(export->params, 3);
+        const char *purpose = export_asked(export, "for"); /* also of those who have said so since */
+        shoal_client_write_map(export->params, 3u + (purpose != NULL));
+        if (purpose != NULL) write_key_text(export->params, "for", purpose);
         write_ids(export->params, "users", &page);
         shoal_client_write_literal(export->params, "feed");
         json_params_write(export->params, json_object_get(export->asked, "feed"));

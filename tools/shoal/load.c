@@ -428,6 +428,11 @@ enum sh_status load_read_mapping(const char *path, struct sh_arena *arena, struc
     return status;
 }
 
+static enum sh_status make_calls(struct loader *loader, bool is_after) {
+    return load_calls(loader->client, &loader->mapping, loader->options->mapping_path, loader->options->folder,
+                      is_after, &loader->err);
+}
+
 static enum sh_status prepare(struct loader *loader) {
     enum sh_status status =
         load_read_mapping(loader->options->mapping_path, &loader->arena, &loader->mapping, &loader->err);
@@ -447,6 +452,8 @@ static enum sh_status prepare(struct loader *loader) {
     for (uint32_t i = 0; i < loader->mapping.summary_count; i++)
         loader->counts.totals[i].summary = loader->mapping.summaries[i];
     loader->counts.total_count = loader->mapping.summary_count;
+    /* A schema among the calls says more than the mapping, which then adds nothing. */
+    if ((status = make_calls(loader, false)) != SH_OK) return status;
     shoal_client_writer_clear(loader->params);
     load_write_schema(&loader->mapping, loader->params);
     struct shoal_client_error error;
@@ -457,11 +464,6 @@ static double seconds_now(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static enum sh_status make_calls(struct loader *loader, bool is_after) {
-    return load_calls(loader->client, &loader->mapping, loader->options->mapping_path, loader->options->folder,
-                      is_after, &loader->err);
 }
 
 int load_run(struct shoal_client *client, const struct load_options *options) {
@@ -475,7 +477,6 @@ int load_run(struct shoal_client *client, const struct load_options *options) {
     progress_init(&loader->progress, !options->quiet);
     const double started = seconds_now();
     enum sh_status status = prepare(loader);
-    if (status == SH_OK) status = make_calls(loader, false);
     if (status == SH_OK && !options->only_schema) status = load_files(loader);
     if (status == SH_OK && !options->only_schema) status = make_calls(loader, true);
     loader->counts.seconds = seconds_now() - started;

@@ -235,12 +235,14 @@ static enum sh_status follow_file(struct mapped *mapped, const struct load_file 
 static enum sh_status put_schema(struct mapped *mapped, const struct load_options *options) {
     struct shoal_client_answer answer;
     struct shoal_client_error error;
+    const enum sh_status status = load_calls(mapped->stream->client, &mapped->mapping, options->mapping_path,
+                                             options->folder, false, mapped->err);
+    if (status != SH_OK) return status;
     shoal_client_writer_clear(mapped->stream->params);
     load_write_schema(&mapped->mapping, mapped->stream->params);
     if (stream_call(mapped->stream, "schema.put", mapped->stream->params, NULL, 0, &answer, &error) != SHOAL_CLIENT_OK)
         return stream_fault(mapped->stream, "schema.put", &error);
-    return load_calls(mapped->stream->client, &mapped->mapping, options->mapping_path, options->folder, false,
-                      mapped->err);
+    return SH_OK;
 }
 
 static enum sh_status run(struct mapped *mapped, const struct load_options *options, const char *prefix) {
