@@ -91,6 +91,16 @@ void sh_pack_literal(msgpack_packer *packer, const char *zero_ended) {
     sh_pack_text(packer, sh_text_of(zero_ended));
 }
 
+void sh_pack_uint(msgpack_packer *packer, const char *name, uint64_t value) {
+    sh_pack_literal(packer, name);
+    (void)msgpack_pack_uint64(packer, value);
+}
+
+void sh_pack_real(msgpack_packer *packer, const char *name, double value) {
+    sh_pack_literal(packer, name);
+    (void)msgpack_pack_double(packer, value);
+}
+
 void sh_pack_bool(msgpack_packer *packer, const char *name, bool value) {
     sh_pack_literal(packer, name);
     if (value)

@@ -37,5 +37,7 @@ void sh_pack_text(msgpack_packer *packer, struct sh_text text);
 void sh_pack_literal(msgpack_packer *packer, const char *zero_ended);
 /* A pair of a map. */
 void sh_pack_bool(msgpack_packer *packer, const char *name, bool value);
+void sh_pack_uint(msgpack_packer *packer, const char *name, uint64_t value);
+void sh_pack_real(msgpack_packer *packer, const char *name, double value);
 
 #endif

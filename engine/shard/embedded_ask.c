@@ -4,11 +4,6 @@
 #include "bounds.h"
 #include "embedded_private.h"
 
-static void pack_number(msgpack_packer *packer, const char *name, uint64_t number) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint64(packer, number);
-}
-
 /* A pair that is only there if the text is: how many pairs that makes. */
 static uint32_t has(const char *text) {
     return text == NULL ? 0 : 1;
@@ -134,7 +129,7 @@ int shoal_retention(struct shoal *engine, const char *first, const struct shoal_
     pack_if_there(&packer, "return", wanted->again);
     pack_if_there(&packer, "period", wanted->period);
     pack_if_there(&packer, "among", wanted->among);
-    if (wanted->period_count != 0) pack_number(&packer, "periods", wanted->period_count);
+    if (wanted->period_count != 0) sh_pack_uint(&packer, "periods", wanted->period_count);
     const int code = ask_for_list(engine, "audience.retention", "cohorts", &list, error);
     if (code != SHOAL_OK) return code;
     while (sh_answer_list_next(&list))
@@ -175,7 +170,7 @@ int shoal_insight(struct shoal *engine, const char *where, const char *of, const
     (void)msgpack_pack_array(&packer, 1);
     (void)msgpack_pack_map(&packer, 1u + (top != 0));
     sh_embedded_pack(&packer, "of", of);
-    if (top != 0) pack_number(&packer, "top", top);
+    if (top != 0) sh_pack_uint(&packer, "top", top);
     const int code = ask_for_list(engine, "audience.insight", "dimensions", &list, error);
     if (code != SHOAL_OK) return code;
     if (!sh_answer_list_next(&list)) return SHOAL_OK;
@@ -292,7 +287,7 @@ int shoal_lookalike(struct shoal *engine, const char *seeds, uint64_t count, con
     struct sh_answer_map answer;
     sh_embedded_begin(engine, &packer, 2 + has(exclude));
     sh_embedded_pack(&packer, "seeds", seeds);
-    pack_number(&packer, "count", count);
+    sh_pack_uint(&packer, "count", count);
     pack_if_there(&packer, "exclude", exclude);
     const int code = sh_embedded_ask(engine, "audience.lookalike", error);
     if (code != SHOAL_OK) return code;
@@ -313,7 +308,7 @@ int shoal_rfm_put(struct shoal *engine, const struct shoal_rfm_plan *plan, struc
         sh_pack_literal(&packer, "days");
         (void)msgpack_pack_int(&packer, plan->days == SHOAL_RFM_ALL_TIME ? 0 : plan->days);
     }
-    if (plan->scores != 0) pack_number(&packer, "scores", plan->scores);
+    if (plan->scores != 0) sh_pack_uint(&packer, "scores", plan->scores);
     return sh_embedded_ask(engine, "rfm.put", error);
 }
 

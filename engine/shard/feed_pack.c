@@ -1,5 +1,18 @@
 #include "feed_pack.h"
 
+enum sh_status sh_feed_read_item(const struct sh_workspace *workspace, const struct sh_param *param, uint32_t *slot,
+                                 struct sh_error *err) {
+    struct sh_cursor cursor;
+    struct sh_id_reader id;
+    enum sh_status status = sh_param_require(param, "item", err);
+    if (status != SH_OK) return status;
+    sh_param_cursor(param, &cursor);
+    if ((status = sh_id_read(&id, &cursor, "`item`", err)) != SH_OK) return status;
+    *slot = sh_table_find(workspace->items, id.text);
+    if (*slot != SH_SLOT_NONE) return SH_OK;
+    return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no item `%.*s`", SH_TEXT_ARGS(id.text));
+}
+
 void sh_feed_reason_pack(const struct sh_feed_reason *reason, double score, msgpack_packer *packer) {
     const bool has_name = reason->name.count > 0;
     const bool has_group = reason->group.count > 0;

@@ -1,9 +1,12 @@
-/* feed_pack.h -- items of a feed and what speaks for them, as answers have them. */
+/* feed_pack.h -- items of a feed and what speaks for them, as answers have them; and an item as requests name it. */
 #ifndef SH_FEED_PACK_H
 #define SH_FEED_PACK_H
 
 #include "shard_private.h"
 
+/* The param `item`, which must be known. */
+SH_MUST_CHECK enum sh_status sh_feed_read_item(const struct sh_workspace *workspace, const struct sh_param *param,
+                                               uint32_t *slot, struct sh_error *err);
 /* {kind, name?, of?, value, share}; score is what the share is of. */
 void sh_feed_reason_pack(const struct sh_feed_reason *reason, double score, msgpack_packer *packer);
 void sh_feed_pack_reasons(const struct sh_feed_reason *reasons, uint32_t count, double score, msgpack_packer *packer);

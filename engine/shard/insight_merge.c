@@ -33,11 +33,6 @@ static void pack_share(msgpack_packer *packer, const char *name, uint64_t count,
                               of == 0 ? 0 : (double)divide((unsigned __int128)count * SHARE_PARTS, of) / SHARE_PARTS);
 }
 
-static void pack_uint(msgpack_packer *packer, const char *name, uint64_t number) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint64(packer, number);
-}
-
 static void pack_raw(const struct sh_answer_map *map, const char *name, struct sh_buffer *merged,
                      msgpack_packer *packer) {
     const struct sh_answer_pair *pair = sh_answer_map_find(map, name);
@@ -178,9 +173,9 @@ static void pack_value(struct merging *merging, const struct entry *entry) {
     (void)msgpack_pack_map(packer, 5);
     sh_pack_literal(packer, "value");
     sh_buffer_append(merging->merged, entry->begin, (size_t)(entry->end - entry->begin));
-    pack_uint(packer, "count", entry->users);
+    sh_pack_uint(packer, "count", entry->users);
     pack_share(packer, "share", entry->users, merging->count);
-    pack_uint(packer, "base", entry->second);
+    sh_pack_uint(packer, "base", entry->second);
     sh_pack_literal(packer, "index");
     if (entry->second == 0 || merging->count == 0) {
         (void)msgpack_pack_nil(packer);
@@ -206,8 +201,8 @@ static enum sh_status merge_values(struct merging *merging, struct sh_error *err
     sh_pack_literal(packer, "kind");
     sh_pack_literal(packer, "values");
     pack_raw(first, "of", merging->merged, packer);
-    if (has_missing) pack_uint(packer, "missing", sum_of(merging->maps, merging->part_count, "missing"));
-    pack_uint(packer, "different", entries.count);
+    if (has_missing) sh_pack_uint(packer, "missing", sum_of(merging->maps, merging->part_count, "missing"));
+    sh_pack_uint(packer, "different", entries.count);
     sh_pack_literal(packer, "values");
     const uint64_t shown = entries.count < top ? entries.count : top;
     (void)msgpack_pack_array(packer, shown);
@@ -222,8 +217,8 @@ static enum sh_status merge_values(struct merging *merging, struct sh_error *err
 /* `events`, `count` and `users`: three pairs. */
 static void pack_actors(struct merging *merging) {
     pack_raw(&merging->maps[0], "events", merging->merged, &merging->packer);
-    pack_uint(&merging->packer, "count", sum_of(merging->maps, merging->part_count, "count"));
-    pack_uint(&merging->packer, "users", sum_of(merging->maps, merging->part_count, "actors"));
+    sh_pack_uint(&merging->packer, "count", sum_of(merging->maps, merging->part_count, "count"));
+    sh_pack_uint(&merging->packer, "users", sum_of(merging->maps, merging->part_count, "actors"));
 }
 
 static enum sh_status merge_event_values(struct merging *merging, struct sh_error *err) {
@@ -240,8 +235,8 @@ static enum sh_status merge_event_values(struct merging *merging, struct sh_erro
     sh_pack_literal(packer, "event_values");
     pack_raw(first, "of", merging->merged, packer);
     pack_actors(merging);
-    pack_uint(packer, "missing", sum_of(merging->maps, merging->part_count, "missing"));
-    pack_uint(packer, "different", entries.count);
+    sh_pack_uint(packer, "missing", sum_of(merging->maps, merging->part_count, "missing"));
+    sh_pack_uint(packer, "different", entries.count);
     sh_pack_literal(packer, "values");
     const uint64_t shown = entries.count < top ? entries.count : top;
     (void)msgpack_pack_array(packer, shown);
@@ -250,9 +245,9 @@ static enum sh_status merge_event_values(struct merging *merging, struct sh_erro
         (void)msgpack_pack_map(packer, 5);
         sh_pack_literal(packer, "value");
         sh_buffer_append(merging->merged, entry->begin, (size_t)(entry->end - entry->begin));
-        pack_uint(packer, "users", entry->users);
+        sh_pack_uint(packer, "users", entry->users);
         pack_share(packer, "user_share", entry->users, merging->count);
-        pack_uint(packer, "events", entry->second);
+        sh_pack_uint(packer, "events", entry->second);
         pack_share(packer, "event_share", entry->second, event_count);
     }
     sh_free(entries.list);
@@ -298,8 +293,8 @@ static void pack_day(const struct day *day, msgpack_packer *packer) {
     (void)msgpack_pack_map(packer, 3);
     sh_pack_literal(packer, "day");
     sh_value_pack(SH_TYPE_TIME, 0, true, day->day * SH_DAY_MS, (struct sh_text){0}, packer);
-    pack_uint(packer, "users", day->users);
-    pack_uint(packer, "events", day->events);
+    sh_pack_uint(packer, "users", day->users);
+    sh_pack_uint(packer, "events", day->events);
 }
 
 /* Every day from the window's first (where it is open, the first with an event) to its last. */
@@ -455,9 +450,9 @@ enum sh_status sh_insight_merge(const struct sh_request *request, const struct s
     merging->merged = merged;
     sh_buffer_packer(merged, &merging->packer);
     (void)msgpack_pack_map(&merging->packer, 4 + 1);
-    pack_uint(&merging->packer, "count", merging->count);
-    pack_uint(&merging->packer, "base", merging->base);
-    pack_uint(&merging->packer, "total", sum_of(maps, part_count, "total"));
+    sh_pack_uint(&merging->packer, "count", merging->count);
+    sh_pack_uint(&merging->packer, "base", merging->base);
+    sh_pack_uint(&merging->packer, "total", sum_of(maps, part_count, "total"));
     for (uint32_t i = 0; i < part_count; i++)
         sh_answer_list_begin(&lists[i], sh_answer_map_find(&maps[i], "dimensions"));
     const uint32_t dimension_count = lists[0].left;

@@ -153,19 +153,6 @@ enum sh_status sh_handle_feed_trending(struct sh_call *call, struct sh_error *er
 
 enum { PAIR_ITEM, PAIR_COUNT, PAIR_FILTER, PAIR_FIELDS, PAIR_NOW, PAIR_BY, PAIR_PARAM_COUNT };
 
-static enum sh_status read_item(const struct feed *feed, const struct sh_param *param, uint32_t *slot,
-                                struct sh_error *err) {
-    struct sh_cursor cursor;
-    struct sh_id_reader id;
-    enum sh_status status = sh_param_require(param, "item", err);
-    if (status != SH_OK) return status;
-    sh_param_cursor(param, &cursor);
-    if ((status = sh_id_read(&id, &cursor, "`item`", err)) != SH_OK) return status;
-    *slot = sh_table_find(feed->call->workspace->items, id.text);
-    if (*slot != SH_SLOT_NONE) return SH_OK;
-    return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no item `%.*s`", SH_TEXT_ARGS(id.text));
-}
-
 static enum sh_status read_by(const struct sh_param *param, bool *by_walk, struct sh_error *err) {
     struct sh_text by = SH_TEXT_LITERAL("cosine");
     const enum sh_status status = sh_param_text(param, "by", &by, err);
@@ -211,7 +198,7 @@ static enum sh_status answer_companions(struct sh_call *call, bool of_bought, st
     struct feed feed = {.call = call, .allowed = SH_BITMAP_EMPTY};
     struct sh_feed_pair_request asked = {0};
     struct sh_feed_companions answer;
-    status = read_item(&feed, &params[PAIR_ITEM], &asked.item, err);
+    status = sh_feed_read_item(call->workspace, &params[PAIR_ITEM], &asked.item, err);
     if (status == SH_OK && of_bought) status = read_by(&params[PAIR_BY], &asked.by_walk, err);
     if (status == SH_OK)
         status =

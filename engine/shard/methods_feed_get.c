@@ -155,15 +155,9 @@ static enum sh_status explain(struct sh_feed_ask *ask, const struct sh_param *it
     struct sh_call *call = ask->call;
     const struct sh_feed_gate *gate;
     struct sh_feed_fate fate;
-    struct sh_cursor cursor;
-    struct sh_id_reader id;
-    enum sh_status status = sh_param_require(item_param, "item", err);
+    uint32_t item;
+    enum sh_status status = sh_feed_read_item(call->workspace, item_param, &item, err);
     if (status != SH_OK) return status;
-    sh_param_cursor(item_param, &cursor);
-    if ((status = sh_id_read(&id, &cursor, "`item`", err)) != SH_OK) return status;
-    const uint32_t item = sh_table_find(call->workspace->items, id.text);
-    if (item == SH_SLOT_NONE)
-        return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no item `%.*s`", SH_TEXT_ARGS(id.text));
     if ((status = sh_feed_ask_gate_of(ask, item, &gate, err)) != SH_OK) return status;
     status = sh_feed_explain(call->workspace->feed, &ask->request, item, call->arena, &fate, err);
     if (status == SH_OK) pack_fate(ask, &fate, item, stage_name(ask, &fate, item, gate));

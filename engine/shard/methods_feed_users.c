@@ -30,19 +30,6 @@ struct state {
 
 /* ---- The question ---- */
 
-static enum sh_status read_item(const struct sh_job *job, const struct sh_param *param, uint32_t *slot,
-                                struct sh_error *err) {
-    struct sh_cursor cursor;
-    struct sh_id_reader id;
-    enum sh_status status = sh_param_require(param, "item", err);
-    if (status != SH_OK) return status;
-    sh_param_cursor(param, &cursor);
-    if ((status = sh_id_read(&id, &cursor, "`item`", err)) != SH_OK) return status;
-    *slot = sh_table_find(job->workspace->items, id.text);
-    if (*slot != SH_SLOT_NONE) return SH_OK;
-    return sh_fail(err, SH_ERR_NOT_FOUND, -1, "there is no item `%.*s`", SH_TEXT_ARGS(id.text));
-}
-
 static enum sh_status read_fields(struct sh_job *job, const struct sh_param *param, struct sh_error *err) {
     struct state *state = job->state;
     struct sh_cursor cursor;
@@ -62,7 +49,7 @@ static enum sh_status prepare(struct sh_call *call, struct sh_job *job, const st
     int64_t count = COUNT_DEFAULT;
     uint32_t item;
     enum sh_status status;
-    if ((status = read_item(job, &params[FIT_ITEM], &item, err)) != SH_OK) return status;
+    if ((status = sh_feed_read_item(job->workspace, &params[FIT_ITEM], &item, err)) != SH_OK) return status;
     if ((status = sh_param_integer(&params[FIT_COUNT], "count", 1, SH_FEED_USERS_COUNT_MAX, &count, err)) != SH_OK)
         return status;
     if ((status = sh_job_read_now(job, call, &params[FIT_NOW], &params[FIT_TIMEOUT], err)) != SH_OK) return status;
@@ -128,21 +115,16 @@ enum sh_status sh_handle_feed_users_for_item(struct sh_call *call, struct sh_err
 
 /* ---- The part ---- */
 
-static void pack_real(msgpack_packer *packer, const char *name, double value) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_double(packer, value);
-}
-
 static void pack_user(const struct sh_job *job, const struct sh_feed_fit_user *user, msgpack_packer *packer) {
     const struct state *state = job->state;
     const struct sh_table *users = job->workspace->users;
     (void)msgpack_pack_map(packer, 6u + state->has_fields);
     sh_pack_literal(packer, "id");
     sh_pack_text(packer, sh_table_id(users, user->user));
-    pack_real(packer, "score", user->score);
-    pack_real(packer, "affinity", user->affinity);
-    pack_real(packer, "pairs", user->pairs);
-    pack_real(packer, "walk", user->walk);
+    sh_pack_real(packer, "score", user->score);
+    sh_pack_real(packer, "affinity", user->affinity);
+    sh_pack_real(packer, "pairs", user->pairs);
+    sh_pack_real(packer, "walk", user->walk);
     sh_pack_literal(packer, "reasons");
     (void)msgpack_pack_array(packer, user->reason_count);
     for (uint32_t i = 0; i < user->reason_count; i++)

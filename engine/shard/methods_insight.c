@@ -51,11 +51,6 @@ enum sh_status sh_handle_audience_insight(struct sh_call *call, struct sh_error 
 
 /* ---- The part ---- */
 
-static void pack_number(msgpack_packer *packer, const char *name, uint64_t number) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint64(packer, number);
-}
-
 static void pack_words(msgpack_packer *packer, const char *name, struct sh_text text) {
     sh_pack_literal(packer, name);
     sh_pack_text(packer, text);
@@ -112,9 +107,9 @@ static void pack_values(const struct sh_job *job, const struct sh_dimension *dim
         found += (look->users[code] | look->base[code]) != 0;
     pack_kind(packer, is_tags ? 5 : 6, "values");
     pack_words(packer, "of", dimension->of);
-    pack_number(packer, "top", dimension->top);
-    pack_number(packer, "by_index", dimension->by_index);
-    if (!is_tags) pack_number(packer, "missing", look->missing_users);
+    sh_pack_uint(packer, "top", dimension->top);
+    sh_pack_uint(packer, "by_index", dimension->by_index);
+    if (!is_tags) sh_pack_uint(packer, "missing", look->missing_users);
     sh_pack_literal(packer, "list");
     (void)msgpack_pack_array(packer, (size_t)found * 3);
     for (uint32_t code = 0; code < look->code_count; code++) {
@@ -127,8 +122,8 @@ static void pack_values(const struct sh_job *job, const struct sh_dimension *dim
 
 static void pack_actors(const struct sh_dimension *dimension, const struct sh_look *look, msgpack_packer *packer) {
     pack_words(packer, "events", dimension->events);
-    pack_number(packer, "count", look->event_count);
-    pack_number(packer, "actors", look->actor_count);
+    sh_pack_uint(packer, "count", look->event_count);
+    sh_pack_uint(packer, "actors", look->actor_count);
 }
 
 static void pack_event_values(const struct sh_job *job, const struct sh_dimension *dimension,
@@ -139,8 +134,8 @@ static void pack_event_values(const struct sh_job *job, const struct sh_dimensio
     pack_kind(packer, 8, "event_values");
     pack_words(packer, "of", dimension->of);
     pack_actors(dimension, look, packer);
-    pack_number(packer, "top", dimension->top);
-    pack_number(packer, "missing", look->missing_events);
+    sh_pack_uint(packer, "top", dimension->top);
+    sh_pack_uint(packer, "missing", look->missing_events);
     sh_pack_literal(packer, "list");
     (void)msgpack_pack_array(packer, (size_t)found * 3);
     for (uint32_t code = 0; code < look->code_count; code++) {
@@ -189,13 +184,13 @@ static enum sh_status pack_numbers(const struct sh_dimension *dimension, const s
     pack_kind(packer, is_of_events ? 14 : 11, "numbers");
     pack_words(packer, "of", dimension->of);
     if (is_of_events) pack_actors(dimension, look, packer);
-    pack_number(packer, "type", dimension->type);
-    pack_number(packer, "scale", dimension->scale);
-    pack_number(packer, "is_date", dimension->is_date);
-    pack_number(packer, "missing", is_of_events ? look->missing_events : look->missing_users);
-    pack_number(packer, "high", (uint64_t)((unsigned __int128)look->numbers.sum >> 64));
-    pack_number(packer, "low", (uint64_t)look->numbers.sum);
-    pack_number(packer, "bins", dimension->bins);
+    sh_pack_uint(packer, "type", dimension->type);
+    sh_pack_uint(packer, "scale", dimension->scale);
+    sh_pack_uint(packer, "is_date", dimension->is_date);
+    sh_pack_uint(packer, "missing", is_of_events ? look->missing_events : look->missing_users);
+    sh_pack_uint(packer, "high", (uint64_t)((unsigned __int128)look->numbers.sum >> 64));
+    sh_pack_uint(packer, "low", (uint64_t)look->numbers.sum);
+    sh_pack_uint(packer, "bins", dimension->bins);
     sh_pack_literal(packer, "percents");
     (void)msgpack_pack_array(packer, dimension->percent_count);
     for (uint32_t i = 0; i < dimension->percent_count; i++)
@@ -221,7 +216,7 @@ static enum sh_status pack_cross(const struct sh_job *job, const struct sh_dimen
     pack_kind(packer, 5, "cross");
     pack_words(packer, "of", dimension->of);
     pack_words(packer, "with", dimension->with);
-    pack_number(packer, "top", dimension->top);
+    sh_pack_uint(packer, "top", dimension->top);
     sh_pack_literal(packer, "list");
     (void)msgpack_pack_array(packer, count * 3);
     for (uint64_t i = 0; i < count; i++) {
@@ -240,9 +235,9 @@ static enum sh_status pack_part(struct sh_job *job, struct sh_buffer *part, stru
     enum sh_status status = SH_OK;
     sh_buffer_packer(part, &packer);
     (void)msgpack_pack_map(&packer, 4 + 1);
-    pack_number(&packer, "count", sh_insight_count(question->insight));
-    pack_number(&packer, "base", sh_insight_base_count(question->insight));
-    pack_number(&packer, "total", sh_bitmap_count(sh_table_live(job->workspace->users)));
+    sh_pack_uint(&packer, "count", sh_insight_count(question->insight));
+    sh_pack_uint(&packer, "base", sh_insight_base_count(question->insight));
+    sh_pack_uint(&packer, "total", sh_bitmap_count(sh_table_live(job->workspace->users)));
     sh_pack_literal(&packer, "dimensions");
     (void)msgpack_pack_array(&packer, question->dimension_count);
     for (uint32_t i = 0; i < question->dimension_count && status == SH_OK; i++) {

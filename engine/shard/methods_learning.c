@@ -5,16 +5,6 @@
 
 static const char *const goal_words[SH_GOAL_COUNT] = {"click", "cart", "purchase"};
 
-static void pack_count(msgpack_packer *packer, const char *name, uint64_t count) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint64(packer, count);
-}
-
-static void pack_real(msgpack_packer *packer, const char *name, double value) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_double(packer, value);
-}
-
 /* Amounts are kept in hundredths. */
 static void pack_amount(msgpack_packer *packer, int64_t amount) {
     sh_pack_literal(packer, "amount");
@@ -25,21 +15,21 @@ static void pack_amount(msgpack_packer *packer, int64_t amount) {
 
 static void pack_goal(const struct sh_goal_report *goal, msgpack_packer *packer) {
     (void)msgpack_pack_map(packer, 8);
-    pack_count(packer, "acts", goal->acts);
-    pack_real(packer, "rate", goal->rate);
-    pack_count(packer, "examples", goal->examples);
-    pack_real(packer, "loss", goal->loss);
-    pack_real(packer, "loss_blend", goal->loss_calibrated);
-    pack_real(packer, "loss_rate", goal->loss_rate);
-    pack_count(packer, "weights", goal->weight_count);
+    sh_pack_uint(packer, "acts", goal->acts);
+    sh_pack_real(packer, "rate", goal->rate);
+    sh_pack_uint(packer, "examples", goal->examples);
+    sh_pack_real(packer, "loss", goal->loss);
+    sh_pack_real(packer, "loss_blend", goal->loss_calibrated);
+    sh_pack_real(packer, "loss_rate", goal->loss_rate);
+    sh_pack_uint(packer, "weights", goal->weight_count);
     sh_pack_bool(packer, "used", goal->is_trusted);
 }
 
 static void pack_shown(const struct sh_shown_report *shown, msgpack_packer *packer) {
     (void)msgpack_pack_map(packer, 1 + SH_GOAL_COUNT);
-    pack_count(packer, "shown", shown->shown);
+    sh_pack_uint(packer, "shown", shown->shown);
     for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++)
-        pack_count(packer, goal_words[goal], shown->acts[goal]);
+        sh_pack_uint(packer, goal_words[goal], shown->acts[goal]);
 }
 
 static void pack_report(const struct sh_learner_report *report, msgpack_packer *packer) {
@@ -49,12 +39,12 @@ static void pack_report(const struct sh_learner_report *report, msgpack_packer *
         source_count += report->sources[i].shown > 0;
     while (place_count < SH_LEARNER_PLACE_COUNT && report->places[place_count].shown > 0)
         place_count++;
-    pack_count(packer, "feeds", report->feeds);
-    pack_count(packer, "items", report->items);
-    pack_count(packer, "kept", report->kept);
-    pack_count(packer, "open", report->open);
-    pack_count(packer, "lost", report->lost);
-    pack_count(packer, "unknown", report->unknown);
+    sh_pack_uint(packer, "feeds", report->feeds);
+    sh_pack_uint(packer, "items", report->items);
+    sh_pack_uint(packer, "kept", report->kept);
+    sh_pack_uint(packer, "open", report->open);
+    sh_pack_uint(packer, "lost", report->lost);
+    sh_pack_uint(packer, "unknown", report->unknown);
     pack_amount(packer, report->amount);
     sh_pack_literal(packer, "goals");
     (void)msgpack_pack_map(packer, SH_GOAL_COUNT);
@@ -90,7 +80,7 @@ enum sh_status sh_handle_feed_learning(struct sh_call *call, struct sh_error *er
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 12);
     pack_report(&report, &packer);
-    pack_count(&packer, "memory_bytes", sh_learner_memory_bytes(learner));
+    sh_pack_uint(&packer, "memory_bytes", sh_learner_memory_bytes(learner));
     return SH_OK;
 }
 
@@ -101,17 +91,17 @@ static void pack_impression_item(const struct sh_call *call, const struct sh_sho
     (void)msgpack_pack_map(packer, 8u + SH_GOAL_COUNT);
     sh_pack_literal(packer, "id");
     sh_pack_text(packer, sh_table_id(call->workspace->items, shown->item));
-    pack_count(packer, "place", place);
-    pack_real(packer, "score", (double)shown->score);
-    pack_real(packer, "propensity", (double)shown->propensity);
-    pack_real(packer, "predicted", (double)shown->predicted);
+    sh_pack_uint(packer, "place", place);
+    sh_pack_real(packer, "score", (double)shown->score);
+    sh_pack_real(packer, "propensity", (double)shown->propensity);
+    sh_pack_real(packer, "predicted", (double)shown->predicted);
     sh_pack_bool(packer, "explored", (shown->flags & SH_SHOWN_EXPLORED) != 0);
     sh_pack_literal(packer, "sources");
     (void)msgpack_pack_array(packer, (size_t)__builtin_popcount(shown->sources));
     for (uint32_t i = 0; i < SH_FEED_SOURCE_COUNT; i++)
         if ((shown->sources >> i & 1) != 0) sh_pack_literal(packer, sh_feed_source_name((enum sh_feed_source)i));
     for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++)
-        pack_count(packer, goal_words[goal], shown->flags >> goal & 1);
+        sh_pack_uint(packer, goal_words[goal], shown->flags >> goal & 1);
     pack_amount(packer, shown->amount);
 }
 
@@ -151,7 +141,7 @@ enum sh_status sh_handle_feed_impressions(struct sh_call *call, struct sh_error 
     (void)msgpack_pack_array(&packer, count);
     for (uint64_t n = begin; n < begin + count; n++)
         pack_impression(call, sh_impressions_at(impressions, n), &packer);
-    pack_count(&packer, "after", begin + count);
+    sh_pack_uint(&packer, "after", begin + count);
     sh_pack_bool(&packer, "more", begin + count < impressions->newest);
     return SH_OK;
 }

@@ -52,16 +52,6 @@ static enum sh_status read_spec(const struct sh_param *params, struct sh_train_s
     return status == SH_OK ? sh_train_spec_check(spec, err) : status;
 }
 
-static void pack_real(msgpack_packer *packer, const char *name, double value) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_double(packer, value);
-}
-
-static void pack_number(msgpack_packer *packer, const char *name, uint64_t value) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint64(packer, value);
-}
-
 static uint32_t spec_pairs(enum sh_train_method method) {
     static const uint32_t counts[SH_TRAIN_METHOD_COUNT] = {5, 2, 2, 3};
     return counts[method];
@@ -70,19 +60,19 @@ static uint32_t spec_pairs(enum sh_train_method method) {
 /* Those that the method reads. */
 static void pack_spec(msgpack_packer *packer, const struct sh_train_spec *spec) {
     if (sh_train_makes_factors(spec->method)) {
-        pack_number(packer, "dimensions", spec->dimension);
-        pack_number(packer, "epochs", spec->epochs);
-        pack_real(packer, "unobserved", spec->unobserved);
-        pack_real(packer, "regularisation", spec->regularisation);
-        pack_number(packer, "seed", spec->seed);
+        sh_pack_uint(packer, "dimensions", spec->dimension);
+        sh_pack_uint(packer, "epochs", spec->epochs);
+        sh_pack_real(packer, "unobserved", spec->unobserved);
+        sh_pack_real(packer, "regularisation", spec->regularisation);
+        sh_pack_uint(packer, "seed", spec->seed);
         return;
     }
-    pack_number(packer, "neighbours", spec->neighbours);
-    if (spec->method == SH_TRAIN_EASE) pack_real(packer, "regularisation", spec->regularisation);
-    if (spec->method == SH_TRAIN_KNN) pack_real(packer, "shrink", spec->shrink);
+    sh_pack_uint(packer, "neighbours", spec->neighbours);
+    if (spec->method == SH_TRAIN_EASE) sh_pack_real(packer, "regularisation", spec->regularisation);
+    if (spec->method == SH_TRAIN_KNN) sh_pack_real(packer, "shrink", spec->shrink);
     if (spec->method == SH_TRAIN_RP3) {
-        pack_real(packer, "alpha", spec->alpha);
-        pack_real(packer, "beta", spec->beta);
+        sh_pack_real(packer, "alpha", spec->alpha);
+        sh_pack_real(packer, "beta", spec->beta);
     }
 }
 
@@ -105,7 +95,7 @@ enum sh_status sh_handle_model_train(struct sh_call *call, struct sh_error *err)
     sh_item_models_plan(models, &spec, (uint32_t)every, call->request->now_ms);
     msgpack_packer packer;
     sh_answer_begin(call, &packer, 1);
-    pack_number(&packer, "number", sh_item_models_planned(models, method)->number);
+    sh_pack_uint(&packer, "number", sh_item_models_planned(models, method)->number);
     return SH_OK;
 }
 
@@ -250,25 +240,25 @@ enum sh_status sh_handle_model_put(struct sh_call *call, struct sh_error *err) {
 static void pack_plan(msgpack_packer *packer, const struct sh_model_plan *plan) {
     sh_pack_literal(packer, "plan");
     (void)msgpack_pack_map(packer, 3 + spec_pairs(plan->spec.method));
-    pack_number(packer, "number", plan->number);
+    sh_pack_uint(packer, "number", plan->number);
     sh_pack_literal(packer, "asked_at");
     (void)msgpack_pack_int64(packer, plan->asked_ms);
-    pack_number(packer, "every_hours", plan->every_hours);
+    sh_pack_uint(packer, "every_hours", plan->every_hours);
     pack_spec(packer, &plan->spec);
 }
 
 static void pack_table(msgpack_packer *packer, const struct sh_item_models *models, const struct sh_model_head *head) {
     sh_pack_literal(packer, "table");
     (void)msgpack_pack_map(packer, 8 + spec_pairs(head->spec.method));
-    pack_number(packer, "number", head->number);
+    sh_pack_uint(packer, "number", head->number);
     sh_pack_literal(packer, "trained_at");
     (void)msgpack_pack_int64(packer, head->trained_ms);
-    pack_number(packer, "items", head->item_count);
-    pack_number(packer, "entries", head->entry_count);
-    pack_number(packer, "users", head->user_count);
-    pack_number(packer, "likings", head->liking_count);
-    pack_real(packer, "scale", head->scale);
-    pack_number(packer, "bytes", sh_item_models_bytes(models, head->spec.method));
+    sh_pack_uint(packer, "items", head->item_count);
+    sh_pack_uint(packer, "entries", head->entry_count);
+    sh_pack_uint(packer, "users", head->user_count);
+    sh_pack_uint(packer, "likings", head->liking_count);
+    sh_pack_real(packer, "scale", head->scale);
+    sh_pack_uint(packer, "bytes", sh_item_models_bytes(models, head->spec.method));
     pack_spec(packer, &head->spec);
 }
 
@@ -349,7 +339,7 @@ static void add_user(struct page *page, uint32_t user, int64_t now_ms) {
 
 static void pack_page(const struct page *page, uint64_t next, msgpack_packer *packer) {
     const struct sh_table *items = page->call->workspace->items;
-    pack_number(packer, "next", next);
+    sh_pack_uint(packer, "next", next);
     sh_pack_literal(packer, "pages");
     (void)msgpack_pack_array(packer, 1);
     (void)msgpack_pack_map(packer, 2);

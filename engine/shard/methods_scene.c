@@ -89,14 +89,19 @@ static void pack_scene(const struct sh_call *call, const struct sh_scene *scene,
     (void)msgpack_pack_int64(packer, scene->changed_ms);
 }
 
-enum sh_status sh_handle_scene_get(struct sh_call *call, struct sh_error *err) {
+/* Params that are a name alone. */
+static enum sh_status read_name_alone(const struct sh_call *call, struct sh_text *name, struct sh_error *err) {
     static const char *const words[] = {"name"};
     struct sh_param params[1];
+    const enum sh_status status = sh_call_params(call, words, 1, params, err);
+    return status == SH_OK ? read_name(&params[0], name, err) : status;
+}
+
+enum sh_status sh_handle_scene_get(struct sh_call *call, struct sh_error *err) {
     struct sh_text name;
     msgpack_packer packer;
-    enum sh_status status;
-    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
-    if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
+    const enum sh_status status = read_name_alone(call, &name, err);
+    if (status != SH_OK) return status;
     const struct sh_scene *scene = sh_scenes_find(&call->workspace->scenes, name);
     if (scene == NULL) return sh_scenes_fail_unknown(&call->workspace->scenes, name, err);
     sh_answer_begin(call, &packer, 3);
@@ -121,13 +126,10 @@ enum sh_status sh_handle_scene_list(struct sh_call *call, struct sh_error *err) 
 }
 
 enum sh_status sh_handle_scene_remove(struct sh_call *call, struct sh_error *err) {
-    static const char *const words[] = {"name"};
-    struct sh_param params[1];
     struct sh_text name;
     msgpack_packer packer;
-    enum sh_status status;
-    if ((status = sh_call_params(call, words, 1, params, err)) != SH_OK) return status;
-    if ((status = read_name(&params[0], &name, err)) != SH_OK) return status;
+    const enum sh_status status = read_name_alone(call, &name, err);
+    if (status != SH_OK) return status;
     const bool removed = sh_scenes_remove(&call->workspace->scenes, name);
     sh_answer_begin(call, &packer, 1);
     sh_pack_bool(&packer, "removed", removed);

@@ -367,16 +367,6 @@ static void pack_events(const struct sh_event_store *events, msgpack_packer *pac
     }
 }
 
-static void pack_number(msgpack_packer *packer, const char *name, double number) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_double(packer, number);
-}
-
-static void pack_count(msgpack_packer *packer, const char *name, uint32_t count) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint32(packer, count);
-}
-
 static void pack_weights(const struct sh_workspace *workspace, msgpack_packer *packer) {
     const uint32_t type_count = sh_event_type_count(workspace->events);
     sh_pack_literal(packer, "weights");
@@ -394,8 +384,8 @@ static void pack_rules(const struct sh_workspace *workspace, const struct sh_fee
         (void)msgpack_pack_map(packer, 3);
         sh_pack_literal(packer, "attribute");
         sh_pack_text(packer, sh_table_attribute(workspace->items, (uint32_t)config->diversity_attribute)->name);
-        pack_count(packer, "count", config->diversity_count);
-        pack_count(packer, "window", config->diversity_window);
+        sh_pack_uint(packer, "count", config->diversity_count);
+        sh_pack_uint(packer, "window", config->diversity_window);
     }
     if (config->listed_attribute >= 0) {
         sh_pack_literal(packer, "listed_since");
@@ -435,20 +425,20 @@ static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *pack
     pack_weights(workspace, packer);
     sh_pack_literal(packer, "half_life_days");
     (void)msgpack_pack_map(packer, 5);
-    pack_number(packer, "short", config->half_life_short_ms / day);
-    pack_number(packer, "long", config->half_life_long_ms / day);
-    pack_number(packer, "popularity", config->half_life_popularity_ms / day);
-    pack_number(packer, "recency", config->half_life_recency_ms / day);
-    pack_number(packer, "trend", config->half_life_trend_ms / day);
-    pack_count(packer, "bought_days", config->bought_days);
-    pack_count(packer, "seen_days", config->seen_days);
+    sh_pack_real(packer, "short", config->half_life_short_ms / day);
+    sh_pack_real(packer, "long", config->half_life_long_ms / day);
+    sh_pack_real(packer, "popularity", config->half_life_popularity_ms / day);
+    sh_pack_real(packer, "recency", config->half_life_recency_ms / day);
+    sh_pack_real(packer, "trend", config->half_life_trend_ms / day);
+    sh_pack_uint(packer, "bought_days", config->bought_days);
+    sh_pack_uint(packer, "seen_days", config->seen_days);
     sh_pack_literal(packer, "scores");
     (void)msgpack_pack_map(packer, SH_FEED_RANKER + 2);
     for (uint32_t i = 0; i < SH_FEED_RANKER; i++)
-        pack_number(packer, sh_feed_feature_name((enum sh_feed_feature)i), config->weights[i]);
-    pack_number(packer, "declared", config->declared);
-    pack_number(packer, "short_share", config->short_share);
-    pack_count(packer, "explore_every", config->explore_every);
+        sh_pack_real(packer, sh_feed_feature_name((enum sh_feed_feature)i), config->weights[i]);
+    sh_pack_real(packer, "declared", config->declared);
+    sh_pack_real(packer, "short_share", config->short_share);
+    sh_pack_uint(packer, "explore_every", config->explore_every);
     pack_rules(workspace, config, packer);
     pack_sources(workspace, config, packer);
     sh_schema_pack_learning(workspace, packer);

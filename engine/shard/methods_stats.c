@@ -12,11 +12,6 @@ static size_t cursor_bytes(const struct sh_shard *shard, const struct sh_workspa
     return bytes;
 }
 
-static void pack_number(msgpack_packer *packer, const char *name, uint64_t number) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint64(packer, number);
-}
-
 static void pack_memory(const struct sh_workspace *workspace, size_t cursors, msgpack_packer *packer) {
     struct sh_table_memory users;
     struct sh_table_memory items;
@@ -30,21 +25,21 @@ static void pack_memory(const struct sh_workspace *workspace, size_t cursors, ms
     const size_t referral = sh_referral_memory_bytes(workspace->referral);
     sh_pack_literal(packer, "memory");
     (void)msgpack_pack_map(packer, 15);
-    pack_number(packer, "users", users.total);
-    pack_number(packer, "ids", users.ids);
-    pack_number(packer, "columns", users.columns);
-    pack_number(packer, "slices", users.slices);
-    pack_number(packer, "value_bitmaps", users.value_bitmaps);
-    pack_number(packer, "tag_bitmaps", users.tag_bitmaps);
-    pack_number(packer, "tag_lists", users.tag_lists);
-    pack_number(packer, "items", items.total);
-    pack_number(packer, "events", events);
-    pack_number(packer, "kept_windows", kept.bytes);
-    pack_number(packer, "feed", feed);
-    pack_number(packer, "rfm", rfm);
-    pack_number(packer, "referral", referral);
-    pack_number(packer, "cursors", cursors);
-    pack_number(packer, "total", users.total + items.total + events + kept.bytes + feed + rfm + referral + cursors);
+    sh_pack_uint(packer, "users", users.total);
+    sh_pack_uint(packer, "ids", users.ids);
+    sh_pack_uint(packer, "columns", users.columns);
+    sh_pack_uint(packer, "slices", users.slices);
+    sh_pack_uint(packer, "value_bitmaps", users.value_bitmaps);
+    sh_pack_uint(packer, "tag_bitmaps", users.tag_bitmaps);
+    sh_pack_uint(packer, "tag_lists", users.tag_lists);
+    sh_pack_uint(packer, "items", items.total);
+    sh_pack_uint(packer, "events", events);
+    sh_pack_uint(packer, "kept_windows", kept.bytes);
+    sh_pack_uint(packer, "feed", feed);
+    sh_pack_uint(packer, "rfm", rfm);
+    sh_pack_uint(packer, "referral", referral);
+    sh_pack_uint(packer, "cursors", cursors);
+    sh_pack_uint(packer, "total", users.total + items.total + events + kept.bytes + feed + rfm + referral + cursors);
 }
 
 /* memory.feed by model. */
@@ -52,17 +47,17 @@ static void pack_feed_memory(const struct sh_workspace *workspace, msgpack_packe
     const struct sh_feed_memory memory = sh_feed_memory(workspace->feed);
     sh_pack_literal(packer, "feed_memory");
     (void)msgpack_pack_map(packer, 11);
-    pack_number(packer, "affinities", memory.affinities);
-    pack_number(packer, "popularity", memory.popularity);
-    pack_number(packer, "visits", memory.visits);
-    pack_number(packer, "liked", memory.liked);
-    pack_number(packer, "bought", memory.bought);
-    pack_number(packer, "trends", memory.trends);
-    pack_number(packer, "trained", memory.trained);
-    pack_number(packer, "learner", memory.learner);
-    pack_number(packer, "vectors", memory.vectors);
-    pack_number(packer, "narrow", memory.narrow);
-    pack_number(packer, "scratch", memory.scratch);
+    sh_pack_uint(packer, "affinities", memory.affinities);
+    sh_pack_uint(packer, "popularity", memory.popularity);
+    sh_pack_uint(packer, "visits", memory.visits);
+    sh_pack_uint(packer, "liked", memory.liked);
+    sh_pack_uint(packer, "bought", memory.bought);
+    sh_pack_uint(packer, "trends", memory.trends);
+    sh_pack_uint(packer, "trained", memory.trained);
+    sh_pack_uint(packer, "learner", memory.learner);
+    sh_pack_uint(packer, "vectors", memory.vectors);
+    sh_pack_uint(packer, "narrow", memory.narrow);
+    sh_pack_uint(packer, "scratch", memory.scratch);
 }
 
 void sh_shard_figures(const struct sh_shard *shard, struct sh_shard_figures *figures) {
@@ -95,11 +90,11 @@ enum sh_status sh_handle_stats(struct sh_call *call, struct sh_error *err) {
     uint32_t cursor_count;
     const size_t cursors = cursor_bytes(call->shard, workspace, &cursor_count);
     (void)msgpack_pack_map(&packer, 7);
-    pack_number(&packer, "users", sh_bitmap_count(sh_table_live(workspace->users)));
-    pack_number(&packer, "items", sh_bitmap_count(sh_table_live(workspace->items)));
-    pack_number(&packer, "listed", sh_bitmap_count(&workspace->listed));
-    pack_number(&packer, "events", sh_event_count(workspace->events));
-    pack_number(&packer, "cursors", cursor_count);
+    sh_pack_uint(&packer, "users", sh_bitmap_count(sh_table_live(workspace->users)));
+    sh_pack_uint(&packer, "items", sh_bitmap_count(sh_table_live(workspace->items)));
+    sh_pack_uint(&packer, "listed", sh_bitmap_count(&workspace->listed));
+    sh_pack_uint(&packer, "events", sh_event_count(workspace->events));
+    sh_pack_uint(&packer, "cursors", cursor_count);
     pack_memory(workspace, cursors, &packer);
     pack_feed_memory(workspace, &packer);
     return SH_OK;

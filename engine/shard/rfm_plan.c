@@ -136,11 +136,6 @@ bool sh_rfm_plans_are_equal(const struct sh_rfm_config *a, const struct sh_rfm_c
 
 /* ---- Showing ---- */
 
-static void pack_count(msgpack_packer *packer, const char *name, uint64_t count) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint64(packer, count);
-}
-
 static void pack_money(msgpack_packer *packer, int64_t units, uint32_t scale) {
     struct sh_buffer text;
     sh_buffer_init(&text, 256);
@@ -180,7 +175,7 @@ void sh_rfm_plan_pack(const struct sh_workspace *workspace, msgpack_packer *pack
     (void)msgpack_pack_map(packer, 5u + (fixed_count > 0) + (split_count > 0));
     sh_pack_literal(packer, "event");
     sh_pack_text(packer, sh_event_type(workspace->events, config->event_type)->name);
-    pack_count(packer, "days", config->days);
+    sh_pack_uint(packer, "days", config->days);
     sh_pack_literal(packer, "per_day");
     if (config->per_day)
         (void)msgpack_pack_true(packer);
@@ -189,7 +184,7 @@ void sh_rfm_plan_pack(const struct sh_workspace *workspace, msgpack_packer *pack
     sh_pack_literal(packer, "scores");
     (void)msgpack_pack_map(packer, SH_RFM_AXIS_COUNT);
     for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
-        pack_count(packer, axis_words[axis], config->scores[axis]);
+        sh_pack_uint(packer, axis_words[axis], config->scores[axis]);
     if (fixed_count > 0) {
         sh_pack_literal(packer, "cuts");
         (void)msgpack_pack_map(packer, fixed_count);
@@ -201,12 +196,12 @@ void sh_rfm_plan_pack(const struct sh_workspace *workspace, msgpack_packer *pack
         (void)msgpack_pack_map(packer, split_count);
     }
     for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
-        if (config->split[axis] != 0) pack_count(packer, axis_words[axis], config->split[axis]);
+        if (config->split[axis] != 0) sh_pack_uint(packer, axis_words[axis], config->split[axis]);
     sh_pack_literal(packer, "lifecycle");
     (void)msgpack_pack_map(packer, 3);
-    pack_count(packer, "active", config->active_days);
-    pack_count(packer, "cooling", config->cooling_days);
-    pack_count(packer, "dormant", config->dormant_days);
+    sh_pack_uint(packer, "active", config->active_days);
+    sh_pack_uint(packer, "cooling", config->cooling_days);
+    sh_pack_uint(packer, "dormant", config->dormant_days);
 }
 
 void sh_rfm_cuts_pack(const struct sh_workspace *workspace, msgpack_packer *packer) {
@@ -224,5 +219,5 @@ void sh_rfm_cuts_pack(const struct sh_workspace *workspace, msgpack_packer *pack
     sh_pack_literal(packer, "high");
     (void)msgpack_pack_map(packer, SH_RFM_AXIS_COUNT);
     for (uint32_t axis = 0; axis < SH_RFM_AXIS_COUNT; axis++)
-        pack_count(packer, axis_words[axis], cuts->high[axis]);
+        sh_pack_uint(packer, axis_words[axis], cuts->high[axis]);
 }

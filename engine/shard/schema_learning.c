@@ -102,11 +102,6 @@ enum sh_status sh_schema_read_learning(const struct sh_param *param, const struc
 
 /* ---- get ---- */
 
-static void pack_real(msgpack_packer *packer, const char *name, double value) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_double(packer, value);
-}
-
 static void pack_attribute(const struct sh_table *items, const char *name, int32_t attribute, msgpack_packer *packer) {
     sh_pack_literal(packer, name);
     sh_pack_text(packer,
@@ -118,13 +113,13 @@ void sh_schema_pack_learning(const struct sh_workspace *workspace, msgpack_packe
     const uint32_t type_count = sh_event_type_count(workspace->events);
     sh_pack_literal(packer, "learning");
     (void)msgpack_pack_map(packer, LEARNING_PARAM_COUNT);
-    pack_real(packer, "share", config->share);
-    pack_real(packer, "window_minutes", (double)config->window_ms / 60000.0);
+    sh_pack_real(packer, "share", config->share);
+    sh_pack_real(packer, "window_minutes", (double)config->window_ms / 60000.0);
     sh_pack_literal(packer, "goals");
     (void)msgpack_pack_map(packer, SH_GOAL_COUNT + 1);
     for (uint32_t goal = 0; goal < SH_GOAL_COUNT; goal++)
-        pack_real(packer, goal_names[goal], config->goal_weights[goal]);
-    pack_real(packer, "amount", config->amount_weight);
+        sh_pack_real(packer, goal_names[goal], config->goal_weights[goal]);
+    sh_pack_real(packer, "amount", config->amount_weight);
     sh_pack_bool(packer, "rank", config->ranks);
     pack_attribute(workspace->items, "category", config->category_attribute, packer);
     pack_attribute(workspace->items, "store", config->store_attribute, packer);

@@ -218,39 +218,29 @@ void sh_trainer_compute(struct sh_trainer *trainer) {
 
 /* ---- Writing ---- */
 
-static void pack_real(msgpack_packer *packer, const char *name, double value) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_double(packer, value);
-}
-
-static void pack_number(msgpack_packer *packer, const char *name, uint64_t value) {
-    sh_pack_literal(packer, name);
-    (void)msgpack_pack_uint64(packer, value);
-}
-
 static void pack_about(const struct sh_trainer *trainer, msgpack_packer *packer) {
     const struct sh_trained *trained = &trainer->trained;
     const struct sh_train_spec *spec = &trained->spec;
     const bool of_factors = trained->factors != NULL;
     sh_pack_literal(packer, "about");
     (void)msgpack_pack_map(packer, 14u + 2 * of_factors);
-    pack_number(packer, "dimensions", spec->dimension);
-    pack_number(packer, "epochs", spec->epochs);
-    pack_number(packer, "neighbours", spec->neighbours);
-    pack_real(packer, "unobserved", spec->unobserved);
-    pack_real(packer, "regularisation", spec->regularisation);
-    pack_real(packer, "shrink", spec->shrink);
-    pack_real(packer, "alpha", spec->alpha);
-    pack_real(packer, "beta", spec->beta);
-    pack_number(packer, "seed", spec->seed);
-    pack_number(packer, "items", trained->item_count);
-    pack_number(packer, "entries", of_factors ? 0 : trained->list_begin[trained->item_count]);
-    pack_real(packer, "scale", trained->scale);
-    pack_number(packer, "users", trainer->user_count);
-    pack_number(packer, "likings", trainer->interactions.entry_count);
+    sh_pack_uint(packer, "dimensions", spec->dimension);
+    sh_pack_uint(packer, "epochs", spec->epochs);
+    sh_pack_uint(packer, "neighbours", spec->neighbours);
+    sh_pack_real(packer, "unobserved", spec->unobserved);
+    sh_pack_real(packer, "regularisation", spec->regularisation);
+    sh_pack_real(packer, "shrink", spec->shrink);
+    sh_pack_real(packer, "alpha", spec->alpha);
+    sh_pack_real(packer, "beta", spec->beta);
+    sh_pack_uint(packer, "seed", spec->seed);
+    sh_pack_uint(packer, "items", trained->item_count);
+    sh_pack_uint(packer, "entries", of_factors ? 0 : trained->list_begin[trained->item_count]);
+    sh_pack_real(packer, "scale", trained->scale);
+    sh_pack_uint(packer, "users", trainer->user_count);
+    sh_pack_uint(packer, "likings", trainer->interactions.entry_count);
     if (!of_factors) return;
     const size_t gram_bytes = (size_t)spec->dimension * spec->dimension * sizeof(float);
-    pack_real(packer, "base", (double)trained->fold.base);
+    sh_pack_real(packer, "base", (double)trained->fold.base);
     sh_pack_literal(packer, "gram");
     (void)msgpack_pack_bin(packer, gram_bytes);
     (void)msgpack_pack_bin_body(packer, trained->fold.gram, gram_bytes);
@@ -276,7 +266,7 @@ static void ask_put(struct sh_trainer *trainer, msgpack_packer *packer) {
     (void)msgpack_pack_map(packer, trainer->status != SH_OK ? 3 : 6u + is_first);
     sh_pack_literal(packer, "name");
     sh_pack_literal(packer, sh_train_method_name(trainer->spec.method));
-    pack_number(packer, "number", trainer->number);
+    sh_pack_uint(packer, "number", trainer->number);
     if (trainer->status != SH_OK) {
         sh_pack_literal(packer, "fault");
         sh_pack_literal(packer, trainer->error.message);
@@ -285,8 +275,8 @@ static void ask_put(struct sh_trainer *trainer, msgpack_packer *packer) {
     const uint32_t last = part_end(trainer, trainer->row);
     fill_rows(trainer, trainer->row, last);
     if (trainer->rows.failed) trainer->params.failed = true;
-    pack_number(packer, "part", trainer->part);
-    pack_number(packer, "parts", trainer->part_count);
+    sh_pack_uint(packer, "part", trainer->part);
+    sh_pack_uint(packer, "parts", trainer->part_count);
     sh_pack_literal(packer, "items");
     (void)msgpack_pack_array(packer, last - trainer->row);
     for (uint32_t item = trainer->row; item < last; item++)

@@ -118,20 +118,8 @@ static void destroy_models(void *thing) {
 static bool save_and_load(bool is_thorough) {
     struct sh_item_models *loaded = NULL;
     const struct archive_rig rig = {save_models, load_models, check_models, destroy_models, &loaded};
-    struct sh_buffer first;
-    struct sh_buffer second;
-    sh_buffer_init(&first, SIZE_MAX);
-    sh_buffer_init(&second, SIZE_MAX);
-    const char *fault = rig_round_trip(&rig, &models, &first, &second);
-    struct sh_item_models *good = loaded;
-    if (fault == NULL && is_thorough) fault = rig_sweep(&rig, &first);
-    if (fault == NULL && is_thorough) fault = rig_starve(&rig, &first);
-    sh_buffer_deinit(&first);
-    sh_buffer_deinit(&second);
-    if (!promise(fault == NULL, fault)) return false;
-    sh_item_models_destroy(models);
-    models = good;
-    return true;
+    const char *fault = rig_renew(&rig, &models, is_thorough ? RIG_STARVE : RIG_ROUND_TRIP);
+    return promise(fault == NULL, fault);
 }
 
 /* A table in some parts; between them it is saved, and what is asked is still the table before. */

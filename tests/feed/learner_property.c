@@ -282,19 +282,8 @@ static void destroy_learner(void *thing) {
 static bool check_saved(bool is_thorough) {
     struct sh_learner *loaded = NULL;
     const struct archive_rig rig = {save_learner, load_learner, check_learner, destroy_learner, &loaded};
-    struct sh_buffer first;
-    struct sh_buffer second;
-    sh_buffer_init(&first, SIZE_MAX);
-    sh_buffer_init(&second, SIZE_MAX);
-    const char *fault = rig_round_trip(&rig, &learner, &first, &second);
-    struct sh_learner *good = loaded;
-    if (fault == NULL && is_thorough) fault = rig_sweep(&rig, &first);
-    sh_buffer_deinit(&first);
-    sh_buffer_deinit(&second);
-    if (!promise(fault == NULL, fault)) return false;
-    sh_learner_destroy(learner);
-    learner = good;
-    return true;
+    const char *fault = rig_renew(&rig, &learner, is_thorough ? RIG_SWEEP : RIG_ROUND_TRIP);
+    return promise(fault == NULL, fault);
 }
 
 static bool run_steps(uint32_t step_count) {

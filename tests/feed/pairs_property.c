@@ -100,20 +100,8 @@ static void destroy_pairs(void *thing) {
 static bool check_saved(bool is_thorough) {
     struct sh_pairs *loaded = NULL;
     const struct archive_rig rig = {save_pairs, load_pairs, check_pairs, destroy_pairs, &loaded};
-    struct sh_buffer first;
-    struct sh_buffer second;
-    sh_buffer_init(&first, SIZE_MAX);
-    sh_buffer_init(&second, SIZE_MAX);
-    const char *fault = rig_round_trip(&rig, &store, &first, &second);
-    struct sh_pairs *good = loaded;
-    if (fault == NULL && is_thorough) fault = rig_sweep(&rig, &first);
-    if (fault == NULL && is_thorough) fault = rig_starve(&rig, &first);
-    sh_buffer_deinit(&first);
-    sh_buffer_deinit(&second);
-    if (!promise(fault == NULL, fault)) return false;
-    sh_pairs_destroy(store);
-    store = good;
-    return true;
+    const char *fault = rig_renew(&rig, &store, is_thorough ? RIG_STARVE : RIG_ROUND_TRIP);
+    return promise(fault == NULL, fault);
 }
 
 /* ---- Shops ---- */

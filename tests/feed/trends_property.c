@@ -154,20 +154,8 @@ static void destroy(void *thing) {
 static bool check_saved(bool is_thorough) {
     struct sh_trends *loaded = NULL;
     const struct archive_rig rig = {save, load, check, destroy, &loaded};
-    struct sh_buffer first;
-    struct sh_buffer second;
-    sh_buffer_init(&first, SIZE_MAX);
-    sh_buffer_init(&second, SIZE_MAX);
-    const char *fault = rig_round_trip(&rig, &trends, &first, &second);
-    struct sh_trends *good = loaded;
-    if (fault == NULL && is_thorough) fault = rig_sweep(&rig, &first);
-    if (fault == NULL && is_thorough) fault = rig_starve(&rig, &first);
-    sh_buffer_deinit(&first);
-    sh_buffer_deinit(&second);
-    if (!promise(fault == NULL, fault)) return false;
-    sh_trends_destroy(trends);
-    trends = good;
-    return true;
+    const char *fault = rig_renew(&rig, &trends, is_thorough ? RIG_STARVE : RIG_ROUND_TRIP);
+    return promise(fault == NULL, fault);
 }
 
 /* ---- Shops ---- */

@@ -3,6 +3,7 @@
 #define ARCHIVE_RIG_H
 
 #include <stdio.h>
+#include <string.h>
 
 #include "archive.h"
 #include "memory.h"
@@ -103,6 +104,28 @@ static inline const char *rig_starve(const struct archive_rig *rig, const struct
         if (!failed) return status == SH_OK ? NULL : "it was not loaded";
         if (status != SH_ERR_MEMORY && status != SH_OK) return "memory that is out was not told as that";
     }
+}
+
+enum rig_depth { RIG_ROUND_TRIP, RIG_SWEEP, RIG_STARVE };
+
+/* Of a thing that is a pointer, as what rig->room points to is: round trip, and as deep as said also cuts and turned bits,
+ * and allocations that fail. From here on *thing is the one that was loaded. NULL, or what is wrong. */
+static inline const char *rig_renew(const struct archive_rig *rig, void *thing, enum rig_depth depth) {
+    struct sh_buffer first;
+    struct sh_buffer second;
+    void *loaded;
+    sh_buffer_init(&first, SIZE_MAX);
+    sh_buffer_init(&second, SIZE_MAX);
+    const char *fault = rig_round_trip(rig, thing, &first, &second);
+    memcpy(&loaded, rig->room, sizeof loaded);
+    if (fault == NULL && depth >= RIG_SWEEP) fault = rig_sweep(rig, &first);
+    if (fault == NULL && depth >= RIG_STARVE) fault = rig_starve(rig, &first);
+    sh_buffer_deinit(&first);
+    sh_buffer_deinit(&second);
+    if (fault != NULL) return fault;
+    rig->deinit(thing);
+    memcpy(thing, &loaded, sizeof loaded);
+    return NULL;
 }
 
 #endif
