@@ -408,7 +408,7 @@ static void pack_sources(const struct sh_workspace *workspace, const struct sh_f
     (void)msgpack_pack_map(packer, 2);
     sh_pack_literal(packer, "space");
     sh_pack_text(packer, (struct sh_text){config->vector_space, config->vector_space_count});
-    pack_count(packer, "dimension", config->vector_dimension);
+    sh_pack_uint(packer, "dimension", config->vector_dimension);
 }
 
 static void pack_feed(const struct sh_workspace *workspace, msgpack_packer *packer) {
