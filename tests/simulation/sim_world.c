@@ -519,7 +519,8 @@ void sim_world_init(struct sim_world *world, uint64_t seed, const struct sim_opt
     world->data_options = (struct sh_data_options){.path = "data",
                                                    .durability = SH_LOG_SYNC,
                                                    .segment_bytes = UINT64_C(65536) << below(world, 3),
-                                                   .snapshot_log_bytes = 20000 + below(world, 200000)};
+                                                   .snapshot_log_bytes = 20000 + below(world, 200000),
+                                                   .forget_ms = world->shard_count == 2 ? 2000 : 0};
     world->server_options = (struct sh_server_options){.addresses = addresses,
                                                        .address_count = 1,
                                                        .shard_count = world->shard_count,

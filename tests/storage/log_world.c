@@ -352,6 +352,7 @@ bool world_step(struct world *world) {
         if (sh_io_turn(disk_sim_io(world->sim), 0, &err) != SH_OK) return wrong(world, "a turn failed", 0, 0);
     }
     if (split_one_in(&world->rng, 30)) sh_log_seal(world->log);
+    if (split_one_in(&world->rng, 25)) sh_log_roll(world->log);
     if (split_one_in(&world->rng, 20) && !world->has_failed) {
         const uint64_t room = world_promised(world) - world->snapshot;
         world->snapshot += split_below(&world->rng, room + 1);
