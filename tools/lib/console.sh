@@ -19,7 +19,9 @@ fetch_console() {
         printf '%s\n' "NOTE: npm could not install ECharts ($work/npm.log): the console shows tables instead of charts."
         return 0
     fi
-    cp "$work/node_modules/echarts/dist/echarts.esm.min.mjs" "$vendor/"
+    # Whole or not at all: a server may begin at this moment.
+    cp "$work/node_modules/echarts/dist/echarts.esm.min.mjs" "$vendor/.echarts"
+    mv "$vendor/.echarts" "$vendor/echarts.esm.min.mjs"
     cp "$work/node_modules/echarts/LICENSE" "$vendor/echarts.LICENSE.txt"
     cp "$work/node_modules/echarts/NOTICE" "$vendor/echarts.NOTICE.txt"
     printf '%s' "$lock" >"$vendor/lock"
