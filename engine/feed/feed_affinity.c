@@ -10,6 +10,14 @@
 
 enum { MATCHED_WORDS = PROFILE_COUNT_MAX / 64 + 1 };
 
+/* What the last item that was looked at has: the same is asked for its value, its sources and its reasons. */
+struct affinity_state {
+    uint32_t item;
+    uint32_t count;
+    bool is_known;
+    uint32_t matched[PROFILE_COUNT_MAX];
+};
+
 /* What the user and an item have in common, as numbers of the profile. An item has few tags and a user has many, so the
  * item's are looked up among the user's; only where an item has more than ITEM_TAG_COUNT_MAX are the tags' bitmaps asked.
  * Both give the profile's order. */
@@ -31,11 +39,22 @@ static uint32_t match_item(const struct feed_run *run, uint32_t item, uint32_t m
     return matched_count;
 }
 
+/* The same, out of the state. */
+static const uint32_t *matched_of(const struct feed_run *run, const void *memory, uint32_t item, uint32_t *count) {
+    struct affinity_state *state = (struct affinity_state *)(uintptr_t)memory; /* it is the feature's own */
+    if (!state->is_known || state->item != item) {
+        state->count = match_item(run, item, state->matched);
+        state->item = item;
+        state->is_known = true;
+    }
+    *count = state->count;
+    return state->matched;
+}
+
 static double value(const struct feed_run *run, const void *state, uint32_t item) {
-    uint32_t matched[PROFILE_COUNT_MAX];
+    uint32_t count;
     double sum = 0;
-    (void)state;
-    const uint32_t count = match_item(run, item, matched);
+    const uint32_t *matched = matched_of(run, state, item, &count);
     for (uint32_t i = 0; i < count; i++)
         sum += run->profile[matched[i]].weight * run->model->inverse_norm[item];
     return sum;
@@ -73,11 +92,10 @@ static void add_block(const struct feed_run *run, const void *state, const struc
 }
 
 static uint32_t sources(const struct feed_run *run, const void *state, uint32_t item, double sum) {
-    uint32_t matched[PROFILE_COUNT_MAX];
+    uint32_t count;
     uint32_t bits = 0;
-    (void)state;
     (void)sum; /* one tag that draws proposes, whatever the others say against */
-    const uint32_t count = match_item(run, item, matched);
+    const uint32_t *matched = matched_of(run, state, item, &count);
     for (uint32_t i = 0; i < count; i++) {
         const struct profile_tag *tag = &run->profile[matched[i]];
         if (tag->weight <= 0) continue;
@@ -90,10 +108,9 @@ static uint32_t sources(const struct feed_run *run, const void *state, uint32_t 
 static void explain(const struct feed_run *run, const void *state, uint32_t item, double sum,
                     struct feed_reasons *reasons) {
     const struct sh_table *items = run->model->scope.items;
-    uint32_t matched[PROFILE_COUNT_MAX];
-    (void)state;
+    uint32_t count;
     (void)sum;
-    const uint32_t count = match_item(run, item, matched);
+    const uint32_t *matched = matched_of(run, state, item, &count);
     for (uint32_t i = 0; i < count; i++) {
         const struct profile_tag *tag = &run->profile[matched[i]];
         feed_reason_add(reasons, tag->declared > tag->affinity / 2 ? "declared" : "affinity",
@@ -108,6 +125,7 @@ static void explain(const struct feed_run *run, const void *state, uint32_t item
 const struct feed_feature feed_affinity = {
     .name = "affinity",
     .weight = 1,
+    .state_bytes = sizeof(struct affinity_state),
     .value = value,
     .add_block = add_block,
     .sources = sources,

@@ -27,15 +27,18 @@ void archive_shop_fill(struct rig *rig) {
     put_schema(rig);
     (void)rig_ask(rig, "schema.put",
                   "{events: [{name: 'purchase', properties: [{name: 'how', type: 'enum', labels: ['cash', 'cheque', "
-                  "'card']}]}], feed: {weights: {view: 2}, eligible: \"brand != 'Z'\", explore_every: 3}}");
+                  "'card']}]}], feed: {weights: {view: 2}, eligible: \"brand != 'Z'\", explore_every: 3, "
+                  "vectors: {space: 'clip', dimension: 3}}}");
     (void)rig_ask(rig, "user.put",
                   "{users: [{id: 'a', age: 30, city: 'x', tier: 'gold', tags: ['p', 'q']}, {id: 'b', age: 20, vip: "
                   "true}, {id: 'c', money: '1.50', born: '1990-03-01', city: 'y'}, {id: 'd', age: 70000, city: 'z'}, "
                   "{id: 'a rather long name of somebody', tags: {add: ['p', 'r'], ttl_days: 3}}, {id: 'e'}]}");
     (void)rig_ask(rig, "item.put",
-                  "{items: [{id: 'i', brand: 'A', kinds: ['k']}, {id: 'j', brand: 'B', kinds: ['k', 'l', 'm']}, {id: "
-                  "'k', brand: 'A'}]}");
+                  "{items: [{id: 'i', brand: 'A', kinds: ['k'], clip: [1, 2, 2]}, {id: 'j', brand: 'B', kinds: ['k', "
+                  "'l', 'm'], clip: '0.5 -3 1e2'}, {id: 'k', brand: 'A', clip: [3, 0, 0]}]}");
     (void)rig_ask(rig, "item.remove", "{id: 'k'}");
+    (void)rig_ask(rig, "user.put",
+                  "{users: [{id: 'b', clip: [0, 1, 0]}, {id: 'd', clip: [1, 1, 1]}, {id: 'e', clip: [0, 0, 2]}]}");
     (void)rig_ask(rig, "rfm.put", "{event: 'purchase', days: 90, scores: 3}");
     (void)rig_ask(rig, "tree.put",
                   "{name: 'areas', of: ['city', 'store'], nodes: [{name: 'east'}, {name: 'x', parent: 'east'}, {name: "
@@ -95,7 +98,8 @@ static void write_again(struct rig *rig) {
                   "{events: [{type: 'view', user: 'a', time: 1759999999500, item: 'j'}, {type: 'purchase', user: 'n', "
                   "time: 1759999000000, item: 'new', amount: 300, id: 'o', store: 't'}, {type: 'purchase', user: 'a', "
                   "time: 1759999000000, item: 'i', amount: 3, id: 'o', store: 's'}]}");
-    (void)rig_ask(rig, "item.put", "{items: [{id: 'i', brand: 'C', kinds: ['l']}, {id: 'z', brand: 'Z'}]}");
+    (void)rig_ask(rig, "item.put",
+                  "{items: [{id: 'i', brand: 'C', kinds: ['l'], clip: nil}, {id: 'z', brand: 'Z', clip: [1, 0, 9]}]}");
     (void)rig_ask(rig, "rfm.refresh", "{}");
     (void)rig_ask(rig, "referral.refresh", "{}");
     (void)rig_ask(rig, "user.merge", "{from: 'c', into: 'b'}");
