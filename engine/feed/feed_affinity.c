@@ -39,9 +39,14 @@ static uint32_t match_item(const struct feed_run *run, uint32_t item, uint32_t m
     return matched_count;
 }
 
-/* The same, out of the state. */
-static const uint32_t *matched_of(const struct feed_run *run, const void *memory, uint32_t item, uint32_t *count) {
+/* The same, out of the state; into `room` for who asks of one item for many users, and has none. */
+static const uint32_t *matched_of(const struct feed_run *run, const void *memory, uint32_t item,
+                                  uint32_t room[PROFILE_COUNT_MAX], uint32_t *count) {
     struct affinity_state *state = (struct affinity_state *)(uintptr_t)memory; /* it is the feature's own */
+    if (state == NULL) {
+        *count = match_item(run, item, room);
+        return room;
+    }
     if (!state->is_known || state->item != item) {
         state->count = match_item(run, item, state->matched);
         state->item = item;
@@ -52,9 +57,10 @@ static const uint32_t *matched_of(const struct feed_run *run, const void *memory
 }
 
 static double value(const struct feed_run *run, const void *state, uint32_t item) {
+    uint32_t room[PROFILE_COUNT_MAX];
     uint32_t count;
     double sum = 0;
-    const uint32_t *matched = matched_of(run, state, item, &count);
+    const uint32_t *matched = matched_of(run, state, item, room, &count);
     for (uint32_t i = 0; i < count; i++)
         sum += run->profile[matched[i]].weight * run->model->inverse_norm[item];
     return sum;
@@ -92,10 +98,11 @@ static void add_block(const struct feed_run *run, const void *state, const struc
 }
 
 static uint32_t sources(const struct feed_run *run, const void *state, uint32_t item, double sum) {
+    uint32_t room[PROFILE_COUNT_MAX];
     uint32_t count;
     uint32_t bits = 0;
     (void)sum; /* one tag that draws proposes, whatever the others say against */
-    const uint32_t *matched = matched_of(run, state, item, &count);
+    const uint32_t *matched = matched_of(run, state, item, room, &count);
     for (uint32_t i = 0; i < count; i++) {
         const struct profile_tag *tag = &run->profile[matched[i]];
         if (tag->weight <= 0) continue;
@@ -108,9 +115,10 @@ static uint32_t sources(const struct feed_run *run, const void *state, uint32_t 
 static void explain(const struct feed_run *run, const void *state, uint32_t item, double sum,
                     struct feed_reasons *reasons) {
     const struct sh_table *items = run->model->scope.items;
+    uint32_t room[PROFILE_COUNT_MAX];
     uint32_t count;
     (void)sum;
-    const uint32_t *matched = matched_of(run, state, item, &count);
+    const uint32_t *matched = matched_of(run, state, item, room, &count);
     for (uint32_t i = 0; i < count; i++) {
         const struct profile_tag *tag = &run->profile[matched[i]];
         feed_reason_add(reasons, tag->declared > tag->affinity / 2 ? "declared" : "affinity",
