@@ -169,6 +169,15 @@ static void look_on(const struct tag_part *part) {
         __builtin_prefetch(part->slots + i);
 }
 
+/* Of the first block, before they are wanted. */
+static void look_at_lists(const struct feed_run *run) {
+    for (uint32_t i = 0; i < run->profile_count; i++) {
+        const struct sh_block_view view = sh_bitmap_block(run->profile[i].items, 0);
+        if (view.form != SH_BLOCK_ARRAY) continue;
+        look_on(&(struct tag_part){.slots = sh_block_list(view), .count = view.count});
+    }
+}
+
 /* Adds to the items of a list that are below `end`; lists ascend. What comes in the next chunk is asked for. */
 static void add_list(struct tag_part *part, uint32_t end, int16_t *sums) {
     const uint16_t *slots = part->slots;
@@ -374,34 +383,40 @@ static bool list_survivors(const struct first *first, const uint64_t *mask, int1
         for (uint64_t word = sh_vector->at_least(scores, bound) & mask[group]; word != 0; word &= word - 1) {
             const uint32_t place = (uint32_t)__builtin_ctzll(word);
             if (*count == max) return false;
-            survivors[(*count)++] = (struct survivor){group * SH_FIRST_GROUP + place, scores[place]};
+            survivors[*count] = (struct survivor){group * SH_FIRST_GROUP + place, scores[place]};
+            sh_vectors_prefetch_number(first->run->model->item_vectors, survivors[(*count)++].item);
         }
     }
     return true;
 }
 
-/* The exact vector in place of its code. */
-static void look_closer(const struct first *first, struct survivor *survivors, uint32_t count) {
-    enum { STEP = 64 };
+/* The exact vector in place of its code. Rows lie anywhere: those of the next step are asked for while this one is added
+ * up. */
+static enum sh_status look_closer(const struct first *first, struct survivor *survivors, uint32_t count) {
+    enum { STEP = 32 };
     const struct feed_run *run = first->run;
     const struct sh_vectors *vectors = run->model->item_vectors;
     const bool has_rules = run->rules->boost_count > 0 || run->fatigue != NULL;
-    if (first->user == NULL || first->narrow->code_bytes == 0) return;
+    if (first->user == NULL || first->narrow->code_bytes == 0) return SH_OK;
+    uint32_t *numbers = sh_arena_alloc(run->arena, (count + (size_t)1) * sizeof *numbers);
+    if (numbers == NULL) return SH_ERR_LIMIT;
+    for (uint32_t i = 0; i < count; i++) {
+        numbers[i] = sh_vectors_number(vectors, survivors[i].item);
+        if (i < STEP) sh_vectors_prefetch(vectors, numbers[i]);
+    }
     for (uint32_t i = 0; i < count; i += STEP) {
         const uint32_t some = count - i < STEP ? count - i : STEP;
-        uint32_t numbers[STEP];
         int32_t dots[STEP];
-        for (uint32_t k = 0; k < some; k++)
-            numbers[k] = sh_vectors_number(vectors, survivors[i + k].item);
-        for (uint32_t k = 0; k < some; k++)
+        for (uint32_t k = i + STEP; k < i + 2 * STEP && k < count; k++)
             sh_vectors_prefetch(vectors, numbers[k]);
-        sh_vector->dot_rows(first->user, sh_vectors_stride(vectors), sh_vectors_rows(vectors), numbers, some, dots);
+        sh_vector->dot_rows(first->user, sh_vectors_stride(vectors), sh_vectors_rows(vectors), numbers + i, some, dots);
         for (uint32_t k = 0; k < some; k++) {
             struct survivor *survivor = &survivors[i + k];
             survivor->score = saturate(first->narrow->sums[survivor->item] + to_levels(dots[k] * first->vector_levels));
             if (has_rules) survivor->score = with_rules(first, survivor->item, survivor->score);
         }
     }
+    return SH_OK;
 }
 
 /* The best `wanted` and all that are as good as the last of them. */
@@ -471,7 +486,7 @@ static enum sh_status survive(const struct first *first, const struct offer *off
     if (bound == INT16_MIN) bound = bound_of_scores(first, mask, wanted);
     *done = list_survivors(first, mask, bound, *survivors, max, count);
     if (!*done) return SH_OK;
-    look_closer(first, *survivors, *count);
+    if ((status = look_closer(first, *survivors, *count)) != SH_OK) return status;
     return keep_best(first, *survivors, count, kept + kept / 4 + SECOND_MORE);
 }
 
@@ -558,6 +573,7 @@ enum sh_status narrow_all(struct feed_run *run, const struct offer *offers, uint
     if (first == NULL || survivors == NULL || counts == NULL) return SH_ERR_LIMIT;
     enum sh_status status = begin(first, run);
     if (status != SH_OK) return status;
+    look_at_lists(run);
     find_candidates(first, NULL);
     if (!pays(run, offers, offer_count)) return SH_OK;
     for (uint32_t number = 0; number * (uint64_t)SH_BLOCK_SLOTS < run->model->item_capacity; number++) {

@@ -173,6 +173,10 @@ const int16_t *sh_vectors_row(const struct sh_vectors *vectors, uint32_t slot) {
     return number == 0 ? NULL : row_at(vectors, number);
 }
 
+void sh_vectors_prefetch_number(const struct sh_vectors *vectors, uint32_t slot) {
+    __builtin_prefetch(vectors->places + slot);
+}
+
 void sh_vectors_prefetch(const struct sh_vectors *vectors, uint32_t number) {
     for (uint32_t i = 0; i < vectors->stride; i += SH_VECTOR_LANES)
         __builtin_prefetch(row_at(vectors, number) + i);

@@ -46,7 +46,8 @@ const int16_t *sh_vectors_row(const struct sh_vectors *vectors, uint32_t slot);
 /* For kernels that go through many: the row's number, 0: none, and all rows. */
 uint32_t sh_vectors_number(const struct sh_vectors *vectors, uint32_t slot);
 const int16_t *sh_vectors_rows(const struct sh_vectors *vectors);
-/* Asks for a row of that number. A hint. */
+/* Ask for what says the number of a slot, and for a row of that number. Hints. */
+void sh_vectors_prefetch_number(const struct sh_vectors *vectors, uint32_t slot);
 void sh_vectors_prefetch(const struct sh_vectors *vectors, uint32_t number);
 /* Exact. Both are rows of these vectors. */
 int32_t sh_vectors_dot(const struct sh_vectors *vectors, const int16_t *a, const int16_t *b);
