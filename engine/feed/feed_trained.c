@@ -19,6 +19,8 @@ enum {
     REASON_COUNT = 3, /* liked items named for one item */
 };
 
+#define USER_VALUE_MAX 1e15f /* its products with the numbers of a table stay finite */
+
 static double factor_of(const struct feed_run *run, enum sh_feed_feature feature, enum sh_train_method method) {
     return run->weights[feature] / sh_item_models_head(run->model->trained, method)->scale;
 }
@@ -189,6 +191,12 @@ static enum sh_status begin_ials(struct feed_run *run, void *memory) {
     state->user = sh_arena_alloc(run->arena, fold.dimension * sizeof *state->user);
     if (state->user == NULL) return SH_ERR_LIMIT;
     sh_fold_in(&fold, pointers, state->weights, state->count, state->matrix, state->user);
+    /* A table can be put by anybody who may write: one whose numbers lead nowhere says nothing. */
+    for (uint32_t k = 0; k < fold.dimension; k++)
+        if (!(fabsf(state->user[k]) <= USER_VALUE_MAX)) {
+            state->user = NULL;
+            break;
+        }
     return SH_OK;
 }
 

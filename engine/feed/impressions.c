@@ -2,12 +2,13 @@
 
 #include <string.h>
 
+#include "hash.h"
 #include "memory.h"
 
 enum { RING_MIN = 256 };
 
 void sh_impressions_init(struct sh_impressions *impressions) {
-    *impressions = (struct sh_impressions){.ring = NULL};
+    *impressions = (struct sh_impressions){.secret = sh_hash_secret()};
 }
 
 void sh_impressions_deinit(struct sh_impressions *impressions) {
@@ -21,7 +22,7 @@ void sh_impressions_deinit(struct sh_impressions *impressions) {
 /* ---- The index: linear probing, holes closed when an entry goes ---- */
 
 static uint32_t home_of(const struct sh_impressions *impressions, uint64_t rec) {
-    return (uint32_t)(rec * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (2 * impressions->capacity - 1);
+    return (uint32_t)sh_hash_mix(rec, impressions->secret) & (2 * impressions->capacity - 1);
 }
 
 static uint32_t place_of(const struct sh_impressions *impressions, uint64_t rec) {

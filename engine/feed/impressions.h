@@ -71,6 +71,7 @@ struct sh_impressions {
     uint64_t oldest, open_at, newest; /* numbers; newest is one past the last */
     size_t byte_count;
     uint32_t *table; /* by id: place in the ring + 1, or 0; twice as long as the ring */
+    uint64_t secret; /* of the table: ids are whatever clients say */
 };
 
 void sh_impressions_init(struct sh_impressions *impressions);

@@ -6,6 +6,8 @@
 #include "item_models_private.h"
 #include "memory.h"
 
+#define GRAM_VALUE_MAX 1e18f /* SH_TRAIN_ITEM_COUNT_MAX rows of the largest values */
+
 struct sh_item_models *sh_item_models_create(void) {
     return sh_alloc_zero(sizeof(struct sh_item_models));
 }
@@ -72,6 +74,12 @@ void sh_item_models_fail(struct sh_item_models *models, enum sh_train_method met
 
 /* ---- Parts ---- */
 
+bool item_gram_is_good(const float *gram, uint32_t dimension) {
+    for (size_t i = 0; gram != NULL && i < (size_t)dimension * dimension; i++)
+        if (!(gram[i] >= -GRAM_VALUE_MAX && gram[i] <= GRAM_VALUE_MAX)) return false; /* what is no number, too */
+    return true;
+}
+
 enum sh_status item_head_check(const struct sh_model_head *head, struct sh_error *err) {
     const bool of_factors = sh_train_makes_factors(head->spec.method);
     enum sh_status status = sh_train_spec_check(&head->spec, err);
@@ -82,6 +90,8 @@ enum sh_status item_head_check(const struct sh_model_head *head, struct sh_error
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "`scale` is 0.000001 to 1,000,000");
     if (of_factors && !(head->fold_base >= 0 && head->fold_base < INFINITY))
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "`base` is from 0");
+    if (of_factors && !item_gram_is_good(head->gram, head->spec.dimension))
+        return sh_fail(err, SH_ERR_ARGUMENT, -1, "a number of `gram` is none, or beyond 1e18");
     const uint64_t byte_count = of_factors ? (uint64_t)head->item_count * head->spec.dimension * sizeof(float)
                                            : (uint64_t)head->entry_count * sizeof(struct sh_entry);
     if (head->item_count <= SH_TRAIN_ITEM_COUNT_MAX && byte_count <= SH_MODEL_BYTES_MAX) return SH_OK;
@@ -163,8 +173,12 @@ static enum sh_status take_lists(struct item_table *table, const struct sh_model
 static enum sh_status take_part(struct item_table *table, const struct sh_model_part *part, struct sh_error *err) {
     if (part->item_count > table->head.item_count - table->row_count)
         return refuse(err, "the parts have more items than the first one says");
-    const enum sh_status status = has_factors(table) ? take_factors(table, part, err) : take_lists(table, part, err);
+    enum sh_status status = has_factors(table) ? take_factors(table, part, err) : take_lists(table, part, err);
     if (status != SH_OK) return status;
+    if (part->part == part->part_count && (table->row_count + part->item_count != table->head.item_count ||
+                                           table->entries_used != table->head.entry_count))
+        return refuse(err, "the parts have fewer items or entries than the first one says");
+    if (part->name_items != NULL && (status = part->name_items(part->context, err)) != SH_OK) return status;
     for (uint32_t i = 0; i < part->item_count; i++) {
         const uint32_t slot = part->items[i];
         table->slots[table->row_count + i] = slot;
@@ -177,9 +191,6 @@ static enum sh_status take_part(struct item_table *table, const struct sh_model_
         (uint64_t)table->slot_end * table->head.spec.dimension * sizeof(float) > SH_MODEL_BYTES_MAX)
         return sh_fail(err, SH_ERR_LIMIT, -1, "for items as many as these a table of %u factors has more than %d MiB",
                        table->head.spec.dimension, (int)(SH_MODEL_BYTES_MAX >> 20));
-    if (part->part < part->part_count) return SH_OK;
-    if (table->row_count != table->head.item_count || table->entries_used != table->head.entry_count)
-        return refuse(err, "the parts have fewer items or entries than the first one says");
     return SH_OK;
 }
 
@@ -342,6 +353,8 @@ const char *item_table_fault(const struct item_table *table, uint32_t item_end) 
         if (table->slots[row] >= item_end || table->slots[row] >= table->slot_end)
             return "a table has a row of an item that is not there";
     if (has_factors(table)) {
+        if (!item_gram_is_good(table->gram, table->head.spec.dimension))
+            return "a number of a table's gram is too large or none";
         const float *numbers = is_whole ? table->lanes : table->rows;
         const size_t groups = (table->slot_end + (size_t)SH_TRAIN_LANES - 1) / SH_TRAIN_LANES * SH_TRAIN_LANES;
         const size_t count = (is_whole ? groups : table->row_count) * table->head.spec.dimension;

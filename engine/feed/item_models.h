@@ -67,6 +67,10 @@ struct sh_model_part {
     uint32_t item_count;
     const uint8_t *rows;
     size_t row_bytes;
+    /* Called when everything but the items has been looked over: from then on `items` has the slots, so that a part that
+     * is refused makes no item known. NULL: they are there. */
+    enum sh_status (*name_items)(void *context, struct sh_error *err);
+    void *context;
 };
 
 struct sh_item_models *sh_item_models_create(void); /* NULL if memory is out */

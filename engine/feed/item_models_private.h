@@ -47,6 +47,8 @@ SH_MUST_CHECK enum sh_status item_table_reserve(struct item_table *table, uint32
 SH_MUST_CHECK enum sh_status item_table_complete(struct item_table *table);
 /* Rows and numbers as they may be? NULL, or what is wrong. */
 const char *item_table_fault(const struct item_table *table, uint32_t item_end);
+/* All of its numbers are numbers, and none is beyond what sums of good rows can be. NULL is good. */
+bool item_gram_is_good(const float *gram, uint32_t dimension);
 /* Is there such a head? Memory is judged, too. */
 SH_MUST_CHECK enum sh_status item_head_check(const struct sh_model_head *head, struct sh_error *err);
 

@@ -27,6 +27,7 @@ struct sh_sessions *sh_sessions_create(struct sh_session_limits limits) {
     if (limits.of_item == 0) limits.of_item = SH_SESSION_OF_ITEM_MAX;
     sh_assert(limits.session_count <= SH_SESSION_COUNT_MAX && limits.of_item <= SH_SESSION_OF_ITEM_MAX);
     sessions->limits = limits;
+    sessions->secret = sh_hash_secret();
     sessions->first_free = SH_SLOT_NONE;
     return sessions;
 }
@@ -57,7 +58,7 @@ void sh_sessions_destroy(struct sh_sessions *sessions) {
 
 uint32_t session_table_place(const struct sh_sessions *sessions, uint64_t key) {
     const uint32_t mask = sessions->table_capacity - 1;
-    uint32_t place = (uint32_t)key & mask;
+    uint32_t place = session_table_home(sessions, key);
     while (sessions->table[place] != 0 && sessions->sessions[sessions->table[place] - 1].key != key)
         place = (place + 1) & mask;
     return place;
@@ -85,7 +86,7 @@ static void table_remove(struct sh_sessions *sessions, uint64_t key) {
     const uint32_t mask = sessions->table_capacity - 1;
     uint32_t hole = session_table_place(sessions, key);
     for (uint32_t at = (hole + 1) & mask; sessions->table[at] != 0; at = (at + 1) & mask) {
-        const uint32_t home = (uint32_t)sessions->sessions[sessions->table[at] - 1].key & mask;
+        const uint32_t home = session_table_home(sessions, sessions->sessions[sessions->table[at] - 1].key);
         if (((at - home) & mask) < ((at - hole) & mask)) continue;
         sessions->table[hole] = sessions->table[at];
         hole = at;
@@ -405,7 +406,7 @@ bool sh_sessions_begins(const struct sh_sessions *sessions, uint32_t user, int64
 }
 
 void sh_sessions_prefetch_key(const struct sh_sessions *sessions, uint64_t key) {
-    if (sessions->table_capacity > 0) __builtin_prefetch(&sessions->table[key & (sessions->table_capacity - 1)], 1);
+    if (sessions->table_capacity > 0) __builtin_prefetch(&sessions->table[session_table_home(sessions, key)], 1);
     if (sessions->count < sessions->limits.session_count) return;
     /* It comes in place of the oldest. */
     const struct session *oldest = &sessions->sessions[sessions->heap[0]];

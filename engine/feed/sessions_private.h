@@ -4,6 +4,7 @@
 
 #include "event_store.h"
 #include "feed_pool.h"
+#include "hash.h"
 #include "lanes.h"
 #include "sessions.h"
 
@@ -60,6 +61,7 @@ struct sh_sessions {
     uint32_t count;
     uint32_t *table; /* by key, open addressing: session + 1, 0 is empty */
     uint32_t table_capacity;
+    uint64_t secret; /* of the table: keys come of ids and times that clients choose */
 
     struct item_sessions *items;
     uint32_t item_capacity;
@@ -100,6 +102,11 @@ static inline uint32_t session_size_for(uint32_t place) {
 }
 static inline size_t session_click_bytes(uint32_t size) {
     return ((size_t)4 << size) * sizeof(uint32_t);
+}
+
+/* The key's home in the table, which is not empty. */
+static inline uint32_t session_table_home(const struct sh_sessions *sessions, uint64_t key) {
+    return (uint32_t)sh_hash_mix(key, sessions->secret) & (sessions->table_capacity - 1);
 }
 
 /* sessions.c */

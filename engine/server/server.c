@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "address.h"
+#include "hash.h"
 #include "loop.h"
 #include "memory.h"
 #include "recovery.h"
@@ -60,6 +61,7 @@ static enum sh_status server_make(const struct sh_server_options *options, struc
     sh_slow_log_init(&server->slow, options->slow_ms);
     atomic_init(&server->memory_bytes_max, options->memory_bytes);
     server->host = options->host == NULL ? sh_host_system() : options->host;
+    sh_hash_set_secret(server->host->random(server->host));
     server->io = options->io;
     server->access = options->access;
     server->tls = options->tls;

@@ -38,7 +38,7 @@ static enum sh_status read_percentiles(const struct sh_param *param, struct sh_d
         const double percent = value.kind == SH_VALUE_INT     ? (double)value.integer
                                : value.kind == SH_VALUE_FLOAT ? value.real
                                                               : -1;
-        if (percent < 0 || percent > 100)
+        if (!(percent >= 0 && percent <= 100)) /* what is no number, too */
             return sh_fail(err, SH_ERR_ARGUMENT, -1, "each of `percentiles` is a number from 0 to 100");
         dimension->percents[i] = (uint32_t)lrint(percent * SH_PERCENT_PARTS);
     }

@@ -169,10 +169,39 @@ static enum sh_status read_about(struct sh_call *call, const struct sh_param *pa
     return sh_train_makes_factors(head->spec.method) ? read_gram(call, &params[ABOUT_GRAM], head, err) : SH_OK;
 }
 
+/* The ids of a part, and the slots they get. */
+struct part_items {
+    struct sh_call *call;
+    struct sh_id_reader *ids;
+    uint32_t *slots;
+    uint32_t count;
+};
+
 /* Items that nobody named yet become known, unlisted, in every shard. */
-static enum sh_status read_part(struct sh_call *call, const struct sh_param *params, struct sh_model_part *part,
-                                struct sh_error *err) {
+static enum sh_status name_items(void *context, struct sh_error *err) {
+    const struct part_items *items = context;
+    struct sh_table *table = items->call->workspace->items;
+    enum sh_status status = SH_OK;
+    for (uint32_t i = 0; i < items->count && status == SH_OK; i++)
+        status =
+            sh_table_intern(table, items->ids[i].text, sh_id_hash(items->ids[i].text), &items->slots[i], NULL, err);
+    return status;
+}
+
+static enum sh_status read_items(struct part_items *items, const struct sh_param *param, struct sh_error *err) {
     struct sh_cursor cursor;
+    enum sh_status status = sh_param_array(param, "items", SH_BATCH_ROW_COUNT_MAX, &cursor, &items->count, err);
+    if (status != SH_OK) return status;
+    items->ids = sh_arena_alloc(items->call->arena, ((size_t)items->count + 1) * sizeof *items->ids);
+    items->slots = sh_arena_alloc(items->call->arena, ((size_t)items->count + 1) * sizeof *items->slots);
+    if (items->ids == NULL || items->slots == NULL) return sh_fail_memory(err);
+    for (uint32_t i = 0; i < items->count && status == SH_OK; i++)
+        status = sh_id_read(&items->ids[i], &cursor, "each of `items`", err);
+    return status;
+}
+
+static enum sh_status read_part(struct part_items *items, const struct sh_param *params, struct sh_model_part *part,
+                                struct sh_error *err) {
     struct sh_text rows;
     int64_t numbers[2] = {1, 1};
     enum sh_status status;
@@ -181,17 +210,11 @@ static enum sh_status read_part(struct sh_call *call, const struct sh_param *par
     status = sh_param_integer(&params[PUT_PARTS], "parts", 1, SH_TRAIN_ITEM_COUNT_MAX, &numbers[1], err);
     if (status != SH_OK) return status;
     *part = (struct sh_model_part){.part = (uint32_t)numbers[0], .part_count = (uint32_t)numbers[1]};
-    status = sh_param_array(&params[PUT_ITEMS], "items", SH_BATCH_ROW_COUNT_MAX, &cursor, &part->item_count, err);
-    if (status != SH_OK) return status;
-    uint32_t *slots = sh_arena_alloc(call->arena, ((size_t)part->item_count + 1) * sizeof *slots);
-    if (slots == NULL) return sh_fail_memory(err);
-    for (uint32_t i = 0; i < part->item_count; i++) {
-        struct sh_id_reader id;
-        if ((status = sh_id_read(&id, &cursor, "each of `items`", err)) != SH_OK) return status;
-        status = sh_table_intern(call->workspace->items, id.text, sh_id_hash(id.text), &slots[i], NULL, err);
-        if (status != SH_OK) return status;
-    }
-    part->items = slots;
+    if ((status = read_items(items, &params[PUT_ITEMS], err)) != SH_OK) return status;
+    part->items = items->slots;
+    part->item_count = items->count;
+    part->name_items = name_items;
+    part->context = items;
     if ((status = read_bytes(&params[PUT_ROWS], "rows", &rows, err)) != SH_OK) return status;
     part->rows = (const uint8_t *)rows.bytes;
     part->row_bytes = rows.count;
@@ -201,8 +224,9 @@ static enum sh_status read_part(struct sh_call *call, const struct sh_param *par
 static enum sh_status put_part(struct sh_call *call, const struct sh_param *params, struct sh_model_head *head,
                                bool *is_whole, struct sh_error *err) {
     struct sh_item_models *models = sh_feed_trained(call->workspace->feed);
+    struct part_items items = {.call = call};
     struct sh_model_part part;
-    enum sh_status status = read_part(call, params, &part, err);
+    enum sh_status status = read_part(&items, params, &part, err);
     if (status == SH_OK && part.part == 1) status = read_about(call, &params[PUT_ABOUT], head, err);
     if (status == SH_OK) status = sh_item_models_put(models, head, &part, err);
     *is_whole = status == SH_OK && part.part == part.part_count;

@@ -183,7 +183,7 @@ enum sh_status sh_param_real(const struct sh_param *param, const char *name, dou
     if (status != SH_OK) return status;
     if (value.kind != SH_VALUE_INT && value.kind != SH_VALUE_FLOAT) return fail_kind(name, "a number", &value, err);
     const double number = value.kind == SH_VALUE_INT ? (double)value.integer : value.real;
-    if (number < low || number > high)
+    if (!(number >= low && number <= high)) /* what is no number is in no range */
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "`%s` must be from %g to %g", name, low, high);
     *real = number;
     return SH_OK;

@@ -138,6 +138,7 @@ struct served {
     struct sh_call *call;
     struct sh_serving serving;
     struct sh_serving_item *items;
+    struct sh_id_reader *ids; /* of the items, which become known when all of the request is good */
     struct served_names sources;
     struct served_names features;
 };
@@ -193,22 +194,19 @@ static enum sh_status read_numbers(const struct served *served, struct sh_cursor
     return status;
 }
 
-static enum sh_status read_served_item(const struct served *served, struct sh_cursor *cursor,
+static enum sh_status read_served_item(const struct served *served, struct sh_cursor *cursor, struct sh_id_reader *id,
                                        struct sh_serving_item *item, struct sh_error *err) {
     enum sh_value_kind kind;
-    struct sh_id_reader id;
     uint32_t count = 1;
     enum sh_status status = sh_cursor_peek(cursor, &kind, err);
     if (status == SH_OK && kind == SH_VALUE_ARRAY) status = sh_cursor_array(cursor, &count, "an item", err);
     if (status != SH_OK) return status;
     if (count < 1 || count > SERVED_ITEM_FIELDS)
         return sh_fail(err, SH_ERR_ARGUMENT, -1, "each of `items` is an id or an array of an id and up to 6 numbers");
-    if ((status = sh_id_read(&id, cursor, "each of `items`", err)) != SH_OK) return status;
+    if ((status = sh_id_read(id, cursor, "each of `items`", err)) != SH_OK) return status;
     *item = (struct sh_serving_item){.predicted = 0.05f};
     memset(item->parts, 128, sizeof item->parts);
-    struct sh_table *items = served->call->workspace->items;
-    status = sh_table_intern(items, id.text, sh_id_hash(id.text), &item->item, NULL, err);
-    return status == SH_OK ? read_numbers(served, cursor, count, item, err) : status;
+    return read_numbers(served, cursor, count, item, err);
 }
 
 static enum sh_status read_served_items(struct served *served, const struct sh_param *param, struct sh_error *err) {
@@ -218,9 +216,10 @@ static enum sh_status read_served_items(struct served *served, const struct sh_p
     if (status == SH_OK) status = sh_param_array(param, "items", SH_FEED_COUNT_MAX, &cursor, &count, err);
     if (status != SH_OK) return status;
     served->items = sh_arena_alloc(served->call->arena, ((size_t)count + 1) * sizeof *served->items);
-    if (served->items == NULL) return sh_fail_memory(err);
+    served->ids = sh_arena_alloc(served->call->arena, ((size_t)count + 1) * sizeof *served->ids);
+    if (served->items == NULL || served->ids == NULL) return sh_fail_memory(err);
     for (uint32_t i = 0; i < count && status == SH_OK; i++)
-        status = read_served_item(served, &cursor, &served->items[i], err);
+        status = read_served_item(served, &cursor, &served->ids[i], &served->items[i], err);
     served->serving.items = served->items;
     served->serving.count = count;
     return status;
@@ -269,6 +268,17 @@ static enum sh_status read_served(struct served *served, const struct sh_param *
     return read_served_items(served, &params[SERVED_ITEMS], err);
 }
 
+/* Items that nobody named yet become known, unlisted. */
+static enum sh_status name_served(struct served *served, struct sh_error *err) {
+    struct sh_table *items = served->call->workspace->items;
+    enum sh_status status = SH_OK;
+    for (uint32_t i = 0; i < served->serving.count && status == SH_OK; i++) {
+        const struct sh_text id = served->ids[i].text;
+        status = sh_table_intern(items, id, sh_id_hash(id), &served->items[i].item, NULL, err);
+    }
+    return status;
+}
+
 enum sh_status sh_handle_feed_served(struct sh_call *call, struct sh_error *err) {
     static const char *const words[SERVED_PARAM_COUNT] = {"rec_id",  "user",     "now",   "hour", "kinds",
                                                           "sources", "features", "items", "place"};
@@ -276,6 +286,7 @@ enum sh_status sh_handle_feed_served(struct sh_call *call, struct sh_error *err)
     struct served served = {.call = call};
     enum sh_status status = sh_call_params(call, words, SERVED_PARAM_COUNT, params, err);
     if (status == SH_OK) status = read_served(&served, params, err);
+    if (status == SH_OK) status = name_served(&served, err);
     if (status != SH_OK) return status;
     sh_learner_serve(sh_feed_learner(call->workspace->feed), &served.serving);
     msgpack_packer packer;

@@ -191,6 +191,12 @@ class Learning(unittest.TestCase):
                                  ({"rec_id": "1", "items": ["i1"], "hour": 24}, "hour")):
                 with self.assertRaisesRegex(RpcError, fault):
                     client.call("feed.served", **words)
+            # What is refused leaves nothing behind, not even the name of an item.
+            known = client.call("stats")["workspace"]["items"]
+            for words, fault in (({"items": ["never seen", ["i1", 1, 2]]}, "0 to 1"), ({"items": ["never seen"] + [7.5]}, "items")):
+                with self.assertRaisesRegex(RpcError, fault):
+                    client.call("feed.served", rec_id="2", **words)
+            self.assertEqual(client.call("stats")["workspace"]["items"], known)
             refused = client.call("event.append", events=[{"type": "view", "user": "甲", "item": item, "time": 9, "rec_id": 12}])["refused"]
             self.assertIn("rec_id", refused[0]["message"])
             # Who is forgotten leaves no feeds behind.

@@ -158,9 +158,15 @@ class Models(unittest.TestCase):
                                   ({"about": None}, "`about`"), ({"part": 2, "parts": 2}, "does not follow"),
                                   ({"name": "eas"}, "`name` is"), ({"rows": "text"}, "must be bin"),
                                   ({"rows": struct.pack("<IIfI", 1, 1, math.nan, 0)}, "not -1,000,000")]:
+                before = client.call("stats")["workspace"]["items"]
                 with self.assertRaises(RpcError) as caught:
-                    client.call("model.put", **{**put, **change})
+                    client.call("model.put", **{**put, "items": ["item1", "never seen"], **change})
                 self.assertIn(words, str(caught.exception))
+                self.assertEqual(client.call("stats")["workspace"]["items"], before)  # no item is known by a part that is refused
+            factors = {"name": "ials", "number": 1, "items": ["item1"], "rows": struct.pack("<16f", *range(16)),
+                       "about": {"items": 1, "dimensions": 16, "gram": struct.pack("<256f", *([1.0] * 255 + [math.nan]))}}
+            with self.assertRaisesRegex(RpcError, "gram"):
+                client.call("model.put", **factors)
             for settings, words in [({"name": "ials", "dimensions": 17}, "multiple of 16"), ({"name": "knn", "shrunk": 1}, "shrunk"),
                                     ({"name": "ease", "regularisation": 0}, "regularisation"), ({}, "name")]:
                 with self.assertRaises(RpcError) as caught:

@@ -320,3 +320,44 @@ Test(rates, commute_and_do_without_what_is_too_old) {
     sh_rates_destroy(first);
     sh_rates_destroy(second);
 }
+
+/* ---- Impressions ---- */
+
+enum { CHOSEN_COUNT = 600 };
+
+/* The longest way that any id of the table can be long. */
+static uint32_t longest_run(const struct sh_impressions *impressions) {
+    uint32_t longest = 0;
+    uint32_t run = 0;
+    for (uint32_t i = 0; i < 2 * impressions->capacity; i++) {
+        run = impressions->table[i] == 0 ? 0 : run + 1;
+        longest = run > longest ? run : longest;
+    }
+    return longest;
+}
+
+static uint32_t run_with(uint64_t secret, const uint64_t *ids, uint32_t count) {
+    struct sh_impressions impressions;
+    const uint64_t before = sh_hash_secret();
+    sh_hash_set_secret(secret);
+    sh_impressions_init(&impressions);
+    sh_hash_set_secret(before); /* a table keeps the secret that it was made with */
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert(sh_impressions_add(&impressions, ids[i], 1) != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert_eq(sh_impressions_find(&impressions, ids[i])->rec, ids[i]);
+    cr_assert(sh_impressions_check(&impressions, NULL));
+    const uint32_t run = longest_run(&impressions);
+    sh_impressions_deinit(&impressions);
+    return run;
+}
+
+/* Whoever knows the secret can send ids that all have one home; with another secret the same ids are any ids. */
+Test(impressions, ids_chosen_to_meet_in_one_place_do_not_without_the_secret) {
+    static uint64_t ids[CHOSEN_COUNT];
+    uint32_t count = 0;
+    for (uint64_t id = 1; count < CHOSEN_COUNT; id++)
+        if ((sh_hash_mix(id, 12345) & 2047) == 0) ids[count++] = id;
+    cr_expect_geq(run_with(12345, ids, count), CHOSEN_COUNT, "the ids are not as bad as they should be");
+    cr_expect_lt(run_with(98765, ids, count), 40);
+}
