@@ -1,6 +1,7 @@
 #include "training.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -116,10 +117,17 @@ static void talk(struct sh_trainer *trainer, struct line *line) {
     }
 }
 
+/* What is refused stays as it was: then the thread is as important as others. */
+static void lower_priority(void) {
+    const struct sched_param none = {.sched_priority = 0};
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOWEST_PRIORITY);
+    (void)sched_setscheduler(0, SCHED_IDLE, &none); /* of this thread: 0 is the caller */
+}
+
 static void *run(void *context) {
     struct sh_training *training = context;
     struct line line = {.handle = training->handle};
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOWEST_PRIORITY); /* refused: then it is as important as others */
+    lower_priority();
     sh_buffer_init(&line.out, SH_FRAME_BYTES_MAX + RECEIVE_BYTES);
     sh_buffer_init(&line.in, (size_t)SH_ANSWER_BYTES_MAX + RECEIVE_BYTES);
     talk(training->trainer, &line);
@@ -145,7 +153,7 @@ static void finish(struct sh_training *training, uint64_t now_ns) {
 
 static void begin(struct sh_loop *loop, struct sh_training *training, uint64_t now_ns) {
     struct sh_error err;
-    struct sh_trainer *trainer = sh_trainer_find_due(loop->shard, sh_io_now_ms(loop->io));
+    struct sh_trainer *trainer = sh_trainer_find_due(loop->shard, &training->turn, sh_io_now_ms(loop->io));
     if (trainer == NULL) return;
     enum sh_status status = sh_server_connect_owner(loop->server, &training->handle, &err);
     if (status == SH_OK) {

@@ -6,7 +6,8 @@
  *
  * The loops serve the thread as they serve every client, so it waits its turn, and its writes are logged and go to all
  * shards in order. It computes with the lowest priority there is: who waits for a feed is asked first (Linux keeps a
- * priority for each thread). A training that could not be written is tried again after SH_TRAINING_RETRY_MS.
+ * priority for each thread), and one that is asked interrupts it at once (SCHED_IDLE). Plans that are due take turns, one of
+ * each workspace before the second of any. A training that could not be written is tried again after SH_TRAINING_RETRY_MS.
  */
 #ifndef SH_TRAINING_H
 #define SH_TRAINING_H
@@ -27,6 +28,7 @@ struct sh_training {
     int handle; /* the thread's end of its connection */
     atomic_bool is_done;
     uint64_t not_before_ns;
+    uint32_t turn; /* whose is next: trainer.h */
 };
 
 void sh_training_tick(struct sh_loop *loop);

@@ -57,7 +57,7 @@ static int64_t present(const struct shoal *engine) {
 /* A training that was asked for happens at once: nobody else is there to be disturbed. Its likings and its table go
  * through the door like anybody's, through a body of their own. */
 static enum sh_status train(struct shoal *engine, const struct sh_request *asked, struct sh_error *err) {
-    struct sh_trainer *trainer = sh_trainer_find_due(engine->shard, asked->now_ms);
+    struct sh_trainer *trainer = sh_trainer_find_due(engine->shard, NULL, asked->now_ms);
     struct sh_buffer body;
     if (trainer == NULL) return SH_OK;
     sh_buffer_init(&body, SH_ANSWER_BYTES_MAX);

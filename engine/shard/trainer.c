@@ -49,13 +49,18 @@ static struct sh_trainer *trainer_create(const struct sh_workspace *workspace, c
     return trainer;
 }
 
-struct sh_trainer *sh_trainer_find_due(const struct sh_shard *shard, int64_t now_ms) {
-    for (uint32_t i = 0; i < shard->workspace_count; i++) {
-        const struct sh_item_models *models = sh_feed_trained(shard->workspaces[i]->feed);
-        for (int method = 0; method < SH_TRAIN_METHOD_COUNT; method++)
-            if (sh_item_models_is_due(models, (enum sh_train_method)method, now_ms))
-                return trainer_create(shard->workspaces[i],
-                                      sh_item_models_planned(models, (enum sh_train_method)method));
+struct sh_trainer *sh_trainer_find_due(const struct sh_shard *shard, uint32_t *turn, int64_t now_ms) {
+    const uint32_t plan_count = shard->workspace_count * SH_TRAIN_METHOD_COUNT;
+    const uint32_t first = turn == NULL ? 0 : *turn;
+    for (uint32_t i = 0; i < plan_count; i++) {
+        /* One method of all workspaces, then the next: nobody has two turns while another waits for the first. */
+        const uint32_t number = (uint32_t)(((uint64_t)first + i) % plan_count);
+        const struct sh_workspace *workspace = shard->workspaces[number % shard->workspace_count];
+        const enum sh_train_method method = (enum sh_train_method)(number / shard->workspace_count);
+        const struct sh_item_models *models = sh_feed_trained(workspace->feed);
+        if (!sh_item_models_is_due(models, method, now_ms)) continue;
+        if (turn != NULL) *turn = (number + 1) % plan_count;
+        return trainer_create(workspace, sh_item_models_planned(models, method));
     }
     return NULL;
 }

@@ -26,8 +26,9 @@ struct sh_trainer;
 
 enum sh_trainer_phase { SH_TRAINER_READING, SH_TRAINER_TRAINING, SH_TRAINER_WRITING, SH_TRAINER_DONE };
 
-/* The first plan of any workspace that is due at this time, or NULL; also if memory is out. */
-struct sh_trainer *sh_trainer_find_due(const struct sh_shard *shard, int64_t now_ms);
+/* A plan that is due at this time, or NULL; also if memory is out. *turn (0 at first, may be NULL) goes round all methods
+ * of all workspaces, so that one who asks for a training again and again waits for all others in between. */
+struct sh_trainer *sh_trainer_find_due(const struct sh_shard *shard, uint32_t *turn, int64_t now_ms);
 void sh_trainer_destroy(struct sh_trainer *trainer);
 enum sh_trainer_phase sh_trainer_phase(const struct sh_trainer *trainer);
 
