@@ -37,6 +37,7 @@ void sh_errand_init(struct sh_errand *errand, const struct sh_request *request, 
     errand->job = NULL;
     errand->status = SH_OK;
     errand->worked_ns = 0;
+    errand->wait_ms = 0;
     errand->part_kind = SH_PART_OWN;
     errand->source = 0;
     errand->number = 0;
@@ -63,19 +64,25 @@ static void start(struct sh_loop *loop, struct sh_errand *errand) {
     errand->answer.body = &errand->body;
     errand->answer.follow = &errand->follow;
     errand->answer.effects = loop->server->loop_count > 1 ? &errand->effects : NULL;
+    errand->answer.wait_ms = &errand->wait_ms;
+    errand->wait_ms = 0;
     const uint64_t refused_count = sh_memory_refused_count();
     const uint64_t begin_ns = clock_of_loop(loop);
     errand->status = sh_shard_start(loop->shard, &errand->request, &errand->answer, &errand->job, &errand->err);
-    errand->worked_ns = clock_of_loop(loop) - begin_ns;
-    loop->begun_ns += errand->worked_ns;
+    const uint64_t worked_ns = clock_of_loop(loop) - begin_ns;
+    errand->worked_ns += worked_ns;
+    loop->begun_ns += worked_ns;
+    if (errand->request.method->writes) sh_behind_ring(loop);
     if (errand->request.method->writes && sh_memory_refused_count() != refused_count) {
         sh_journal_fall_behind(loop);
         /* Nor shall others learn from what was half done: the next start does it again, and then they do. */
         if (loop->journal.log != NULL) sh_buffer_clear(&errand->effects);
     }
     if (errand->job != NULL) sh_shares_add_job(&loop->shares, errand);
-    sh_shares_used(&loop->shares, errand->request.workspace, errand->worked_ns);
-    if (errand->job == NULL) sh_errand_done(loop, errand);
+    sh_shares_used(&loop->shares, errand->request.workspace, worked_ns);
+    if (errand->job != NULL) return;
+    if (errand->status == SH_ERR_BUSY && errand->wait_ms > 0 && sh_behind_wait(loop, errand, errand->wait_ms)) return;
+    sh_errand_done(loop, errand);
 }
 
 /* Is there room for answers? */
@@ -111,7 +118,7 @@ void sh_errand_begin(struct sh_loop *loop, struct sh_errand *errand) {
         start(loop, errand);
 }
 
-static void begin_waiting(struct sh_loop *loop, struct sh_errand *errand) {
+void sh_errand_again(struct sh_loop *loop, struct sh_errand *errand) {
     if (is_cancelled(errand))
         done_cancelled(loop, errand);
     else
@@ -144,7 +151,7 @@ void sh_errand_slice(struct sh_loop *loop) {
         struct sh_errand *errand = sh_shares_next(&loop->shares, may_begin(loop), &is_new);
         if (errand == NULL) return;
         if (is_new)
-            begin_waiting(loop, errand);
+            sh_errand_again(loop, errand);
         else
             step(loop, errand);
     } while (clock_of_loop(loop) < end_ns);

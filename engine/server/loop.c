@@ -140,7 +140,7 @@ static void settle_all(struct sh_loop *loop) {
 }
 
 static bool has_work(struct sh_loop *loop) {
-    return loop->dirty != NULL || sh_errand_has_work(loop) || sh_journal_has_work(loop) ||
+    return loop->dirty != NULL || sh_errand_has_work(loop) || sh_behind_has_work(loop) || sh_journal_has_work(loop) ||
            (loop->is_stopping && loop->stop_turns <= STOP_READ_TURNS);
 }
 
@@ -164,6 +164,10 @@ static enum sh_status turn(struct sh_loop *loop) {
         sh_io_flush(loop->io);
         sh_journal_begin_durable(loop);
         if (sh_errand_has_work(loop)) sh_errand_slice(loop);
+        settle_all(loop);
+    }
+    if (sh_behind_has_work(loop)) {
+        sh_behind_look(loop);
         settle_all(loop);
     }
     mail_flush(loop);

@@ -13,6 +13,7 @@
 
 #include "access.h"
 #include "audit.h"
+#include "behind.h"
 #include "counters.h"
 #include "data_directory.h"
 #include "erasure.h"
@@ -56,6 +57,7 @@ struct sh_loop {
     uint32_t task_count;
     uint32_t follow_count;   /* of them: what nobody waits for (follow.c) */
     struct sh_shares shares; /* questions that get their slices, and those that wait */
+    struct sh_behind behind; /* feeds that are early */
     struct sh_journal journal;
     struct sh_errand_queue snapshot_waiters;
     uint64_t releases_seen;             /* of the server's snapshots.release_count */

@@ -308,6 +308,7 @@ static void run_in_place(struct sh_session *session, const struct sh_frame *fram
     const struct sh_answer answer = {.body = output};
     const enum sh_status status = sh_shard_start(loop->shard, request, &answer, &job, &err);
     sh_assert(job == NULL);
+    sh_behind_ring(loop);
     count_request(loop, request->method, begin_ns, status != SH_OK);
     note_if_slow(loop, session, request, begin_ns, loop->clock_ns - begin_ns, status, output->count - begin);
     audit_now(session, request, status, begin_ns);

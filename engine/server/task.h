@@ -47,6 +47,7 @@ struct sh_errand {
     enum sh_status status;
     struct sh_error err;
     uint64_t worked_ns; /* that shards computed for it, and merging */
+    uint32_t wait_ms;   /* as the shard said; behind.h */
     /* For the journal (journal.h), if there is one. */
     enum sh_part_kind part_kind;
     uint32_t source;               /* LESSON: the shard that taught it */
@@ -126,6 +127,8 @@ void sh_errand_deinit(struct sh_errand *errand);
 void sh_errand_run(struct sh_loop *loop, struct sh_errand *errand);
 /* The same for one whose turn has come in the journal. */
 void sh_errand_begin(struct sh_loop *loop, struct sh_errand *errand);
+/* One that waited in line (behind.h). */
+void sh_errand_again(struct sh_loop *loop, struct sh_errand *errand);
 void sh_errand_push(struct sh_errand_queue *queue, struct sh_errand *errand);
 /* NULL when it is empty. */
 struct sh_errand *sh_errand_pop(struct sh_errand_queue *queue);

@@ -146,8 +146,20 @@ static enum sh_status read_fields(struct sh_feed_ask *ask, const struct sh_param
 
 /* ---- Read your writes ---- */
 
+/* So long may whoever asked wait for it. */
+static enum sh_status tell_wait(const struct sh_feed_ask *ask, const struct sh_param *timeout_ms,
+                                struct sh_error *err) {
+    int64_t wait_ms = SH_BEHIND_MS_MAX;
+    const enum sh_status status = sh_param_integer(timeout_ms, "timeout_ms", 1, TIMEOUT_MS_MAX, &wait_ms, err);
+    if (status != SH_OK) return status;
+    if (wait_ms > SH_BEHIND_MS_MAX) wait_ms = SH_BEHIND_MS_MAX;
+    if (ask->call->answer->wait_ms != NULL) *ask->call->answer->wait_ms = (uint32_t)wait_ms;
+    return SH_OK;
+}
+
 /* {client, number}: what this client wrote under that number is to be in the answer. */
-static enum sh_status check_after(const struct sh_feed_ask *ask, const struct sh_param *param, struct sh_error *err) {
+static enum sh_status check_after(const struct sh_feed_ask *ask, const struct sh_param *param,
+                                  const struct sh_param *timeout_ms, struct sh_error *err) {
     static const char *const words[] = {"client", "number"};
     static const struct sh_param_names names = {words, 2, 0};
     struct sh_param params[2];
@@ -163,6 +175,7 @@ static enum sh_status check_after(const struct sh_feed_ask *ask, const struct sh
     const struct sh_workspace *workspace = ask->call->workspace;
     const struct sh_text name = {workspace->name, workspace->name_count};
     if (sh_repeats_latest(&ask->call->shard->repeats, name, client) >= (uint64_t)number) return SH_OK;
+    if ((status = tell_wait(ask, timeout_ms, err)) != SH_OK) return status;
     return sh_fail(err, SH_ERR_BUSY, -1, "write %lld of that client is not done here yet: ask again",
                    (long long)number);
 }
@@ -239,7 +252,7 @@ enum sh_status sh_feed_ask_read(struct sh_feed_ask *ask, const struct sh_param *
     ask->shared = ask->call->arena;
     ask->is_recorded = true;
     if ((status = sh_feed_ask_check_time(ask, &params[SH_ASK_TIMEOUT_MS], err)) != SH_OK) return status;
-    if ((status = check_after(ask, &params[SH_ASK_AFTER], err)) != SH_OK) return status;
+    if ((status = check_after(ask, &params[SH_ASK_AFTER], &params[SH_ASK_TIMEOUT_MS], err)) != SH_OK) return status;
     status = sh_param_integer(&params[SH_ASK_COUNT], "count", 1, SH_FEED_COUNT_MAX, &wanted, err);
     if (status != SH_OK) return status;
     ask->request.count = (uint32_t)wanted;

@@ -102,6 +102,9 @@ struct sh_answer {
     /* The caller's; params of the write `feed.served` that is to follow this feed.get, if anything is left in it: see
      * served.h. NULL: nobody will write it, and nothing is left. */
     struct sh_buffer *follow;
+    /* The caller's, 0: with SH_ERR_BUSY, so many milliseconds after the request began is it worth while to ask again for
+     * what the answer is to come `after`. NULL: the caller does not wait. */
+    uint32_t *wait_ms;
 };
 
 SH_MUST_CHECK enum sh_status sh_shard_create(const struct sh_shard_options *options, struct sh_shard **shard,
