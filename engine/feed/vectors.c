@@ -174,7 +174,7 @@ const int16_t *sh_vectors_row(const struct sh_vectors *vectors, uint32_t slot) {
 }
 
 void sh_vectors_prefetch_number(const struct sh_vectors *vectors, uint32_t slot) {
-    __builtin_prefetch(vectors->places + slot);
+    if (slot < vectors->slot_capacity) __builtin_prefetch(&vectors->places[slot]);
 }
 
 void sh_vectors_prefetch(const struct sh_vectors *vectors, uint32_t number) {
