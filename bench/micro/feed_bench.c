@@ -7,7 +7,7 @@
  *
  *   exact             every eligible item scored               narrowed     a first score of all, then of the best
  *   "tags alone"      without the vectors                      "vectors alone"   without everything else: what a vector
- *                                                                                 index answers (faiss_peer.py)
+ *                                                                                 index answers (vector_peers.py)
  *
  * "recall" is the share of the exact best ten that are among the narrowed feed's first ten: the exact feeds of the same run
  * are the check. "scored" is how many items had the exact score.
@@ -19,13 +19,14 @@
  * postings.
  *
  * Run: feed_bench [ITEMS [REQUESTS [ROUNDS [WAY]]]]; medians of rounds are printed; WAY is one of the names below, alone.
- * SHOAL_BENCH_DUMP=FILE writes the vectors, and the exact best by them alone, for faiss_peer.py.
+ * SHOAL_BENCH_DUMP=FILE writes the vectors, and the exact best by them alone, for vector_peers.py.
  */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "bench_record.h"
 #include "feed.h"
 #include "hash.h"
 #include "memory.h"
@@ -391,7 +392,7 @@ static void print_floors(const struct shop *shop, const struct reference *refere
     print_floor("narrowed", (size_t)shop->item_count * (DIMENSION / 8 + 4 + 4) + (size_t)postings * 2, postings);
 }
 
-/* ---- For faiss_peer.py ---- */
+/* ---- For vector_peers.py ---- */
 
 /* u32 items, dimension, users, best; then floats of items and of users, a byte for each item that is eligible or not, and
  * for each user the exact best. */
@@ -427,6 +428,41 @@ static int by_value(const void *left, const void *right) {
 static double median(double *values, uint32_t count) {
     qsort(values, count, sizeof *values, by_value);
     return values[count / 2];
+}
+
+static void record_rates(const char *row, const char *side, const double *seconds, uint32_t rounds,
+                         uint32_t request_count) {
+    double rates[ROUNDS_MAX];
+    for (uint32_t round = 0; round < rounds; round++)
+        rates[round] = request_count / seconds[round];
+    bench_record_write(&(struct bench_record){.group = "feed",
+                                              .row = row,
+                                              .title = "feeds of 50 a second of one core",
+                                              .side = side,
+                                              .unit = "/s",
+                                              .samples = rates,
+                                              .sample_count = rounds});
+}
+
+/* Latencies of the last round are sorted. */
+static void record(const struct way *way, uint32_t request_count, uint32_t rounds) {
+    static const double parts[] = {0.5, 0.9, 0.99, 1};
+    double quantiles[4][2];
+    char row[64];
+    record_rates(way->name, "shoal", way->seconds, rounds, request_count);
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint32_t place = (uint32_t)(request_count * parts[i]);
+        quantiles[i][0] = parts[i];
+        quantiles[i][1] = way->latencies[place < request_count ? place : request_count - 1] * 1e6;
+    }
+    (void)snprintf(row, sizeof row, "%s: latency", way->name);
+    bench_record_write(&(struct bench_record){.group = "feed",
+                                              .row = row,
+                                              .title = "of one feed",
+                                              .side = "shoal",
+                                              .unit = "us",
+                                              .quantiles = (const double(*)[2])quantiles,
+                                              .quantile_count = 4});
 }
 
 int main(int argument_count, char **arguments) {
@@ -479,6 +515,7 @@ int main(int argument_count, char **arguments) {
     printf("%-24s %8.0f %8.0f %8.3f\n", "plain arrays, tags", 1 / plain, request_count / reference_seconds[0],
            plain * 1e3);
     double recall = 1;
+    record_rates(ways[TAGS_EXACT].name, "reference", reference_seconds, rounds, request_count);
     for (uint32_t i = 0; i < WAY_COUNT; i++) {
         if (only != NULL && strcmp(only, ways[i].name) != 0) continue;
         const double feed = median(ways[i].seconds, rounds) / request_count;
@@ -488,11 +525,15 @@ int main(int argument_count, char **arguments) {
         if (only == NULL) {
             const double found = recall_of(&ways[i], &ways[ways[i].exact], request_count);
             if (found < recall) recall = found;
+            char row[64];
+            (void)snprintf(row, sizeof row, "%s: recall of the exact best ten", ways[i].name);
+            if (ways[i].exact != i) bench_record_number("feed", row, "shoal", "", found);
             printf(" %8.4f", found);
         } else {
             printf(" %8s", "-");
         }
         printf(" %7.2f   %016llx\n", feed / plain, (unsigned long long)ways[i].hash);
+        record(&ways[i], request_count, rounds);
     }
     print_floors(&shop, &reference);
     dump(&shop, &ways[VECTORS_EXACT], request_count);

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench_record.h"
 #include "calendar.h"
 #include "feed_private.h"
 #include "hash.h"
@@ -354,6 +355,10 @@ int main(int argument_count, char **arguments) {
            shop.item_count, shop.is_scattered ? "scattered" : "in visits", seconds * 1e9 / (double)(event_count - half),
            half, (double)model_bytes / 1048576.0, (unsigned long long)hash);
     const double line_ns = memory_ns(model_bytes);
+    char row[64];
+    (void)snprintf(row, sizeof row, "an event learned, %s", shop.is_scattered ? "scattered" : "in visits");
+    bench_record_number("learning", row, "shoal", "ns", seconds * 1e9 / (double)(event_count - half));
+    bench_record_number("learning", row, "memory alone", "ns", line_ns * LINES);
     printf("memory alone: %.1f ns a line, %.0f ns for the %d lines of an event\nalone:\n", line_ns, line_ns * LINES,
            (int)LINES);
     run_alone(&shop, events, event_count, now_ms);

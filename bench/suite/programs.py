@@ -2,6 +2,8 @@
 of the machine is not one side's alone."""
 import sys
 
+import peers
+
 
 class Context:
     def __init__(self, run, options, there):
@@ -35,7 +37,6 @@ def audience(context, repeat):
             run.command(["node", str(context.duckdb / "duckdb_peer.mjs"), "--files", str(context.files), "--database", str(run.work / "duckdb"),
                          "--threads", str(count), *map(str, asked), *loads], repeat, "audience", folder=context.duckdb)
     if "clickhouse" in context.there and context.files:
-        import peers
         for count in threads:
             loads = first if count == 1 else []
             run.command([sys.executable, "-B", str(peers.FILES / "clickhouse_peer.py"), str(run.work / "clickhouse"), "--files",
@@ -58,8 +59,14 @@ def bitmaps(context, repeat):
 def feed(context, repeat):
     """feeds of 100,000 items, what learning costs"""
     run = context.run
-    items, requests = context.pick((2000, 20), (100_000, 100), (100_000, 400))
-    run.program("feed_bench", [items, requests, context.pick(1, 3, 5)], repeat, "feed")
+    items, requests = context.pick((5000, 200), (100_000, 200), (100_000, 400))
+    vectors = run.work / "vectors"
+    run.program("feed_bench", [items, requests, context.pick(1, 3, 7)], repeat, "feed", {"SHOAL_BENCH_DUMP": str(vectors)})
+    if vectors.exists():
+        with_peers = [name for name in ("faiss", "hnswlib") if name in context.there]
+        if with_peers:
+            run.command([sys.executable, "-B", str(peers.FILES / "vector_peers.py"), str(vectors), *with_peers], repeat, "feed")
+        vectors.unlink()
     run.program("learn_bench", context.pick([20_000, 1000, 500], [1_000_000, 200_000, 20_000], [4_000_000, 1_000_000, 100_000]), repeat, "feed")
 
 
@@ -69,6 +76,16 @@ def wire(context, repeat):
     addresses = ([f"redis={context.redis[1]}"] if context.redis else []) + ([f"memcached={context.memcached}"] if context.memcached else [])
     for connections, in_flight in context.pick([(4, 4)], [(50, 1), (50, 16)], [(1, 1), (50, 1), (50, 16), (200, 16)]):
         context.run.program("rpc_bench", [context.run.build / "bin" / "shoald", connections, in_flight, seconds, users, *addresses], repeat, "wire")
+
+
+def clients(context, repeat):
+    """the Python and the Node client, exports, events that change the next feed"""
+    run, small = context.run, [] if context.options.full else ["--small"]
+    if repeat > 0 or context.options.check:
+        return
+    for name in ("client_bench.py", "export_bench.py", "feed_flow_bench.py"):
+        run.command([sys.executable, "-B", str(peers.ROOT / "bench" / "clients" / name), *small], repeat, "clients",
+                    {"SHOAL_BUILD": str(run.build)})
 
 
 def load(context, repeat):
@@ -95,4 +112,4 @@ def scaling(context, repeat):
         run.program("query_bench", ["--users", users, "--rounds", context.pick(3, 41, 101), "--purchases", 5], repeat, "scaling")
 
 
-GROUPS = {function.__name__: function for function in (limits, audience, behaviour, bitmaps, feed, wire, load, traffic, scaling)}
+GROUPS = {function.__name__: function for function in (limits, audience, behaviour, bitmaps, feed, wire, clients, load, traffic, scaling)}
