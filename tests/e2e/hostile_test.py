@@ -298,7 +298,7 @@ class Storm:
 def plain(value):
     """An answer without what may differ from one server to another."""
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items() if key not in ("took_us", "rec_id", "server", "shards", "memory", "cursor")}
+        return {key: plain(inner) for key, inner in value.items() if key not in ("took_us", "rec_id", "receipt", "erased_by", "server", "shards", "memory", "cursor")}
     return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
