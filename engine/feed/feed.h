@@ -52,10 +52,10 @@
  * did: feed_rules.h. What is not eligible or was excluded by the request never comes back. Rules of places choose among
  * the best 4 count + 32, and further down when none of these keeps them.
  *
- * Cost of one feed: every eligible item is scored, exactly; a source says why an item is a candidate, it does not cut
+ * Cost of one feed that is not narrowed (feed_narrow.h): every eligible item is scored, exactly; a source says why an item is a candidate, it does not cut
  * the others off. The affinities of a block of 65,536 items are added tag by tag along the tags' bitmaps into sums that
  * stay in L2, so the work is the users' tags times the items that have them, plus a few operations an eligible item:
- * about 0.35 ms for 100,000 items with 38 % eligible and a user with 72 tags (bench/micro/feed_bench). The stages, and
+ * about 0.35 ms for 100,000 items with 38 % eligible and a user with 40 tags (bench/micro/feed_bench). The stages, and
  * how something new comes into the score: feed_feature.h; a second phase: feed_second.h. Memory: 104
  * bytes an item that an event named or that was put (slots in use, with room to grow by half); 8 bytes a user slot, and
  * for a user who acted 16 and 12 for each of at most SH_FEED_AFFINITY_COUNT_MAX feature tags, in steps of four: 400 at

@@ -21,7 +21,7 @@
 #include "segment_cache.h"
 #include "served.h"
 
-enum { EVENT_LIMIT_DEFAULT = 1000, AFFINITY_COUNT_MAX = 256 };
+enum { EVENT_LIMIT_DEFAULT = 1000 };
 
 /* ---- user.export ---- */
 
@@ -144,10 +144,10 @@ static enum sh_status pack_segments(const struct person *person, msgpack_packer 
 
 /* What the feed has learned of the user: what they are drawn to. */
 static enum sh_status pack_tastes(const struct person *person, msgpack_packer *packer, struct sh_error *err) {
-    struct sh_feed_affinity *list = sh_arena_alloc(person->call->arena, AFFINITY_COUNT_MAX * sizeof *list);
+    struct sh_feed_affinity *list = sh_arena_alloc(person->call->arena, SH_FEED_AFFINITY_COUNT_MAX * sizeof *list);
     if (list == NULL) return sh_fail_memory(err);
     const uint32_t count =
-        sh_feed_affinities(person->workspace->feed, person->slot, person->now_ms, list, AFFINITY_COUNT_MAX);
+        sh_feed_affinities(person->workspace->feed, person->slot, person->now_ms, list, SH_FEED_AFFINITY_COUNT_MAX);
     sh_pack_literal(packer, "tastes");
     (void)msgpack_pack_array(packer, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -224,6 +224,20 @@ static void pack_events(const struct person *person, msgpack_packer *packer) {
     sh_pack_literal(packer, cursor);
 }
 
+/* The vector that user.put gave, by its direction; nil: none. */
+static void pack_vector(const struct person *person, msgpack_packer *packer) {
+    const struct sh_vectors *vectors = sh_feed_vectors(person->workspace->feed, SH_FEED_OF_USER);
+    const int16_t *row = sh_vectors_row(vectors, person->slot);
+    sh_pack_literal(packer, "vector");
+    if (row == NULL) {
+        (void)msgpack_pack_nil(packer);
+        return;
+    }
+    (void)msgpack_pack_array(packer, sh_vectors_dimension(vectors));
+    for (uint32_t i = 0; i < sh_vectors_dimension(vectors); i++)
+        (void)msgpack_pack_double(packer, (double)row[i] / SH_VECTOR_UNIT);
+}
+
 static void pack_event_count(const struct person *person, msgpack_packer *packer) {
     sh_pack_literal(packer, "event_count");
     (void)msgpack_pack_uint64(packer, sh_person_event_count(person->workspace, person->slot));
@@ -239,7 +253,7 @@ enum sh_status sh_handle_user_export(struct sh_call *call, struct sh_error *err)
         pack_events(&person, &packer);
         return SH_OK;
     }
-    sh_answer_begin(call, &packer, 9);
+    sh_answer_begin(call, &packer, 10);
     sh_pack_literal(&packer, "user");
     if ((status = sh_user_pack(call, person.slot, &packer, err)) != SH_OK) return status;
     pack_names(&person, &packer);
@@ -247,6 +261,7 @@ enum sh_status sh_handle_user_export(struct sh_call *call, struct sh_error *err)
     if ((status = pack_segments(&person, &packer, err)) != SH_OK) return status;
     if ((status = pack_tastes(&person, &packer, err)) != SH_OK) return status;
     pack_shown(&person, &packer);
+    pack_vector(&person, &packer);
     pack_event_count(&person, &packer);
     pack_events(&person, &packer);
     return SH_OK;

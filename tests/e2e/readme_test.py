@@ -65,7 +65,7 @@ class Readme(unittest.TestCase):
         """One that goes on for ever, until all messages are done."""
         if "--kafka" in line:
             if not MOCK.exists():
-                return
+                self.skipTest("built without librdkafka: no Kafka to read from")
             mock = subprocess.Popen([MOCK, "shop-events", "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self.addCleanup(lambda: (mock.stdin.close(), mock.wait(30), mock.stdout.close()))
             line = line.replace("localhost:9092", mock.stdout.readline().strip())

@@ -122,6 +122,11 @@ class Vectors(unittest.TestCase):
         session = self.feed(session=["i8", "i17"], scores=ONLY_VECTORS, narrow="never")
         self.assertEqual([item["id"] for item in session["items"]], [item["id"] for item in feed["items"]])
 
+    def test_what_is_held_of_a_person_has_their_vector(self):
+        held = self.client.call("user.export", user="given")["vector"]
+        self.assertAlmostEqual(cosine(held, self.shop.vectors["i3"]), 1, places=6)
+        self.assertIsNone(self.client.call("user.export", user="plain")["vector"])
+
     def test_narrowed_feeds_have_the_same_best(self):
         for params in ({"user": "given"}, {"user": "folder"}, {"user": "given", "scores": ONLY_VECTORS}, {"user": "given", "filter": "kind in ('k1', 'k2', 'k5')"}, {"user": "plain"}):
             exact, narrowed = self.feed(narrow="never", **params), self.feed(narrow="always", **params)

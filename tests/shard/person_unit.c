@@ -24,7 +24,7 @@ Test(person, everything_held_is_answered_page_by_page) {
     SAY_BEGIN("user.merge", "{from: 'cookie', into: 'a'}", "{merged: true");
     SAY("user.export", "{user: 'cookie', limit: 2}",
         "{user: {id: 'a', phone: '1', likes: ['tea']}, names: ['cookie'], ends: {likes: {tea: 1770000000000}}, "
-        "segments: ['callable'], tastes: [], shown: [], event_count: 4, events: [{type: 'view', user: 'a', time: "
+        "segments: ['callable'], tastes: [], shown: [], vector: nil, event_count: 4, events: [{type: 'view', user: 'a', time: "
         "2000}, "
         "{type: 'view', user: 'a', time: 2000}], cursor: '2000.2'}");
     SAY("user.export", "{user: 'a', limit: 1, cursor: '2000.2'}",
@@ -32,7 +32,7 @@ Test(person, everything_held_is_answered_page_by_page) {
     SAY("user.export", "{user: 'a', limit: 9, cursor: '2000.3'}",
         "{events: [{type: 'view', user: 'a', time: 1000}], cursor: nil}");
     SAY("user.export", "{user: 'b'}",
-        "{user: {id: 'b'}, names: [], ends: {likes: {}}, segments: [], tastes: [], shown: [], event_count: 1, "
+        "{user: {id: 'b'}, names: [], ends: {likes: {}}, segments: [], tastes: [], shown: [], vector: nil, event_count: 1, "
         "events: [{type: 'view', user: 'b', time: 5000}], cursor: nil}");
     SAY("user.export", "{user: 'c'}", "304 not_found: there is no user `c`");
     SAY("user.export", "{user: 'a', cursor: 'x'}", "300 argument: `cursor` is not one that this server gave");

@@ -470,6 +470,8 @@ static bool run_era(struct sim_world *world, uint32_t budget, bool may_lie, bool
     }
     if (!sim_world_stop(world)) return false;
     if (world->has_lied) return true;
+    /* What a disk refused to fill with zeroes is filled at the next start: the stop after that looks. */
+    if (failure == FAIL_ONE || failure == FAIL_ALL) return true;
     return check_spares(world) && (split_one_in(&world->rng, 2) || flip_bit(world));
 }
 

@@ -317,8 +317,8 @@ static struct inode *misdirect(struct disk_sim *sim, const struct sh_io_file_req
     struct inode *target = sim->inodes[split_below(&sim->rng, (uint64_t)sim->inode_count)];
     if (target == NULL || target->is_directory || target->size < request->byte_count)
         target = sim->inodes[sim->handles[request->handle].inode];
-    const uint64_t places = (target->size - request->byte_count) / 4096 + 1;
-    *offset = split_below(&sim->rng, places) * 4096;
+    const uint64_t room = target->size > request->byte_count ? target->size - request->byte_count : 0;
+    *offset = split_below(&sim->rng, room / 4096 + 1) * 4096;
     return target;
 }
 

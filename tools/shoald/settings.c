@@ -377,7 +377,7 @@ void settings_usage(void) {
     (void)fputs(
         "\nEach may stand in FILE as NAME = VALUE, or in the environment as SHOALD_NAME; flags come first, then the\n"
         "environment, then FILE.\n"
-        "SIGHUP: read tokens, certificate, log-level, log-format and slow-ms anew, open the audit log anew.\n"
+        "SIGHUP: read tokens, certificate, log-level, log-format, slow-ms and memory anew, open the audit log anew.\n"
         "SIGTERM or SIGINT: answer what has come in, then stop; a second one: stop at once.\n"
         "Exit status: 0 stopped, 64 wrong settings, 65 DIR is damaged, 71 the system refuses, 74 the disk refuses or\n"
         "is full, 75 another server has DIR.\n",
