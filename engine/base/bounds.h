@@ -73,7 +73,8 @@ enum {
     SH_CURSOR_IDLE_MS_MAX = 300000,
     SH_QUESTION_TIMEOUT_MS_MAX = 3600000,
     SH_BEHIND_COUNT_MAX = 1024, /* feeds in a loop that wait for a write (`after`): asked again in a few milliseconds */
-    SH_BEHIND_MS_MAX = 1000,    /* and for how long: a client that asks for what never comes is told so */
+    SH_BEHIND_PARAMS_BYTES_MAX = 4096,    /* with params of more it is told at once: asking again reads them again */
+    SH_BEHIND_MS_MAX = 1000,              /* and for how long: a client that asks for what never comes is told so */
     SH_OVERLAP_SET_COUNT_MAX = 64,        /* audiences crossed pair by pair: their registers are 512 KiB, an L2 cache */
     SH_OVERLAP_COMBINED_COUNT_MAX = 16,   /* with each exact combination: 2^16 counters are 512 KiB */
     SH_INSIGHT_DIMENSION_COUNT_MAX = 64,  /* things looked at in one insight: each costs a pass over the audience */

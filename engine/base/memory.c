@@ -1,14 +1,18 @@
 #include "memory.h"
 
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNED_FROM_BYTES = 64, ALIGNMENT_BYTES = 64 };
+/* A thread tells all others what it holds when that has changed by so much. */
+enum { ALIGNED_FROM_BYTES = 64, ALIGNMENT_BYTES = 64, TOLD_STEP_BYTES = 64 << 10 };
 
 static _Thread_local uint64_t successes_left = UINT64_MAX;
 static _Thread_local bool planned_failure_happened;
 static _Thread_local int64_t held_bytes;
+static _Thread_local int64_t told_bytes; /* of them: what process_bytes knows */
+static _Atomic(int64_t) process_bytes;
 static _Thread_local uint64_t refused_count;
 
 static bool allocation_may_succeed(void) {
@@ -22,6 +26,14 @@ static bool allocation_may_succeed(void) {
     return true;
 }
 
+static void hold(int64_t bytes) {
+    held_bytes += bytes;
+    const int64_t untold = held_bytes - told_bytes;
+    if (untold < TOLD_STEP_BYTES && untold > -TOLD_STEP_BYTES) return;
+    told_bytes = held_bytes;
+    atomic_fetch_add_explicit(&process_bytes, untold, memory_order_relaxed);
+}
+
 static void *take(size_t byte_count) {
     void *memory = NULL;
     if (byte_count < ALIGNED_FROM_BYTES) return malloc(byte_count == 0 ? 1 : byte_count);
@@ -30,7 +42,7 @@ static void *take(size_t byte_count) {
 
 static void *count(void *memory) {
     if (memory != NULL)
-        held_bytes += (int64_t)malloc_usable_size(memory);
+        hold((int64_t)malloc_usable_size(memory));
     else
         refused_count++;
     return memory;
@@ -61,12 +73,16 @@ void *sh_realloc(void *memory, size_t old_byte_count, size_t byte_count) {
 
 void sh_free(void *memory) {
     if (memory == NULL) return;
-    held_bytes -= (int64_t)malloc_usable_size(memory);
+    hold(-(int64_t)malloc_usable_size(memory));
     free(memory);
 }
 
 int64_t sh_memory_bytes(void) {
     return held_bytes;
+}
+
+int64_t sh_memory_process_bytes(void) {
+    return atomic_load_explicit(&process_bytes, memory_order_relaxed);
 }
 
 enum sh_status sh_grow(void **array, uint32_t *capacity, uint64_t needed, size_t element_bytes) {

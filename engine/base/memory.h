@@ -28,6 +28,8 @@ SH_MUST_CHECK enum sh_status sh_grow(void **array, uint32_t *capacity, uint64_t 
 /* Bytes that this thread has taken and not given back, as the allocator rounds them. What another thread frees counts
  * there, and may be negative. */
 int64_t sh_memory_bytes(void);
+/* The same of all threads together, wherever it was freed: to within 64 KiB a thread. From any thread. */
+int64_t sh_memory_process_bytes(void);
 
 /* How often this thread asked for memory and got none. */
 uint64_t sh_memory_refused_count(void);

@@ -54,6 +54,7 @@ static int compare_found(const void *left, const void *right, void *users) {
 }
 
 static void sort(struct sh_event_page *page) {
+    if (page->found_count < 2) return;
     /* The comparison only reads; qsort_r has no way to say so. */
     union {
         const struct sh_table *users;

@@ -51,17 +51,17 @@ struct survivor {
 static double highest_of(const struct feed_sparse *sparse) {
     double highest = 0;
     for (uint32_t i = 0; i < sparse->count; i++)
-        if (sparse->values[i] > highest) highest = sparse->values[i];
+        if (fabs(sparse->values[i]) > highest) highest = fabs(sparse->values[i]);
     return highest;
 }
 
-/* No score is above this: by Cauchy and Schwarz, the sum of an item's n weights by sqrt(n) is at most the root of the
+/* No score is further from zero than this, above or, with what is disliked, below: by Cauchy and Schwarz, the sum of an item's n weights by sqrt(n) is at most the root of the
  * sum of all squares. */
 static double score_bound(const struct feed_run *run) {
     double squares = 0;
     double bound = 0;
     for (uint32_t i = 0; i < run->profile_count; i++)
-        if (run->profile[i].weight > 0) squares += run->profile[i].weight * run->profile[i].weight;
+        squares += run->profile[i].weight * run->profile[i].weight;
     bound += sqrt(squares);
     for (uint32_t i = 0; i < SH_FEED_RANKER; i++) {
         if (!feature_is_on(run, i) || i == SH_FEED_AFFINITY) continue;

@@ -46,7 +46,9 @@ struct way {
     bool daemon_is_deaf;   /* takes no more; it may still say something */
     bool daemon_has_ended; /* says no more; what it said is in sealed */
     bool is_dead;
-    uint64_t due_ms; /* its handshake, or its last bytes; UINT64_MAX: the daemon watches it */
+    bool was_stuck; /* after its last turn something was left to send, from stuck_at on */
+    size_t stuck_at;
+    uint64_t due_ms; /* its handshake, what it is to take, or its last bytes; UINT64_MAX: the daemon watches it */
 };
 
 struct http_gate {
@@ -237,6 +239,13 @@ static void move_on(struct http_gate *gate, struct way *way) {
     const bool listens = !has_plain && !way->peer_has_ended && !way->daemon_has_ended && !way->daemon_is_deaf;
     const bool shakes = in == STEP_DONE && way->inner < 0;
     const uint32_t at_socket = (listens ? EPOLLIN : 0u) | (has_sealed || shakes ? EPOLLOUT : 0u);
+    /* A peer that takes nothing is watched here, for the daemon's end is not looked at meanwhile. */
+    if (has_sealed && (!way->was_stuck || way->sealed_sent != way->stuck_at))
+        way->due_ms = clock_ms() + gate->stall_ms_max;
+    else if (!has_sealed && way->was_stuck && !way->daemon_has_ended && way->inner >= 0)
+        way->due_ms = UINT64_MAX;
+    way->was_stuck = has_sealed;
+    way->stuck_at = way->sealed_sent;
     bool fine = watch(gate, way->socket, of_socket(way), at_socket, &way->socket_events);
     if (way->inner >= 0) {
         const uint32_t at_inner = (has_sealed || way->daemon_has_ended ? 0u : EPOLLIN) | (has_plain ? EPOLLOUT : 0u);

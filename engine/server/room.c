@@ -5,15 +5,10 @@
 #include "memory.h"
 #include "server_log.h"
 
-static uint64_t held_by(const struct sh_counters *counters) {
-    return atomic_load_explicit(&counters->memory_bytes, memory_order_relaxed);
-}
-
-static uint64_t held(const struct sh_server *server) {
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < server->loop_count; i++)
-        sum += held_by(&server->loops[i].counters);
-    return sum;
+/* What one loop takes another one frees (answers, tables of a training), so only all of it together means anything. */
+static uint64_t held(void) {
+    const int64_t bytes = sh_memory_process_bytes();
+    return bytes > 0 ? (uint64_t)bytes : 0;
 }
 
 /* A question that is refused at once is cheaper than one that is begun; those that need next to nothing are not. */
@@ -25,10 +20,7 @@ static bool needs_little(const struct sh_method *method) {
 enum sh_status sh_room_admit(const struct sh_loop *loop, const struct sh_method *method, struct sh_error *err) {
     const uint64_t size = atomic_load_explicit(&loop->server->memory_bytes_max, memory_order_relaxed);
     if (size == 0 || needs_little(method)) return SH_OK;
-    /* Its own is told as it is now: a single shard never goes far beyond. */
-    const int64_t own = sh_memory_bytes();
-    const uint64_t told = held_by(&loop->counters);
-    const uint64_t used = held(loop->server) + (own > 0 && (uint64_t)own > told ? (uint64_t)own - told : 0);
+    const uint64_t used = held();
     if (used < (method->writes ? size : size + size / 8)) return SH_OK;
     (void)sh_fail(err, SH_ERR_LIMIT, -1, "%" PRIu64 " MiB of memory are used, of %" PRIu64 " that the server may use",
                   used >> 20, size >> 20);
@@ -43,7 +35,7 @@ void sh_room_turn(struct sh_loop *loop) {
     sh_count_set(&loop->counters.memory_bytes, own > 0 ? (uint64_t)own : 0);
     if (loop->index != 0) return;
     const uint64_t size = atomic_load_explicit(&server->memory_bytes_max, memory_order_relaxed);
-    const uint64_t used = size == 0 ? 0 : held(server);
+    const uint64_t used = size == 0 ? 0 : held();
     if (!server->is_crowded && size != 0 && used >= size) {
         server->is_crowded = true;
         sh_log(SH_LOG_ERROR,

@@ -7,12 +7,11 @@
  *   answers    everything                    | no write     | no question, either
  *                                            | that adds    | (stats, ping and what frees memory go on)
  *
- * What is used is the sum of what the loops' threads have taken (memory.h), each of which tells its own at the end of
- * its turn. A request is refused where it comes in, with `limit`, before any shard has seen it: no row is half-applied,
+ * What is used is what all threads of the process have taken and not given back (memory.h). A request is refused where it comes in, with `limit`, before any shard has seen it: no row is half-applied,
  * and a log that is replayed into a smaller server is replayed whole. What frees memory (people forgotten, models and
  * items removed, SH_METHOD_FREES) is always taken.
  *
- * Cost: a sum over the loops a request.
+ * Cost: a number read, a request.
  */
 #ifndef SH_ROOM_H
 #define SH_ROOM_H

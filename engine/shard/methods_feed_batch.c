@@ -264,8 +264,10 @@ static enum sh_status write_user(struct state *state, struct sh_text user, struc
     sh_buffer_clear(&state->id);
     sh_buffer_packer(&state->id, &packer);
     sh_pack_text(&packer, user);
-    state->feed_params[SH_ASK_USER] = (struct sh_param){state->id.bytes, state->id.bytes + state->id.count};
-    return sh_buffer_status(&state->id, err);
+    const enum sh_status status = sh_buffer_status(&state->id, err);
+    if (status == SH_OK)
+        state->feed_params[SH_ASK_USER] = (struct sh_param){state->id.bytes, state->id.bytes + state->id.count};
+    return status;
 }
 
 static enum sh_status make_feed(struct sh_job *job, struct sh_text user, uint64_t place, struct sh_error *err) {

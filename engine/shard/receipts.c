@@ -25,9 +25,30 @@ enum sh_status sh_receipts_reserve(struct sh_receipts *receipts, struct sh_error
     return sh_fail(err, SH_ERR_MEMORY, -1, "out of memory");
 }
 
+/* An eighth of them goes at a time: the oldest that are complete, else the oldest, whose erasure goes on without them. */
+static void make_room(struct sh_receipts *receipts) {
+    const uint32_t wanted = SH_RECEIPT_COUNT_MAX / 8;
+    uint32_t kept = 0;
+    uint32_t dropped = 0;
+    for (uint32_t i = 0; i < receipts->count; i++) {
+        const bool is_complete = receipts->list[i].erased_ms != INT64_MAX;
+        if (is_complete && dropped < wanted)
+            dropped++;
+        else
+            receipts->list[kept++] = receipts->list[i];
+    }
+    receipts->count = kept;
+    if (dropped > 0) return;
+    for (uint32_t i = 0; i < wanted; i++) {
+        if (receipts->lost_count++ == 0) receipts->lost_ms = receipts->list[i].asked_ms;
+        if (receipts->list[i].position > receipts->lost_position) receipts->lost_position = receipts->list[i].position;
+    }
+    receipts->count -= wanted;
+    memmove(receipts->list, receipts->list + wanted, receipts->count * sizeof *receipts->list);
+}
+
 void sh_receipts_add(struct sh_receipts *receipts, const struct sh_receipt *receipt) {
-    if (receipts->count == SH_RECEIPT_COUNT_MAX)
-        memmove(receipts->list, receipts->list + 1, --receipts->count * sizeof *receipts->list);
+    if (receipts->count == SH_RECEIPT_COUNT_MAX) make_room(receipts);
     sh_assert(receipts->count < receipts->capacity);
     receipts->list[receipts->count++] = *receipt;
 }
@@ -39,6 +60,7 @@ const struct sh_receipt *sh_receipts_find(const struct sh_receipts *receipts, ui
 }
 
 void sh_receipts_erase(struct sh_receipts *receipts, uint64_t position, int64_t now_ms) {
+    if (receipts->lost_position <= position) receipts->lost_count = 0;
     for (uint32_t i = 0; i < receipts->count; i++) {
         struct sh_receipt *receipt = &receipts->list[i];
         if (receipt->erased_ms == INT64_MAX && receipt->position <= position) receipt->erased_ms = now_ms;
@@ -46,7 +68,7 @@ void sh_receipts_erase(struct sh_receipts *receipts, uint64_t position, int64_t 
 }
 
 int64_t sh_receipts_oldest(const struct sh_receipts *receipts) {
-    int64_t oldest = INT64_MAX;
+    int64_t oldest = receipts->lost_count > 0 ? receipts->lost_ms : INT64_MAX;
     for (uint32_t i = 0; i < receipts->count; i++)
         if (receipts->list[i].erased_ms == INT64_MAX && receipts->list[i].asked_ms < oldest)
             oldest = receipts->list[i].asked_ms;

@@ -32,6 +32,11 @@ struct sh_receipts {
     struct sh_receipt *list; /* in the order they were asked for */
     uint32_t count;
     uint32_t capacity;
+    /* Of those that were pending and had to make room: the first one's asked_ms, and the last place in the log. They are
+     * not archived: as many newer ones are, which begin the erasure of all. */
+    uint32_t lost_count;
+    int64_t lost_ms;
+    uint64_t lost_position;
 };
 
 void sh_receipts_deinit(struct sh_receipts *receipts);

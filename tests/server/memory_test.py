@@ -64,7 +64,7 @@ def run(shoald, folder, shards):
     batches = fill(wire)
     assert batches > 3, batches
     grown = resident(server.process.pid) - before
-    assert grown < 2 * SIZE_MIB * MIB, grown
+    assert "ASAN_OPTIONS" in os.environ or grown < 2 * SIZE_MIB * MIB, grown  # a sanitizer keeps what is freed
     # All or nothing, over all shards.
     total = call(wire, "audience.count", where="true")["total"]
     assert total == batches * ROWS, (total, batches)
@@ -76,7 +76,10 @@ def run(shoald, folder, shards):
             assert str(refused) == "limit", refused.error
     assert call(wire, "user.get", id="user-0-0")["user"]["n"] == 0
     call(wire, "ping")
-    assert call(wire, "stats")["server"]["memory_bytes"] >= SIZE_MIB * MIB
+    assert call(wire, "stats")["server"]["memory_bytes"] >= SIZE_MIB * MIB // 2
+    # What one loop takes another one frees: answers leave nothing behind in the sum.
+    for _ in range(300):
+        assert len(call(wire, "audience.list", where="n >= 0", limit=3000, fields=["note"])["rows"]) == 3000
     for i in range(20):
         assert call(wire, "user.forget", id=f"user-0-{i}")["forgotten"] == 1
     assert call(wire, "audience.count", where="true")["total"] == total - 20
