@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "memory_size.h"
@@ -135,11 +136,19 @@ static enum sh_status fail_unknown(const char *name, const char *where, struct s
     return sh_fail_hint(err, SH_ERR_ARGUMENT, "did you mean %.*s?", SH_TEXT_ARGS(search.nearest));
 }
 
-/* Settings are few and stay for as long as the process does. */
+/* Settings are few and stay for as long as the process does; a list of them says whose they are. */
 static char *keep(const char *text) {
-    char *kept = strdup(text);
+    static struct kept {
+        struct kept *before;
+        char text[];
+    } * latest;
+    const size_t byte_count = strlen(text) + 1;
+    struct kept *kept = malloc(sizeof *kept + byte_count);
     if (kept == NULL) abort();
-    return kept;
+    memcpy(kept->text, text, byte_count);
+    kept->before = latest;
+    latest = kept;
+    return kept->text;
 }
 
 /* ---- flags ---- */
