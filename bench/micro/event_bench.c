@@ -22,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench_record.h"
 #include "event_store.h"
 #include "hash.h"
 #include "memory.h"
@@ -199,17 +200,6 @@ static double reference_window(const struct bench *bench, int64_t from_ms, uint3
     return window_events;
 }
 
-static int by_value(const void *left, const void *right) {
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, uint32_t count) {
-    qsort(values, count, sizeof *values, by_value);
-    return values[count / 2];
-}
-
 static void run(const struct bench *bench, const struct sh_zone *zone, uint32_t rounds) {
     double reference_seconds[ROUNDS_MAX];
     double store_seconds[ROUNDS_MAX];
@@ -243,10 +233,10 @@ static void run(const struct bench *bench, const struct sh_zone *zone, uint32_t 
     const double window_events = reference_window(bench, from_ms, rounds, reference_window_seconds, &expected_buyers);
     if (expected_buyers != buyers) abort();
     const double events = bench->event_count;
-    const double reference = median(reference_seconds, rounds);
-    const double append = median(store_seconds, rounds);
-    const double window = median(window_seconds, rounds);
-    const double window_reference = median(reference_window_seconds, rounds);
+    const double reference = bench_median(reference_seconds, rounds);
+    const double append = bench_median(store_seconds, rounds);
+    const double window = bench_median(window_seconds, rounds);
+    const double window_reference = bench_median(reference_window_seconds, rounds);
     printf("%u users, %u events, %u rounds\n", bench->user_count, bench->event_count, rounds);
     printf("append     %6.1f M/s  %5.1f ns   plain arrays %6.1f M/s  %5.1f ns   ratio %.2f\n", events / append / 1e6,
            append / events * 1e9, events / reference / 1e6, reference / events * 1e9, append / reference);

@@ -27,11 +27,20 @@
 #include <time.h>
 
 #include "bench_record.h"
+#include "bench_shop.h"
 #include "feed.h"
 #include "hash.h"
 #include "memory.h"
 
-enum { TAGS = 500, CATEGORIES = 100, TAGS_AN_ITEM = 5, USERS = 200, EVENTS_A_USER = 200, OWN_TAGS = 8, TOP = 50 };
+enum {
+    TAGS = BENCH_TAGS,
+    CATEGORIES = BENCH_CATEGORIES,
+    TAGS_AN_ITEM = BENCH_TAGS_AN_ITEM,
+    USERS = 200,
+    EVENTS_A_USER = 200,
+    OWN_TAGS = 8,
+    TOP = 50
+};
 enum { ROUNDS_MAX = 99, DIMENSION = 64, TOP_CHECKED = 10 };
 #define RECALL_LEAST 0.95
 #define SPREAD       1.0 /* of items around their category: cosine 0.5 between two of the same */
@@ -58,44 +67,11 @@ static void must(enum sh_status status) {
     if (status != SH_OK) abort();
 }
 
-/* Skewed: number 0 is drawn most often. */
-static uint32_t skewed(uint64_t mix, uint32_t count) {
-    const double share = (double)(mix >> 11) / 9007199254740992.0;
-    return (uint32_t)(share * share * count);
-}
-
-static uint32_t intern(struct sh_table *table, const char *prefix, uint32_t number) {
-    char id[32];
-    uint32_t slot;
-    const int count = snprintf(id, sizeof id, "%s-%06u", prefix, number);
-    const struct sh_text text = {id, (uint32_t)count};
-    must(sh_table_intern(table, text, sh_id_hash(text), &slot, NULL, NULL));
-    return slot;
-}
-
-static void add_tag(struct sh_table *table, uint32_t slot, uint32_t number) {
-    char name[32];
-    uint32_t tag;
-    const int count = snprintf(name, sizeof name, "word-%u", number);
-    must(sh_table_tag_code(table, 0, (struct sh_text){name, (uint32_t)count}, &tag, NULL));
-    must(sh_table_tag_add(table, slot, 0, tag));
-}
-
 static void make_items(struct shop *shop) {
-    const struct sh_attribute_spec category = {.name = SH_TEXT_LITERAL("category"), .type = SH_TYPE_STRING};
-    must(sh_table_add_tag_set(shop->items, SH_TEXT_LITERAL("tags"), NULL, NULL));
-    must(sh_table_add_attribute(shop->items, &category, NULL, NULL));
+    bench_make_items(shop->items, shop->item_count);
     for (uint32_t i = 0; i < shop->item_count; i++) {
-        const uint32_t item = intern(shop->items, "item", i);
-        for (uint32_t t = 0; t < TAGS_AN_ITEM; t++)
-            add_tag(shop->items, item, skewed(sh_hash_mix(i + 1, t + 3), TAGS));
-        char name[32];
-        uint32_t code;
-        const int count = snprintf(name, sizeof name, "category-%u", (uint32_t)(sh_hash_mix(i + 1, 99) % CATEGORIES));
-        must(sh_table_text_code(shop->items, 0, (struct sh_text){name, (uint32_t)count}, &code, NULL));
-        must(sh_table_set(shop->items, item, 0, code));
-        must(sh_feed_item_put(shop->model, item, NOW_MS - (int64_t)(i % 365) * SH_DAY_MS));
-        if (sh_hash_mix(i + 1, 7) % 100 < 38) must(sh_bitmap_add(&shop->eligible, item, NULL));
+        must(sh_feed_item_put(shop->model, i, NOW_MS - (int64_t)(i % 365) * SH_DAY_MS));
+        if (sh_hash_mix(i + 1, 7) % 100 < 38) must(sh_bitmap_add(&shop->eligible, i, NULL));
     }
 }
 
@@ -148,9 +124,9 @@ static double make_users(struct shop *shop) {
     for (uint32_t i = 0; i < 3; i++)
         must(sh_event_type_add(shop->events, sh_text_of(types[i]), 2, NULL, NULL));
     for (uint32_t i = 0; i < USERS; i++) {
-        const uint32_t user = intern(shop->users, "user", i);
+        const uint32_t user = bench_intern(shop->users, "user", i);
         for (uint32_t t = 0; t < OWN_TAGS; t++)
-            add_tag(shop->users, user, (i * 13 + t * 11) % TAGS);
+            bench_add_tag(shop->users, user, (i * 13 + t * 11) % TAGS);
     }
     struct sh_event *learned = sh_alloc(USERS * EVENTS_A_USER * sizeof *learned);
     if (learned == NULL) abort();
@@ -158,7 +134,7 @@ static double make_users(struct shop *shop) {
         const uint64_t mix = sh_hash_mix(i + 1, 5);
         learned[i] = (struct sh_event){.type = mix % 10 == 0 ? 2 : mix % 4 == 0,
                                        .slot = i % USERS,
-                                       .item = skewed(sh_hash_mix(mix, 11), shop->item_count),
+                                       .item = bench_skewed(sh_hash_mix(mix, 11), shop->item_count),
                                        .time_ms = NOW_MS - (int64_t)(USERS * EVENTS_A_USER - i) * SH_MINUTE_MS};
         bool duplicate;
         must(sh_event_append(shop->events, &learned[i], &duplicate, NULL));
@@ -419,17 +395,6 @@ static void dump(const struct shop *shop, const struct way *exact, uint32_t requ
 
 /* ---- */
 
-static int by_value(const void *left, const void *right) {
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, uint32_t count) {
-    qsort(values, count, sizeof *values, by_value);
-    return values[count / 2];
-}
-
 static void record_rates(const char *row, const char *side, const double *seconds, uint32_t rounds,
                          uint32_t request_count) {
     double rates[ROUNDS_MAX];
@@ -507,7 +472,7 @@ int main(int argument_count, char **arguments) {
             if (only == NULL || strcmp(only, ways[i].name) == 0)
                 run_feeds(&shop, request_count, &arena, &ways[i], round);
     }
-    const double plain = median(reference_seconds, rounds) / request_count;
+    const double plain = bench_median(reference_seconds, rounds) / request_count;
     printf("%u items, %u eligible, vectors of %u, %u requests, %u rounds\n", shop.item_count,
            (uint32_t)sh_bitmap_count(&shop.eligible), DIMENSION, request_count, rounds);
     printf("%-24s %8s %8s %8s %8s %8s %8s %7s\n", "", "a second", "(best)", "ms", "p99 ms", "scored", "recall",
@@ -518,8 +483,8 @@ int main(int argument_count, char **arguments) {
     record_rates(ways[TAGS_EXACT].name, "reference", reference_seconds, rounds, request_count);
     for (uint32_t i = 0; i < WAY_COUNT; i++) {
         if (only != NULL && strcmp(only, ways[i].name) != 0) continue;
-        const double feed = median(ways[i].seconds, rounds) / request_count;
-        qsort(ways[i].latencies, request_count, sizeof(double), by_value);
+        const double feed = bench_median(ways[i].seconds, rounds) / request_count;
+        qsort(ways[i].latencies, request_count, sizeof(double), bench_by_value);
         printf("%-24s %8.0f %8.0f %8.3f %8.3f %8.0f", ways[i].name, 1 / feed, request_count / ways[i].seconds[0],
                feed * 1e3, ways[i].latencies[request_count * 99 / 100] * 1e3, (double)ways[i].scored / request_count);
         if (only == NULL) {

@@ -15,12 +15,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench_record.h"
+#include "bench_shop.h"
 #include "feed_fit.h"
 #include "feed_private.h"
 #include "hash.h"
 #include "memory.h"
 
-enum { ITEMS = 50000, TAGS = 500, CATEGORIES = 100, TAGS_AN_ITEM = 5, OWN_TAGS = 20, EVENTS_A_USER = 60 };
+enum {
+    ITEMS = 50000,
+    TAGS = BENCH_TAGS,
+    CATEGORIES = BENCH_CATEGORIES,
+    TAGS_AN_ITEM = BENCH_TAGS_AN_ITEM,
+    OWN_TAGS = 20,
+    EVENTS_A_USER = 60
+};
 enum { ASKED = 20, BEST = 100, ROUNDS_MAX = 99, COMPARED_USERS = 40 };
 #define NOW_MS INT64_C(1772294400000)
 
@@ -43,58 +52,24 @@ static void must(enum sh_status status) {
     if (status != SH_OK) abort();
 }
 
-/* Skewed: number 0 is drawn most often. */
-static uint32_t skewed(uint64_t mix, uint32_t count) {
-    const double share = (double)(mix >> 11) / 9007199254740992.0;
-    return (uint32_t)(share * share * count);
-}
-
-static uint32_t intern(struct sh_table *table, const char *prefix, uint32_t number) {
-    char id[32];
-    uint32_t slot;
-    const int count = snprintf(id, sizeof id, "%s-%06u", prefix, number);
-    const struct sh_text text = {id, (uint32_t)count};
-    must(sh_table_intern(table, text, sh_id_hash(text), &slot, NULL, NULL));
-    return slot;
-}
-
-static void add_tag(struct sh_table *table, uint32_t slot, uint32_t number) {
-    char name[32];
-    uint32_t tag;
-    const int count = snprintf(name, sizeof name, "word-%u", number);
-    must(sh_table_tag_code(table, 0, (struct sh_text){name, (uint32_t)count}, &tag, NULL));
-    must(sh_table_tag_add(table, slot, 0, tag));
-}
-
 static void make_items(struct shop *shop) {
-    const struct sh_attribute_spec category = {.name = SH_TEXT_LITERAL("category"), .type = SH_TYPE_STRING};
-    must(sh_table_add_tag_set(shop->items, SH_TEXT_LITERAL("tags"), NULL, NULL));
-    must(sh_table_add_attribute(shop->items, &category, NULL, NULL));
-    for (uint32_t i = 0; i < ITEMS; i++) {
-        const uint32_t item = intern(shop->items, "item", i);
-        for (uint32_t t = 0; t < TAGS_AN_ITEM; t++)
-            add_tag(shop->items, item, skewed(sh_hash_mix(i + 1, t + 3), TAGS));
-        char name[32];
-        uint32_t code;
-        const int count = snprintf(name, sizeof name, "category-%u", (uint32_t)(sh_hash_mix(i + 1, 99) % CATEGORIES));
-        must(sh_table_text_code(shop->items, 0, (struct sh_text){name, (uint32_t)count}, &code, NULL));
-        must(sh_table_set(shop->items, item, 0, code));
-        must(sh_feed_item_put(shop->model, item, NOW_MS));
-    }
+    bench_make_items(shop->items, ITEMS);
+    for (uint32_t i = 0; i < ITEMS; i++)
+        must(sh_feed_item_put(shop->model, i, NOW_MS));
 }
 
 static void make_users(struct shop *shop) {
     must(sh_table_add_tag_set(shop->users, SH_TEXT_LITERAL("interests"), NULL, NULL));
     must(sh_event_type_add(shop->events, SH_TEXT_LITERAL("view"), 2, NULL, NULL));
     for (uint32_t i = 0; i < shop->user_count; i++) {
-        const uint32_t user = intern(shop->users, "user", i);
+        const uint32_t user = bench_intern(shop->users, "user", i);
         for (uint32_t t = 0; t < OWN_TAGS; t++)
-            add_tag(shop->users, user, (i * 13 + t * 11) % TAGS);
+            bench_add_tag(shop->users, user, (i * 13 + t * 11) % TAGS);
     }
     for (uint32_t i = 0; i < shop->user_count * EVENTS_A_USER; i++) {
         const uint64_t mix = sh_hash_mix(i + 1, 5);
         const struct sh_event event = {.slot = i % shop->user_count,
-                                       .item = skewed(sh_hash_mix(mix, 11), ITEMS),
+                                       .item = bench_skewed(sh_hash_mix(mix, 11), ITEMS),
                                        .time_ms = NOW_MS - (int64_t)(mix % (30 * 24 * 60)) * SH_MINUTE_MS};
         must(sh_feed_learn(shop->model, &event, NOW_MS, NULL));
     }
@@ -122,7 +97,7 @@ static void close_shop(struct shop *shop) {
 /* ---- Asking ---- */
 
 static uint32_t asked_item(uint32_t number) {
-    return skewed(sh_hash_mix(number + 1, 17), ITEMS);
+    return bench_skewed(sh_hash_mix(number + 1, 17), ITEMS);
 }
 
 static void offer_all(const struct shop *shop, struct sh_feed_fit *fit) {
@@ -202,17 +177,6 @@ static double read_all(const struct shop *shop, double *sum) {
     return now_seconds() - begin;
 }
 
-static int by_value(const void *left, const void *right) {
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, uint32_t count) {
-    qsort(values, count, sizeof *values, by_value);
-    return values[count / 2];
-}
-
 int main(int argument_count, char **arguments) {
     struct shop shop = {.user_count = argument_count > 1 ? (uint32_t)strtoul(arguments[1], NULL, 10) : 20000};
     const uint32_t rounds = argument_count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 5;
@@ -237,8 +201,8 @@ int main(int argument_count, char **arguments) {
         fit_seconds[round] = ask_all(&shop, &arena, &suited, &hash);
     }
     const double asked = (double)shop.user_count * ASKED;
-    const double fit = median(fit_seconds, rounds) / asked;
-    const double read = median(read_seconds, rounds) / asked;
+    const double fit = bench_median(fit_seconds, rounds) / asked;
+    const double read = bench_median(read_seconds, rounds) / asked;
     printf("%u users, %u items asked of %u, %.1f %% of the pairs suit\n", shop.user_count, (uint32_t)ASKED,
            (uint32_t)ITEMS, 100.0 * (double)suited / asked);
     printf("users_for_item %7.3f us a user   reading the lists %7.3f us a user   ratio %.1f\n", fit * 1e6, read * 1e6,

@@ -20,12 +20,19 @@
 #include <time.h>
 
 #include "bench_record.h"
+#include "bench_shop.h"
 #include "calendar.h"
 #include "feed_private.h"
 #include "hash.h"
 #include "memory.h"
 
-enum { TAGS = 500, CATEGORIES = 100, TAGS_AN_ITEM = 5, VISITS = 2000, VISIT_LENGTH = 8 };
+enum {
+    TAGS = BENCH_TAGS,
+    CATEGORIES = BENCH_CATEGORIES,
+    TAGS_AN_ITEM = BENCH_TAGS_AN_ITEM,
+    VISITS = 2000,
+    VISIT_LENGTH = 8
+};
 enum { BATCH = 8192, AHEAD = 3, LINES = 40, LINES_TIMED = 4000000, LINES_AHEAD = 48 };
 #define BEGIN_MS INT64_C(1772294400000)
 
@@ -61,39 +68,10 @@ static uint64_t draw(struct shop *shop) {
     return sh_hash_mix(shop->state, 1);
 }
 
-/* Skewed: number 0 is drawn most often. */
-static uint32_t skewed(uint64_t mix, uint32_t count) {
-    const double share = (double)(mix >> 11) / 9007199254740992.0;
-    return (uint32_t)(share * share * count);
-}
-
-static uint32_t intern(struct sh_table *table, const char *prefix, uint32_t number) {
-    char id[32];
-    uint32_t slot;
-    const int count = snprintf(id, sizeof id, "%s-%06u", prefix, number);
-    const struct sh_text text = {id, (uint32_t)count};
-    must(sh_table_intern(table, text, sh_id_hash(text), &slot, NULL, NULL));
-    return slot;
-}
-
 static void make_items(struct shop *shop) {
-    const struct sh_attribute_spec category = {.name = SH_TEXT_LITERAL("category"), .type = SH_TYPE_STRING};
-    char name[32];
-    uint32_t code;
-    must(sh_table_add_tag_set(shop->items, SH_TEXT_LITERAL("tags"), NULL, NULL));
-    must(sh_table_add_attribute(shop->items, &category, NULL, NULL));
-    for (uint32_t i = 0; i < shop->item_count; i++) {
-        const uint32_t item = intern(shop->items, "item", i);
-        for (uint32_t t = 0; t < TAGS_AN_ITEM; t++) {
-            const int count = snprintf(name, sizeof name, "word-%u", skewed(sh_hash_mix(i + 1, t + 3), TAGS));
-            must(sh_table_tag_code(shop->items, 0, (struct sh_text){name, (uint32_t)count}, &code, NULL));
-            must(sh_table_tag_add(shop->items, item, 0, code));
-        }
-        const int count = snprintf(name, sizeof name, "category-%u", (uint32_t)(sh_hash_mix(i + 1, 99) % CATEGORIES));
-        must(sh_table_text_code(shop->items, 0, (struct sh_text){name, (uint32_t)count}, &code, NULL));
-        must(sh_table_set(shop->items, item, 0, code));
-        must(sh_feed_item_put(shop->model, item, BEGIN_MS));
-    }
+    bench_make_items(shop->items, shop->item_count);
+    for (uint32_t i = 0; i < shop->item_count; i++)
+        must(sh_feed_item_put(shop->model, i, BEGIN_MS));
 }
 
 static void open_shop(struct shop *shop) {
@@ -110,7 +88,7 @@ static void open_shop(struct shop *shop) {
         must(sh_event_type_add(shop->events, sh_text_of(types[i]), 2, NULL, NULL));
     make_items(shop);
     for (uint32_t i = 0; i < shop->user_count; i++)
-        (void)intern(shop->users, "user", i);
+        (void)bench_intern(shop->users, "user", i);
 }
 
 static void close_shop(struct shop *shop) {
@@ -123,7 +101,7 @@ static void close_shop(struct shop *shop) {
 
 /* A tenth of the shop is one part of it: what is popular there, is popular. */
 static uint32_t item_of(struct shop *shop, uint32_t taste) {
-    const uint32_t item = skewed(draw(shop), shop->item_count);
+    const uint32_t item = bench_skewed(draw(shop), shop->item_count);
     if (shop->is_scattered || draw(shop) % 4 == 0) return item;
     const uint32_t moved = item / 10 * 10 + taste;
     return moved < shop->item_count ? moved : item;

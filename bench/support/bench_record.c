@@ -53,3 +53,14 @@ void bench_record_number(const char *group, const char *row, const char *side, c
     bench_record_write(&(struct bench_record){
         .group = group, .row = row, .side = side, .unit = unit, .samples = &number, .sample_count = 1});
 }
+
+int bench_by_value(const void *left, const void *right) {
+    const double a = *(const double *)left;
+    const double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+double bench_median(double *values, uint32_t count) {
+    qsort(values, count, sizeof *values, bench_by_value);
+    return values[count / 2];
+}

@@ -35,4 +35,9 @@ void bench_record_write(const struct bench_record *record);
 /* One number, of a row that is no question to several sides: memory, a rate. */
 void bench_record_number(const char *group, const char *row, const char *side, const char *unit, double number);
 
+/* For qsort: doubles, ascending. */
+int bench_by_value(const void *left, const void *right);
+/* The middle one of at least one; sorts them. */
+double bench_median(double *values, uint32_t count);
+
 #endif

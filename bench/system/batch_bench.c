@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench_record.h"
 #include "hash.h"
 #include "msgpack_text.h"
 #include "shard.h"
@@ -154,17 +155,6 @@ static double in_batches(uint32_t users, uint64_t *hash, uint32_t *feeds) {
     return took;
 }
 
-static int by_value(const void *left, const void *right) {
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, uint32_t count) {
-    qsort(values, count, sizeof *values, by_value);
-    return values[count / 2];
-}
-
 int main(int argument_count, char **arguments) {
     const uint32_t users = argument_count > 1 ? (uint32_t)strtoul(arguments[1], NULL, 10) : 1000;
     const uint32_t rounds = argument_count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 5;
@@ -188,8 +178,8 @@ int main(int argument_count, char **arguments) {
         singles[i] = one_by_one(users, &hashes[0], &feeds[0]);
         batches[i] = in_batches(users, &hashes[1], &feeds[1]);
     }
-    const double single = median(singles, rounds) / users;
-    const double batch = median(batches, rounds) / users;
+    const double single = bench_median(singles, rounds) / users;
+    const double batch = bench_median(batches, rounds) / users;
     const bool same = hashes[0] == hashes[1] && feeds[0] == users && feeds[1] == users;
     printf("%u items, %u users, %u rounds\n", (uint32_t)ITEMS, users, rounds);
     printf("feed.get %8.1f us a feed   feed.batch %8.1f us a feed   %.2f times as many\n", single * 1e6, batch * 1e6,

@@ -425,8 +425,18 @@ static void run_program(const char *const arguments[]) {
     if (waitpid(child, &result, 0) != child || !WIFEXITED(result) || WEXITSTATUS(result) != 0) die(arguments[0]);
 }
 
-static void fill(const char *shoal, const char *generator, const char *address) {
+/* Also when the program ends early. */
+static void remove_files(void) {
     static const char *const names[] = {"users.csv", "items.csv", "events.csv", "shop.map", "rejects.csv"};
+    char path[PATH_BYTES + 16];
+    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", bench.folder, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(bench.folder);
+}
+
+static void fill(const char *shoal, const char *generator, const char *address) {
     char users[16], items[16], events[24], map[PATH_BYTES + 16], rejects[PATH_BYTES + 16];
     (void)snprintf(users, sizeof users, "%u", bench.user_count);
     (void)snprintf(items, sizeof items, "%u", bench.item_count);
@@ -437,11 +447,7 @@ static void fill(const char *shoal, const char *generator, const char *address) 
                                       events, NULL});
     run_program((const char *const[]){shoal, "--addr", address, "load", "--map", map, "--dir", bench.folder,
                                       "--rejects", rejects, "--quiet", NULL});
-    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        (void)snprintf(map, sizeof map, "%s/%s", bench.folder, names[i]);
-        (void)unlink(map);
-    }
-    (void)rmdir(bench.folder);
+    remove_files();
 }
 
 static void put_segments(struct shoal_client *client) {
@@ -518,8 +524,10 @@ int main(int argument_count, char **arguments) {
         return 64;
     }
     char address[128];
-    (void)snprintf(bench.folder, sizeof bench.folder, "/tmp/traffic_bench.XXXXXX");
-    if (mkdtemp(bench.folder) == NULL) die("mkdtemp");
+    const char *temporary = getenv("TMPDIR");
+    (void)snprintf(bench.folder, sizeof bench.folder, "%s/traffic_bench.XXXXXX",
+                   temporary == NULL || temporary[0] == '\0' ? "/tmp" : temporary);
+    if (mkdtemp(bench.folder) == NULL || atexit(remove_files) != 0) die("mkdtemp");
     if (bench.data != NULL) (void)setenv("SHOAL_BENCH_DATA", bench.data, 1);
     const pid_t server = shoald_start(arguments[1], address, sizeof address);
     stay_on(1);

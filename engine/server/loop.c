@@ -99,6 +99,7 @@ static void look_at_tokens(struct sh_access *access) {
 }
 
 static void copy_figures(struct sh_loop *loop) {
+    sh_room_tick(loop);
     struct sh_shard_figures figures;
     struct sh_counters *counters = &loop->counters;
     sh_shard_figures(loop->shard, &figures);
@@ -172,7 +173,6 @@ static enum sh_status turn(struct sh_loop *loop) {
     }
     mail_flush(loop);
     copy_counters(loop);
-    sh_room_turn(loop);
     return SH_OK;
 }
 

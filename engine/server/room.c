@@ -29,10 +29,9 @@ enum sh_status sh_room_admit(const struct sh_loop *loop, const struct sh_method 
                                        : "ask again when others have been answered");
 }
 
-void sh_room_turn(struct sh_loop *loop) {
+void sh_room_tick(struct sh_loop *loop) {
     struct sh_server *server = loop->server;
-    const int64_t own = sh_memory_bytes();
-    sh_count_set(&loop->counters.memory_bytes, own > 0 ? (uint64_t)own : 0);
+    sh_count_set(&loop->counters.memory_bytes, held() / server->loop_count);
     if (loop->index != 0) return;
     const uint64_t size = atomic_load_explicit(&server->memory_bytes_max, memory_order_relaxed);
     const uint64_t used = size == 0 ? 0 : held();

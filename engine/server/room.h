@@ -20,8 +20,8 @@
 
 SH_MUST_CHECK enum sh_status sh_room_admit(const struct sh_loop *loop, const struct sh_method *method,
                                            struct sh_error *err);
-/* At the end of a loop's turn: tell how much its thread holds, and note in the server's log when room has ended or is
+/* Once a second: count this loop's even part of what is held, and note in the server's log when room has ended or is
  * there again. */
-void sh_room_turn(struct sh_loop *loop);
+void sh_room_tick(struct sh_loop *loop);
 
 #endif

@@ -192,12 +192,7 @@ static enum sh_status read_type(struct sh_event_reader *reader, struct sh_error 
         return SH_OK;
     }
     reader->last_type.count = 0;
-    struct sh_nearest search;
-    sh_nearest_init(&search, cell->text);
-    for (uint32_t i = 0; i < sh_event_type_count(events); i++)
-        sh_nearest_offer(&search, sh_event_type(events, i)->name);
-    return sh_fail_unknown(err, SH_ERR_NAME, &search, "there is no event type `%.*s`",
-                           (int)(cell->text.count < 80 ? cell->text.count : 80), cell->text.bytes);
+    return sh_event_type_named(events, cell->text, &reader->event.type, err);
 }
 
 static enum sh_status read_event_id(struct sh_event_reader *reader, struct sh_error *err) {

@@ -16,20 +16,12 @@ static enum sh_status next_type(const struct sh_feed_ask *ask, struct sh_cursor 
                                 uint32_t *type, struct sh_param *value, struct sh_error *err) {
     const struct sh_event_store *events = ask->call->workspace->events;
     struct sh_text name;
-    struct sh_nearest search;
     enum sh_status status = sh_cursor_text(cursor, &name, what, err);
     *value = (struct sh_param){0};
     if (status == SH_OK) status = sh_cursor_skip(cursor, &value->begin, err);
     if (status != SH_OK) return status;
     value->end = cursor->at;
-    const int32_t found = sh_event_type_find(events, name);
-    *type = found < 0 ? 0 : (uint32_t)found;
-    if (found >= 0) return SH_OK;
-    sh_nearest_init(&search, name);
-    for (uint32_t i = 0; i < sh_event_type_count(events); i++)
-        sh_nearest_offer(&search, sh_event_type(events, i)->name);
-    return sh_fail_unknown(err, SH_ERR_NAME, &search, "there is no event type `%.*s`",
-                           (int)(name.count < 80 ? name.count : 80), name.bytes);
+    return sh_event_type_named(events, name, type, err);
 }
 
 static enum sh_status read_weights(struct sh_feed_ask *ask, const struct sh_param *param, double *weights,

@@ -110,15 +110,8 @@ static enum sh_status read_types(struct sh_job *job, const struct sh_param *para
     for (uint32_t i = 0; i < count && status == SH_OK; i++) {
         struct sh_text name;
         if ((status = sh_cursor_text(&cursor, &name, "each of `types`", err)) != SH_OK) return status;
-        const int32_t type = sh_event_type_find(events, name);
-        if (type < 0) {
-            struct sh_nearest search;
-            sh_nearest_init(&search, name);
-            for (uint32_t t = 0; t < type_count; t++)
-                sh_nearest_offer(&search, sh_event_type(events, t)->name);
-            return sh_fail_unknown(err, SH_ERR_NAME, &search, "there is no event type `%.*s`",
-                                   (int)(name.count < 80 ? name.count : 80), name.bytes);
-        }
+        uint32_t type;
+        if ((status = sh_event_type_named(events, name, &type, err)) != SH_OK) return status;
         types[type] = true;
     }
     return status;

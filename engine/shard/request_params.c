@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "event_store.h"
 #include "memory.h"
 
 void sh_row_places_deinit(struct sh_row_places *places) {
@@ -235,4 +236,17 @@ enum sh_status sh_id_read(struct sh_id_reader *id, struct sh_cursor *cursor, con
     const enum sh_status status = sh_cursor_next(cursor, &value, err);
     if (status != SH_OK) return status;
     return sh_id_read_value(id, &value, what, err);
+}
+
+enum sh_status sh_event_type_named(const struct sh_event_store *events, struct sh_text name, uint32_t *type,
+                                   struct sh_error *err) {
+    const int32_t found = sh_event_type_find(events, name);
+    *type = (uint32_t)found;
+    if (found >= 0) return SH_OK;
+    struct sh_nearest search;
+    sh_nearest_init(&search, name);
+    for (uint32_t i = 0; i < sh_event_type_count(events); i++)
+        sh_nearest_offer(&search, sh_event_type(events, i)->name);
+    return sh_fail_unknown(err, SH_ERR_NAME, &search, "there is no event type `%.*s`",
+                           (int)(name.count < 80 ? name.count : 80), name.bytes);
 }

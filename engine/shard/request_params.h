@@ -16,6 +16,8 @@
 #include "bounds.h"
 #include "cursor.h"
 
+struct sh_event_store;
+
 enum { SH_PARAM_COUNT_MAX = 48 };
 
 struct sh_param {
@@ -77,5 +79,8 @@ SH_MUST_CHECK enum sh_status sh_id_read(struct sh_id_reader *id, struct sh_curso
 /* The fault that a name is unknown, with the nearest of those offered to search. */
 enum sh_status sh_fail_unknown(struct sh_error *err, enum sh_status status, const struct sh_nearest *search,
                                const char *format, ...) SH_PRINTF(4, 5);
+/* The number of an event type; SH_ERR_NAME with the nearest name if there is none. */
+SH_MUST_CHECK enum sh_status sh_event_type_named(const struct sh_event_store *events, struct sh_text name,
+                                                 uint32_t *type, struct sh_error *err);
 
 #endif

@@ -72,18 +72,10 @@ static enum sh_status read_event(const struct sh_call *call, const struct sh_par
                                  struct sh_error *err) {
     const struct sh_event_store *events = call->workspace->events;
     struct sh_text name = {0};
-    struct sh_nearest search;
     enum sh_status status;
     if ((status = sh_param_require(param, "event", err)) != SH_OK) return status;
     if ((status = sh_param_text(param, "event", &name, err)) != SH_OK) return status;
-    const int32_t found = sh_event_type_find(events, name);
-    config->event_type = (uint32_t)found;
-    if (found >= 0) return SH_OK;
-    sh_nearest_init(&search, name);
-    for (uint32_t i = 0; i < sh_event_type_count(events); i++)
-        sh_nearest_offer(&search, sh_event_type(events, i)->name);
-    return sh_fail_unknown(err, SH_ERR_NAME, &search, "there is no event type `%.*s`",
-                           (int)(name.count < 80 ? name.count : 80), name.bytes);
+    return sh_event_type_named(events, name, &config->event_type, err);
 }
 
 enum { PLAN_EVENT, PLAN_DAYS, PLAN_PER_DAY, PLAN_SCORES, PLAN_CUTS, PLAN_SPLIT, PLAN_LIFECYCLE, PLAN_COUNT };

@@ -189,14 +189,12 @@ enum sh_status sh_schema_set_weights(const struct sh_feed_schema *feed, const st
         if ((status = sh_cursor_text(&cursor, &name, "an event type in `weights`", err)) != SH_OK) return status;
         if ((status = sh_cursor_skip(&cursor, &value.begin, err)) != SH_OK) return status;
         value.end = cursor.at;
-        const int32_t type = sh_event_type_find(target->events, name);
-        if (type < 0)
-            return sh_fail(err, SH_ERR_NAME, -1, "there is no event type `%.*s`",
-                           (int)(name.count < 80 ? name.count : 80), name.bytes);
-        struct sh_feed_weight weight = sh_feed_weight(target->feed, (uint32_t)type);
+        uint32_t type;
+        if ((status = sh_event_type_named(target->events, name, &type, err)) != SH_OK) return status;
+        struct sh_feed_weight weight = sh_feed_weight(target->feed, type);
         const double before = weight.weight;
         status = sh_param_real(&value, "weights", -SH_FEED_WEIGHT_MAX, SH_FEED_WEIGHT_MAX, &weight.weight, err);
-        if (status == SH_OK) status = sh_feed_set_weight(target->feed, (uint32_t)type, weight, err);
+        if (status == SH_OK) status = sh_feed_set_weight(target->feed, type, weight, err);
         *changed = *changed || weight.weight != before;
     }
     return status;

@@ -68,10 +68,8 @@ static enum sh_status read_events(const struct sh_param *param, const struct sh_
         struct sh_text goal;
         if ((status = sh_cursor_text(&cursor, &name, "an event type", err)) != SH_OK) return status;
         if ((status = sh_cursor_text(&cursor, &goal, "what an event type is for", err)) != SH_OK) return status;
-        const int32_t type = sh_event_type_find(events, name);
-        if (type < 0)
-            return sh_fail(err, SH_ERR_NAME, -1, "there is no event type `%.*s`",
-                           (int)(name.count < 80 ? name.count : 80), name.bytes);
+        uint32_t type;
+        if ((status = sh_event_type_named(events, name, &type, err)) != SH_OK) return status;
         status = goal_of_name(goal, &config->goal_of_type[type], err);
     }
     return status;

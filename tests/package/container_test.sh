@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 [ "$(id -u)" -eq 0 ] || die "root is needed, for debootstrap and chroot"
 need_packages "buildah debootstrap python3 iproute2 procps"
 
-work=$(mktemp -d /tmp/shoal-container-XXXXXX)
+work=$(mktemp -d -t shoal-container-XXXXXX)
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
 buildah() { command buildah --root "$work/images" --runroot "$work/run" "$@"; }
 network="" # a process that keeps a network of its own, so that ports of this machine do not matter

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 . tools/lib/packages.sh
 [ "$(id -u)" -eq 0 ] || die "root is needed, for debootstrap and chroot"
 need_packages "debootstrap git procps iproute2 $packages_browser"
-work=$(mktemp -d /tmp/shoal-trial-XXXXXX)
+work=$(mktemp -d -t shoal-trial-XXXXXX)
 tree="$work/tree"
 cleanup() {
     [ ! -f "$tree/home/shoal/build/quickstart/pid" ] || kill -KILL "$(cat "$tree/home/shoal/build/quickstart/pid")" 2>/dev/null || true

@@ -146,7 +146,7 @@ Test(schema, wrong_shapes_are_refused_with_reasons) {
     SAY("schema.put", "{users: {attributes: [{name: 'id', type: 'int'}]}}", "300 argument: the name `id` is taken");
     SAY("schema.put", "{events: [{name: 'view', properties: [{name: 'user', type: 'int'}]}]}",
         "300 argument: the name `user` is taken");
-    SAY("schema.put", "{feed: {weights: {vieww: 3}}}", "303 name: there is no event type `vieww`");
+    SAY("schema.put", "{feed: {weights: {vieww: 3}}}", "303 name: there is no event type `vieww` (did you mean `view`?)");
     SAY("schema.put", "{feed: {half_life_days: {short: 0}}}",
         "300 argument: `short` must be from 0.000694444 to 36500");
 }

@@ -121,15 +121,22 @@ static bool is_same_for_all(const struct sim_twin *twin, const struct question *
     return true;
 }
 
+/* What the server says, to be freed; NULL: nothing. */
+static char *answer_of(struct sim_twin *twin, sim_ask *ask, void *context, const struct question *question) {
+    const char *got = ask(context, question->method, question->params);
+    if (got == NULL) return NULL;
+    char *kept = strdup(got);
+    without_rec_id(kept);
+    twin->compared_count++;
+    return kept;
+}
+
 bool sim_twin_compare(struct sim_twin *twin, sim_ask *ask, void *context, char *fault, size_t fault_bytes) {
     struct question question;
     for (uint32_t n = 0; question_at(twin, n, &question); n++) {
-        const char *got = ask(context, question.method, question.params);
-        if (got == NULL) return false;
-        char *kept = strdup(got);
-        without_rec_id(kept);
+        char *kept = answer_of(twin, ask, context, &question);
+        if (kept == NULL) return false;
         twin->answers[twin->answer_count++] = kept;
-        twin->compared_count++;
         char *wanted = strdup(rig_ask(&twin->rig, question.method, question.params));
         without_rec_id(wanted);
         const bool is_other =
@@ -143,11 +150,8 @@ bool sim_twin_compare(struct sim_twin *twin, sim_ask *ask, void *context, char *
 bool sim_twin_compare_again(struct sim_twin *twin, sim_ask *ask, void *context, char *fault, size_t fault_bytes) {
     struct question question;
     for (uint32_t n = 0; question_at(twin, n, &question); n++) {
-        const char *got = ask(context, question.method, question.params);
-        if (got == NULL) return false;
-        char *kept = strdup(got);
-        without_rec_id(kept);
-        twin->compared_count++;
+        char *kept = answer_of(twin, ask, context, &question);
+        if (kept == NULL) return false;
         const bool is_other = differ(&question, twin->answers[n], kept, "before", fault, fault_bytes);
         free(kept);
         if (is_other) return false;

@@ -320,13 +320,14 @@ class Interrupted(unittest.TestCase):
 
     def test_the_finished_file_has_the_same_bytes(self):
         kills = 0
-        for words, name, chance in ((["users"], "u.jsonl.zst", .2), (["events"], "e.csv.gz", .5), (["events", "--types", "view,cart"], "e.jsonl", .4),
-                                    (["audience", "points > 100", "--fields", "name,points"], "a.csv", .15), (["memberships"], "m.csv.zst", .1),
-                                    (["audience", "points > 100"], "r.roaring", .1), (["shop"], "shop", .8)):
+        for words, name in ((["users"], "u.jsonl.zst"), (["events"], "e.csv.gz"), (["events", "--types", "view,cart"], "e.jsonl"),
+                            (["audience", "points > 100", "--fields", "name,points"], "a.csv"), (["memberships"], "m.csv.zst"),
+                            (["audience", "points > 100"], "r.roaring"), (["shop"], "shop")):
             out, other = self.folder / name, self.folder / f"other-{name}"
             words = words if words[0] in ("items", "events") else [*words, "--now", NOW]
+            begin = time.monotonic()
             export(self.server.address, *words, "--out", out)
-            kills += self.killed(words, other, chance)
+            kills += self.killed(words, other, 1.2 * (time.monotonic() - begin))  # however fast the machine is, some come before the end
             one, two = self.bytes_of(out), self.bytes_of(other)
             if isinstance(one, dict):
                 self.assertEqual(one.keys(), two.keys())

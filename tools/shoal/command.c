@@ -1,6 +1,7 @@
 #include "command_fields.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,99 +228,105 @@ void command_usage(FILE *out) {
 
 struct option_place {
     const char *name;
-    const char **text; /* an option with a value ... */
-    bool *flag;        /* ... or without */
+    size_t place; /* in the options: of a text, or of a flag */
+    bool is_flag;
+};
+
+#define TEXT(name, member)                                                                                             \
+    { name, offsetof(struct command_options, member), false }
+#define FLAG(name, member)                                                                                             \
+    { name, offsetof(struct command_options, member), true }
+
+static const struct option_place places[] = {
+    TEXT("limit", limit),
+    TEXT("with", with),
+    TEXT("every", every),
+    TEXT("user", user),
+    TEXT("train", train),
+    TEXT("log", log),
+    TEXT("clip", clip),
+    TEXT("out", out),
+    TEXT("trials", trials),
+    TEXT("items", items),
+    TEXT("item-columns", item_columns),
+    TEXT("types", types),
+    TEXT("draws", draws),
+    TEXT("targets", targets),
+    TEXT("weights", weights),
+    FLAG("apply", apply),
+    TEXT("session", session),
+    TEXT("users", users),
+    TEXT("store", store),
+    TEXT("test", test),
+    TEXT("valid", valid),
+    TEXT("k", k),
+    TEXT("min", min),
+    TEXT("methods", methods),
+    TEXT("columns", columns),
+    TEXT("from", from),
+    TEXT("fields", fields),
+    TEXT("order", order),
+    TEXT("seed", seed),
+    TEXT("roles", roles),
+    TEXT("rate", rate),
+    TEXT("burst", burst),
+    TEXT("grace", grace),
+    TEXT("access", access),
+    TEXT("interval", interval),
+    TEXT("count", count),
+    TEXT("filter", filter),
+    TEXT("exclude", exclude),
+    TEXT("scene", scene),
+    TEXT("events", events),
+    TEXT("now", now),
+    TEXT("for", purpose),
+    TEXT("note", note),
+    TEXT("map", map),
+    TEXT("dir", folder),
+    TEXT("rejects", rejects),
+    TEXT("format", format),
+    TEXT("of", of),
+    TEXT("by", by),
+    TEXT("cross", cross),
+    TEXT("base", base),
+    TEXT("top", top),
+    TEXT("bins", bins),
+    TEXT("among", among),
+    TEXT("days", days),
+    TEXT("scores", scores),
+    TEXT("ttl", ttl),
+    TEXT("digits", digits),
+    TEXT("period", period),
+    TEXT("periods", periods),
+    TEXT("source", source),
+    TEXT("kafka", kafka),
+    TEXT("config", config),
+    TEXT("zone", zone),
+    TEXT("until", until),
+    TEXT("verify", verify),
+    TEXT("resume", resume),
+    TEXT("key", key),
+    TEXT("table", table),
+    TEXT("separator", separator),
+    TEXT("segments", segments),
+    TEXT("as", as),
+    FLAG("anew", anew),
+    FLAG("follow", follow),
+    FLAG("desc", desc),
+    FLAG("all", all),
+    FLAG("analyze", analyze),
+    FLAG("quiet", quiet),
+    FLAG("tree", tree),
+    FLAG("only-schema", only_schema),
+    FLAG("combinations", combinations),
+    FLAG("per-day", per_day),
+    FLAG("plain", plain),
+    FLAG("past", past),
+    FLAG("once", once),
 };
 
 /* Find the option in the table and set it. Returns how many words it took, 0 when it is not one of the command's. */
 static uint32_t take_option(const struct command *command, struct command_options *options, char *word, char *next) {
-    const struct option_place places[] = {
-        {"limit", &options->limit, NULL},
-        {"with", &options->with, NULL},
-        {"every", &options->every, NULL},
-        {"user", &options->user, NULL},
-        {"train", &options->train, NULL},
-        {"log", &options->log, NULL},
-        {"clip", &options->clip, NULL},
-        {"out", &options->out, NULL},
-        {"trials", &options->trials, NULL},
-        {"items", &options->items, NULL},
-        {"item-columns", &options->item_columns, NULL},
-        {"types", &options->types, NULL},
-        {"draws", &options->draws, NULL},
-        {"targets", &options->targets, NULL},
-        {"weights", &options->weights, NULL},
-        {"apply", NULL, &options->apply},
-        {"session", &options->session, NULL},
-        {"users", &options->users, NULL},
-        {"store", &options->store, NULL},
-        {"test", &options->test, NULL},
-        {"valid", &options->valid, NULL},
-        {"k", &options->k, NULL},
-        {"min", &options->min, NULL},
-        {"methods", &options->methods, NULL},
-        {"columns", &options->columns, NULL},
-        {"from", &options->from, NULL},
-        {"fields", &options->fields, NULL},
-        {"order", &options->order, NULL},
-        {"seed", &options->seed, NULL},
-        {"roles", &options->roles, NULL},
-        {"rate", &options->rate, NULL},
-        {"burst", &options->burst, NULL},
-        {"grace", &options->grace, NULL},
-        {"access", &options->access, NULL},
-        {"interval", &options->interval, NULL},
-        {"count", &options->count, NULL},
-        {"filter", &options->filter, NULL},
-        {"exclude", &options->exclude, NULL},
-        {"scene", &options->scene, NULL},
-        {"events", &options->events, NULL},
-        {"now", &options->now, NULL},
-        {"for", &options->purpose, NULL},
-        {"note", &options->note, NULL},
-        {"map", &options->map, NULL},
-        {"dir", &options->folder, NULL},
-        {"rejects", &options->rejects, NULL},
-        {"format", &options->format, NULL},
-        {"of", &options->of, NULL},
-        {"by", &options->by, NULL},
-        {"cross", &options->cross, NULL},
-        {"base", &options->base, NULL},
-        {"top", &options->top, NULL},
-        {"bins", &options->bins, NULL},
-        {"among", &options->among, NULL},
-        {"days", &options->days, NULL},
-        {"scores", &options->scores, NULL},
-        {"ttl", &options->ttl, NULL},
-        {"digits", &options->digits, NULL},
-        {"period", &options->period, NULL},
-        {"periods", &options->periods, NULL},
-        {"source", &options->source, NULL},
-        {"kafka", &options->kafka, NULL},
-        {"config", &options->config, NULL},
-        {"zone", &options->zone, NULL},
-        {"until", &options->until, NULL},
-        {"verify", &options->verify, NULL},
-        {"resume", &options->resume, NULL},
-        {"key", &options->key, NULL},
-        {"table", &options->table, NULL},
-        {"separator", &options->separator, NULL},
-        {"segments", &options->segments, NULL},
-        {"as", &options->as, NULL},
-        {"anew", NULL, &options->anew},
-        {"follow", NULL, &options->follow},
-        {"desc", NULL, &options->desc},
-        {"all", NULL, &options->all},
-        {"analyze", NULL, &options->analyze},
-        {"quiet", NULL, &options->quiet},
-        {"tree", NULL, &options->tree},
-        {"only-schema", NULL, &options->only_schema},
-        {"combinations", NULL, &options->combinations},
-        {"per-day", NULL, &options->per_day},
-        {"plain", NULL, &options->plain},
-        {"past", NULL, &options->past},
-        {"once", NULL, &options->once},
-    };
     char *value = strchr(word, '=');
     const size_t length = value == NULL ? strlen(word + 2) : (size_t)(value - word) - 2;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
@@ -327,12 +334,13 @@ static uint32_t take_option(const struct command *command, struct command_option
         if (strlen(places[i].name) != length || memcmp(places[i].name, word + 2, length) != 0) continue;
         (void)snprintf(wanted, sizeof wanted, " %s ", places[i].name);
         if (strstr(" format plain ", wanted) == NULL && strstr(command->options, wanted) == NULL) return 0;
-        if (places[i].flag != NULL) {
-            *places[i].flag = true;
+        void *place = (char *)options + places[i].place;
+        if (places[i].is_flag) {
+            *(bool *)place = true;
             return value == NULL ? 1 : 0;
         }
-        *places[i].text = value != NULL ? value + 1 : next;
-        if (*places[i].text == NULL) return 0;
+        *(const char **)place = value != NULL ? value + 1 : next;
+        if (*(const char **)place == NULL) return 0;
         return value != NULL ? 1 : 2;
     }
     return 0;

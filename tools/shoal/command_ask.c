@@ -361,16 +361,8 @@ int run_feed(struct session *session, const struct command_options *options, cha
     if (options->fields != NULL) fields_learn(session);
     struct question question = question_begin(NULL, options);
     question_text(&question, "user", word_count > 0 ? words[0] : NULL);
-    question_list(&question, "session", options->session);
-    question_number(&question, "count", options->count != NULL ? options->count : "10");
-    question_number(&question, "seed", options->seed);
-    question_text(&question, "filter", options->filter);
-    question_list(&question, "exclude", options->exclude);
-    question_text(&question, "scene", options->scene);
-    question_text(&question, "store", options->store);
+    question_feed(&question, options);
     question_list(&question, "fields", options->fields);
-    question_json(&question, options->with);
-    question.expression = options->filter;
     struct shoal_client_answer answer;
     if (!question_send(session, &question, "feed.get", &answer)) return 1;
     return print_feed(session, answer.result, options->fields, true);

@@ -1,4 +1,5 @@
 /* command_call.c -- call: any method of the protocol, with params as JSON; what no other command is for. */
+#include "json_params.h"
 #include "question.h"
 
 int run_call(struct session *session, const struct command_options *options, char **words, uint32_t word_count) {
@@ -11,7 +12,7 @@ int run_call(struct session *session, const struct command_options *options, cha
         json_decref(said);
         return 2;
     }
-    write_json(params, said);
+    json_params_write(params, said);
     /* Where an error's position is in an expression, it is shown there. */
     const char *expression = json_string_value(json_object_get(said, "where"));
     if (expression == NULL) expression = json_string_value(json_object_get(said, "filter"));

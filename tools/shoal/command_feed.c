@@ -105,15 +105,7 @@ int run_feed_why(struct session *session, const struct command_options *options,
     struct shoal_client_answer answer;
     question_text(&question, "user", word_count > 1 ? words[0] : NULL);
     question_text(&question, "item", words[word_count - 1]);
-    question_list(&question, "session", options->session);
-    question_number(&question, "count", options->count != NULL ? options->count : "10");
-    question_number(&question, "seed", options->seed);
-    question_text(&question, "filter", options->filter);
-    question_list(&question, "exclude", options->exclude);
-    question_text(&question, "scene", options->scene);
-    question_text(&question, "store", options->store);
-    question_json(&question, options->with);
-    question.expression = options->filter;
+    question_feed(&question, options);
     if (!question_send(session, &question, "feed.explain", &answer)) return 1;
     if (session->format == OUTPUT_JSON) return print_document(answer.result);
     if (session->format == OUTPUT_TABLE) print_fate(answer.result);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_params.h"
 #include "question.h"
 
 /* ---- train, list, remove ---- */
@@ -179,7 +180,7 @@ static bool write_part(struct shoal_client_writer *params, json_t *object) {
             shoal_client_write_map(params, (uint32_t)json_object_size(value));
             ok = write_part(params, value);
         } else {
-            write_json(params, value);
+            json_params_write(params, value);
         }
     }
     if (!ok) (void)fputs("shoal: `rows`, `base` and `gram` are base64\n", stderr);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_params.h"
 #include "question.h"
 
 static int put(struct session *session, const struct command_options *options, char **words) {
@@ -12,7 +13,7 @@ static int put(struct session *session, const struct command_options *options, c
     question.failed |= rules == NULL;
     if (rules != NULL) {
         shoal_client_write_literal(question.params, "rules");
-        write_json(question.params, rules);
+        json_params_write(question.params, rules);
         question.pair_count++;
     }
     json_decref(rules);

@@ -1,5 +1,7 @@
 #include "eval_config.h"
 
+#include "json_params.h"
+
 bool eval_config_read(const char *path, struct eval_config *config) {
     json_error_t fault;
     config->root = json_load_file(path, JSON_REJECT_DUPLICATES, &fault);
@@ -23,47 +25,12 @@ bool eval_config_write(const char *path, const struct eval_config *config) {
     return false;
 }
 
-static void write_value(struct shoal_client_writer *params, const json_t *value) {
-    const char *key;
-    json_t *of_key;
-    size_t index;
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        shoal_client_write_map(params, (uint32_t)json_object_size(value));
-        json_object_foreach((json_t *)value, key, of_key) {
-            shoal_client_write_literal(params, key);
-            write_value(params, of_key);
-        }
-        break;
-    case JSON_ARRAY:
-        shoal_client_write_array(params, (uint32_t)json_array_size(value));
-        json_array_foreach(value, index, of_key) write_value(params, of_key);
-        break;
-    case JSON_STRING:
-        shoal_client_write_text(params, json_string_value(value), json_string_length(value));
-        break;
-    case JSON_INTEGER:
-        shoal_client_write_integer(params, json_integer_value(value));
-        break;
-    case JSON_REAL:
-        shoal_client_write_real(params, json_real_value(value));
-        break;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        shoal_client_write_boolean(params, json_is_true(value));
-        break;
-    default:
-        shoal_client_write_nil(params);
-        break;
-    }
-}
-
 bool eval_config_put(struct eval_engine *eval, const struct eval_config *config) {
     const json_t *feed = json_object_get(config->root, "feed");
     if (feed == NULL) return true;
     eval_begin(eval, 1);
     shoal_client_write_literal(eval->params, "feed");
-    write_value(eval->params, feed);
+    json_params_write(eval->params, feed);
     return eval_call(eval, "schema.put", NULL);
 }
 
@@ -77,7 +44,7 @@ bool eval_config_load(struct session *session, const struct eval_config *config)
     if (feed != NULL) {
         struct shoal_client_writer *params = new_params(1);
         shoal_client_write_literal(params, "feed");
-        write_value(params, feed);
+        json_params_write(params, feed);
         const bool is_done = session_call(session, "schema.put", params, NULL, &answer);
         shoal_client_writer_destroy(params);
         if (!is_done) return false;
@@ -85,7 +52,7 @@ bool eval_config_load(struct session *session, const struct eval_config *config)
     json_array_foreach(models, index, model) {
         struct shoal_client_writer *params = new_params(0);
         shoal_client_writer_clear(params);
-        write_value(params, model);
+        json_params_write(params, model);
         const bool is_done = session_call(session, "model.train", params, NULL, &answer);
         shoal_client_writer_destroy(params);
         if (!is_done) return false;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "export.h"
+#include "json_value.h"
 #include "memory.h"
 
 enum { PAUSE_MS = 300, FETCH_LIMIT = 100000, FETCH_ATTEMPT_COUNT = 3, ID_BYTES_MAX = 255 };
@@ -232,7 +233,7 @@ enum sh_status export_learn_schema(struct export *export) {
     if (status != SH_OK) return status;
     struct sh_buffer text;
     sh_buffer_init(&text, EXPORT_MANIFEST_BYTES_MAX);
-    export_write_json(answer.result, &text);
+    json_value_append(answer.result, &text, NULL);
     export->schema = json_loadb((const char *)text.bytes, text.count, 0, &fault);
     sh_buffer_deinit(&text);
     if (export->schema == NULL) return sh_fail(export->err, SH_ERR_PROTOCOL, -1, "the server's schema cannot be read");

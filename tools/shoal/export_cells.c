@@ -5,95 +5,7 @@
 #include <string.h>
 
 #include "calendar.h"
-
-/* ---- JSON ---- */
-
-static void append(struct sh_buffer *out, const char *zero_ended) {
-    sh_buffer_append(out, zero_ended, strlen(zero_ended));
-}
-
-void export_write_json_text(const char *bytes, size_t byte_count, struct sh_buffer *out) {
-    size_t done = 0;
-    sh_buffer_append(out, "\"", 1);
-    for (size_t i = 0; i < byte_count; i++) {
-        const unsigned char byte = (unsigned char)bytes[i];
-        if (byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0x7F) continue;
-        sh_buffer_append(out, bytes + done, i - done);
-        done = i + 1;
-        if (byte == '"' || byte == '\\')
-            sh_buffer_print(out, "\\%c", byte);
-        else if (byte == '\n')
-            append(out, "\\n");
-        else
-            sh_buffer_print(out, "\\u%04x", byte);
-    }
-    sh_buffer_append(out, bytes + done, byte_count - done);
-    sh_buffer_append(out, "\"", 1);
-}
-
-/* The shortest digits that read back as the same number. */
-static void write_real(double real, struct sh_buffer *out) {
-    char digits[40];
-    int precision = 15;
-    do
-        (void)snprintf(digits, sizeof digits, "%.*g", precision, real);
-    while (strtod(digits, NULL) != real && ++precision <= 17);
-    append(out, digits);
-}
-
-static void write_integer(struct shoal_client_value value, struct sh_buffer *out) {
-    char digits[24];
-    const int length = snprintf(digits, sizeof digits, "%" PRId64, shoal_client_integer(value, 0));
-    sh_buffer_append(out, digits, (size_t)length);
-}
-
-static void write_container(struct shoal_client_value value, bool is_map, struct sh_buffer *out) {
-    struct shoal_client_walk walk = shoal_client_walk_begin(value);
-    struct shoal_client_value key, element;
-    bool first = true;
-    sh_buffer_append(out, is_map ? "{" : "[", 1);
-    while (shoal_client_walk_next(&walk, is_map ? &key : NULL, &element)) {
-        if (!first) sh_buffer_append(out, ",", 1);
-        first = false;
-        if (is_map) {
-            export_write_json(key, out);
-            sh_buffer_append(out, ":", 1);
-        }
-        export_write_json(element, out);
-    }
-    sh_buffer_append(out, is_map ? "}" : "]", 1);
-}
-
-void export_write_json(struct shoal_client_value value, struct sh_buffer *out) {
-    size_t length = 0;
-    const char *text;
-    switch (shoal_client_value_kind(value)) {
-    case SHOAL_CLIENT_ABSENT:
-    case SHOAL_CLIENT_NIL:
-        append(out, "null");
-        break;
-    case SHOAL_CLIENT_BOOLEAN:
-        append(out, shoal_client_boolean(value, false) ? "true" : "false");
-        break;
-    case SHOAL_CLIENT_INTEGER:
-        write_integer(value, out);
-        break;
-    case SHOAL_CLIENT_REAL:
-        write_real(shoal_client_real(value, 0), out);
-        break;
-    case SHOAL_CLIENT_TEXT:
-    case SHOAL_CLIENT_BINARY: /* no answer that is exported has any */
-        text = shoal_client_text(value, &length);
-        export_write_json_text(text, length, out);
-        break;
-    case SHOAL_CLIENT_ARRAY:
-        write_container(value, false, out);
-        break;
-    case SHOAL_CLIENT_MAP:
-        write_container(value, true, out);
-        break;
-    }
-}
+#include "json_value.h"
 
 /* ---- CSV ---- */
 
@@ -122,7 +34,7 @@ static enum sh_status write_csv_tags(struct shoal_client_value tags, const struc
     while (shoal_client_walk_next(&walk, NULL, &tag) && status == SH_OK) {
         size_t length = 0;
         const char *text = shoal_client_text(tag, &length);
-        if (room.count > 0) append(&room, separator);
+        if (room.count > 0) sh_buffer_append(&room, separator, strlen(separator));
         sh_buffer_append(&room, text, length);
         if (memmem(text, length, separator, strlen(separator)) == NULL) continue;
         status = sh_fail(err, SH_ERR_ARGUMENT, -1, "the tag '%.*s' of %.*s holds the separator '%s'",
@@ -138,7 +50,7 @@ static enum sh_status write_csv_tags(struct shoal_client_value tags, const struc
 static void write_csv_json(struct shoal_client_value value, struct sh_buffer *out) {
     struct sh_buffer room;
     sh_buffer_init(&room, 256 << 20);
-    export_write_json(value, &room);
+    json_value_append(value, &room, NULL);
     write_csv_text((const char *)room.bytes, room.count, out);
     if (room.failed) out->failed = true;
     sh_buffer_deinit(&room);
@@ -165,7 +77,7 @@ static enum sh_status write_csv_cell(const struct export_column *column, struct 
         write_csv_json(value, out);
         return SH_OK;
     default:
-        export_write_json(value, out);
+        json_value_append(value, out, NULL);
         return SH_OK;
     }
 }
@@ -213,17 +125,17 @@ static void write_json_row(const struct export_column *columns, const struct sho
         if (is_missing(&columns[i], values[i])) continue;
         sh_buffer_append(out, first ? "{" : ",", 1);
         first = false;
-        export_write_json_text(columns[i].name.bytes, columns[i].name.count, out);
+        json_text_append(columns[i].name.bytes, columns[i].name.count, out);
         sh_buffer_append(out, ":", 1);
         if (is_time(&columns[i], values[i])) {
             sh_buffer_append(out, "\"", 1);
             write_time(shoal_client_integer(values[i], 0), out);
             sh_buffer_append(out, "\"", 1);
         } else {
-            export_write_json(values[i], out);
+            json_value_append(values[i], out, NULL);
         }
     }
-    append(out, first ? "{}\n" : "}\n");
+    sh_buffer_append(out, first ? "{}\n" : "}\n", first ? 3 : 2);
 }
 
 enum sh_status export_write_row(enum export_format format, const struct export_column *columns,

@@ -34,8 +34,5 @@ void export_write_head(enum export_format format, const struct export_column *co
 SH_MUST_CHECK enum sh_status export_write_row(enum export_format format, const struct export_column *columns,
                                               const struct shoal_client_value *values, uint32_t count,
                                               const char *separator, struct sh_buffer *out, struct sh_error *err);
-/* Any value as JSON. */
-void export_write_json(struct shoal_client_value value, struct sh_buffer *out);
-void export_write_json_text(const char *bytes, size_t byte_count, struct sh_buffer *out);
 
 #endif

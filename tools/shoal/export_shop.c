@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "export.h"
+#include "json_value.h"
 
 /* ---- shop.map ---- */
 
@@ -169,7 +170,7 @@ static enum sh_status ask(struct export *export, const char *method, const char 
     if (status != SH_OK) return status;
     struct sh_buffer text;
     sh_buffer_init(&text, EXPORT_PAGE_BYTES_MAX);
-    export_write_json(answer.result, &text);
+    json_value_append(answer.result, &text, NULL);
     *answered = json_loadb((const char *)text.bytes, text.count, 0, &fault);
     sh_buffer_deinit(&text);
     if (*answered != NULL) return SH_OK;
@@ -240,7 +241,7 @@ static enum sh_status write_removed(struct export *export, struct sh_buffer *out
         struct sh_buffer text;
         json_error_t fault;
         sh_buffer_init(&text, EXPORT_PAGE_BYTES_MAX);
-        export_write_json(answer.result, &text);
+        json_value_append(answer.result, &text, NULL);
         json_t *page = json_loadb((const char *)text.bytes, text.count, 0, &fault);
         sh_buffer_deinit(&text);
         json_t *ids = json_object_get(page, "ids");

@@ -22,7 +22,7 @@ void json_params_write(struct shoal_client_writer *params, const json_t *value) 
         }
         break;
     case JSON_STRING:
-        shoal_client_write_literal(params, json_string_value(value));
+        shoal_client_write_text(params, json_string_value(value), json_string_length(value));
         break;
     case JSON_INTEGER:
         shoal_client_write_integer(params, json_integer_value(value));

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "bounds.h"
+#include "json_value.h"
+
 bool output_format_of(const char *name, enum output_format *format) {
     static const char *const names[] = {"table", "csv", "json"};
     for (uint32_t i = 0; i < 3; i++) {
@@ -22,109 +25,16 @@ static void *need(void *memory) {
     exit(1);
 }
 
-static void json_text(const char *bytes, size_t byte_count, FILE *out) {
-    (void)fputc('"', out);
-    for (size_t i = 0; i < byte_count; i++) {
-        const unsigned char byte = (unsigned char)bytes[i];
-        switch (byte) {
-        case '"':
-            (void)fputs("\\\"", out);
-            break;
-        case '\\':
-            (void)fputs("\\\\", out);
-            break;
-        case '\n':
-            (void)fputs("\\n", out);
-            break;
-        case '\r':
-            (void)fputs("\\r", out);
-            break;
-        case '\t':
-            (void)fputs("\\t", out);
-            break;
-        default:
-            if (byte < 0x20 || byte == 0x7F)
-                (void)fprintf(out, "\\u%04x", byte);
-            else
-                (void)fputc(byte, out);
-        }
-    }
-    (void)fputc('"', out);
-}
-
-static void json_binary(const unsigned char *bytes, size_t byte_count, FILE *out) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    (void)fputc('"', out);
-    for (size_t i = 0; i < byte_count; i += 3) {
-        const size_t left = byte_count - i;
-        const uint32_t group =
-            (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
-        (void)fputc(digits[group >> 18], out);
-        (void)fputc(digits[group >> 12 & 63], out);
-        (void)fputc(left > 1 ? digits[group >> 6 & 63] : '=', out);
-        (void)fputc(left > 2 ? digits[group & 63] : '=', out);
-    }
-    (void)fputc('"', out);
-}
-
-static void json_real(double real, FILE *out) {
-    char digits[40];
-    if (!isfinite(real)) {
-        (void)fputs("null", out);
-        return;
-    }
-    for (int precision = 15; precision <= 17; precision++) {
-        (void)snprintf(digits, sizeof digits, "%.*g", precision, real);
-        if (strtod(digits, NULL) == real) break;
-    }
-    (void)fputs(digits, out);
-}
-
 void output_json(struct shoal_client_value value, FILE *out) {
-    size_t byte_count;
-    switch (shoal_client_value_kind(value)) {
-    case SHOAL_CLIENT_ABSENT:
-    case SHOAL_CLIENT_NIL:
-        (void)fputs("null", out);
-        return;
-    case SHOAL_CLIENT_BOOLEAN:
-        (void)fputs(shoal_client_boolean(value, false) ? "true" : "false", out);
-        return;
-    case SHOAL_CLIENT_INTEGER:
-        (void)fprintf(out, "%" PRId64, shoal_client_integer(value, 0));
-        return;
-    case SHOAL_CLIENT_REAL:
-        json_real(shoal_client_real(value, 0), out);
-        return;
-    case SHOAL_CLIENT_TEXT: {
-        const char *text = shoal_client_text(value, &byte_count);
-        json_text(text, byte_count, out);
-        return;
+    struct sh_buffer text;
+    sh_buffer_init(&text, SH_ANSWER_BYTES_MAX);
+    json_value_append(value, &text, out);
+    if (text.failed) {
+        (void)fputs("shoal: no memory\n", stderr);
+        exit(1);
     }
-    case SHOAL_CLIENT_BINARY: {
-        const char *bytes = shoal_client_text(value, &byte_count);
-        json_binary((const unsigned char *)bytes, byte_count, out);
-        return;
-    }
-    case SHOAL_CLIENT_ARRAY:
-    case SHOAL_CLIENT_MAP:
-        break;
-    }
-    const bool is_map = shoal_client_value_kind(value) == SHOAL_CLIENT_MAP;
-    struct shoal_client_walk walk = shoal_client_walk_begin(value);
-    struct shoal_client_value key, element;
-    bool first = true;
-    (void)fputc(is_map ? '{' : '[', out);
-    while (shoal_client_walk_next(&walk, &key, &element)) {
-        if (!first) (void)fputs(", ", out);
-        first = false;
-        if (is_map) {
-            output_json(key, out);
-            (void)fputs(": ", out);
-        }
-        output_json(element, out);
-    }
-    (void)fputc(is_map ? '}' : ']', out);
+    (void)fwrite(text.bytes, 1, text.count, out);
+    sh_buffer_deinit(&text);
 }
 
 static void print_cell(struct shoal_client_value value, FILE *out) {

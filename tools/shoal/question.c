@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_params.h"
+
 /* ---- JSON ---- */
 
 static json_t *read_json(const char *word, json_error_t *fault) {
@@ -23,46 +25,6 @@ json_t *json_of_word(const char *word) {
     return NULL;
 }
 
-static void write_object(struct shoal_client_writer *params, const json_t *object) {
-    json_t *source = (json_t *)(uintptr_t)object; /* the walk takes no const; nothing is changed */
-    shoal_client_write_map(params, (uint32_t)json_object_size(object));
-    for (void *at = json_object_iter(source); at != NULL; at = json_object_iter_next(source, at)) {
-        shoal_client_write_literal(params, json_object_iter_key(at));
-        write_json(params, json_object_iter_value(at));
-    }
-}
-
-void write_json(struct shoal_client_writer *params, const json_t *value) {
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        write_object(params, value);
-        return;
-    case JSON_ARRAY:
-        shoal_client_write_array(params, (uint32_t)json_array_size(value));
-        for (size_t i = 0; i < json_array_size(value); i++)
-            write_json(params, json_array_get(value, i));
-        return;
-    case JSON_STRING:
-        shoal_client_write_text(params, json_string_value(value), json_string_length(value));
-        return;
-    case JSON_INTEGER:
-        shoal_client_write_integer(params, json_integer_value(value));
-        return;
-    case JSON_REAL:
-        shoal_client_write_real(params, json_real_value(value));
-        return;
-    case JSON_TRUE:
-        shoal_client_write_boolean(params, true);
-        return;
-    case JSON_FALSE:
-        shoal_client_write_boolean(params, false);
-        return;
-    case JSON_NULL:
-        shoal_client_write_nil(params);
-        return;
-    }
-}
-
 /* ---- Questions ---- */
 
 struct question question_begin(const char *expression, const struct command_options *options) {
@@ -76,6 +38,18 @@ struct question question_begin(const char *expression, const struct command_opti
     question_text(&question, "now", options->now);
     question_text(&question, "for", options->purpose);
     return question;
+}
+
+void question_feed(struct question *question, const struct command_options *options) {
+    question_list(question, "session", options->session);
+    question_number(question, "count", options->count != NULL ? options->count : "10");
+    question_number(question, "seed", options->seed);
+    question_text(question, "filter", options->filter);
+    question_list(question, "exclude", options->exclude);
+    question_text(question, "scene", options->scene);
+    question_text(question, "store", options->store);
+    question_json(question, options->with);
+    question->expression = options->filter;
 }
 
 void question_text(struct question *question, const char *key, const char *text) {
@@ -111,7 +85,7 @@ void question_json(struct question *question, const char *text) {
     question->failed |= !json_is_object(value);
     for (void *at = json_object_iter(value); at != NULL; at = json_object_iter_next(value, at)) {
         shoal_client_write_literal(question->params, json_object_iter_key(at));
-        write_json(question->params, json_object_iter_value(at));
+        json_params_write(question->params, json_object_iter_value(at));
         question->pair_count++;
     }
     json_decref(value);

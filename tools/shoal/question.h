@@ -17,6 +17,8 @@ struct question {
 };
 
 struct question question_begin(const char *expression, const struct command_options *options);
+/* What a feed is asked with, but for whom. */
+void question_feed(struct question *question, const struct command_options *options);
 void question_text(struct question *question, const char *key, const char *text);
 void question_number(struct question *question, const char *key, const char *text);
 void question_list(struct question *question, const char *key, const char *list);
@@ -29,7 +31,5 @@ bool question_send(struct session *session, struct question *question, const cha
 /* A JSON value: the text itself, or of the file behind an @, or "-" for standard input. NULL (and words) when it cannot
  * be read; json_decref it. */
 json_t *json_of_word(const char *word);
-/* As MessagePack. Integers stay exact. */
-void write_json(struct shoal_client_writer *params, const json_t *value);
 
 #endif
